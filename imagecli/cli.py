@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -34,25 +34,31 @@ imagecli --help lists all commands.
 COMPLETION_VARIABLE = "_IMAGECLI_COMPLETE"
 
 
-class Command(TyperCommand):
-    """A command whose help shows its options in groups."""
+class HelpPageMixin:
+    """Prints a command's whole help page for `--help`, and its everyday part for `-h`."""
+
+    def get_help(self, ctx: Any) -> str:
+        from imagecli.commands import help_page
+
+        env: Env = ctx.obj
+        page = help_page.build_help_page(self, ctx, self.list_entries(ctx))
+        layout = help_page.format_short_help if "-h" in env.argv else help_page.format_help_page
+        return layout(page, help_page.help_width(env), bold=help_page.use_bold(env))
+
+    def list_entries(self, ctx: Any) -> dict[str, Mapping[str, str]]:
+        """What the page lists beside options and arguments: heading → name → summary."""
+        return {}
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """IMAGE and not {IMAGE}: braces mean "one of" in usage lines."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
-                default = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                sections.setdefault(getattr(parameter, "rich_help_panel", None) or default, []).append(record)
-        for title, records in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]  # type: ignore[misc]
 
 
-class LazyGroup(TyperGroup):
+class Command(HelpPageMixin, TyperCommand):
+    """A command without subcommands."""
+
+
+class LazyGroup(HelpPageMixin, TyperGroup):
     """Imports only the module of the command that is used."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -63,10 +69,12 @@ class LazyGroup(TyperGroup):
             return None
         return _build_typer_command(cmd_name, _import_command(cmd_name))
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """From SUMMARIES, without importing the commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(commands.SUMMARIES.items()))
+    def list_entries(self, ctx: Any) -> dict[str, Mapping[str, str]]:
+        """Commands from SUMMARIES, without importing them; topics only for `--help`."""
+        from imagecli.topics import list_topics
+
+        topics = {} if "-h" in ctx.obj.argv else {"Topics": list_topics()}
+        return {"Commands": commands.SUMMARIES, **topics}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]
@@ -80,14 +88,13 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-class Group(TyperGroup):
+class Group(HelpPageMixin, TyperGroup):
     """A command with subcommands, which its module lists in COMMANDS: name → function."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Each with the complete first line of its docstring."""
-        commands = [(name, self.commands[name].help or "") for name in self._visible_names(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text.partition("\n")[0]) for name, text in commands])
+    def list_entries(self, ctx: Any) -> dict[str, Mapping[str, str]]:
+        return {
+            "Commands": {name: (self.commands[name].help or "").partition("\n")[0] for name in self._visible_names(ctx)}
+        }
 
     def _visible_names(self, ctx: Any) -> list[str]:
         return [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
@@ -149,7 +156,7 @@ def root(
         False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
-    """Make, edit and vary pictures through the OpenAI Images API and every server that speaks it."""
+    """Generate, edit and vary images through the OpenAI Images API and compatible servers."""
 
 
 def main(argv: Sequence[str], env: Env) -> int:

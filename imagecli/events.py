@@ -12,10 +12,12 @@ from imagecli.domain import SavedImage
 
 
 class RunStarted(NamedTuple):
-    """The plan is made: *requests* will be sent for *pictures* images."""
+    """The plan is made: *requests* will be sent for *images* images."""
 
     requests: int
     images: int
+    price: str = ""
+    """What they can cost, in words; empty if nothing is billed."""
 
 
 class UploadProgress(NamedTuple):

@@ -1,8 +1,11 @@
 """HTTP requests as frozen values, which `providers` builds and `client` sends."""
 
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from imagecli.domain import Json
+
+SANDBOX_HEADER: Final = "x-imagecli-sandbox"
+"""Response header by which the sandbox says what it is."""
 
 
 class HttpFile(NamedTuple):

@@ -30,7 +30,7 @@ def _round_amount(amount: Decimal, rounding: str) -> Decimal:
 
 
 def format_usd_range(low: float, high: float | None) -> str:
-    """A range for people, whose upper end is never rounded down; one figure if the ends differ by at most 10 %.
+    """A range for people; only its upper end if the ends differ by at most 10 %.
 
     *high* is None if it is unknown.
     """
@@ -38,13 +38,11 @@ def format_usd_range(low: float, high: float | None) -> str:
         return f"{format_usd(low)} or more"
     if not high:
         return "nothing"
-    if high <= 1.1 * low:
-        return _format_one_figure(high)
-    ends = (format_usd(low), format_usd(high, up=True))
-    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+    upper = _format_about(high)
+    return upper if high <= 1.1 * low or format_usd(low) == upper else f"{format_usd(low)} to {upper}"
 
 
-def _format_one_figure(usd: float) -> str:
+def _format_about(usd: float) -> str:
     """About *usd*: rounded up, unless that adds more than 2.5 %."""
     amount = _exact_amount(usd)
     return format_usd(usd, up=_round_amount(amount, ROUND_CEILING) <= amount * Decimal("1.025"))
@@ -76,6 +74,11 @@ class Cost(NamedTuple):
     """What is billed in addition at an unknown price, in words."""
     about: str = ""
     """What the first two are the price of, in words; or why they are unknown."""
+    images: int = 1
+    quality: str | None = None
+    """Which of `by_quality` was requested; None if it is left to the model."""
+    by_quality: tuple[tuple[str, float], ...] = ()
+    """What all of it can cost at most at each quality, as far as that is known."""
 
     @property
     def is_free(self) -> bool:
@@ -83,9 +86,24 @@ class Cost(NamedTuple):
 
 
 def format_price(cost: Cost) -> str:
-    """The estimated price: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
+    """The estimated price and its basis: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
+    if cost.low_usd is None or cost.is_free:
+        return format_price_by_quality(cost)
+    return f"about {format_usd_range(cost.low_usd, cost.high_usd)} ({cost.about})"
+
+
+def format_price_by_quality(cost: Cost) -> str:
+    """The estimated price, and what other qualities cost: `about $0.053 at medium (low $0.006, high $0.21)`."""
     if cost.low_usd is None:
         return f"unknown: {cost.about}"
     if cost.is_free:
         return f"nothing: {cost.about}"
-    return f"about {format_usd_range(cost.low_usd, cost.high_usd)} ({cost.about})"
+    text = f"about {format_usd_range(cost.low_usd, cost.high_usd)}"
+    if cost.quality:
+        text += f" at {cost.quality}"
+    if cost.images > 1:
+        text += f" for {cost.images:,} images"
+    others = [f"{quality} {_format_about(usd)}" for quality, usd in cost.by_quality if quality != cost.quality]
+    if others:
+        text += f" ({', '.join(others)})"
+    return text if cost.quality or not others else f"{text}; the model chooses the quality"

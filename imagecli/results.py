@@ -52,6 +52,8 @@ class CallResult(NamedTuple):
     usage: dict[str, Any] | None = None
     svg_usage: dict[str, Any] | None = None
     """Tokens of the model that wrote an SVG."""
+    is_free: bool = False
+    """The server is the sandbox, which bills nothing, whatever the provider's row says."""
     unfetched: int = 0
     """Result URLs beyond those that were requested, which were not fetched; they are in the kept response."""
     stdout_image: StdoutImage | None = None
@@ -104,6 +106,7 @@ class DryRunRequest(NamedTuple):
     paths: tuple[Path, ...]
     """Where its images would be saved, as the user would type it."""
     cost: Cost
+    images: int = 1
 
 
 Status = Literal["ok", "partial", "failed", "planned"]

@@ -1,4 +1,4 @@
-"""Writes what the program can say better than a person: completion scripts, README's help and variables.
+"""Writes what is generated from the program: completion scripts, help texts, man pages, tables of documents.
 
 Run by hand after a change of commands or options: `python -m tests.regenerate`. Tests compare, and never write.
 """
@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import typer
+
+from imagecli import cli, commands
 from imagecli.catalog import catalog
 from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, environment_variable
+from tests.documents import DOCUMENTS, ROOT
+from tests.man_pages import man_pages
 
-ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+HELP_TEXTS = ROOT / "tests" / "data" / "help"
+MAN_PAGES = ROOT / "imagecli" / "man"
 SHELLS = {"bash": "imagecli.bash", "zsh": "_imagecli", "fish": "imagecli.fish", "powershell": "imagecli.ps1"}
 """Shell → the file under `completions/`, named as its shell looks for it."""
 
@@ -28,8 +34,8 @@ else
   compdef _imagecli_completion imagecli
 fi"""
 
-BLOCK = re.compile(r"(?P<start><!-- (?P<words>help|help [a-z ]+|environment) -->\n).*?(?P<end><!-- /[a-z]+ -->)", re.S)
-"""What is generated in README, between two comments: `<!-- help NAME -->` and `<!-- /help -->`."""
+BLOCK = re.compile(r"(?P<start><!-- environment -->\n).*?(?P<end><!-- /environment -->)", re.S)
+"""What is generated in the topic `settings`, between two comments."""
 
 PROVIDER_VARIABLES = {
     "base_url_env": "its base URL, where no flag or setting gives one",
@@ -69,22 +75,41 @@ def environment() -> str:
 
 
 def regenerated(text: str) -> str:
-    """*text*, README's, with every generated block made anew."""
+    """*text* of a document, with its generated blocks made anew."""
+    return BLOCK.sub(lambda match: match["start"] + environment() + match["end"], text)
 
-    def block(match: re.Match[str]) -> str:
-        word, _, command = match["words"].partition(" ")
-        if word == "environment":
-            return match["start"] + environment() + match["end"]
-        said = spoken(*command.split(), "--help")
-        return f"{match['start']}\n```text\n{said}```\n\n{match['end']}"
 
-    return BLOCK.sub(block, text)
+def help_texts() -> dict[str, str]:
+    """File name below `tests/data/help` → what `--help` prints at 80 columns, of every command and subcommand."""
+    root = typer.main.get_command(cli.app)
+    context = root.context_class(root, info_name="imagecli")
+    texts = {"imagecli.txt": spoken("--help")}
+    for name in commands.NAMES:
+        texts[f"{name}.txt"] = spoken(name, "--help")
+        group = root.get_command(context, name)  # type: ignore[attr-defined]
+        for word, command in getattr(group, "commands", {}).items():
+            if not command.hidden:
+                texts[f"{name}-{word}.txt"] = spoken(name, word, "--help")
+    return texts
+
+
+def generated_files() -> dict[Path, str]:
+    """Every file that is generated as a whole → its content."""
+    return {
+        **{ROOT / "completions" / name: completion(shell) for shell, name in SHELLS.items()},
+        **{HELP_TEXTS / name: text for name, text in help_texts().items()},
+        **{MAN_PAGES / name: text for name, text in man_pages().items()},
+    }
 
 
 def main() -> None:
-    for shell, name in SHELLS.items():
-        (ROOT / "completions" / name).write_text(completion(shell), "utf-8")
-    README.write_text(regenerated(README.read_text("utf-8")), "utf-8")
+    for path in DOCUMENTS:
+        path.write_text(regenerated(path.read_text("utf-8")), "utf-8")
+    for folder in (HELP_TEXTS, MAN_PAGES):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for path, text in generated_files().items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ COMMANDS = """\
 imagecli generate "a white siamese cat"
 imagecli generate "a lighthouse above a stormy sea" -n 3 -o 'light-{n:02}.webp'
 imagecli edit a-white-siamese-cat.png "a mountain lake" --mask .pictures/mask.png
-imagecli vary a-white-siamese-cat.png -n 3 --model dall-e-2
+imagecli vary a-white-siamese-cat.png -n 3
 """
 
 

@@ -17,7 +17,8 @@ import pytest
 from imagecli import commands
 from imagecli.cli import main
 from imagecli.env import Env
-from tests.regenerate import ROOT, SHELLS, completion, spoken
+from tests.documents import ROOT
+from tests.regenerate import SHELLS, completion, spoken
 
 # pexpect forks a process that has threads (xdist's); the child only calls exec.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -44,6 +44,10 @@ class Catalog(NamedTuple):
     models: Mapping[str, ModelRow]
     providers: Mapping[str, ProviderRow]
     default_model: str
+    default_reason: str
+    """Why that is the default model, in words."""
+    draft_model: str
+    """The cheapest model for drafts."""
     default_provider: str
     vary_prompts: dict[str, str]
 
@@ -98,6 +102,8 @@ def load_shipped_catalog() -> Catalog:
         models=LazyRows(models["models"], partial(build_model, tables=models)),
         providers=LazyRows(providers["providers"], partial(build_provider, tables=providers["providers"])),
         default_model=models["default"],
+        default_reason=models["default_reason"],
+        draft_model=models["drafts"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
     )

@@ -52,6 +52,11 @@ class BatchApiClient:
         """The address that the last request was sent to, if it is known."""
         return self._calls.peer
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the last response was the sandbox's."""
+        return self._calls.is_sandbox
+
     def upload_file(
         self,
         source: Path | bytes,

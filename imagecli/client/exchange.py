@@ -22,14 +22,14 @@ import requests
 from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.address_policy import AddressPolicy, is_same_origin, port_of
+from imagecli.client.address_policy import AddressPolicy, is_same_origin, parse_address, port_of
 from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
 from imagecli.client.http_connection import SingleUseAdapter, check_literal_host, speaks_tls
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
 from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
-from imagecli.http_request import HttpRequest
+from imagecli.http_request import SANDBOX_HEADER, HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
 from imagecli.providers.retry_rules import holds_image
 from imagecli.quoting import redact_url
@@ -71,6 +71,14 @@ class HttpResponse(NamedTuple):
     status: int
     headers: dict[str, str]
     error_body: bytes = b""
+
+    def is_from_sandbox(self, peer: str | None) -> bool:
+        """Whether it is the sandbox's, which bills nothing. *peer* is the address that the request was sent to.
+
+        Only this machine is believed: by the header alone any server, or whoever changes its responses, could make the
+        cost limit count nothing. Behind a proxy the address is unknown.
+        """
+        return SANDBOX_HEADER in self.headers and peer is not None and parse_address(peer).is_loopback
 
 
 class BodyWriter(Protocol):

@@ -91,6 +91,8 @@ class ApiClient:
         self._max_retries, self._max_wait = max_retries, max_wait
         self.peer: str | None = None
         """The address that the last request was sent to; None before the first one, and behind a proxy."""
+        self.is_sandbox = False
+        """The last response was the sandbox's."""
 
     @property
     def printable_base_url(self) -> str:
@@ -131,6 +133,7 @@ class ApiClient:
                     raise
                 decision = RetryDecision(failure=as_unbilled_error(error), retry=error.code in LOST, server_wait=None)
             else:
+                self.is_sandbox = response.is_from_sandbox(self.peer)
                 if 200 <= response.status < 300:
                     return buffer.getvalue()
                 decision = _decide_refused_call(call, response)

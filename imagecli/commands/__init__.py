@@ -10,20 +10,19 @@ from collections.abc import Mapping
 from typing import Final
 
 SUMMARIES: Final[Mapping[str, str]] = {
-    "generate": "Make a picture from words.",
-    "edit": "Change a picture by words.",
-    "vary": "Make new takes on a picture.",
-    "batch": "Make what a manifest says, and only what is missing or changed.",
-    "recover": (
-        "Save answers that were received and not saved: after Ctrl-C, a crash, a full disk, a lost result address."
-    ),
-    "models": "List models, with limits, prices, dates and sources.",
-    "providers": "List providers, with addresses, key variables, endpoints and what is different there.",
+    "generate": "Create images from text.",
+    "edit": "Edit an image as a prompt describes.",
+    "vary": "Create variations of an image.",
+    "batch": "Create everything a manifest lists; rerun it to create what is missing or changed.",
+    "recover": "Save responses that were received but not saved.",
+    "models": "List models with limits, prices and sources.",
+    "providers": "List providers with base URLs, key variables and endpoints.",
     "login": "Store a provider's API key.",
     "logout": "Remove a provider's stored API key.",
     "config": "Show and change settings, trust projects.",
-    "doctor": "Look whether all is there that a picture needs: key, server, folders, terminal. Spends nothing.",
-    "sandbox": "Serve the Images API on this machine: free, offline, deterministic.",
+    "doctor": "Check your setup: key, server, folders, terminal. Makes no paid requests.",
+    "sandbox": "Run a local Images API server: free, offline, deterministic.",
+    "help": "Print the help of a command, or a topic.",
 }
 """Command → its summary, in the order of the help. It repeats the first line of the command's docstring, so that the
 help need not import all commands. Each command is a function in a module of the same name."""

@@ -35,6 +35,14 @@ def complete_providers(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting_with(list(_load_catalog(ctx).providers), incomplete)
 
 
+def complete_help(incomplete: str) -> list[str]:
+    """Commands and topics."""
+    from imagecli.commands import NAMES
+    from imagecli.topics import TOPICS
+
+    return _starting_with(list(dict.fromkeys([*NAMES, *TOPICS])), incomplete)
+
+
 def complete_sizes(ctx: typer.Context, incomplete: str) -> list[str]:
     """Sizes of the model and names of shapes, or the provider's ratios."""
     provider = _typed_provider(ctx)

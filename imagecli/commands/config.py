@@ -18,7 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout"
 def config() -> None:
     """Show and change settings, trust projects.
 
-    \b
+    Examples:
       imagecli config list --origin
       imagecli config set max_cost 20
     """
@@ -37,7 +37,7 @@ def path(
 ) -> None:
     """Tell the files and folders in use, existing or not.
 
-    \b
+    Examples:
       imagecli config path
       $EDITOR "$(imagecli config path settings)"
     """
@@ -69,7 +69,7 @@ def list_settings(
 ) -> None:
     """List every setting as a command typed here would use it; of a key only whether it is set.
 
-    \b
+    Examples:
       imagecli config list --origin
       imagecli config list --json | jq '.settings[] | select(.name == "model")'
     """
@@ -93,7 +93,7 @@ def get_setting(
 ) -> None:
     """Print the value of a setting as a command typed here would use it.
 
-    \b
+    Examples:
       imagecli config get model
       imagecli config get max_cost --json
     """
@@ -117,7 +117,7 @@ def set_value(
 ) -> None:
     """Write a setting into your own settings file; its comments and order stay.
 
-    \b
+    Examples:
       imagecli config set model gpt-image-2
       imagecli config set max_cost 20
       imagecli config set providers.mine.base_url http://localhost:8080/v1
@@ -141,7 +141,7 @@ def unset(
 ) -> None:
     """Take a setting out of your own settings file.
 
-    \b
+    Examples:
       imagecli config unset model
       imagecli config unset providers.mine
     """
@@ -154,7 +154,7 @@ def unset(
 def edit_settings(ctx: typer.Context) -> None:
     """Open your settings file in $VISUAL or $EDITOR, and check it afterwards.
 
-    \b
+    Examples:
       imagecli config edit
       EDITOR="code --wait" imagecli config edit
     """
@@ -191,7 +191,7 @@ def trust(
 ) -> None:
     """Let a project's imagecli.toml, as it is now, decide where keys and data go.
 
-    \b
+    Examples:
       imagecli config trust
       imagecli config trust ~/work/site --yes
       imagecli config trust --remove

@@ -18,21 +18,21 @@ def doctor(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="whom to ask  [default: as for generate]",
+            help="provider to check  [default: as for generate]",
             autocompletion=completers.complete_providers,
         ),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="where to ask  [default: as for generate]")
+        str | None, typer.Option(metavar="URL", help="base URL to check  [default: as for generate]")
     ] = None,
     insecure_http: Annotated[
         bool | None, typer.Option("--insecure-http", help="send the API key to a public host over plain http://")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Look whether all is there that a picture needs: key, server, folders, terminal. Spends nothing.
+    """Check your setup: key, server, folders, terminal. Makes no paid requests.
 
-    \b
+    Examples:
       imagecli doctor
       imagecli doctor --provider sandbox
       imagecli doctor --base-url http://localhost:8080/v1

@@ -13,18 +13,18 @@ from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_f
 @with_flag_groups
 def edit(
     ctx: typer.Context,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to change; - reads stdin")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to edit; - reads stdin")],
     prompt_flags: PromptFlags,
     input_flags: InputFlags,
     common: CommonFlags,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what the whole new picture shows; - reads stdin")
+        str | None, typer.Argument(metavar="PROMPT", help="what the complete new image shows; - reads stdin")
     ] = None,
     mask: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="PNG of the picture's size; where it is transparent may change",
+            help="mask of the image's size; its transparent area is edited",
             rich_help_panel="Inputs",
         ),
     ] = None,
@@ -32,7 +32,7 @@ def edit(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="transparent PNG of the picture's size, with arrows or circles that show what is meant",
+            help="transparent PNG of the image's size with arrows or circles",
             rich_help_panel="Inputs",
         ),
     ] = None,
@@ -40,25 +40,23 @@ def edit(
         str | None,
         typer.Option(
             metavar="WORD",
-            help="high keeps faces and logos; high or low",
+            help="high (preserves faces and logos) or low",
             rich_help_panel="Inputs",
             autocompletion=completers.word_completer("input_fidelity"),
         ),
     ] = None,
     images: Annotated[
         list[str] | None,
-        typer.Option(
-            "--image", metavar="FILE", help="a further picture to draw on; repeatable", rich_help_panel="Inputs"
-        ),
+        typer.Option("--image", metavar="FILE", help="further input image; repeatable", rich_help_panel="Inputs"),
     ] = None,
 ) -> None:
-    """Change a picture by words.
+    """Edit an image as a prompt describes.
 
-    \b
+    Examples:
       imagecli edit photo.jpg "the same room at night, lit by candles"
       imagecli edit photo.jpg "a red sofa in the room" --mask sofa.png
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
-      cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
+      cat in.jpg | imagecli edit - "a watercolor of it" -o - > out.png
     """
 
     from imagecli.commands.image.context import build_input_fit, open_command_context

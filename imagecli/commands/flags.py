@@ -26,7 +26,7 @@ class PromptFlags(NamedTuple):
     """The prompt, and the values of its variables."""
 
     prompt_option: Annotated[
-        str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, instead of PROMPT; - reads stdin")
+        str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, in place of PROMPT; - reads stdin")
     ] = None
     prompt_file: Annotated[
         Path | None, typer.Option("--prompt-file", "-f", metavar="FILE", help="read the prompt from a file")
@@ -36,28 +36,32 @@ class PromptFlags(NamedTuple):
         typer.Option(
             "--var",
             metavar="NAME=VALUE",
-            help="fill {NAME} in the prompt and in -o; again for more values, each makes its own pictures",
+            help="value of {NAME} in the prompt and in -o; repeat it for several",
         ),
     ] = None
 
 
 class ImageFlags(NamedTuple):
-    """What the image shall be. None: not typed, so that nothing is sent unless a setting has a value."""
+    """What the image should be. None: not given, so that nothing is sent unless a setting has a value."""
 
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completers.complete_models
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="model to use  [default: gpt-image-2]",
+            autocompletion=completers.complete_models,
         ),
     ] = None
-    n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="how many pictures")] = 1
+    n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="number of images")] = 1
     size: Annotated[
         str | None,
         typer.Option(
             "--size",
             "-s",
             metavar="SIZE",
-            help="WxH in pixels, square, landscape, portrait, 16:9, or auto",
+            help="WxH in pixels, auto, square, landscape, portrait or a ratio (16:9)",
             autocompletion=completers.complete_sizes,
         ),
     ] = None
@@ -65,76 +69,78 @@ class ImageFlags(NamedTuple):
         str | None,
         typer.Option(
             metavar="WORD",
-            help="low, medium, high, xhigh, max or auto: the model's own words",
+            help="image quality (values depend on the model)",
             autocompletion=completers.word_completer("quality"),
         ),
     ] = None
     background: Annotated[
         str | None,
         typer.Option(
-            metavar="WORD", help="transparent, opaque or auto", autocompletion=completers.word_completer("background")
+            metavar="WORD",
+            help="background: transparent, opaque or auto",
+            autocompletion=completers.word_completer("background"),
         ),
     ] = None
     output_format: Annotated[
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="png, jpeg, webp, gif or svg",
+            help="file format: png, jpeg, webp, gif or svg",
             autocompletion=completers.word_completer("output_format"),
         ),
     ] = None
     output_compression: Annotated[
-        int | None, typer.Option(min=0, max=100, metavar="PERCENT", help="0 to 100, for jpeg and webp")
+        int | None, typer.Option(min=0, max=100, metavar="PERCENT", help="compression level for jpeg and webp (0-100)")
     ] = None
     moderation: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="low or auto", autocompletion=completers.word_completer("moderation")),
+        typer.Option(
+            metavar="WORD", help="moderation level: low or auto", autocompletion=completers.word_completer("moderation")
+        ),
     ] = None
     complexity: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
-            help="low, medium or high: how much is planned before it is drawn",
+            help="effort spent on planning: low, medium or high",
             autocompletion=completers.word_completer("complexity"),
         ),
     ] = None
-    safety_identifier: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="your end user, hashed, for the provider's safety checks")
-    ] = None
+    safety_identifier: Annotated[str | None, typer.Option(metavar="TEXT", help="hashed ID of your end user")] = None
     param: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="send any further field; VALUE is JSON if it parses, else text"),
+        typer.Option(metavar="KEY=VALUE", help="set an extra request field (JSON or string)"),
     ] = None
-    frame_count: Annotated[int | None, typer.Option(metavar="COUNT", help="frames of a gif, 2 to 16")] = None
+    frame_count: Annotated[int | None, typer.Option(metavar="COUNT", help="number of frames of a gif (2-16)")] = None
     frame_duration_ms: Annotated[
-        int | None, typer.Option(metavar="MS", help="how long each frame of a gif stays, from 20")
+        int | None, typer.Option(metavar="MS", help="duration of each frame of a gif, from 20")
     ] = None
-    svg_model: Annotated[str | None, typer.Option(metavar="NAME", help="the model that writes an svg")] = None
+    svg_model: Annotated[str | None, typer.Option(metavar="NAME", help="model that writes an svg")] = None
     svg_reasoning_effort: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
-            help="none, minimal, low, medium, high, xhigh or max",
+            help="reasoning effort for an svg (none to max)",
             autocompletion=completers.word_completer("svg"),
         ),
     ] = None
     style: Annotated[
         str | None,
         typer.Option(
-            metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completers.word_completer("style")
+            metavar="WORD",
+            help="image style: vivid or natural (dall-e-3)",
+            autocompletion=completers.word_completer("style"),
         ),
     ] = None
     response_format: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
-            help="url or b64_json (classic models; both are saved)",
+            help="url or b64_json (classic models; either is saved)",
             autocompletion=completers.word_completer("response_format"),
         ),
     ] = None
-    user: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="your end user, as older servers want it (--safety-identifier)")
-    ] = None
+    user: Annotated[str | None, typer.Option(metavar="TEXT", help="ID of your end user, for older servers")] = None
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=MAX_SEED, metavar="NUMBER", help="repeatable images, if the provider accepts a seed"),
@@ -144,21 +150,26 @@ class ImageFlags(NamedTuple):
 class InputFlags(NamedTuple):
     """How an input image may be changed to fit its endpoint."""
 
-    crop: Annotated[Crop, typer.Option(help="which part stays where a square is wanted")] = "center"
-    pad: Annotated[bool, typer.Option("--pad", help="fill up to the square instead of cropping")] = False
-    input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink to fit inside, before sending")] = None
-    keep_metadata: Annotated[bool, typer.Option("--keep-metadata", help="send location and camera data too")] = False
+    crop: Annotated[
+        Crop,
+        typer.Option(metavar="EDGE", help="crop to a square at center, top, bottom, left or right, or none"),
+    ] = "center"
+    pad: Annotated[bool, typer.Option("--pad", help="pad to a square instead of cropping")] = False
+    input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink the input to fit within WxH")] = None
+    keep_metadata: Annotated[
+        bool, typer.Option("--keep-metadata", help="keep location and camera data in the uploaded file")
+    ] = False
 
 
 class StreamFlags(NamedTuple):
     """Streaming, and the partial images of a stream."""
 
-    stream: Annotated[bool, typer.Option("--stream", help="hear of the picture while it is made")] = False
+    stream: Annotated[bool, typer.Option("--stream", help="stream progress events")] = False
     partial_images: Annotated[
-        int | None, typer.Option(metavar="COUNT", help="earlier states of it, 0 to 3; means --stream")
+        int | None, typer.Option(metavar="COUNT", help="partial images to receive (0-3); implies --stream")
     ] = None
     keep_partials: Annotated[
-        bool, typer.Option("--keep-partials", help="save them too, as NAME.partial-0.png; means --partial-images 3")
+        bool, typer.Option("--keep-partials", help="save partial images; implies --partial-images 3")
     ] = False
 
 
@@ -171,16 +182,18 @@ class OutputFlags(NamedTuple):
             "--output",
             "-o",
             metavar="PATH",
-            help="a file, a folder, a template such as {slug}-{n:02}, or - for stdout  [default: the current folder]",
+            help="file, folder, template ({slug}-{n:02}) or -  [default: current folder]",
         ),
     ] = None
     if_exists: Annotated[
         IfExists | None,
-        typer.Option(help="when the name is taken  [default: number, but fail for a name you wrote out]"),
+        typer.Option(
+            metavar="ACTION", help="number, skip, overwrite or fail  [default: number; fail for a typed name]"
+        ),
     ] = None
     fit: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="exactly this size: made at a legal one, then cropped and resized here"),
+        typer.Option(metavar="WxH", help="crop and resize the result to exactly WxH"),
     ] = None
 
 
@@ -191,46 +204,48 @@ class ProviderFlags(NamedTuple):
         str | None,
         typer.Option(
             metavar="NAME",
-            help="openai, or sandbox: free, offline, no key; imagecli providers lists all  [default: openai]",
+            help="provider, or sandbox (free, offline)  [default: openai]",
             autocompletion=completers.complete_providers,
         ),
     ] = None
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="base URL of a compatible server")] = None
     insecure_http: Annotated[
         bool | None, typer.Option("--insecure-http", help="send the API key to a public host over plain http://")
     ] = None
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="the longest time to wait for an answer  [default: 1800, 300 in silence]"),
+        typer.Option(metavar="SECONDS", help="request timeout  [default: 1800; 300 without data]"),
     ] = None
     max_retries: Annotated[
         int | None,
-        typer.Option(min=0, metavar="COUNT", help="how often a refused request is sent again  [default: 2]"),
+        typer.Option(min=0, metavar="COUNT", help="retries of a refused request  [default: 2]"),
     ] = None
     max_wait: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="the longest wait for a rate limit  [default: 120]")
+        float | None, typer.Option(metavar="SECONDS", help="longest wait for a rate limit  [default: 120]")
     ] = None
 
 
 class CostFlags(NamedTuple):
     """The price: what it may be, or that only the plan is shown."""
 
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="show requests, files and price, and send nothing; needs no key")
-    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print requests, file names and price; send nothing")] = (
+        False
+    )
     max_cost: Annotated[
-        float | None, typer.Option(metavar="USD", help="refuse when it can cost more  [default: 5]")
+        float | None, typer.Option(metavar="USD", help="abort if the cost could exceed USD  [default: 5]")
     ] = None
 
 
 class DisplayFlags(NamedTuple):
     """What is printed, and how."""
 
-    json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only errors on stderr")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell of every request")] = False
-    debug: Annotated[bool, typer.Option("--debug", help="tell everything; with a traceback for a bug")] = False
-    color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"
+    json: Annotated[bool, typer.Option("--json", help="print JSON instead of paths")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print errors only")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log each request")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="debug output, with tracebacks")] = False
+    color: Annotated[
+        Literal["auto", "always", "never"], typer.Option(metavar="WHEN", help="use colors: auto, always or never")
+    ] = "auto"
 
 
 class CommonFlags(NamedTuple):
@@ -275,12 +290,12 @@ def build_display_options(flags: DisplayFlags, env: Env, secrets: "tuple[Secret,
 PANELS: Final[Mapping[type, str]] = {
     PromptFlags: "Prompt",
     InputFlags: "Inputs",
-    ImageFlags: "Picture",
-    StreamFlags: "Live",
-    OutputFlags: "Result",
-    ProviderFlags: "Where",
-    CostFlags: "Money",
-    DisplayFlags: "Show",
+    ImageFlags: "Image",
+    StreamFlags: "Streaming",
+    OutputFlags: "Output",
+    ProviderFlags: "Provider",
+    CostFlags: "Cost",
+    DisplayFlags: "Display",
 }
 """The groups, each with its panel in help."""
 

@@ -14,17 +14,16 @@ def generate(
     ctx: typer.Context,
     prompt_flags: PromptFlags,
     common: CommonFlags,
-    prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what the picture shows; - reads stdin")
-    ] = None,
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin")] = None,
 ) -> None:
-    """Make a picture from words.
+    """Create images from text.
 
-    \b
+    Examples:
       imagecli generate "a white siamese cat"
-      imagecli generate "a white siamese cat" --provider sandbox        no key needed
-      imagecli generate "a lighthouse" -n 3 -s 1536x1024 -o light-{n:02}.webp
+      imagecli generate "a white siamese cat" --provider sandbox  # no key needed
+      imagecli generate "a lighthouse" -n 3 -s landscape -o light-{n:02}.webp
       imagecli generate "a {animal} in a hat" --var animal=cat --var animal=owl
+      imagecli generate "an app icon" --quality low --dry-run  # print the price
       git log -1 --format=%s | imagecli generate - -o - > commit.png
     """
     from imagecli.commands.image.context import open_command_context

@@ -37,7 +37,7 @@ def login(
 
     Prompts without echoing the key, and stores it in a file that only you can read.
 
-    \b
+    Examples:
       imagecli login
       imagecli login xai
       op read op://vault/openai/key | imagecli login openai -

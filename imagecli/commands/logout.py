@@ -12,7 +12,7 @@ from imagecli.commands.login import ProviderName
 def logout(ctx: typer.Context, provider: ProviderName = None) -> None:
     """Remove a provider's stored API key.
 
-    \b
+    Examples:
       imagecli logout
       imagecli logout xai
     """

@@ -19,15 +19,13 @@ def models(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="NAME", help="all of one model's row", autocompletion=completers.complete_catalog_models
-        ),
+        typer.Argument(metavar="NAME", help="model to show in full", autocompletion=completers.complete_catalog_models),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """List models, with limits, prices, dates and sources.
+    """List models with limits, prices and sources.
 
-    \b
+    Examples:
       imagecli models
       imagecli models gpt-image-2
       imagecli models --json | jq -r '.models[].name'
@@ -48,10 +46,11 @@ def models(
         from imagecli.output.json_result import print_json_document
 
         entries: Any = [model_to_json(row) for row in selection.values()]
-        return print_json_document("models", {"models": entries}, ctx.obj)
+        facts = {"default": rows.default_model, "drafts": rows.draft_model, "models": entries}
+        return print_json_document("models", facts, ctx.obj)
     today = ctx.obj.now().date()
     if name is None:
-        return print_models(list(selection.values()), rows.default_model, today, ctx.obj)
+        return print_models(rows, today, ctx.obj)
     return print_model(selection[name], today, ctx.obj)
 
 

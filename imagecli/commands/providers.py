@@ -15,13 +15,13 @@ def providers(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completers.complete_providers),
+        typer.Argument(metavar="NAME", help="provider to show in full", autocompletion=completers.complete_providers),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """List providers, with addresses, key variables, endpoints and what is different there.
+    """List providers with base URLs, key variables and endpoints.
 
-    \b
+    Examples:
       imagecli providers
       imagecli providers azure
       imagecli generate "a cat" --provider local --base-url http://localhost:8080/v1

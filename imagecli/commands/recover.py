@@ -13,26 +13,28 @@ from imagecli.commands.flags import DisplayFlags, build_display_options, with_fl
 def recover(
     ctx: typer.Context,
     display_flags: DisplayFlags,
-    only_list: Annotated[bool, typer.Option("--list", help="show what there is, and change nothing")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="list responses; change nothing")] = False,
     delete: Annotated[
-        list[str] | None, typer.Option("--delete", metavar="ID", help="remove one of them, unsaved; repeatable")
+        list[str] | None, typer.Option("--delete", metavar="ID", help="delete a response without saving it; repeatable")
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="FOLDER", help="save images from entries that this machine has no record of"),
+        typer.Option("--from", metavar="FOLDER", help="save images from unknown responses in FOLDER"),
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="save there  [default: where they were to go]"),
+        typer.Option("--output", "-o", metavar="FOLDER", help="folder to save to  [default: the original one]"),
     ] = None,
 ) -> None:
-    """Save answers that were received and not saved: after Ctrl-C, a crash, a full disk, a lost result address.
+    """Save responses that were received but not saved.
 
-    \b
+    After Ctrl-C, a crash, a full disk or an unreachable result URL, the response is kept in the state folder.
+
+    Examples:
       imagecli recover
       imagecli recover --list
       imagecli recover -o rescued/
-      imagecli recover --from . -o rescued/     fetches and removes nothing
+      imagecli recover --from . -o rescued/  # fetches and deletes nothing
     """
     from imagecli.commands.recover_actions import RecoverSession, save_from
     from imagecli.errors import UsageError

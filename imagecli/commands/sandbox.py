@@ -46,19 +46,18 @@ def sandbox(
             max=3600,
             metavar="SECONDS",
             callback=_check_not_nan,
-            help="seconds added to every answer with pictures, spread over the events of a stream",
+            help="seconds added to each response with images",
         ),
     ] = 0.0,
     rate_limit: Annotated[
-        int | None, typer.Option(min=1, metavar="COUNT", help="images a minute, then 429; the classic API had 50")
+        int | None, typer.Option(min=1, metavar="COUNT", help="images per minute before 429; the classic API had 50")
     ] = None,
     fail: Annotated[
         list[str] | None,
         typer.Option(
             metavar="WHAT",
             callback=_check_failures,
-            help="fail on purpose: 429:3 the first three requests for pictures, 500%10 each tenth, 503 all; "
-            "also insufficient_quota, moderation_blocked; batch_failed and batch_expired are of batches; repeatable",
+            help="fail on purpose: 429:2 (two requests), 500%10 (each tenth), 503 (all)",
         ),
     ] = None,
     url_ttl: Annotated[
@@ -68,7 +67,7 @@ def sandbox(
             max=31_536_000,
             metavar="SECONDS",
             callback=_check_not_nan,
-            help="seconds that a picture's URL answers",
+            help="seconds until an image's URL expires",
         ),
     ] = 3600.0,
     speed: Annotated[
@@ -78,29 +77,25 @@ def sandbox(
             max=1_000_000,
             metavar="FACTOR",
             callback=_check_not_nan,
-            help="its clock runs so many times as fast: rate limits, URLs, and batches, which take 10 minutes",
+            help="speed up the simulated clock",
         ),
     ] = 1.0,
     require_key: Annotated[
         str | None,
-        typer.Option(
-            metavar="KEY", help="refuse every other key with 401; - reads it from stdin  [default: any key, or none]"
-        ),
+        typer.Option(metavar="KEY", help="accept only this key; - reads it from stdin  [default: any key, or none]"),
     ] = None,
 ) -> None:
-    """Serve the Images API on this machine: free, offline, deterministic.
+    """Run a local Images API server: free, offline, deterministic.
 
-    \b
-    Prints its base URL on stdout, then a line a request on stderr, until Ctrl-C.
-    A prompt with the word moderation_blocked in it is blocked.
+    Prints its base URL on stdout and a line per request on stderr until Ctrl-C.
 
-    \b
+    Examples:
       imagecli sandbox
       imagecli sandbox --port 0 --rate-limit 50 --url-ttl 60
-      imagecli sandbox --fail 429:3 --fail 500%10 --latency 2
+      imagecli sandbox --fail 429:2 --latency 2
       imagecli sandbox --speed 100 --fail batch_expired:1
       imagecli sandbox --require-key -
-      imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
+      imagecli generate "a cat" --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """
     from imagecli.config.user_catalog import load_user_catalog

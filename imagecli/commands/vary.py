@@ -13,26 +13,31 @@ from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_f
 @with_flag_groups
 def vary(
     ctx: typer.Context,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to vary; - reads stdin")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to vary; - reads stdin")],
     prompt_flags: PromptFlags,
     input_flags: InputFlags,
     common: CommonFlags,
-    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="your own words for the change")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="what to change, in place of the built-in prompt")
+    ] = None,
     via: Annotated[
         Via,
-        typer.Option(help="the endpoint; auto takes variations where there is one", rich_help_panel="Variation"),
+        typer.Option(metavar="ENDPOINT", help="endpoint: auto, variations or edits", rich_help_panel="Variation"),
     ] = "auto",
     strength: Annotated[
         Strength | None,
-        typer.Option(help="how far from the picture  [default: medium]", rich_help_panel="Variation"),
+        typer.Option(metavar="WORD", help="subtle, medium or strong  [default: medium]", rich_help_panel="Variation"),
     ] = None,
 ) -> None:
-    """Make new takes on a picture.
+    """Create variations of an image.
 
-    \b
+    Uses the variations endpoint if the model has one, else an edit with a built-in prompt.
+
+    Examples:
       imagecli vary photo.jpg
       imagecli vary photo.jpg -n 3 --strength strong
-      imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
+      imagecli vary photo.jpg "keep the colors, change the season"
+      imagecli vary photo.jpg --model dall-e-2 --provider sandbox  # legacy endpoint
     """
     from imagecli import plan_calls
     from imagecli.commands.image.context import build_input_fit, open_command_context

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, UploadProgress
+from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, RunStarted, UploadProgress
 from imagecli.money import format_usd
 from imagecli.output.live_progress import open_console
 from imagecli.output.plain_progress import PlainProgress
@@ -61,6 +61,8 @@ class BatchLiveProgress(PlainProgress):
                 elif event.done + event.failed > self._progress.done + self._progress.failed:
                     self._ends.append(now)
                 self._progress = event
+            case RunStarted():
+                self.print_price(event)
             case BatchApiProgress():
                 self._api_progress = event if event.batches else None
             case RetryWait():

@@ -14,6 +14,7 @@ from imagecli.money import format_usd
 from imagecli.output.terminal import format_table, output_width, sanitize, wrap_text, write_to_stdout
 
 if TYPE_CHECKING:
+    from imagecli.catalog.catalog import Catalog
     from imagecli.catalog.model import ModelRow, Prices
     from imagecli.catalog.provider import ProviderRow
 
@@ -21,17 +22,38 @@ SQUARE = Size(1024, 1024)
 """The size that every price table has."""
 
 
-def print_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -> None:
-    """A line per model: the price of a square image, its qualities, its dates."""
-    cells = [("MODEL", "A SQUARE", "QUALITY", "LIFE")]
-    for row in rows:
-        name = f"{row.name} *" if row.name == default else row.name
-        cells.append(
-            (name, _format_price_range(row), _format_span(row.allowed_values("quality")), _format_life(row, today))
-        )
-    legend = f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."
+QUALITIES: Final = ("low", "medium", "high")
+"""Those whose prices the table of models has."""
+
+
+def print_models(catalog: Catalog, today: date, env: Env) -> None:
+    """A line per model: the price of a square image at three qualities, and its dates."""
+    cells = [("MODEL", *(quality.upper() for quality in QUALITIES), "DATES")]
+    for row in catalog.models.values():
+        name = f"{row.name} *" if row.name == catalog.default_model else row.name
+        cells.append((name, *_square_prices(row), _format_dates(row, today)))
     width = output_width(env)
-    _print_lines([*format_table(cells, width), "", *wrap_text(legend, width)], env)
+    legend = (
+        f"Prices are for one {SQUARE} image, about; imagecli models NAME shows all qualities, sizes and limits.",
+        f"* the default: {catalog.default_reason}.",
+        f"For drafts: {_describe_drafts(catalog.models[catalog.draft_model])}.",
+    )
+    lines = [line for text in legend for line in wrap_text(text, width)]
+    _print_lines([*format_table(cells, width), "", *lines], env)
+
+
+def _square_prices(row: ModelRow) -> Iterator[str]:
+    """The prices of a square at QUALITIES; unknown ones are `-`."""
+    tables = row.output_tokens()
+    for quality in QUALITIES:
+        tokens = tables.get(quality, {}).get(SQUARE)
+        yield format_usd(tokens * row.prices.image_out / 1e6) if tokens and row.prices else "-"
+
+
+def _describe_drafts(row: ModelRow) -> str:
+    """`-m gpt-image-2.5-flare, the cheapest model without an end date ($0.006 at low, $0.013 at medium)`."""
+    low, medium, _ = _square_prices(row)
+    return f"-m {row.name}, the cheapest model without an end date ({low} at low, {medium} at medium)"
 
 
 def print_model(row: ModelRow, today: date, env: Env) -> None:
@@ -42,7 +64,7 @@ def print_model(row: ModelRow, today: date, env: Env) -> None:
     prices.pop("output_tokens", None)
     facts: dict[str, Json] = {
         **document,
-        "life": _format_life(row, today),
+        "life": _format_dates(row, today),
         "sizes": size_rule_differences(row.sizes),
         "USD for a million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
     }
@@ -91,25 +113,10 @@ def print_provider(row: ProviderRow, env: Env) -> None:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _format_life(row: ModelRow, today: date) -> str:
+def _format_dates(row: ModelRow, today: date) -> str:
     if row.shutdown:
         return f"{'ended' if row.shutdown < today else 'ends'} {row.shutdown}"
-    return f"since {row.released}" if row.released else "lives"
-
-
-def _format_span(words: Sequence[str]) -> str:
-    """The first and the last of *words* without `auto`."""
-    steps = [word for word in words if word != "auto"]
-    return "-" if not steps else steps[0] if len(steps) == 1 else f"{steps[0]}–{steps[-1]}"
-
-
-def _format_price_range(row: ModelRow) -> str:
-    """From the cheapest to the most expensive square image."""
-    known = [table[SQUARE] for table in row.output_tokens().values() if SQUARE in table]
-    if row.prices is None or not known:
-        return "unknown"
-    least, most = (format_usd(tokens * row.prices.image_out / 1e6) for tokens in (min(known), max(known)))
-    return f"{least}–{most}"
+    return f"since {row.released}" if row.released else "-"
 
 
 def _format_price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:

@@ -6,12 +6,12 @@ Pure; rich only lays the lines out on a terminal.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import Final, NamedTuple
 
 from imagecli.env import Env
-from imagecli.money import Cost, format_price
+from imagecli.money import Cost, format_price, format_price_by_quality
 from imagecli.output.terminal import DisplayOptions, format_seconds, plural, printable_path, sanitize
 from imagecli.results import CommandResult, DryRunRequest
 
@@ -84,7 +84,9 @@ def _format_items(plan: BatchDryRun) -> str:
 
 
 SHOWN: Final = 20
-"""Requests that are shown one by one; `--json` lists all."""
+"""Requests, or groups of equal ones, that are shown; `--json` lists all."""
+MAX_PATHS: Final = 10
+"""Of one group; of more, only the first and the last are shown."""
 
 
 def format_dry_run(result: CommandResult, display: DisplayOptions, env: Env) -> list[str]:
@@ -95,18 +97,53 @@ def format_dry_run(result: CommandResult, display: DisplayOptions, env: Env) -> 
 
 def _dry_run_rows(result: CommandResult, env: Env) -> Iterator[Row]:
     requests = result.planned or ()
-    for number, request in enumerate(requests[:SHOWN], start=1):
-        yield from _request_rows(request, f"request {number} of {len(requests)}" if len(requests) > 1 else "", env)
+    shown = 0
+    for group in _equal_requests(requests)[:SHOWN]:
+        title = _group_title(group, shown + 1, len(requests)) if len(requests) > 1 else ""
+        yield from _request_rows(group, title, env)
         yield "", ""
-    if len(requests) > SHOWN:
-        yield "and", f"{len(requests) - SHOWN:,} more requests; --json tells of each"
+        shown += len(group)
+    if len(requests) > shown:
+        yield "and", f"{len(requests) - shown:,} more requests; --json lists them"
     for skipped in result.skipped:
         yield "keeps", printable_path(skipped.path, env.stdout)
-    yield "price", format_price(result.cost) if requests else "nothing: all of it is there"
+    yield from _price_rows(result.cost) if requests else (("price", "nothing: all of it is there"),)
     yield "sent", "nothing: this was a dry run"
 
 
-def _request_rows(request: DryRunRequest, title: str, env: Env) -> Iterator[Row]:
+def _equal_requests(requests: Sequence[DryRunRequest]) -> list[list[DryRunRequest]]:
+    """*requests* in groups of neighbours that differ only in where their images are saved."""
+    groups: list[list[DryRunRequest]] = []
+    for request in requests:
+        if groups and _without_paths(groups[-1][0]) == _without_paths(request):
+            groups[-1].append(request)
+        else:
+            groups.append([request])
+    return groups
+
+
+def _without_paths(request: DryRunRequest) -> DryRunRequest:
+    return request._replace(paths=())
+
+
+def _group_title(group: Sequence[DryRunRequest], first: int, total: int) -> str:
+    """`30 images in 3 requests of 10`; of a part, `requests 1 to 2 of 3: 20 images in 2 requests of 10`."""
+    if len(group) == 1:
+        return f"request {first} of {total}"
+    images = group[0].images
+    count = f"{images * len(group):,} images in {len(group):,} requests"
+    text = f"{count} of {images}" if images > 1 else count
+    return text if len(group) == total else f"requests {first} to {first + len(group) - 1} of {total}: {text}"
+
+
+def _price_rows(cost: Cost) -> Iterator[Row]:
+    yield "price", format_price_by_quality(cost)
+    if cost.low_usd is not None and not cost.is_free:
+        yield "", cost.about
+
+
+def _request_rows(group: Sequence[DryRunRequest], title: str, env: Env) -> Iterator[Row]:
+    request = group[0]
     if title:
         yield title, ""
     yield request.method, sanitize(request.url)
@@ -116,7 +153,10 @@ def _request_rows(request: DryRunRequest, title: str, env: Env) -> Iterator[Row]
         yield sanitize(name), sanitize(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     for file in request.files:
         yield sanitize(file.field), f"{file.filename}, {file.media_type}, {file.bytes:,} bytes"
-    for number, path in enumerate([printable_path(path, env.stdout) for path in request.paths] or ["to stdout"]):
+    paths = [printable_path(path, env.stdout) for one in group for path in one.paths] or ["to stdout"]
+    if len(paths) > MAX_PATHS:
+        paths = [paths[0], f"and {len(paths) - 2:,} more, to", paths[-1]]
+    for number, path in enumerate(paths):
         yield "" if number else "saves", path
 
 

@@ -74,6 +74,7 @@ class LiveProgress(PlainProgress):
         match event:
             case RunStarted():
                 self._images = event.images
+                self.print_price(event)
             case UploadProgress():
                 self._sent[event.request] = event.sent
                 self._step = "waiting for the picture" if event.sent >= event.total else "sending"

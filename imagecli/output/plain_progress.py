@@ -14,6 +14,7 @@ from imagecli.events import (
     NoteEvent,
     PartialImage,
     RetryWait,
+    RunStarted,
     WarningEvent,
 )
 from imagecli.output.terminal import DisplayOptions, sanitize, write_line
@@ -80,6 +81,11 @@ class PlainProgress:
                 return
         if line := format_event(event, self._display):
             self.line(self._display.redact(line))
+
+    def print_price(self, event: RunStarted) -> None:
+        """For a terminal: what the requests can cost, before the first one is sent."""
+        if event.price:
+            self.line(f"imagecli: price: {sanitize(event.price)}")
 
     def line(self, text: str) -> None:
         """One line on stderr."""

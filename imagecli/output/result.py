@@ -66,6 +66,8 @@ def format_bill(result: CommandResult) -> str | None:
     cost = result.cost
     if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
         return None
+    if all(call_result.is_free for call_result in result.outcomes):
+        return "cost: nothing; this server is the sandbox"
     if cost.actual_usd is not None:
         return f"cost: {format_usd(cost.actual_usd)}"
     if cost.reported_usd is not None:

@@ -20,12 +20,10 @@ MASK_THRESHOLD: Final = 0.1
 
 
 def missing_stream_warning(options: ImageOptions, body: IO[bytes], partials: int) -> WarningEvent | None:
-    """A warning if the response is not the stream, or has none of the partial images, that were requested.
+    """A warning if the response is not the stream that was requested, or has none of the requested partial images.
 
     *body* is that of the response, *partials* the number of partial images in it.
     """
-    if not options.stream and not options.partial_images:
-        return None
     beginning = read_beginning(body, HEAD_BYTES)
     if not is_stream(beginning):
         if not beginning.lstrip().startswith(b"{"):

@@ -39,7 +39,6 @@ from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
-from imagecli.pipeline.check_result import mask_warnings, missing_stream_warning, not_applied_warning
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
@@ -157,8 +156,9 @@ class Pipeline:
 
         Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
         """
+        options = call.request.options
         partials = PartialImageHandler(
-            prepared=saver.prepared, requested=call.request.options.partial_images, on_event=saver.on_event
+            prepared=saver.prepared, requested=options.partial_images, on_event=saver.on_event
         )
         tee = StreamTee(entry, partials)
         try:
@@ -178,8 +178,13 @@ class Pipeline:
             return HttpResponse(status=200, headers={}), error
         if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
             return response, None
-        self._warn_once(call, missing_stream_warning(call.request.options, entry.file, partials.arrived), saver)
-        if self.context.provider.embedded and (note := response.headers.get("x-sandbox-note")):
+        if options.stream or options.partial_images:
+            # Imported where it is needed, like the other checks: most commands start without it.
+            from imagecli.pipeline.check_result import missing_stream_warning
+
+            self._warn_once(call, missing_stream_warning(options, entry.file, partials.arrived), saver)
+        is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
+        if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
         return response, None
 
@@ -191,9 +196,11 @@ class Pipeline:
     def _check_mask(self, images: RequestImages, result: CallResult, on_event: EventHandler) -> None:
         """Warns if the mask may have been ignored. Never raises: the images are paid for and saved."""
         provider = self.context.provider
-        if provider.mask_support_at(self.context.base_url) != "uncertain":
+        if images.mask is None or provider.mask_support_at(self.context.base_url) != "uncertain":
             return
         try:
+            from imagecli.pipeline.check_result import mask_warnings
+
             for event in mask_warnings(images, result, provider.name, self.decode_lock):
                 on_event(event)
         except Exception as problem:
@@ -213,8 +220,12 @@ class Pipeline:
         try:
             with open_response(entry.file, saver) as condensed:
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
-                self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
-                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
+                if parsed.applied:
+                    from imagecli.pipeline.check_result import not_applied_warning
+
+                    self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
+                is_free = response.is_from_sandbox(entry.peer)
+                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
                 result = save_images(
                     parsed,
                     condensed,
@@ -245,7 +256,7 @@ class Pipeline:
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id)
+        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id, is_free=is_free)
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""

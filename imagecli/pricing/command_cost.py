@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
 from imagecli.config.sources import flag_name, how_to_unset
 from imagecli.errors import LimitError
-from imagecli.events import WarningEvent
-from imagecli.money import Cost, format_usd, format_usd_exact, format_usd_range, round_up_usd
+from imagecli.events import RunStarted, WarningEvent
+from imagecli.money import (
+    Cost,
+    format_price_by_quality,
+    format_usd,
+    format_usd_exact,
+    format_usd_range,
+    round_up_usd,
+)
 from imagecli.plan_calls import PlannedCall, count_images
 from imagecli.pricing import estimate, usage_cost
 from imagecli.results import CallResult
 
 OVER_BUDGET = "over_budget"
-
-UsagePrice = Callable[..., float | None]
-"""`usage_cost.billed_usd` or `usage_cost.reported_usd`."""
 
 
 class Budget(NamedTuple):
@@ -81,23 +85,19 @@ class Budget(NamedTuple):
 
     def billed_usd(self, result: CallResult) -> float | None:
         """USD that a call was billed; None if its response does not tell."""
-        return self._known_usd(result, usage_cost.billed_usd)
+        return None if self._unpriced_note(result) else self.reported_usd(result)
 
     def reported_usd(self, result: CallResult) -> float | None:
         """As `billed_usd`, without what is billed in addition to the response's usage."""
-        return self._known_usd(result, usage_cost.reported_usd)
-
-    def _known_usd(self, result: CallResult, price: UsagePrice) -> float | None:
-        usd = self._price_usage(result.request, result.usage, price)
+        if result.is_free:
+            return 0.0
+        usd = self.reported_price(result.request, result.usage)
         return 0.0 if usd is None and not result.may_be_billed else usd
 
     def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
-        return self._price_usage(index, usage, usage_cost.reported_usd)
-
-    def _price_usage(self, index: int, usage: Mapping[str, Any] | None, price: UsagePrice) -> float | None:
-        usd = price(usage, self.requests[index].request, self.rows[index], self.settings.provider)
-        return None if usd is None else usd * self.share
+        request, row = self.requests[index].request, self.rows[index]
+        return usage_cost.reported_usd(usage, request, row, self.settings.provider, self.share)
 
     def overrun_warning(self, results: Sequence[CallResult]) -> WarningEvent | None:
         """The warning that the calls cost more than the limit; None if they did not, as far as it is known."""
@@ -114,7 +114,9 @@ class Budget(NamedTuple):
         return WarningEvent(code="cost_over_cap", message=message)
 
     def _unpriced_note(self, result: CallResult) -> str:
-        return usage_cost.unpriced_note(self.requests[result.request].request)
+        if result.is_free:
+            return ""
+        return usage_cost.unpriced_note(self.requests[result.request].request, result.usage, self.settings.provider)
 
     def cost(self, results: Sequence[CallResult] = ()) -> Cost:
         """The price of all calls, and the cost of those that were sent, by their *results*."""
@@ -124,6 +126,39 @@ class Budget(NamedTuple):
         if not note:
             return cost
         return cost._replace(reported_usd=_sum(map(self.reported_usd, results)), unpriced_note=note)
+
+    def cost_by_quality(self) -> Cost:
+        """The price of all calls, and what they cost at each quality."""
+        requested = self.requests[0].request.options.quality if self.requests else None
+        prices = {quality: estimate.total_estimate(self._estimates_at(quality)) for quality in self._qualities()}
+        return self.cost()._replace(
+            images=count_images(self.requests),
+            quality=requested if requested in prices else None,
+            by_quality=tuple(
+                (quality, price.high_usd) for quality, price in prices.items() if price and price.high_usd
+            ),
+        )
+
+    def run_started(self) -> RunStarted:
+        """The event before the first request."""
+        return RunStarted(
+            requests=len(self.requests),
+            images=count_images(self.requests),
+            price="" if self.settings.provider.free else format_price_by_quality(self.cost_by_quality()),
+        )
+
+    def _qualities(self) -> tuple[str, ...]:
+        """Those that all calls can be made at, the cheapest first; none if each call has its own."""
+        return () if self.fixed or not self.rows else estimate.qualities_by_price(self.rows[0])
+
+    def _estimates_at(self, quality: str) -> list[estimate.Estimate | None]:
+        """The price of each call at *quality*."""
+        pairs = zip(self.requests, self.rows, strict=True)
+        prices = (
+            estimate.estimate_price(estimate.with_quality(call.request, quality), row, self.settings.provider)
+            for call, row in pairs
+        )
+        return [estimate.share_of_estimate(price, self.share) for price in prices]
 
     def cost_of(self, index: int) -> Cost:
         """The price of one call."""
@@ -150,7 +185,8 @@ class Budget(NamedTuple):
         if not self.rows:
             return "nothing is bought"
         if not self.settings.provider.priced:
-            return f"what {self.settings.provider.name} bills is not in the catalogue"
+            later = "; its responses report it" if self.settings.provider.billed else ""
+            return f"what {self.settings.provider.name} bills is not in the catalogue{later}"
         row = self._first_unpriced_model()
         if row.prices is None:
             return f"what {row.name} costs is not in the catalogue"
@@ -193,17 +229,11 @@ class Budget(NamedTuple):
 
     def _cheaper_quality(self) -> str | None:
         """The best quality that the cost limit allows, and its price."""
-        if self.fixed:
-            return None
-        requested = self.requests[0].request.options.quality
-        qualities = estimate.qualities_by_price(self.rows[0])
+        requested, qualities = self.requests[0].request.options.quality, self._qualities()
         if requested in qualities:
             qualities = qualities[: qualities.index(requested)]
         for quality in reversed(qualities):
-            requests = [estimate.with_quality(call.request, quality) for call in self.requests]
-            pairs = zip(requests, self.rows, strict=True)
-            full_prices = (estimate.estimate_price(request, row, self.settings.provider) for request, row in pairs)
-            prices = [estimate.share_of_estimate(price, self.share) for price in full_prices]
+            prices = self._estimates_at(quality)
             price = estimate.total_estimate(prices)
             if price and self.allows(sum(map(self._counted_price, prices))):
                 return f"{flag_name('quality')} {quality} costs about {format_usd_range(price.low_usd, price.high_usd)}"

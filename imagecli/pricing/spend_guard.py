@@ -96,12 +96,12 @@ class Reservation:
             raise
         return self
 
-    def settle(self, usage: Mapping[str, Any] | None, *, may_be_billed: bool = True) -> None:
+    def settle(self, usage: Mapping[str, Any] | None, *, may_be_billed: bool = True, is_free: bool = False) -> None:
         """The response is parsed: counts what it cost instead of the estimate, and frees the slot.
 
         Images are saved after this, and the next request is sent in the meantime.
         """
-        usd = self._guard.price_usage(self._index, usage)
+        usd = 0.0 if is_free else self._guard.price_usage(self._index, usage)
         self._end(0.0 if usd is None and not may_be_billed else usd)
         self._slot.release()
 

@@ -1,4 +1,7 @@
-"""What a request did cost, by the usage in its response. That is untrusted: impossible numbers have no price."""
+"""What a request did cost: what the provider reports, or its usage by our prices.
+
+Both are untrusted: impossible numbers have no price.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from imagecli.domain import ImageRequest
 
 _MOST: Final = 10**9
 """More tokens than any response was ever billed for."""
+_MOST_USD: Final = 10**6
 
 
 def usage_cost(usage: Mapping[str, Any] | None, prices: Prices | None, *, has_image_input: bool) -> float | None:
@@ -80,24 +84,38 @@ def _token_count(mapping: Mapping[str, Any], key: str) -> int | None:
     return int(value) if value == int(value) else None
 
 
-def billed_usd(
-    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow
-) -> float | None:
-    """USD that *request* was billed by the *usage* in its response; None if usage or prices are unknown."""
-    if unpriced_note(request) and not provider.free:
+def provider_cost(usage: Mapping[str, Any] | None, provider: ProviderRow) -> float | None:
+    """USD that the provider itself reports in the response; None if it reports nothing, or nothing plausible."""
+    if provider.billed is None:
         return None
-    return reported_usd(usage, request, row, provider)
+    value: Any = {"usage": usage}
+    for key in provider.billed.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value / provider.billed_per_usd if 0 <= value <= _MOST_USD * provider.billed_per_usd else None
 
 
 def reported_usd(
-    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow
+    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow, share: float = 1.0
 ) -> float | None:
-    """As `billed_usd`, without what is billed in addition to *usage*."""
+    """USD that *request* was billed by what its response reports, apart from `unpriced_note`; None if it is unknown.
+
+    *share* is the part of the model's prices that is billed. What the provider reports is the complete cost.
+    """
     if provider.free:
         return 0.0
-    return usage_cost(usage, row.prices, has_image_input=bool(input_sources(request))) if provider.priced else None
+    reported = provider_cost(usage, provider)
+    if reported is not None or not provider.priced:
+        return reported
+    usd = usage_cost(usage, row.prices, has_image_input=bool(input_sources(request)))
+    return None if usd is None else usd * share
 
 
-def unpriced_note(request: ImageRequest) -> str:
-    """What is billed in addition to a response's usage, at a price that no row has; empty if nothing is."""
+def unpriced_note(
+    request: ImageRequest, usage: Mapping[str, Any] | None = None, provider: ProviderRow | None = None
+) -> str:
+    """What is billed in addition to a response's *usage*, at a price that no row has; empty if nothing is."""
+    if provider and (provider.free or provider_cost(usage, provider) is not None):
+        return ""
     return "what the svg's author costs" if request.options.output_format == "svg" else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
+from imagecli.http_request import SANDBOX_HEADER
 from imagecli.sandbox.batches.routes import BatchRoutes
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError, check_method, internal_error
@@ -80,8 +81,13 @@ class SandboxApp:
 
     def add_common_headers(self, response: ServerResponse, request_id: str | None = None) -> ServerResponse:
         """*response* with the headers that every response has."""
-        common = {"x-request-id": request_id or f"req_{secrets.token_hex(16)}", "openai-version": VERSION}
-        return replace(response, headers={**common, "openai-organization": "sandbox", **response.headers})
+        common = {
+            "x-request-id": request_id or f"req_{secrets.token_hex(16)}",
+            "openai-version": VERSION,
+            "openai-organization": "sandbox",
+            SANDBOX_HEADER: "1",
+        }
+        return replace(response, headers={**common, **response.headers})
 
     def _route(self, request: ServerRequest, request_id: str) -> ServerResponse:
         parts = request.path.rstrip("/").removeprefix("/v1").strip("/").split("/")

@@ -9,6 +9,7 @@ import pexpect
 import pytest
 
 from imagecli.catalog import catalog
+from imagecli.domain import Size
 from tests.conftest import Run
 
 ROWS = catalog.load_shipped_catalog()
@@ -21,6 +22,35 @@ def test_the_table_has_every_row_and_fits_80_columns(imagecli: Run, command: str
     assert (result.exit_code, names) == (0, list(getattr(ROWS, command)))
     assert max(len(line) for line in result.stdout.splitlines()) < 80
     assert result.stderr == ""
+
+
+def test_the_table_has_the_price_of_a_square_at_three_qualities(imagecli: Run) -> None:
+    rows = {line.split()[0]: line.split() for line in imagecli("models").stdout.splitlines() if line}
+    assert rows["MODEL"] == ["MODEL", "LOW", "MEDIUM", "HIGH", "DATES"]
+    assert rows["gpt-image-2"][:5] == ["gpt-image-2", "*", "$0.006", "$0.053", "$0.21"]
+    assert rows["gpt-image-2.5-flare"][:4] == ["gpt-image-2.5-flare", "$0.006", "$0.013", "$0.053"]
+    assert rows["dall-e-2"][1:4] == ["-", "-", "-"]
+
+
+def test_the_table_names_the_default_with_its_reason_and_the_cheap_model_for_drafts(imagecli: Run) -> None:
+    words = " ".join(imagecli("models").stdout.split())
+    assert "* the default: nearly every compatible server and gateway has it." in words
+    assert (
+        "For drafts: -m gpt-image-2.5-flare, the cheapest model without an end date ($0.006 at low, $0.013 at medium)."
+        in words
+    )
+    document = imagecli("models", "--json").json
+    assert (document["default"], document["drafts"]) == ("gpt-image-2", "gpt-image-2.5-flare")
+
+
+def test_the_model_for_drafts_is_the_cheapest_without_an_end_date() -> None:
+    for quality in ("low", "medium"):
+        usd = {
+            row.name: row.prices.output_tokens[quality][Size(1024, 1024)] * row.prices.image_out
+            for row in ROWS.models.values()
+            if row.prices and not row.shutdown
+        }
+        assert usd[ROWS.draft_model] == min(usd.values()), quality
 
 
 def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> None:
@@ -175,6 +205,6 @@ def test_prices_of_another_model_are_not_shown_for_what_a_row_does_not_make(imag
     (tmp_path / "config" / "models.toml").write_text(row)
     assert imagecli("models", "mine").stdout.endswith("Its price is unknown.\n")
     (line,) = [line for line in imagecli("models").stdout.splitlines() if line.startswith("mine")]
-    assert "unknown" in line
+    assert "-       -       -" in line
     (shown,) = imagecli("models", "mine", "--json").json["models"]
     assert shown["prices"]["output_tokens"] == {}

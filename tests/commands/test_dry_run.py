@@ -29,7 +29,8 @@ def test_the_plan_tells_request_files_and_price_and_needs_no_key(imagecli: Run, 
         "size           1024x1024",
         "saves          a-cat.png",
         "",
-        "price          about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)",
+        "price          about $0.21 at high (low $0.006, medium $0.053)",
+        "               gpt-image-2, high, 1024x1024; table of 2026-11",
         "sent           nothing: this was a dry run",
     ]
     assert not list(folder.iterdir())
@@ -231,9 +232,64 @@ def test_many_requests_are_counted_and_json_has_them_all(imagecli: Run) -> None:
     many = [word for n in range(30) for word in ("--var", f"name=cat{n}")]
     command = ["generate", "a {name}", *many, "--quality", "low", "-s", "1024x1024", *DRY]
     result = imagecli(*command)
-    assert "\nand            10 more requests; --json tells of each\n" in result.stdout
+    assert "\nand            10 more requests; --json lists them\n" in result.stdout
     assert result.stdout.count("POST") == 20
     assert len(imagecli(*command, "--json").json["requests"]) == 30
+
+
+def test_equal_requests_are_shown_once(imagecli: Run) -> None:
+    command = ["generate", "a fox", "--quality", "low", "-s", "1024x1024", *DRY]
+    assert imagecli(*command, "-n", 30).stdout.splitlines() == [
+        "30 images in 3 requests of 10",
+        "POST           https://api.openai.com/v1/images/generations",
+        "Authorization  Bearer [key]",
+        "model          gpt-image-2",
+        "prompt         a fox",
+        "n              10",
+        "quality        low",
+        "size           1024x1024",
+        "saves          a-fox-1.png",
+        "               and 28 more, to",
+        "               a-fox-30.png",
+        "",
+        "price          about $0.18 at low for 30 images (medium $1.59, high $6.33)",
+        "               gpt-image-2, low, 1024x1024; table of 2026-11",
+        "sent           nothing: this was a dry run",
+    ]
+    assert len(imagecli(*command, "-n", 30, "--json").json["requests"]) == 3
+    titles = [line for line in imagecli(*command, "-n", 25).stdout.splitlines() if "request" in line]
+    assert titles == ["requests 1 to 2 of 3: 20 images in 2 requests of 10", "request 3 of 3"]
+
+
+def test_requests_that_differ_are_shown_one_by_one(imagecli: Run) -> None:
+    result = imagecli("generate", "a {x}", "--var", "x=cat", "--var", "x=dog", *DRY)
+    assert [line for line in result.stdout.splitlines() if "request" in line] == ["request 1 of 2", "request 2 of 2"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (
+            ["-m", "gpt-image-2.5-flare", "--quality", "high", "-s", "3840x2160"],
+            "about $0.10 at high (low $0.011, medium $0.026, xhigh $0.18, max $0.41)",
+        ),
+        (["--quality", "medium", "-s", "1536x1024"], "about $0.042 at medium (low $0.005, high $0.16)"),
+        (
+            ["-s", "1024x1024"],
+            "about $0.006 to $0.21 (low $0.006, medium $0.053, high $0.21); the model chooses the quality",
+        ),
+        (["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--quality", "high"], "about $0.041 or more at high"),
+        (["-m", "flux"], "unknown: what flux costs is not in the catalogue"),
+        (
+            ["--provider", "openrouter", "-m", "a/b"],
+            "unknown: what openrouter bills is not in the catalogue; its responses report it",
+        ),
+        (["--provider", "sandbox"], "nothing: sandbox bills nothing"),
+    ],
+)
+def test_the_price_says_what_the_other_qualities_cost(imagecli: Run, flags: list[str], line: str) -> None:
+    lines = imagecli("generate", "a fox", *flags, *DRY).stdout.splitlines()
+    assert [text.removeprefix("price").strip() for text in lines if text.startswith("price")] == [line]
 
 
 @pytest.mark.parametrize(

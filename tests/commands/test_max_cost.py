@@ -133,7 +133,7 @@ def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:
     assert imagecli("generate", "a cat", "-n", "25", *base, "--max-cost", "5").exit_code == 5
     assert imagecli("generate", "a cat", "-n", "40", *HIGH, *base).exit_code == 5
     said = imagecli("generate", "a cat", *HIGH, *base, "--dry-run").stdout
-    assert "1024x1024; table of 2026-11; if this server bills as openai does)" in said
+    assert "1024x1024; table of 2026-11; if this server bills as openai does" in said
 
 
 # --- while it runs ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from imagecli.catalog.catalog import load_shipped_catalog, with_user_models
 from imagecli.domain import Size
 from imagecli.errors import UsageError
 from tests.conftest import Run, picture
+from tests.documents import block
 
 
 @pytest.fixture
@@ -249,8 +250,7 @@ def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
         assert set(load_shipped_catalog().models) <= set(rows.models)
 
 
-def test_the_file_that_readme_shows_is_one(imagecli: Run, rows: Path) -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    rows.write_text(text.partition("```toml\n# models.toml\n")[2].partition("```")[0])
+def test_the_file_that_the_topic_shows_is_one(imagecli: Run, rows: Path) -> None:
+    rows.write_text(block("toml", "# models.toml\n"))
     done = imagecli("generate", "a cat", "-m", "my-model", "-s", "2:2", "--quality", "best", "--provider", "sandbox")
     assert "--quality best: my-model takes draft, final" in done.stderr

@@ -1,4 +1,4 @@
-"""README's promises name the tests that hold them, and those tests are there and run."""
+"""Every promise of the README names, in CONTRIBUTING.md, tests that hold it; those tests exist and run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-SECTION = (ROOT / "README.md").read_text("utf-8").partition("\n## Promises\n")[2].partition("\n## ")[0]
+README, SECTION = (
+    (ROOT / name).read_text("utf-8").partition("\n## Promises\n")[2].partition("\n## ")[0]
+    for name in ("README.md", "CONTRIBUTING.md")
+)
 PROMISES = re.findall(r"^\d+\. \*\*(.+?)\*\*(.*(?:\n   .*)*)", SECTION, re.M)
 TEST = r"`(tests/[\w/]+\.py)::(test_\w+)`"
 
@@ -18,6 +21,12 @@ TEST = r"`(tests/[\w/]+\.py)::(test_\w+)`"
 def test_the_promises_are_numbered_from_one() -> None:
     assert re.findall(r"^(\d+)\. ", SECTION, re.M) == [str(number) for number in range(1, len(PROMISES) + 1)]
     assert len(PROMISES) == 10
+
+
+def test_readme_has_the_same_promises() -> None:
+    shown = re.findall(r"^\d+\. \*\*(.+?)\*\*(.*)", README, re.M)
+    for (short, rest), (name, _) in zip(shown, PROMISES, strict=True):
+        assert name.rstrip(".").startswith(short.rstrip(".")), (short, rest)
 
 
 @pytest.mark.parametrize(("promise", "text"), PROMISES, ids=[name for name, _ in PROMISES])

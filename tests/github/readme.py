@@ -1,19 +1,10 @@
-"""Blocks of README, which are the examples that the tests carry out."""
+"""Blocks of the documents which are the examples that the tests run."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from tests.regenerate import README
-
-
-def block(kind: str, first: str = "") -> str:
-    """The one block of *kind* in README that begins with the line *first*."""
-    found = re.findall(rf"^```{kind}\n(.*?)^```$", README.read_text("utf-8"), re.S | re.M)
-    (text,) = [one for one in found if one.startswith(first)]
-    return str(text)
-
+from tests.documents import block as block
 
 MANIFEST: Final = block("toml", "# assets.toml\n")
 FILES: Final = (

@@ -26,7 +26,7 @@ WORKFLOW = parsed(block("yaml", "# .github/workflows/assets.yml"))
 ACTION = parsed((ROOT / ".github/actions/batch/action.yml").read_text("utf-8"))
 KEY = "sk-test-of-the-workflow"
 PROMPTS = [
-    "a lighthouse at dusk, flat colours",
+    "a lighthouse at dusk, flat colors",
     "a bell, as an icon on white",
     "a cat in a hat",
     "a owl in a hat",
@@ -143,7 +143,7 @@ def test_three_machines_buy_each_row_once_and_later_runs_what_was_edited(
 
     # A row that was edited is bought by one machine.
     assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
-    assert server.prompts[len(PROMPTS) :] == ["a lighthouse at dawn, flat colours"]
+    assert server.prompts[len(PROMPTS) :] == ["a lighthouse at dawn, flat colors"]
 
 
 def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
@@ -280,8 +280,9 @@ def test_inputs_reach_scripts_by_their_environment_alone_and_the_key_one_step() 
 
 def test_actions_are_pinned_by_commit_and_name_their_version() -> None:
     """Also where people copy from; a release of our own can't be named before it exists."""
-    texts = [(ROOT / path).read_text("utf-8") for path in (".github/actions/batch/action.yml", "README.md")]
-    uses = [line for text in texts for line in re.findall(r"^[ -]+uses: (.*)$", text, re.M)]
+    copied = (".github/actions/batch/action.yml", ".github/actions/batch/README.md", "README.md")
+    texts = [(ROOT / path).read_text("utf-8") for path in copied]
+    uses = [line for text in texts for line in re.findall(r"^[ -]*uses: (.*)$", text, re.M)]
     assert len(uses) >= 8
     ours = "OWNER/imagecli/.github/actions/batch@COMMIT"
     assert all(re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use) for use in uses if use != ours)

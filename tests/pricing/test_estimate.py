@@ -199,8 +199,9 @@ def test_the_sandbox_costs_nothing_whatever_the_model() -> None:
 
 def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
     wanted = ask(output_format="svg", svg=SvgOptions(effort="low"))
-    assert usage_cost.billed_usd(USAGE, wanted, row(), SANDBOX) == 0.0
-    assert usage_cost.billed_usd(USAGE, wanted, row(), OPENAI) is None
+    assert usage_cost.reported_usd(USAGE, wanted, row(), SANDBOX) == 0.0
+    assert usage_cost.unpriced_note(wanted, USAGE, SANDBOX) == ""
+    assert usage_cost.unpriced_note(wanted, USAGE, OPENAI) == "what the svg's author costs"
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
@@ -257,7 +258,7 @@ FULL = (100 * 5 + 1_000 * 8 + 1_756 * 30) / 1_000_000
 def billed(prices: Prices = GPT_2, wanted: ImageRequest | None = None, **change: Any) -> float | None:
     usage = {key: value for key, value in {**USAGE, **change}.items() if value is not ...}
     edit = Edit(prompt="a cat", images=(InputSource(name="a.png"),), options=ask().options)
-    return usage_cost.billed_usd(usage, wanted or edit, row(prices), OPENAI)
+    return usage_cost.reported_usd(usage, wanted or edit, row(prices), OPENAI)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from([*USAGE, "output_tokens_details"]), JSON))
 def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
     for wanted in (ask(), Vary(image=InputSource(name="a.png"), options=ask().options)):
-        price = usage_cost.billed_usd(usage, wanted, row(GPT_15), OPENAI)
+        price = usage_cost.reported_usd(usage, wanted, row(GPT_15), OPENAI)
         assert price is None or 0 < price < 10**6
 
 
@@ -345,12 +346,11 @@ def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
     [
         (ask(), row(None), OPENAI, None),
         (ask(), row(), OPENAI._replace(priced=False), None),
-        (ask(output_format="svg"), row(), OPENAI, None),
         (ask(), row(None), SANDBOX, 0.0),
     ],
 )
 def test_what_has_no_known_price_did_not_cost_nothing(
     wanted: ImageRequest, model: ModelRow, provider: Any, usd: Any
 ) -> None:
-    assert usage_cost.billed_usd(USAGE, wanted, model, provider) == usd
-    assert usage_cost.billed_usd(None, ask(), row(), OPENAI) is None
+    assert usage_cost.reported_usd(USAGE, wanted, model, provider) == usd
+    assert usage_cost.reported_usd(None, ask(), row(), OPENAI) is None

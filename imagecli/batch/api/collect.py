@@ -161,6 +161,7 @@ class BatchCollector:
             with open_response(line, saver) as condensed:
                 parsed = parse_line_images(condensed.body, prepared.base_url)
                 result = save_images(parsed, condensed, saver, self.downloader, peer=self.client.peer)
+                result = result._replace(is_free=self.client.is_sandbox)
             if result.unfetched:
                 self.on_event(not_fetched(result, None))
         except Exception as problem:

@@ -108,6 +108,7 @@ def submit_missing(api_run: BatchApiRun) -> list[ImagecliError]:
     errors: list[ImagecliError] = []
     try:
         check_inputs_and_folders(plans, api_run.run.events, make=True)
+        api_run.run.events(budget.run_started())
         for result in _build_submitter(api_run).submit(plans):
             if result.job:
                 api_run.add_batch(result.job, sum(len(plan.requests()) for plan in result.plans))

@@ -20,7 +20,7 @@ from imagecli.commands.flags import (
 @with_flag_groups
 def batch(
     ctx: typer.Context,
-    manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="what to make, a row each; - reads stdin")],
+    manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="file with one row per request; - reads stdin")],
     provider_flags: ProviderFlags,
     cost_flags: CostFlags,
     display_flags: DisplayFlags,
@@ -30,18 +30,18 @@ def batch(
             "--model",
             "-m",
             metavar="NAME",
-            help="for rows that name none  [default: gpt-image-2]",
+            help="model of rows without one  [default: gpt-image-2]",
             autocompletion=completers.complete_models,
-            rich_help_panel="Picture",
+            rich_help_panel="Image",
         ),
     ] = None,
     quality: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
-            help="for rows that say none",
+            help="quality of rows without one",
             autocompletion=completers.word_completer("quality"),
-            rich_help_panel="Picture",
+            rich_help_panel="Image",
         ),
     ] = None,
     jobs: Annotated[
@@ -52,84 +52,87 @@ def batch(
             min=1,
             max=1000,
             metavar="COUNT",
-            help="requests under way at once  [default: the provider's]",
+            help="parallel requests  [default: the provider's]",
             rich_help_panel="Run",
         ),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.001, metavar="COUNT", help="pictures a minute", rich_help_panel="Run")
+        float | None, typer.Option(min=0.001, metavar="COUNT", help="images per minute", rich_help_panel="Run")
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="only rows with such an output: 'hero-*'; repeatable", rich_help_panel="Run"),
+        typer.Option(metavar="GLOB", help="only rows whose output matches (hero-*); repeatable", rich_help_panel="Run"),
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="K/N", help="part K of N, for several machines: 1/3, 2/3, 3/3", rich_help_panel="Run"),
+        typer.Option(metavar="K/N", help="process part K of N, for several machines", rich_help_panel="Run"),
     ] = None,
     allow_outside: Annotated[
         bool,
         typer.Option(
             "--allow-outside",
-            help="let rows use files outside the manifest's folder and repository: trust it first",
+            help="let rows use files outside the manifest's repository",
             rich_help_panel="Run",
         ),
     ] = False,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="send nothing more once a row has failed", rich_help_panel="Run")
+        bool, typer.Option("--fail-fast", help="stop sending after the first failed row", rich_help_panel="Run")
     ] = False,
     format: Annotated[
         Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"] | None,
-        typer.Option(help="what the manifest is, where its name does not say it", rich_help_panel="Run"),
+        typer.Option(
+            metavar="FORMAT",
+            help="format: jsonl, json, csv, tsv, toml, yaml or text  [default: by name]",
+            rich_help_panel="Run",
+        ),
     ] = None,
     check: Annotated[
         bool,
-        typer.Option(
-            "--check", help="list what is missing or stale: exit 10, or 0; sends nothing", rich_help_panel="Run"
-        ),
+        typer.Option("--check", help="list missing and stale files (exit 10); send nothing", rich_help_panel="Run"),
     ] = False,
     batch_api: Annotated[
         bool,
         typer.Option(
             "--batch-api",
-            help="by the provider's Batch API, for less, within a day: hands in (exit 10), later fetches",
+            help="use the provider's Batch API: cheaper, within 24 h (exit 10 until ready)",
             rich_help_panel="Batch API",
         ),
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="with --batch-api: until all is there", rich_help_panel="Batch API")
+        bool,
+        typer.Option("--wait", help="with --batch-api: block until all results are in", rich_help_panel="Batch API"),
     ] = False,
     cancel: Annotated[
         bool,
         typer.Option(
-            "--cancel", help="call back what is with the Batch API; fetch what was made", rich_help_panel="Batch API"
+            "--cancel", help="cancel pending batch jobs and download finished results", rich_help_panel="Batch API"
         ),
     ] = False,
     adopt: Annotated[
         bool,
-        typer.Option(
-            "--adopt", help="take files that the journal does not know for their rows'", rich_help_panel="Journal"
-        ),
+        typer.Option("--adopt", help="adopt existing files that aren't in the journal", rich_help_panel="Journal"),
     ] = False,
     if_exists: Annotated[
         Literal["skip", "overwrite", "fail"] | None,
-        typer.Option(help="files that the journal does not know  [default: fail]", rich_help_panel="Journal"),
+        typer.Option(
+            metavar="ACTION",
+            help="existing files not in the journal: skip, overwrite or fail  [default: fail]",
+            rich_help_panel="Journal",
+        ),
     ] = None,
     prune: Annotated[
         bool,
-        typer.Option(
-            "--prune", help="list files that no row makes any more, and buy nothing", rich_help_panel="Journal"
-        ),
+        typer.Option("--prune", help="list files of rows that no longer exist", rich_help_panel="Journal"),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="with --prune: remove them", rich_help_panel="Journal")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="with --prune: delete them", rich_help_panel="Journal")] = False,
 ) -> None:
-    """Make what a manifest says, and only what is missing or changed.
+    """Create everything a manifest lists; rerun it to create what is missing or changed.
 
-    \b
-      imagecli batch assets.toml --provider sandbox                     no key needed
+    Examples:
+      imagecli batch assets.toml --provider sandbox  # no key needed
       imagecli batch assets.csv --dry-run
       imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
-      imagecli batch assets.toml --batch-api                            half the price, within a day
+      imagecli batch assets.toml --batch-api  # half the price, within a day
       jq -c '.[]' rows.json | imagecli batch -
     """
     from imagecli.batch.shards import parse_shard

@@ -131,6 +131,7 @@ def _run_items(
         inputs=InputsByModel(),
         finalizer=build_finalizer(context, reporter.budget, run.journal),
     )
+    events(reporter.budget.run_started())
     events(counts.progress())
     try:
         with WorkerPool(jobs=options.jobs or settings.provider.jobs, on_event=events) as pool:

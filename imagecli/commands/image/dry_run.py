@@ -42,7 +42,7 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
     return CommandResult(
         command=context.command,
         planned=tuple(planned),
-        cost=budget.cost(),
+        cost=budget.cost_by_quality(),
         errors=(refusal,) if refusal else (),
     )
 
@@ -68,6 +68,7 @@ def build_dry_run_request(
         files=tuple(_dry_run_upload(file) for file in http.files),
         paths=tuple(path_for_format(name, options.output_format or "png") for name in names),
         cost=budget.cost_of(call.index),
+        images=options.n,
     )
 
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
 from imagecli.errors import Terminated, UnsavedError, signal_exit_code
-from imagecli.events import RunStarted, WarningEvent
+from imagecli.events import WarningEvent
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, RunContext
@@ -67,6 +67,7 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
         if settings.no_key:
             raise settings.no_key
         discard_unanswered(spool_places(settings), progress)
+        progress(budget.run_started())
         result = _execute_calls(plan.calls, context, pipeline, progress)
     if warning := budget.overrun_warning(result.outcomes):
         progress(warning)
@@ -78,7 +79,6 @@ def _execute_calls(
 ) -> CommandResult:
     """The results of *calls*, or of as many as the cost limit, a signal or a final error let."""
     requested = count_images(calls)
-    progress(RunStarted(requests=len(calls), images=requested))
     results: list[CallResult] = []
     try:
         with WorkerPool(jobs=context.settings.provider.jobs, on_event=progress) as pool:
