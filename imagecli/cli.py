@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import typer
@@ -170,7 +171,8 @@ def main(argv: Sequence[str], env: Env) -> int:
     display = DisplayOptions.guess_from_argv(words, env)
     command = next((word for word in words if word in commands.NAMES), "imagecli")
     try:
-        code = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
+        with _completion_output(env):
+            code = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
         return code if isinstance(code, int) else 0
     except ImagecliError as error:
         failure = error
@@ -187,6 +189,14 @@ def main(argv: Sequence[str], env: Env) -> int:
     from imagecli.output.result import print_failure
 
     return print_failure(failure, command, display, env)
+
+
+def _completion_output(env: Env) -> AbstractContextManager[None]:
+    if env.environ.get(COMPLETION_VARIABLE) != "complete_zsh":
+        return nullcontext()
+    from imagecli.commands.zsh_quotes import keep_zsh_quotes
+
+    return keep_zsh_quotes(env)
 
 
 def _stdout_error(error: Exception) -> DiskError | None:

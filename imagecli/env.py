@@ -38,6 +38,11 @@ class Env(NamedTuple):
         """Whether this is a job of continuous integration: all CI services set CI."""
         return self.environ.get("CI", "").lower() not in ("", "0", "false")
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a user to ask: stdin and stderr are terminals."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
     def expand_home(self, path: str) -> str:
         """*path*, which the user gave, with the home folder in place of a leading `~/`.
 

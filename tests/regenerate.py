@@ -17,6 +17,8 @@ import typer
 from imagecli import cli, commands
 from imagecli.catalog import catalog
 from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, environment_variable
+from imagecli.domain import Size
+from imagecli.money import format_usd
 from tests.documents import DOCUMENTS, ROOT
 from tests.man_pages import man_pages
 
@@ -34,8 +36,11 @@ else
   compdef _imagecli_completion imagecli
 fi"""
 
-BLOCK = re.compile(r"(?P<start><!-- environment -->\n).*?(?P<end><!-- /environment -->)", re.S)
-"""What is generated in the topic `settings`, between two comments."""
+BLOCK = re.compile(r"(?P<start><!-- (?P<name>environment|prices) -->\n).*?(?P<end><!-- /(?P=name) -->)", re.S)
+"""A table that is generated in a document, between two comments."""
+
+PRICED_MODELS = ("gpt-image-2", "gpt-image-2.5-flare", "gpt-image-2.6-flare")
+"""The models in README's price table: the default, the cheap one, the newest."""
 
 PROVIDER_VARIABLES = {
     "base_url_env": "its base URL, where no flag or setting gives one",
@@ -76,7 +81,21 @@ def environment() -> str:
 
 def regenerated(text: str) -> str:
     """*text* of a document, with its generated blocks made anew."""
-    return BLOCK.sub(lambda match: match["start"] + environment() + match["end"], text)
+    tables = {"environment": environment, "prices": prices}
+    return BLOCK.sub(lambda match: match["start"] + tables[match["name"]]() + match["end"], text)
+
+
+def prices() -> str:
+    """What a square image costs, as a table."""
+    lines = ["| 1024x1024 | low | medium | high |", "| --- | --- | --- | --- |"]
+    for name in PRICED_MODELS:
+        row = catalog.load_shipped_catalog().models[name]
+        assert row.prices
+        cells = (row.output_tokens()[quality][Size(1024, 1024)] for quality in ("low", "medium", "high"))
+        lines.append(
+            f"| `{name}` | {' | '.join(format_usd(tokens * row.prices.image_out / 1e6) for tokens in cells)} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def help_texts() -> dict[str, str]:

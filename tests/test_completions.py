@@ -131,6 +131,15 @@ def test_zsh_completes_at_the_first_tab_and_at_the_second(tmp_path: Path, setup:
         check_completion(zsh, times=2)
 
 
+def test_zsh_shows_descriptions_with_their_quotes(tmp_path: Path) -> None:
+    with shell("zsh", "-f", "-i", folder=tmp_path) as zsh:
+        zsh.sendline(f"unsetopt beep prompt_cr prompt_sp; {ZSH_LOADS.format(scripts=SCRIPTS)}; PS1='READY''> '")
+        zsh.expect_exact("READY> ")
+        zsh.send("imagecli log\t")
+        zsh.expect_exact("-- Store a provider's API key.")
+        zsh.expect_exact("-- Remove a provider's stored API key.")
+
+
 def check_completion(shell: pexpect.spawn[str], *, times: int) -> None:
     """Types all lines of TYPED into a shell that is about to show its prompt."""
     shell.expect_exact("READY> ")

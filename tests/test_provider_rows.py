@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,26 @@ from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size
 from imagecli.errors import UsageError
 
 ROWS = load_shipped_catalog()
-LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]
+HOSTED = [
+    *("openai", "azure", "azure-classic", "openrouter", "xai", "together", "siliconflow", "ark", "byteplus", "zhipu"),
+    *("zai", "gemini", "deepinfra", "recraft", "venice", "pollinations", "litellm", "vercel"),
+]
+LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference", "docker"]
 
 
 def test_the_providers_that_people_ask_for_have_rows() -> None:
-    hosted = ["openai", "azure", "azure-classic", "openrouter", "xai", "together", "siliconflow", "ark", "zhipu"]
-    assert sorted(ROWS.providers) == sorted([*hosted, *LOCAL, "sandbox"])
+    assert sorted(ROWS.providers) == sorted([*HOSTED, *LOCAL, "sandbox"])
+
+
+def test_the_topic_lists_the_providers() -> None:
+    topic = (Path(__file__).parents[1] / "imagecli/topics/providers.md").read_text()
+    table = topic.partition("| --- | --- |\n")[2].partition("\n\n")[0]
+    assert re.findall(r"`([a-z-]+)`", table) == list(ROWS.providers)
+
+
+@pytest.mark.parametrize("name", [*HOSTED, *LOCAL])
+def test_a_row_names_its_source_and_when_it_was_read(name: str) -> None:
+    assert ROWS.provider(name).source.endswith("read 2026-11-29")
 
 
 @pytest.mark.parametrize("name", ROWS.providers)
@@ -28,7 +44,8 @@ def test_a_row_is_whole(name: str) -> None:
     row = ROWS.provider(name)
     assert row.source
     assert row.embedded or row.base_url or row.base_url_form
-    assert (row.base_url or "https://").startswith("http://127.0.0.1" if name in LOCAL and row.base_url else "https://")
+    own = ("http://127.0.0.1", "http://localhost")
+    assert (row.base_url or "https://").startswith(own if name in LOCAL and row.base_url else "https://")
     assert "generations" in row.paths
     assert all(path.startswith("/") for path in row.paths.values())
     assert row.auth == "none" or row.keys or row.key_optional
@@ -53,7 +70,7 @@ def test_azure_is_one_resource_under_two_forms() -> None:
     v1, classic = ROWS.provider("azure"), ROWS.provider("azure-classic")
     assert v1.keys == classic.keys
     assert [key.auth for key in v1.keys] == ["api-key", "bearer"]
-    assert variables(v1) <= variables(classic)
+    assert variables(v1) - {"AZURE_OPENAI_API_VERSION"} <= variables(classic)
 
 
 WHOLE: dict[str, Any] = {
@@ -92,6 +109,11 @@ ROW = ProviderRow(name="mine", paths={"generations": "/g", "edits": "/e"}, words
         ({"sizes": {"multiple": 16, "set": ["512x512"]}}, "sizes", {"multiple": 16, "set": ["512x512"]}),
         ({"response_format": "url"}, "response_format", "url"),
         ({"response_format": ""}, "response_format", None),
+        ({"accepted": ["quality"]}, "accepted", ("quality",)),
+        ({"accepted": []}, "accepted", ()),
+        ({"accepted": ""}, "accepted", None),
+        ({"blocked_if": {"ok": False}}, "blocked_if", {"ok": False}),
+        ({"blocked_header": "x-blocked"}, "blocked_header", "x-blocked"),
         ({"billed": "usage.cost"}, "billed", "usage.cost"),
         ({"billed_per_usd": 100}, "billed_per_usd", 100),
     ],
@@ -163,7 +185,13 @@ def test_the_model_is_the_named_one_or_the_providers(
     assert (row.name, row.sent, row.known) == (model, sent, known)
 
 
-@pytest.mark.parametrize("provider", ["azure", "openrouter", "together", "siliconflow", "ark", "xinference"])
+@pytest.mark.parametrize(
+    "provider",
+    [
+        *("azure", "openrouter", "together", "siliconflow", "ark", "byteplus", "zai", "gemini", "deepinfra", "recraft"),
+        *("venice", "pollinations", "litellm", "vercel", "xinference", "docker"),
+    ],
+)
 def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) -> None:
     with pytest.raises(UsageError) as caught:
         ROWS.model_for_provider(ROWS.provider(provider), None)
@@ -178,7 +206,10 @@ def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) ->
         ("together", (4, 16, ("png", "jpeg", "webp"), False)),
         ("siliconflow", (10, 3, ("png", "jpeg", "webp"), False)),
         ("ark", (1, 14, ("png", "jpeg", "webp"), False)),
-        ("xai", (10, 5, ("png", "jpeg", "webp"), False)),
+        ("xai", (10, 5, ("png", "jpeg"), False)),
+        ("recraft", (6, 16, ("png", "jpeg", "webp"), False)),
+        ("venice", (1, 16, ("png", "jpeg", "webp"), False)),
+        ("pollinations", (1, 16, ("png", "jpeg", "webp"), False)),
         ("lemonade", (1, 16, ("png", "jpeg", "webp"), True)),
     ],
 )

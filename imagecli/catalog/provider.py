@@ -71,6 +71,8 @@ class ProviderRow(NamedTuple):
     """Query parameters of every request."""
     query_env: Mapping[str, str] = MappingProxyType({})
     """Name in `query` → variable that sets it."""
+    fixed_headers: Mapping[str, str] = MappingProxyType({})
+    """Further headers of every request. They are public; `headers` in `[providers.NAME]` are for those with a key."""
     paths: Mapping[Operation, str] = MappingProxyType({})
     """Operations it supports → path below the base URL; `{model}` stands for the model's name."""
     models_path: str | None = None
@@ -105,6 +107,8 @@ class ProviderRow(NamedTuple):
     """Field of a single image. In JSON a name that ends in `[]` is a list."""
     images: tuple[str, ...] = ("image[]",)
     """Fields of several images: one that ends in `[]` for all of them, or one for each."""
+    form_brackets: bool = True
+    """In a form, a field for several images keeps its `[]`; otherwise it is repeated without."""
     picture: Any = "{data_url}"
     """An image in JSON: text, or an object that holds it; `{base64}` is the bare base64."""
     mask: str | None = "mask"
@@ -127,6 +131,8 @@ class ProviderRow(NamedTuple):
     # Other fields.
     renamed: Mapping[str, str] = MappingProxyType({})
     """Field → the provider's name for it."""
+    accepted: tuple[str, ...] | None = None
+    """The only optional fields it accepts besides size and seed, if its documents list them all; else None."""
     refused: tuple[str, ...] = ()
     """Fields it does not accept; `edits.size` for one operation only."""
     unstated: tuple[str, ...] = ()
@@ -135,6 +141,8 @@ class ProviderRow(NamedTuple):
     """Field → the values it accepts, if fewer than the model's; `edits.quality` for one operation only."""
     size_as: Literal["size", "width_height", "aspect_ratio"] = "size"
     size_separator: str = "x"
+    height_first: bool = False
+    """A size is HEIGHTxWIDTH."""
     size_auto: bool = True
     """It accepts the size `auto`; otherwise no size is sent for it."""
     sizes: Mapping[str, Any] = MappingProxyType({})
@@ -173,6 +181,12 @@ class ProviderRow(NamedTuple):
     """Path in a response to what the request cost, as `usage.cost`; None if responses do not report it."""
     billed_per_usd: Positive = 1.0
     """How many units of `billed` make a US dollar."""
+    blocked_if: Mapping[str, Any] = MappingProxyType({})
+    """Field of an item of a response → its value if moderation blocked the image."""
+    blocked_header: Text | None = None
+    """Header of a response that is `true` if moderation blocked its images."""
+    model_header: Text | None = None
+    """Header of a response that names the model which was used."""
     retry_500: bool = False
     """Its 500 with an error object, from the row's own base URL, means that nothing was generated: it is retried."""
     priced: bool = False
@@ -211,7 +225,8 @@ class ProviderRow(NamedTuple):
 
     def refuses(self, name: str, operation: Operation) -> bool:
         """Whether it does not accept the field."""
-        return name in self.refused or f"{operation}.{name}" in self.refused
+        is_unlisted = self.accepted is not None and name not in ("size", "seed", *self.accepted)
+        return is_unlisted or name in self.refused or f"{operation}.{name}" in self.refused
 
 
 def shared_segments(base_path: str, path: str) -> int:

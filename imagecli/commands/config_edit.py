@@ -6,7 +6,7 @@ from pathlib import Path
 
 from imagecli.catalog import catalog
 from imagecli.commands.editor import edit_file
-from imagecli.commands.terminal_input import can_ask, confirm
+from imagecli.commands.terminal_input import confirm
 from imagecli.config.edit import check_settings_file, starter_settings
 from imagecli.config.files import read_user_file, replace_file
 from imagecli.config.paths import find_folders
@@ -26,7 +26,7 @@ def edit_settings_file(env: Env) -> None:
         replace_file(path, starter_settings())
     edit_file(path, env)
     while (error := _find_error(path)) is not None:
-        if not can_ask(env):
+        if not env.can_ask:
             raise error
         print_error(error, DisplayOptions(), env)
         if not confirm("Edit it again?", env):

@@ -69,9 +69,13 @@ def edit(
     check_one_stdin(*names, mask, markup, prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
     sources = tuple(read_input_source(name, ctx.obj) for name in names)
     prompts = read_prompts(prompt, prompt_flags, ctx.obj, sources[0])
-    if prompts[0].text is None:
+    if prompts[0].text is None and not prompt_flags.editor:
         raise no_prompt_error(sources[0])
     context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
+    if prompts[0].text is None:
+        from imagecli.commands.image.asked_prompt import ask_for_prompt
+
+        context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     mask_source = read_input_source(mask, ctx.obj) if mask else None
     markup_source = read_input_source(markup, ctx.obj) if markup else None
     requests = [

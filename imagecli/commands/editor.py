@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from imagecli.commands.terminal_input import can_ask
 from imagecli.config.find_program import find_program
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -31,7 +30,9 @@ def edit_file(path: Path, env: Env) -> None:
             f"editor {command[0]} can't be started: {error.strerror}", hint="export EDITOR=nano"
         ) from error
     if code:
-        raise UsageError(f"editor {command[0]} failed with exit code {code}", hint=f"see what is in {path}")
+        raise UsageError(
+            f"editor {command[0]} failed with exit code {code}", hint="set another one, for example export EDITOR=nano"
+        )
 
 
 def _find_editor(path: Path, env: Env) -> list[str]:
@@ -39,7 +40,7 @@ def _find_editor(path: Path, env: Env) -> list[str]:
     for variable in _VARIABLES:
         if text := env.environ.get(variable, "").strip():
             return _parse_command(text, variable, env)
-    if can_ask(env):
+    if env.can_ask:
         for name in _FALLBACKS:
             if program := find_program(name, env):
                 return [program]

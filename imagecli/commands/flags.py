@@ -31,6 +31,7 @@ class PromptFlags(NamedTuple):
     prompt_file: Annotated[
         Path | None, typer.Option("--prompt-file", "-f", metavar="FILE", help="read the prompt from a file")
     ] = None
+    editor: Annotated[bool, typer.Option("--editor", help="write the prompt in $VISUAL or $EDITOR")] = False
     var: Annotated[
         list[str] | None,
         typer.Option(

@@ -14,7 +14,9 @@ def generate(
     ctx: typer.Context,
     prompt_flags: PromptFlags,
     common: CommonFlags,
-    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin; a terminal asks for it")
+    ] = None,
 ) -> None:
     """Create images from text.
 
@@ -34,8 +36,12 @@ def generate(
 
     check_one_stdin(prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
     prompts = read_prompts(prompt, prompt_flags, ctx.obj)
-    if prompts[0].text is None:
-        raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
+    if prompts[0].text is None and not (prompt_flags.editor or ctx.obj.can_ask):
+        raise UsageError("missing prompt", hint='imagecli generate "a white siamese cat"')
     context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)
+    if prompts[0].text is None:
+        from imagecli.commands.image.asked_prompt import ask_for_prompt
+
+        context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
     raise typer.Exit(run_requests(context, prompts, requests))

@@ -10,11 +10,6 @@ MAX_CHARACTERS = 20_000
 """Longer than any key: an endless stream is not read to its end."""
 
 
-def can_ask(env: Env) -> bool:
-    """Whether there is a user to ask: stdin and stderr are terminals."""
-    return env.stdin.isatty() and env.stderr.isatty()
-
-
 def prompt_hidden(question: str, env: Env) -> str:
     """Read a line without echoing it. Raises UsageError if the terminal can't hide it."""
     import getpass
@@ -32,6 +27,22 @@ def prompt_hidden(question: str, env: Env) -> str:
             ) from None
         except EOFError:
             return ""
+
+
+def read_line(question: str, env: Env) -> str:
+    """Ask for a line of text, and return it without surrounding white space; empty after Ctrl-D. Raises UsageError."""
+    env.stderr.write(question)
+    env.stderr.flush()
+    try:
+        line = env.stdin.readline(MAX_CHARACTERS)
+    except UnicodeDecodeError as error:
+        raise UsageError("what was typed is not text in the encoding of this terminal", hint="use -f FILE") from error
+    except KeyboardInterrupt:
+        env.stderr.write("\n")
+        raise
+    if not line.endswith("\n"):
+        env.stderr.write("\n")
+    return line.strip()
 
 
 def confirm(question: str, env: Env) -> bool:

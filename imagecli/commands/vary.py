@@ -49,6 +49,10 @@ def vary(
     source = read_input_source(image, ctx.obj)
     prompts = read_prompts(prompt, prompt_flags, ctx.obj, source)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
+    if prompt_flags.editor:
+        from imagecli.commands.image.asked_prompt import ask_for_prompt
+
+        context, prompts = ask_for_prompt(context, prompts, editor=True)
     variations = [
         plan_calls.build_variation(
             source,

@@ -228,21 +228,6 @@ def _key_command_reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def no_key_error(row: ProviderRow, folders: Folders) -> AuthenticationError:
-    """An error for a missing key, with the ways to set one."""
-    page = f" Keys are made at {row.key_page}." if row.key_page else ""
-    variable = f"export {row.keys[0].env}=…; " if row.keys else ""
-    return AuthenticationError(
-        f"no key for provider {row.name}",
-        hint=(
-            f"set one: {variable}imagecli login {row.name}, which keeps it in {folders.credentials}; or "
-            f'api_key_command = ["op", "read", "…"] under [providers.{row.name}] in {folders.settings}.{page} '
-            "--provider sandbox needs none."
-        ),
-        code="no_key",
-    )
-
-
 # --- the system's keyring --------------------------------------------------------------------------------------------
 #
 # A child process accesses it: it can be ended if the keyring waits for a user who is absent, it has no terminal on

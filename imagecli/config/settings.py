@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, shared_segments
-from imagecli.config.api_keys import Key, find_key, no_key_error
+from imagecli.config.api_keys import Key, find_key
 from imagecli.config.base_url import is_local, is_public, validate_base_url, without_endpoint
 from imagecli.config.schema import DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, SettingValue, SettingValues, value_or
 from imagecli.config.sources import (
@@ -133,9 +133,13 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         provider=row,
         base_url=base_url,
         key=key,
-        no_key=no_key_error(row, sources.folders) if needs_key else None,
+        no_key=_no_key_error(row, sources, env, catalog, folder) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
-        headers={**_account_headers(row, env), **{name: value.reveal() for name, value in secret_headers.items()}},
+        headers={
+            **row.fixed_headers,
+            **_account_headers(row, env),
+            **{name: value.reveal() for name, value in secret_headers.items()},
+        },
         secret_headers=secret_headers,
         image=ImageSettings.build(effective),
         output=value_or(effective.output, None),
@@ -252,6 +256,27 @@ def _find_key(row: ProviderRow, sources: SettingsSources, env: Env) -> Key | Non
         command=command,
         keyring=value_or(sources.effective.keyring, False),
     )
+
+
+def _no_key_error(
+    row: ProviderRow, sources: SettingsSources, env: Env, catalog: Catalog, folder: Path
+) -> AuthenticationError:
+    """The error for a missing key, with the ways to set one."""
+    message = f"no API key for {row.name}"
+    chosen = sources.effective.provider
+    if chosen and not sources.flags.provider:
+        message += f", the provider from {chosen.origin}"
+    # `login` does not look at flags and project files.
+    is_own = chosen_provider((sources.environment, sources.user), catalog) == row.name
+    hint = f"run `imagecli login{'' if is_own else f' {row.name}'}`"
+    if env.in_ci and row.keys:
+        hint = f"set the variable {row.keys[0].env} from a secret"
+    if not sources.flags.base_url:
+        hint += ", or try it for free with --provider sandbox"
+    # Tools built on python-dotenv would read it. It is not opened: a cloned repository may have put it there.
+    if os.path.lexists(folder / ".env"):
+        hint += "; imagecli does not read .env"
+    return AuthenticationError(message, hint=hint, code="no_key")
 
 
 def _account_headers(row: ProviderRow, env: Env) -> dict[str, str]:

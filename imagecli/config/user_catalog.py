@@ -148,8 +148,8 @@ class ProviderTable(NamedTuple):
 LIKE: Final = "openai"
 """The row that a user's own provider is like by default."""
 
-_CLOSED: Final = ("name", "like", "embedded")
-"""Fields of a row that no table of settings sets; `like` is read before them."""
+_CLOSED: Final = ("name", "like", "embedded", "fixed_headers")
+"""Fields of a row that no table of settings sets; `like` is read before them, and `headers` are checked."""
 _SERVER_FACTS: Final = ("title", "retired", "retires", "priced", "key_page", "base_url_form")
 """Fields that are true only for the server at a row's own base URL."""
 _HEADERS_EXAMPLE: Final = 'for example headers = { x-gateway-key = "…" }'

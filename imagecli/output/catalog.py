@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from imagecli.catalog.describe import model_to_json, provider_differences, size_rule_differences
 from imagecli.domain import Json, Operation, Size
@@ -78,13 +79,14 @@ def print_model(row: ModelRow, today: date, env: Env) -> None:
 
 
 def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
-    """A line per provider: its key variable, its operations, its address."""
-    cells = [("PROVIDER", "KEY", "DOES", "WHERE")]
+    """A line per provider: its key variable, its operations, its host."""
+    cells = [("PROVIDER", "KEY", "DOES", "HOST")]
     for row in rows:
         key = row.keys[0].env if row.keys else ("none needed" if row.free else "imagecli login")
-        where = row.base_url or row.base_url_form or ("started for the command" if row.embedded else "--base-url")
+        host = urlsplit(row.base_url or row.base_url_form or "").netloc
+        host = host or ("started for the command" if row.embedded else "--base-url")
         does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
-        cells.append((row.name, key, does, where.removeprefix("https://")))
+        cells.append((row.name, key, does, host))
     legend = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
     width = output_width(env)
     _print_lines([*format_table(cells, width), "", *wrap_text(legend, width)], env)

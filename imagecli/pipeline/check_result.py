@@ -1,4 +1,4 @@
-"""Warnings about what was requested and not applied: a stream, partial images, a parameter, a mask."""
+"""Warnings about what was requested and not applied: a stream, partial images, a model, a parameter, a mask."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from imagecli.domain import MAX_PICTURE_BYTES, ImageOptions, SavedImage
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.pipeline.save import MAX_USUAL_PIXELS
 from imagecli.providers.decompress import read_beginning
+from imagecli.providers.errors import MAX_CODE, shorten_text
 from imagecli.providers.request import RequestImages
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
@@ -34,6 +35,13 @@ def missing_stream_warning(options: ImageOptions, body: IO[bytes], partials: int
         message = f"the server sent none of the {options.partial_images} partial images that were requested"
         return WarningEvent(code="no_partials", message=message)
     return None
+
+
+def other_model_warning(used: str, model: str, provider: str) -> WarningEvent | None:
+    """A warning if the provider reports that it *used* another model than *model*; an empty text reports nothing."""
+    if not used or not model or used.lower() == model.lower():
+        return None
+    return WarningEvent(code="other_model", message=f"{provider} used {shorten_text(used, MAX_CODE)}, not {model}")
 
 
 def not_applied_warning(options: ImageOptions, applied: Mapping[str, str]) -> WarningEvent | None:

@@ -36,7 +36,7 @@ from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
+from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
@@ -47,6 +47,7 @@ from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
+from imagecli.providers.errors import blocked_error
 from imagecli.providers.request import RequestImages
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
@@ -183,6 +184,11 @@ class Pipeline:
             from imagecli.pipeline.check_result import missing_stream_warning
 
             self._warn_once(call, missing_stream_warning(options, entry.file, partials.arrived), saver)
+        if header := self.context.provider.model_header:
+            from imagecli.pipeline.check_result import other_model_warning
+
+            used = response.headers.get(header.lower(), "").strip()
+            self._warn_once(call, other_model_warning(used, options.model, self.context.provider.name), saver)
         is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
         if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
@@ -216,10 +222,12 @@ class Pipeline:
         reservation: Reservation,
     ) -> CallResult:
         """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
-        request_id = response.headers.get("x-request-id")
+        request_id, provider = response.headers.get("x-request-id"), self.context.provider
         try:
+            if _is_true(response, provider.blocked_header):
+                raise blocked_error()
             with open_response(entry.file, saver) as condensed:
-                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
+                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url, provider.blocked_if)
                 if parsed.applied:
                     from imagecli.pipeline.check_result import not_applied_warning
 
@@ -250,7 +258,7 @@ class Pipeline:
             error = error.with_facts(request_id=request_id)
             if isinstance(error, DiskError) and saver.prepared.part:
                 entry.keep()  # the next run of the manifest saves it from here
-            if not is_only_fewer_images(error):
+            if not (is_only_fewer_images(error) or isinstance(error, RefusedError)):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries it again")
             errors.append(error)
@@ -267,6 +275,11 @@ class Pipeline:
 _IMAGE_IN_ERROR: Final = (
     "the error response has image data, so it may have been billed; imagecli recover --list shows it"
 )
+
+
+def _is_true(response: HttpResponse, header: str | None) -> bool:
+    """Whether *response* has the *header*, if there is such a one, with the value `true`."""
+    return header is not None and response.headers.get(header.lower(), "").strip().lower() == "true"
 
 
 def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:

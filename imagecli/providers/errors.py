@@ -262,6 +262,12 @@ def _filter_details(document: Any, reason: str) -> str:
     return f"; it names {shorten_text(', '.join(new), MAX_CATEGORIES_TEXT)}" if new else ""
 
 
+def blocked_error() -> RefusedError:
+    """The error for an image that moderation blocked in a response that reports success."""
+    return RefusedError("blocked by the provider's moderation", hint=_HINT_BLOCKED, code="moderation_blocked")
+
+
+_HINT_BLOCKED = "change the prompt or the input image; the provider's usage page shows whether it was billed"
 _HINT_QUOTA = "top up or raise the limit on the provider's billing page, then run the same command again"
 _HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 _HINT_KEY = "check the key, and that it belongs to this provider and project"

@@ -110,7 +110,8 @@ def _size_fields(size: RequestedSize | None, row: ProviderRow) -> dict[str, Json
             return {"width": size.width, "height": size.height}
         if row.size_as == "aspect_ratio":
             return {"aspect_ratio": find_ratio(size, row.ratios)}
-        return {name: f"{size.width}{row.size_separator}{size.height}"}
+        sides = (size.height, size.width) if row.height_first else (size.width, size.height)
+        return {name: row.size_separator.join(map(str, sides))}
     return {name: size} if size and row.size_auto else {}
 
 
@@ -193,6 +194,8 @@ class RequestImages(NamedTuple):
 def build_form_files(uploads: RequestImages, row: ProviderRow) -> tuple[HttpFile, ...]:
     """The files of a form. One is `image`, several repeat `image[]` (OpenAI's SDK, tried 2026-11-22); rows differ."""
     names = _field_names(len(uploads.images), row)
+    if not row.form_brackets:
+        names = tuple(name.removesuffix(LIST) for name in names)
     files = [
         _form_file(name, f"image{k}" if k else "image", image)
         for k, (name, image) in enumerate(zip(names, uploads.images, strict=True))

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
-from imagecli.providers.errors import error_from_document, reason_without_images, without_surrogates
+from imagecli.providers.errors import blocked_error, error_from_document, reason_without_images, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
@@ -149,11 +149,15 @@ def _as_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def parse_response(body: bytes, base_url: str) -> ParsedResponse:
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def parse_response(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:
     """The images of a 2xx *body*, which is JSON, an event stream or an image. Raises UnsavedError if there are none:
     the request may have been billed.
 
-    An item without an image stays in the list, empty, so that the caller can name it.
+    An item without an image stays in the list, empty, so that the caller can name it. One that moderation blocked, as
+    `ProviderRow.blocked_if` describes it, has an error instead of an image.
     """
     if is_image(body):
         return ParsedResponse(images=(ReturnedImage(is_body=True),))
@@ -162,15 +166,15 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
         from imagecli.providers.stream import read_stream
 
         stream = read_stream(body)
-        parsed = _build_parsed_response(stream.items, stream.usage, base_url, stream.errors)
+        parsed = _build_parsed_response(stream.items, stream.usage, base_url, blocked_if, stream.errors)
         return parsed._replace(applied=_applied_parameters(stream.items[0]))
-    return parse_response_document(parse_document(body), base_url)
+    return parse_response_document(parse_document(body), base_url, blocked_if)
 
 
-def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
+def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:
     """As `parse_response`, of a body that is already parsed as JSON."""
     if isinstance(document, (list, str)) and (found := list(find_hidden_images(document))):
-        return _build_parsed_response(found, None, base_url)
+        return _build_parsed_response(found, None, base_url, blocked_if)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
     items = _find_items(document)
@@ -179,9 +183,9 @@ def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
     if not items:
         reason = reason_without_images(document)
         raise UnsavedError(f"the answer holds no pictures{f': {reason}' if reason else ''}", hint=_BILLED)
-    response = _build_parsed_response(items, document.get("usage"), base_url)
+    response = _build_parsed_response(items, document.get("usage"), base_url, blocked_if)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
-        response = _build_parsed_response(hidden, document.get("usage"), base_url)
+        response = _build_parsed_response(hidden, document.get("usage"), base_url, blocked_if)
     return response._replace(svg_usage=_as_table(document.get("svg_usage")), applied=_applied_parameters(document))
 
 
@@ -208,10 +212,24 @@ def _as_list(items: Any) -> list[Any]:
 
 
 def _build_parsed_response(
-    items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()
+    items: Iterable[Any],
+    usage: Any,
+    base_url: str,
+    blocked_if: Mapping[str, Any],
+    errors: tuple[ImagecliError, ...] = (),
 ) -> ParsedResponse:
-    images = tuple(image for item in items for image in find_all_images(item, base_url))
-    return ParsedResponse(images=images, usage=_as_table(usage), errors=errors)
+    images: list[ReturnedImage] = []
+    for item in items:
+        if _is_blocked(item, blocked_if):
+            images.append(ReturnedImage(error=blocked_error()))
+        else:
+            images += find_all_images(item, base_url)
+    return ParsedResponse(images=tuple(images), usage=_as_table(usage), errors=errors)
+
+
+def _is_blocked(item: Any, blocked_if: Mapping[str, Any]) -> bool:
+    """Whether *item* has one of the fields with the value that marks a blocked image."""
+    return isinstance(item, dict) and any(name in item and item[name] == value for name, value in blocked_if.items())
 
 
 def _as_table(usage: Any) -> dict[str, Any] | None:
@@ -256,13 +274,13 @@ def decode_image_base64(b64_json: str) -> bytes:
         raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
 
 
-def parse_or_salvage(body: bytes, base_url: str) -> ParsedResponse:
+def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:
     """As `parse_response`; of a body that is not valid JSON, the complete images in it.
 
     The problem with such a body is among the errors.
     """
     try:
-        return parse_response(body, base_url)
+        return parse_response(body, base_url, blocked_if)
     except UnsavedError as error:
         is_json = error.__cause__ is None
         with suppress(UnsavedError):

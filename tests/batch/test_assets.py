@@ -24,7 +24,7 @@ PURCHASES = 22
 FILES = 30
 UPLOADS = 4
 """Different pictures that a Batch API is given."""
-NO_KEY = "no key for provider openai"
+NO_KEY = "no API key for openai"
 
 Batch = Callable[..., Result]
 Files = dict[str, bytes]

@@ -286,8 +286,8 @@ def test_a_model_past_its_last_day_is_refused_where_it_is_at_home_and_others_are
 
 
 def test_what_a_provider_does_not_carry_is_refused() -> None:
-    (said,) = problems(row(quality="low"), provider="xai")
-    assert said.startswith("m.jsonl:1: quality: provider xai does not take it")
+    (said,) = problems(row(background="opaque"), provider="xai")
+    assert said.startswith("m.jsonl:1: background: provider xai does not take it")
 
 
 def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() -> None:

@@ -27,7 +27,24 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
 @pytest.mark.parametrize(
     ("provider", "ask", "found", "hint"),
     [
-        ("xai", generate(quality="high"), "--quality: provider xai does not take it", "leave --quality out"),
+        ("xai", generate(quality="high"), "--quality high: provider xai takes low, medium, auto", "--quality low"),
+        ("xai", generate(style="vivid"), "--style: provider xai does not take it", "leave --style out"),
+        ("xai", edit(mask=CAT), "--mask: provider xai takes none", "leave --mask out"),
+        ("sglang", generate(stream=True), "--stream: provider sglang does not take it", "leave --stream out"),
+        (
+            "openrouter",
+            generate(moderation="low"),
+            "--moderation: provider openrouter does not take it",
+            "leave --moderation out",
+        ),
+        ("gemini", generate(quality="high"), "--quality: provider gemini does not take it", "leave --quality out"),
+        ("docker", generate(user="u"), "--user: provider docker does not take it", "leave --user out"),
+        (
+            "vllm-omni",
+            generate(background="opaque"),
+            "--background: provider vllm-omni does not take it for generations",
+            "leave --background out",
+        ),
         ("xai", generate(stream=True), "--stream: provider xai does not take it", "leave --stream out"),
         (
             "xai",
@@ -92,7 +109,8 @@ def test_what_would_be_lost_is_refused(provider: str, ask: ImageRequest, found: 
     [
         ("xai", generate(size=Size(1920, 1088))),
         ("xai", generate(size="auto")),
-        ("xai", edit(mask=CAT)),
+        ("xai", generate(quality="low")),
+        ("vllm-omni", edit(mask=CAT, background="opaque")),
         ("siliconflow", generate(size=Size(8, 8))),
         ("sd-server", generate(output_format="webp")),
         ("openai", edit(mask=CAT, markup=CAT, svg=SvgOptions(model="x"), quality="any", response_format="url")),
@@ -111,7 +129,7 @@ def test_what_is_carried_passes(provider: str, ask: ImageRequest) -> None:
         ("vllm-omni", edit(seed=7), 0),
         ("openai", Generate(prompt="a cat", options=ImageOptions(model="m", moderation="low")), 0),
         ("openai", edit(), 0),
-        ("openrouter", edit(moderation="low"), 0),
+        ("vercel", edit(moderation="low"), 0),
     ],
 )
 def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str, ask: ImageRequest, said: int) -> None:

@@ -91,16 +91,16 @@ def test_an_unknown_price_is_said_to_be_unknown(imagecli: Run) -> None:
 
 def test_a_provider_is_shown_with_address_key_and_what_is_different(imagecli: Run) -> None:
     told = imagecli("providers", "siliconflow").stdout
-    for words in ("https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", "size: image_size", "read 2026-11-22"):
+    for words in ("https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", "size: image_size", "read 2026-11-29"):
         assert words in told
 
 
 def test_notes_of_a_provider_stand_a_line_each_and_nothing_is_told_that_is_as_everywhere(imagecli: Run) -> None:
     lines = imagecli("providers", "xai").stdout.splitlines()
-    assert "  pictures come as JPEG" in lines
-    assert {"markup: none", "size_auto: no", "keys: XAI_API_KEY"} <= set(lines)
+    assert "  images are JPEG" in lines
+    assert {"mask: none", "markup: none", "size_auto: no", "keys: XAI_API_KEY"} <= set(lines)
     told = {line.partition(":")[0] for line in lines}
-    assert not told & {"jobs", "silence", "mask", "mask_habit", "size_separator", "needs_model", "auth", "embedded"}
+    assert not told & {"jobs", "silence", "mask_habit", "size_separator", "needs_model", "auth", "embedded"}
 
 
 def test_a_fixed_set_of_sizes_is_told_without_limits(imagecli: Run) -> None:

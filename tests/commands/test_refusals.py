@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, photo
 
 SANDBOX = ("--provider", "sandbox")
 
@@ -20,7 +20,8 @@ SANDBOX = ("--provider", "sandbox")
     [
         (["photo.jpg"], "'photo.jpg' is named like a picture", 'imagecli edit photo.jpg "what to change"'),
         (["notes.txt"], "'notes.txt' is a file", "-f notes.txt"),
-        ([], "no prompt", "imagecli generate"),
+        ([], "missing prompt", "imagecli generate"),
+        (["x", "--editor"], "the prompt is given twice", "--editor: one of them"),
         (["   "], "the prompt is empty", ""),
         (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 takes 1,000", "shorten"),
         (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
@@ -114,11 +115,24 @@ def test_json_is_one_object_for_usage_errors_too(imagecli: Run, argv: list[str])
     assert answer["images"] == []
 
 
-def test_no_key_exits_3_and_names_three_ways_and_the_sandbox(imagecli: Run) -> None:
+NO_KEY = """\
+imagecli: error: no API key for openai
+hint: run `imagecli login`, or try it for free with --provider sandbox
+"""
+
+
+@pytest.mark.parametrize("command", [("generate", "x"), ("edit", "a.png", "x"), ("vary", "a.png"), ("batch", "m.txt")])
+def test_no_key_exits_3_with_two_lines(imagecli: Run, folder: Path, command: tuple[str, ...]) -> None:
+    photo(folder / "a.png", 64, 64)
+    (folder / "m.txt").write_text("a cat\n")
+    result = imagecli(*command, "-q")
+    assert (result.exit_code, result.stdout, result.stderr) == (3, "", NO_KEY)
+
+
+def test_a_missing_key_mentions_an_env_file_without_opening_it(imagecli: Run, folder: Path) -> None:
+    os.mkfifo(folder / ".env")  # opening it would wait for a writer
     result = imagecli("generate", "x")
-    assert (result.exit_code, result.stdout) == (3, "")
-    for way in ("OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
-        assert way in result.stderr
+    assert (result.exit_code, result.stderr) == (3, f"{NO_KEY.rstrip()}; imagecli does not read .env\n")
 
 
 def test_an_unknown_model_passes_with_one_warning(imagecli: Run, sandbox: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import SettingFlags
 from imagecli.env import Env
@@ -36,7 +36,12 @@ class Home:
         path.write_text(text)
         return path
 
-    def load(self, flags: Mapping[str, Any] = LOCAL, environ: Mapping[str, str] | None = None) -> Settings:
+    def load(
+        self,
+        flags: Mapping[str, Any] = LOCAL,
+        environ: Mapping[str, str] | None = None,
+        catalog: Catalog | None = None,
+    ) -> Settings:
         env = Env(
             stdin=Stream(),
             stdout=Stream(),
@@ -44,7 +49,7 @@ class Home:
             environ={**self.environ, **(environ or {})},
             now=lambda: NOW,
         )
-        return load_settings(SettingFlags(**flags), env, load_shipped_catalog(), self.project)
+        return load_settings(SettingFlags(**flags), env, catalog or load_shipped_catalog(), self.project)
 
 
 @pytest.fixture

@@ -228,13 +228,6 @@ def test_a_secret_is_not_printed_by_accident() -> None:
     assert KEY not in f"{secret} {secret!r} {[secret]} {secret:}"
 
 
-def test_without_a_key_nothing_is_sent_and_the_ways_are_named(imagecli: Run) -> None:
-    result = imagecli("generate", "a cat")
-    assert (result.exit_code, result.stdout) == (3, "")
-    for way in ("OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
-        assert way in result.stderr
-
-
 def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> None:
     result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--base-url", sandbox)
     assert result.exit_code == 0, result.stderr

@@ -82,7 +82,7 @@ def test_a_typed_timeout_goes_before_the_providers(home: Home, flags: dict[str, 
 @pytest.mark.parametrize(
     ("text", "words", "hint"),
     [
-        ("[providers.mine]\njobs = 2", "no provider 'mine'", "openai"),
+        ("[providers.shop]\njobs = 2", "no provider 'shop'", "openai"),
         ('[providers.mine]\nlike = "locai"', "no provider 'locai'", "did you mean local"),
         ("[providers.mine]\nlike = 5", "no provider '5'", ""),
         (MINE + "jbos = 2", "no setting in [providers.mine] 'jbos'", "did you mean jobs?"),
@@ -117,7 +117,7 @@ def test_a_base_url_in_a_file_is_left_behind_by_another_provider(home: Home) -> 
     assert home.load({}).base_url == "http://127.0.0.1:1/mine"
     home.in_project('provider = "together"')
     trust(home)
-    assert home.load({}).base_url == "https://api.together.xyz/v1"
+    assert home.load({}).base_url == "https://api.together.ai/v1"
     assert home.load({}, {"IMAGECLI_BASE_URL": "http://127.0.0.1:1/v"}).base_url == "http://127.0.0.1:1/v"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.config.schema import SETTINGS, SettingValues
 from imagecli.config.settings import ImageSettings
 from imagecli.config.sources import SettingFlags
@@ -203,6 +204,14 @@ def test_organization_and_project_become_headers_of_their_provider(home: Home) -
             home.load(LOCAL, {"OPENAI_ORG_ID": text})
 
 
+def test_the_fixed_headers_of_a_row_are_sent_and_are_no_secrets(home: Home) -> None:
+    rows = load_shipped_catalog()
+    row = rows.provider("openai")._replace(fixed_headers={"x-title": "imagecli"})
+    settings = home.load(LOCAL, {"OPENAI_ORG_ID": "org-1"}, rows._replace(providers={"openai": row}))
+    assert settings.headers == {"x-title": "imagecli", "OpenAI-Organization": "org-1"}
+    assert settings.secrets == ()
+
+
 def test_the_sandbox_reads_no_providers_variables(home: Home) -> None:
     openai = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
     settings = home.load({"provider": "sandbox"}, openai)
@@ -260,13 +269,41 @@ def test_no_key_may_go_over_plain_http(home: Home) -> None:
     assert home.load({"base_url": "http://api.example/v1"}).key is None
 
 
-def test_no_key_tells_the_three_ways_and_the_sandbox(home: Home) -> None:
-    missing = home.load({}).no_key
+FREE = ", or try it for free with --provider sandbox"
+
+
+@pytest.mark.parametrize(
+    ("flags", "user", "environ", "message", "hint"),
+    [
+        ({}, "", {}, "for openai", f"run `imagecli login`{FREE}"),
+        ({"provider": "xai"}, "", {}, "for xai", f"run `imagecli login xai`{FREE}"),
+        (
+            {},
+            "",
+            {"IMAGECLI_PROVIDER": "xai"},
+            "for xai, the provider from IMAGECLI_PROVIDER",
+            f"run `imagecli login`{FREE}",
+        ),
+        (
+            {"provider": "openai"},
+            "",
+            {"IMAGECLI_PROVIDER": "xai"},
+            "for openai",
+            f"run `imagecli login openai`{FREE}",
+        ),
+        ({"provider": "xai"}, 'provider = "xai"', {}, "for xai", f"run `imagecli login`{FREE}"),
+        ({"base_url": "https://gw.example/v1"}, "", {}, "for openai", "run `imagecli login`"),
+        ({}, "", {"CI": "true"}, "for openai", f"set the variable OPENAI_API_KEY from a secret{FREE}"),
+    ],
+)
+def test_a_missing_key_names_the_provider_and_the_way_to_store_one(
+    home: Home, flags: dict[str, Any], user: str, environ: dict[str, str], message: str, hint: str
+) -> None:
+    home.user(user)
+    missing = home.load(flags, environ).no_key
     assert missing
-    hint = missing.hint or ""
-    assert missing.exit_code == 3
-    for way in ("export OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
-        assert way in hint
+    assert (missing.exit_code, missing.code) == (3, "no_key")
+    assert (missing.message, missing.hint) == (f"no API key {message}", hint)
 
 
 def test_every_setting_has_a_typed_field() -> None:

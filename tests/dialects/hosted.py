@@ -1,8 +1,13 @@
-"""The services. What each takes, refuses and answers is typed from its own documents, read 2026-11-22."""
+"""The services. What each takes, refuses and answers is typed from its documents, read 2026-11-22 and 2026-11-29."""
 
 from __future__ import annotations
 
+import json
+
+from werkzeug import Response
+
 from tests.dialects.serving import (
+    BLACK,
     BLUE,
     JPEG,
     KEY,
@@ -107,7 +112,9 @@ class OpenRouter(Dialect):
             raise RefusedError(400, {"error": {"code": 400, "message": f"{body.get('model')} is not a valid model ID"}})
         if "poor" in body["prompt"]:
             raise RefusedError(402, {"error": {"code": 402, "message": "Insufficient credits"}})
-        want_known(body, {"model", "prompt", "n", "size", "quality", "background", "output_format", "input_references"})
+        known = {"model", "prompt", "n", "size", "quality", "background", "output_format", "output_compression"}
+        known |= {"resolution", "aspect_ratio", "seed", "stream", "user", "provider", "session_id", "trace"}
+        want_known(body, known | {"input_references"})
         for reference in body.get("input_references", []):
             want(reference.keys() == {"type", "image_url"} and reference["type"] == "image_url", "input_references")
             want(is_data_url(reference["image_url"]["url"]), "input_references")
@@ -116,9 +123,9 @@ class OpenRouter(Dialect):
 
 
 class XAI(Dialect):
-    """JSON only; an aspect ratio in place of a size; an address unless base64 is asked for; JPEG."""
+    """JSON only; an aspect ratio in place of a size; an address unless base64 is asked for; JPEG; no mask."""
 
-    ratios = ("1:1", "3:2", "2:3", "16:9", "9:16", "4:3", "3:4")
+    ratios = ("1:1", "3:2", "2:3", "16:9", "9:16", "4:3", "3:4", "21:9", "5:2")
 
     def answer(self, asked: Asked) -> object:
         if asked.path == "/imgen/1.jpg":
@@ -126,18 +133,24 @@ class XAI(Dialect):
         want_path(asked, "/v1/images/generations", "/v1/images/edits")
         want_bearer(asked)
         body = asked.body()
-        for name in ("size", "quality", "style"):
+        for name in ("size", "style", "mask"):
             want(name not in body, f"Argument not supported: {name}")
+        want(body.get("quality", "auto") in ("low", "medium", "auto"), "quality")
         want(body.get("model", "").startswith("grok-"), f"Model not found: {body.get('model')}")
         want(body.get("aspect_ratio", "1:1") in self.ratios, "aspect_ratio")
         if asked.path.endswith("/edits"):
             want(("image" in body) != ("images" in body), "exactly one of image and images")
-            for image in [*body.get("images", [body.get("image")]), *([body["mask"]] if "mask" in body else [])]:
+            for image in body.get("images", [body.get("image")]):
                 want(isinstance(image, dict) and is_data_url(image.get("url")), "image: expected {url}")
+                want(image.get("type") == "image_url", "image: expected the type image_url")
         item = {"url": self.server.url_for("/imgen/1.jpg"), "revised_prompt": body["prompt"]}
         if body.get("response_format") == "b64_json":
             item = {"b64_json": base64_of(JPEG), "revised_prompt": body["prompt"]}
-        return {"data": [item] * body.get("n", 1)}
+        item |= {"respect_moderation": True}
+        data = [item] * body.get("n", 1)
+        if "blood" in body["prompt"]:
+            data[0] = {"b64_json": base64_of(BLACK), "respect_moderation": False}
+        return {"data": data, "usage": {"cost_in_usd_ticks": 200_000_000 * len(data)}}
 
 
 class Together(Dialect):
@@ -153,6 +166,7 @@ class Together(Dialect):
         want_known(body, known | {"image_url", "reference_images", "output_format", "aspect_ratio"})
         want(body.get("n", 1) <= 4, "n must be at most 4")
         want(body.get("response_format", "url") in ("url", "base64"), "response_format must be one of url, base64")
+        want(body.get("output_format", "jpeg") in ("jpeg", "png"), "output_format must be one of jpeg, png")
         want(all(isinstance(body.get(name, 1), int) for name in ("width", "height")), "width and height are integers")
         for image in [*body.get("reference_images", []), *([body["image_url"]] if "image_url" in body else [])]:
             want(is_data_url(image), "image_url")
@@ -206,8 +220,9 @@ class Ark(Dialect):
         want_path(asked, "/api/v3/images/generations")
         want_bearer(asked)
         body = asked.body()
-        for name in ("n", "quality", "mask", "stream"):
-            if name in body:
+        known = {"model", "prompt", "image", "size", "output_format", "background", "response_format", "watermark"}
+        for name in body:
+            if name not in known:
                 error = {
                     "code": "InvalidParameter",
                     "message": f"{name} is not valid",
@@ -243,3 +258,113 @@ class Zhipu(Dialect):
             )
         found = [{"role": "assistant", "level": 3}]
         return {"created": 1, "data": [{"url": self.server.url_for("/u/1.png")}], "content_filter": found}
+
+
+class Gemini(Dialect):
+    """Google's compatibility endpoint: it silently ignores all but five fields; its errors are a list."""
+
+    below = "/v1beta/openai"
+
+    def answer(self, asked: Asked) -> object:
+        want_path(asked, "/v1beta/openai/images/generations")
+        want_bearer(asked)
+        body = asked.body()
+        if body.get("response_format") != "b64_json":
+            error = {"code": 400, "message": "Only b64_json is supported", "status": "INVALID_ARGUMENT"}
+            raise RefusedError(400, [{"error": error}])
+        return {"created": 1, "data": [{"b64_json": base64_of(RED)}] * body.get("n", 1)}
+
+
+class DeepInfra(Dialect):
+    """Edits are a form whose `image` is repeated without brackets; base64 of JPEG."""
+
+    below = "/v1/openai"
+
+    def answer(self, asked: Asked) -> object:
+        want_path(asked, "/v1/openai/images/generations", "/v1/openai/images/edits")
+        want_bearer(asked)
+        fields = asked.json or asked.form
+        if "/" not in fields.get("model", ""):
+            raise RefusedError(404, {"detail": {"error": f"Model is not available: {fields.get('model')}"}})
+        if asked.json is None:
+            names = [name for name, _ in asked.files]
+            want(names.count("image") >= 1 and set(names) <= {"image", "mask"}, f"unexpected files: {names}")
+        data = [{"b64_json": base64_of(JPEG), "revised_prompt": fields["prompt"]}]
+        return {"created": 1, "data": data * int(fields.get("n", 1))}
+
+
+class Recraft(Dialect):
+    """Generations only; sizes of its own; an address unless base64 is asked for."""
+
+    def answer(self, asked: Asked) -> object:
+        if asked.path == "/img/1":
+            return fetched(asked, RED)
+        want_path(asked, "/v1/images/generations")
+        want_bearer(asked)
+        body = asked.body()
+        known = {"model", "prompt", "n", "size", "style", "style_id", "response_format", "negative_prompt", "controls"}
+        if extra := set(body) - known:
+            raise RefusedError(400, {"code": "invalid_request_parameter", "message": f"unknown {sorted(extra)}"})
+        want(1 <= body.get("n", 1) <= 6, "n")
+        item = {"image_id": "7f", "url": self.server.url_for("/img/1")}
+        if body.get("response_format") == "b64_json":
+            item = {"image_id": "7f", "b64_json": base64_of(RED)}
+        return {"created": 1, "credits": 40, "data": [item] * body.get("n", 1)}
+
+
+class Venice(Dialect):
+    """One image; a blocked one comes black, with a header; an unknown model becomes another; unknown fields a 400."""
+
+    below = "/api/v1"
+    sizes = ("auto", "256x256", "512x512", "1024x1024", "1536x1024", "1024x1536", "1792x1024", "1024x1792")
+    ignored = ("quality", "style", "background", "output_compression", "user")
+
+    def answer(self, asked: Asked) -> object:
+        if asked.path == "/api/v1/models":
+            want(asked.query == {"type": "image"}, "type")
+            return {"data": [{"id": "z-image-turbo"}, {"id": "venice-sd35"}]}
+        want_path(asked, "/api/v1/images/generations")
+        want_bearer(asked)
+        body = asked.body()
+        known = {"model", "prompt", "size", "output_format", "response_format", "moderation", "n", *self.ignored}
+        if extra := set(body) - known:
+            raise RefusedError(400, {"error": f"Unrecognized key: {sorted(extra)}"})
+        want(body.get("n", 1) == 1 and body.get("size", "auto") in self.sizes, "n or size")
+        headers = {"x-venice-model-id": body["model"] if body["model"] == "venice-sd35" else "z-image-turbo"}
+        blocked = "blood" in body["prompt"]
+        if blocked:
+            headers["x-venice-is-content-violation"] = "true"
+        data = [{"b64_json": base64_of(BLACK if blocked else RED)}]
+        return Response(json.dumps({"created": 1, "data": data}), 200, headers)
+
+
+class Pollinations(Dialect):
+    """One image; of a form it reads image or image[], prompt, model, size and quality, and ignores the rest."""
+
+    def answer(self, asked: Asked) -> object:
+        want_path(asked, "/v1/images/generations", "/v1/images/edits")
+        want_bearer(asked)
+        fields = asked.json or asked.form
+        if asked.json is None and not any(name in ("image", "image[]") for name, _ in asked.files):
+            raise RefusedError(400, {"success": False, "error": {"message": "Missing required field: image"}})
+        data = [{"b64_json": base64_of(JPEG), "revised_prompt": fields["prompt"]}]
+        return {"created": 1, "data": data, "usage": {"total_tokens": 1}}
+
+
+class LiteLLM(OpenAI):
+    """A proxy: it passes on what the model behind it supports, and reads only image and mask of a form."""
+
+    def answer(self, asked: Asked) -> object:
+        if {name for name, _ in asked.files} - {"image", "image[]", "mask", "mask[]"}:
+            raise RefusedError(500, {"error": {"message": "unexpected file", "type": "None", "code": "500"}})
+        return super().answer(asked)
+
+
+class Vercel(LiteLLM):
+    """A gateway: the vendor is part of the model's name."""
+
+    def admit(self, asked: Asked) -> None:
+        super().admit(asked)
+        model = (asked.json or asked.form).get("model", "")
+        if "/" not in model:
+            raise RefusedError(404, {"error": {"message": f"Model '{model}' not found", "type": "model_not_found"}})

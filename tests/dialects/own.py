@@ -1,4 +1,4 @@
-"""Servers of one's own: what each takes, refuses and answers, typed from its source or seen of it, 2026-11-22."""
+"""Servers of one's own: what each takes, refuses and answers, from its source or seen of it, 2026-11-22 and 29."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ class Lemonade(Dialect):
 
 
 class VllmOmni(Dialect):
-    """One model a server; errors as FastAPI says them; empty places in what it answers."""
+    """One model a server; errors as FastAPI says them; empty places in what it answers; a file that it does not know,
+    such as `mask`, is dropped."""
 
     def answer(self, asked: Asked) -> object:
         if asked.path not in ("/v1/images/generations", "/v1/images/edits"):
@@ -91,6 +92,10 @@ class VllmOmni(Dialect):
             raise RefusedError(
                 400, {"detail": f"Model mismatch: request specifies '{fields['model']}' but server is running other"}
             )
+        if "stream" in fields:
+            raise RefusedError(
+                400, {"detail": "stream=true is only supported for multi-stage image editing pipelines."}
+            )
         if fields.get("response_format", "b64_json") != "b64_json":
             missing = {"loc": ["body", "response_format"], "msg": "Input should be 'b64_json'", "type": "literal_error"}
             raise RefusedError(422, {"detail": [missing]})
@@ -99,7 +104,7 @@ class VllmOmni(Dialect):
 
 
 class SGLang(Dialect):
-    """Asked for an address without a store behind it, it gives a path below itself."""
+    """Asked for an address without a store behind it, it gives a path below itself; it drops a mask."""
 
     def answer(self, asked: Asked) -> object:
         if asked.path == "/v1/images/img_7/content":
@@ -135,3 +140,18 @@ class Xinference(Dialect):
         if fields.get("response_format") == "b64_json":
             item = {"url": None, "b64_json": base64_of(JPEG)}
         return {"created": 1, "data": [item] * int(fields.get("n", 1))}
+
+
+class Docker(Dialect):
+    """Docker Model Runner: three fields, base64."""
+
+    below = "/engines/diffusers/v1"
+
+    def answer(self, asked: Asked) -> object:
+        want_path(asked, "/engines/diffusers/v1/images/generations")
+        body = asked.body()
+        if not {"model", "prompt"} <= set(body) <= {"model", "prompt", "size"}:
+            raise RefusedError(400, {"detail": f"unexpected fields: {sorted(body)}"})
+        if body["model"] == "gpu-less":
+            raise RefusedError(503, "the diffusers backend needs an NVIDIA GPU")
+        return {"data": [{"b64_json": base64_of(RED)}]}

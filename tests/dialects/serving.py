@@ -18,6 +18,7 @@ KEY = "sk-dialect-0123456789"
 RED = png(16, 16)
 JPEG = png(16, 16, format="JPEG")
 BLUE = png(16, 16, "blue")
+BLACK = png(16, 16, "black")
 
 
 class RefusedError(Exception):

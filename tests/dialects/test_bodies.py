@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.checks.provider_fields import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
+from imagecli.errors import UsageError
 from imagecli.http_request import HttpRequest
 from imagecli.providers.request import RequestImages, build_http_request
 
@@ -19,6 +21,7 @@ PNG_URL, JPEG_URL = "data:image/png;base64,cG5n", "data:image/jpeg;base64,anBlZw
 WIDE = Size(1536, 1024)
 
 IMAGE, IMAGES = [("image", PNG)], [("image[]", PNG), ("image[]", JPEG)]
+WITH_MASK = [("image", JPEG), ("mask", PNG)]
 
 Literal = tuple[str, dict[str, Any], list[tuple[str, InputImage]]]
 """Address, fields, and files where it is a form."""
@@ -27,6 +30,7 @@ CAT = {"model": "m", "prompt": "a cat"}
 PLAIN = {**CAT, "n": 2, "size": "1536x1024"}
 AS_BASE64 = {"response_format": "b64_json"}
 OPENROUTER = {"type": "image_url", "image_url": {"url": PNG_URL}}
+XAI = {"url": PNG_URL, "type": "image_url"}
 AZURE = "https://r.openai.azure.com/openai"
 
 GENERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,7 +40,7 @@ GENERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "openrouter": ("https://openrouter.ai/api/v1/images", PLAIN),
     "xai": ("https://api.x.ai/v1/images/generations", {**CAT, "n": 2, "aspect_ratio": "3:2", **AS_BASE64}),
     "together": (
-        "https://api.together.xyz/v1/images/generations",
+        "https://api.together.ai/v1/images/generations",
         {**CAT, "n": 2, "width": 1536, "height": 1024, "response_format": "base64"},
     ),
     "siliconflow": (
@@ -47,7 +51,25 @@ GENERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "https://ark.cn-beijing.volces.com/api/v3/images/generations",
         {**CAT, "size": "1536x1024", **AS_BASE64},
     ),
+    "byteplus": (
+        "https://ark.ap-southeast.bytepluses.com/api/v3/images/generations",
+        {**CAT, "size": "1536x1024", **AS_BASE64},
+    ),
     "zhipu": ("https://open.bigmodel.cn/api/paas/v4/images/generations", {**CAT, "size": "1536x1024"}),
+    "zai": ("https://api.z.ai/api/paas/v4/images/generations", {**CAT, "size": "1536x1024"}),
+    "gemini": (
+        "https://generativelanguage.googleapis.com/v1beta/openai/images/generations",
+        {**PLAIN, **AS_BASE64},
+    ),
+    "deepinfra": ("https://api.deepinfra.com/v1/openai/images/generations", PLAIN),
+    "recraft": ("https://external.api.recraft.ai/v1/images/generations", {**PLAIN, **AS_BASE64}),
+    "venice": ("https://api.venice.ai/api/v1/images/generations", {**CAT, "size": "1536x1024"}),
+    "pollinations": (
+        "https://gen.pollinations.ai/v1/images/generations",
+        {**CAT, "size": "1536x1024", **AS_BASE64},
+    ),
+    "litellm": ("http://localhost:4000/v1/images/generations", PLAIN),
+    "vercel": ("https://ai-gateway.vercel.sh/v1/images/generations", PLAIN),
     "local": ("http://localhost:8080/v1/images/generations", {**PLAIN, **AS_BASE64}),
     "sd-server": ("http://127.0.0.1:1234/v1/images/generations", PLAIN),
     "localai": ("http://127.0.0.1:8080/v1/images/generations", {**PLAIN, **AS_BASE64}),
@@ -58,17 +80,23 @@ GENERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "http://127.0.0.1:9997/v1/images/generations",
         {**CAT, "n": 2, "size": "1536*1024", **AS_BASE64},
     ),
+    "docker": (
+        "http://localhost:12434/engines/diffusers/v1/images/generations",
+        {**CAT, "size": "1536x1024"},
+    ),
     "sandbox": ("http://127.0.0.1:1/v1/images/generations", PLAIN),
 }
+"""Of two images of 1536x1024, or of one if a request can't ask for two."""
 
+BYTEPLUS = "https://ark.ap-southeast.bytepluses.com/api/v3/images/generations"
 EDITS: dict[str, Literal] = {
     "openai": ("https://api.openai.com/v1/images/edits", CAT, IMAGE),
     "azure": (f"{AZURE}/v1/images/edits?api-version=preview", CAT, IMAGE),
     "azure-classic": (f"{AZURE}/deployments/m/images/edits?api-version=2025-04-01-preview", CAT, IMAGE),
     "openrouter": ("https://openrouter.ai/api/v1/images", {**CAT, "input_references": [OPENROUTER]}, []),
-    "xai": ("https://api.x.ai/v1/images/edits", {**CAT, "image": {"url": PNG_URL}, **AS_BASE64}, []),
+    "xai": ("https://api.x.ai/v1/images/edits", {**CAT, "image": XAI, **AS_BASE64}, []),
     "together": (
-        "https://api.together.xyz/v1/images/generations",
+        "https://api.together.ai/v1/images/generations",
         {**CAT, "image_url": PNG_URL, "response_format": "base64"},
         [],
     ),
@@ -78,6 +106,11 @@ EDITS: dict[str, Literal] = {
         {**CAT, "image": PNG_URL, **AS_BASE64},
         [],
     ),
+    "byteplus": (BYTEPLUS, {**CAT, "image": PNG_URL, **AS_BASE64}, []),
+    "deepinfra": ("https://api.deepinfra.com/v1/openai/images/edits", CAT, IMAGE),
+    "pollinations": ("https://gen.pollinations.ai/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
+    "litellm": ("http://localhost:4000/v1/images/edits", CAT, IMAGE),
+    "vercel": ("https://ai-gateway.vercel.sh/v1/images/edits", CAT, IMAGE),
     "local": ("http://localhost:8080/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
     "sd-server": ("http://127.0.0.1:1234/v1/images/edits", CAT, IMAGE),
     "localai": ("http://127.0.0.1:8080/v1/images/generations", {**CAT, "file": "cG5n", **AS_BASE64}, []),
@@ -87,6 +120,51 @@ EDITS: dict[str, Literal] = {
     "xinference": ("http://127.0.0.1:9997/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
     "sandbox": ("http://127.0.0.1:1/v1/images/edits", CAT, IMAGE),
 }
+"""Of one image."""
+
+NO_MASK = {"openrouter", "xai", "together", "siliconflow", "ark", "byteplus", "pollinations", "localai", "sglang"}
+"""Those that edit, and have no field for a mask or don't read it."""
+
+MASKED: dict[str, list[tuple[str, InputImage]]] = {
+    "openai": WITH_MASK,
+    "azure": WITH_MASK,
+    "azure-classic": WITH_MASK,
+    "deepinfra": WITH_MASK,
+    "litellm": WITH_MASK,
+    "vercel": WITH_MASK,
+    "local": WITH_MASK,
+    "sd-server": WITH_MASK,
+    "lemonade": WITH_MASK,
+    "vllm-omni": [("image", JPEG), ("mask_image", PNG)],
+    "xinference": WITH_MASK,
+    "sandbox": WITH_MASK,
+}
+"""The files of an edit with a mask; its other fields are those of EDITS."""
+
+SEVERAL: dict[str, tuple[dict[str, Any], list[tuple[str, InputImage]]]] = {
+    "openai": ({}, IMAGES),
+    "azure": ({}, IMAGES),
+    "azure-classic": ({}, IMAGES),
+    "openrouter": ({"input_references": [OPENROUTER, {"type": "image_url", "image_url": {"url": JPEG_URL}}]}, []),
+    "xai": ({"images": [XAI, {"url": JPEG_URL, "type": "image_url"}], **AS_BASE64}, []),
+    "together": ({"reference_images": [PNG_URL, JPEG_URL], "response_format": "base64"}, []),
+    "siliconflow": ({"image": PNG_URL, "image2": JPEG_URL}, []),
+    "ark": ({"image": [PNG_URL, JPEG_URL], **AS_BASE64}, []),
+    "byteplus": ({"image": [PNG_URL, JPEG_URL], **AS_BASE64}, []),
+    "deepinfra": ({}, [("image", PNG), ("image", JPEG)]),
+    "pollinations": (AS_BASE64, IMAGES),
+    "litellm": ({}, IMAGES),
+    "vercel": ({}, IMAGES),
+    "local": (AS_BASE64, IMAGES),
+    "sd-server": ({}, IMAGES),
+    "localai": ({"files": ["cG5n", "anBlZw=="], **AS_BASE64}, []),
+    "lemonade": (AS_BASE64, IMAGES),
+    "vllm-omni": (AS_BASE64, IMAGES),
+    "sglang": (AS_BASE64, IMAGES),
+    "xinference": (AS_BASE64, IMAGES),
+    "sandbox": ({}, IMAGES),
+}
+"""The further fields and the files of an edit of two images."""
 
 
 def sent(provider: str, ask: ImageRequest, **uploads: Any) -> HttpRequest:
@@ -102,7 +180,8 @@ def files(pictures: list[tuple[str, InputImage]]) -> list[tuple[str, bytes]]:
 
 def test_every_row_has_its_literals() -> None:
     assert list(GENERATIONS) == list(ROWS.providers)
-    assert set(EDITS) == {name for name, row in ROWS.providers.items() if "edits" in row.paths}
+    edits = {name for name, row in ROWS.providers.items() if "edits" in row.paths}
+    assert (set(EDITS), set(SEVERAL), {*MASKED, *NO_MASK}) == (edits, edits, edits)
 
 
 @pytest.mark.parametrize("provider", GENERATIONS)
@@ -140,32 +219,33 @@ def test_what_the_user_set_by_param_is_the_users() -> None:
     assert (http.json, http.added) == ({**CAT, "response_format": "url"}, ())
 
 
-SEVERAL: list[tuple[str, dict[str, Any], list[tuple[str, InputImage]]]] = [
-    ("openai", {}, IMAGES),
-    ("openrouter", {"input_references": [OPENROUTER, {"type": "image_url", "image_url": {"url": JPEG_URL}}]}, []),
-    ("xai", {"images": [{"url": PNG_URL}, {"url": JPEG_URL}], **AS_BASE64}, []),
-    ("together", {"reference_images": [PNG_URL, JPEG_URL], "response_format": "base64"}, []),
-    ("siliconflow", {"image": PNG_URL, "image2": JPEG_URL}, []),
-    ("ark", {"image": [PNG_URL, JPEG_URL], **AS_BASE64}, []),
-    ("localai", {"files": ["cG5n", "anBlZw=="], **AS_BASE64}, []),
-    ("sd-server", {}, IMAGES),
-]
-
-
-@pytest.mark.parametrize(("provider", "fields", "pictures"), SEVERAL)
-def test_several_pictures_have_the_fields_for_several(
-    provider: str, fields: dict[str, Any], pictures: list[tuple[str, InputImage]]
-) -> None:
+@pytest.mark.parametrize("provider", SEVERAL)
+def test_several_pictures_have_the_fields_for_several(provider: str) -> None:
+    fields, pictures = SEVERAL[provider]
     ask = Edit(prompt="a cat", images=(HOUSE, HOUSE), options=ImageOptions(model="m"))
     http = sent(provider, ask, images=(PNG, JPEG))
+    assert http.url == EDITS[provider][0]
     assert (http.json if http.json is not None else dict(http.form)) == {**CAT, **fields}
     assert [(file.name, file.data) for file in http.files] == files(pictures)
 
 
-def test_mask_and_drawing_go_where_the_row_says() -> None:
+@pytest.mark.parametrize("provider", MASKED)
+def test_a_mask_goes_where_the_provider_reads_it(provider: str) -> None:
     ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, options=ImageOptions(model="m"))
-    assert [file.name for file in sent("openai", ask, images=(JPEG,), mask=PNG).files] == ["image", "mask"]
-    assert (sent("xai", ask, images=(JPEG,), mask=PNG).json or {})["mask"] == {"url": PNG_URL}
+    check_capabilities(ask, ROWS.provider(provider))
+    http = sent(provider, ask, images=(JPEG,), mask=PNG)
+    assert (http.url, dict(http.form)) == EDITS[provider][:2]
+    assert [(file.name, file.data) for file in http.files] == files(MASKED[provider])
+
+
+@pytest.mark.parametrize("provider", sorted(NO_MASK))
+def test_a_mask_that_nothing_reads_is_refused(provider: str) -> None:
+    ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, options=ImageOptions(model="m"))
+    with pytest.raises(UsageError, match="--mask"):
+        check_capabilities(ask, ROWS.provider(provider))
+
+
+def test_a_drawing_goes_where_the_row_says() -> None:
     drawn = Edit(prompt="a cat", images=(HOUSE,), markup=HOUSE, options=ImageOptions(model="m"))
     assert [(file.name, file.filename) for file in sent("openai", drawn, images=(JPEG,), markup=PNG).files] == [
         ("image", "image.jpg"),
@@ -183,6 +263,11 @@ def test_mask_and_drawing_go_where_the_row_says() -> None:
         ("together", {"size": "auto", "params": (("response_format", "url"),)}, {"response_format": "url"}),
         ("ark", {"params": (("watermark", False),)}, {"watermark": False, **AS_BASE64}),
         ("zhipu", {"user": "u-1", "quality": "hd"}, {"user_id": "u-1", "quality": "hd"}),
+        ("zai", {"quality": "hd"}, {"quality": "hd"}),
+        ("xai", {"quality": "low"}, {"quality": "low", **AS_BASE64}),
+        ("xai", {"size": Size(2520, 1080)}, {"aspect_ratio": "21:9", **AS_BASE64}),
+        ("venice", {"size": "auto", "moderation": "low"}, {"size": "auto", "moderation": "low"}),
+        ("recraft", {"style": "realistic_image"}, {"style": "realistic_image", **AS_BASE64}),
         ("openai", {"size": "auto"}, {"size": "auto"}),
         ("local", {"size": "auto"}, AS_BASE64),
         ("local", {"model": ""}, AS_BASE64),
@@ -206,6 +291,12 @@ def test_words_and_extras_are_put_as_the_row_says(provider: str, look: dict[str,
     http = sent(provider, Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look})))
     named = CAT if look.get("model", "m") else {"prompt": "a cat"}
     assert http.json == {**named, **fields}
+
+
+def test_a_size_can_be_height_first() -> None:
+    row = ROWS.provider("openai")._replace(height_first=True)
+    ask = Generate(prompt="a cat", options=ImageOptions(model="m", size=WIDE))
+    assert (build_http_request(ask, RequestImages(), row, "http://a.example/v1").json or {})["size"] == "1024x1536"
 
 
 def test_nothing_goes_up_that_has_no_field() -> None:

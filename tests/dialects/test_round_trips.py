@@ -22,7 +22,16 @@ DIALECTS: dict[str, tuple[type[Dialect], list[str]]] = {
     "together": (hosted.Together, ["-m", "flux"]),
     "siliconflow": (hosted.SiliconFlow, ["-m", "Kolors"]),
     "ark": (hosted.Ark, ["-m", "seedream"]),
+    "byteplus": (hosted.Ark, ["-m", "seedream"]),
     "zhipu": (hosted.Zhipu, []),
+    "zai": (hosted.Zhipu, ["-m", "glm-image"]),
+    "gemini": (hosted.Gemini, ["-m", "gemini-3-pro-image"]),
+    "deepinfra": (hosted.DeepInfra, ["-m", "vendor/model"]),
+    "recraft": (hosted.Recraft, ["-m", "recraftv4"]),
+    "venice": (hosted.Venice, ["-m", "venice-sd35"]),
+    "pollinations": (hosted.Pollinations, ["-m", "flux"]),
+    "litellm": (hosted.LiteLLM, ["-m", "images"]),
+    "vercel": (hosted.Vercel, ["-m", "openai/gpt-image-2"]),
     "local": (own.SGLang, []),
     "sd-server": (own.SdServer, []),
     "localai": (own.LocalAI, []),
@@ -30,6 +39,7 @@ DIALECTS: dict[str, tuple[type[Dialect], list[str]]] = {
     "vllm-omni": (own.VllmOmni, []),
     "sglang": (own.SGLang, []),
     "xinference": (own.Xinference, ["-m", "sd-turbo"]),
+    "docker": (own.Docker, ["-m", "stable-diffusion:Q4"]),
 }
 """Provider → its server, and what has to be said besides."""
 
@@ -42,9 +52,21 @@ KEYS = {
     "together": "TOGETHER_API_KEY",
     "siliconflow": "SILICONFLOW_API_KEY",
     "ark": "ARK_API_KEY",
+    "byteplus": "BYTEPLUS_API_KEY",
     "zhipu": "ZHIPUAI_API_KEY",
+    "zai": "ZAI_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "deepinfra": "DEEPINFRA_API_KEY",
+    "recraft": "RECRAFT_API_TOKEN",
+    "venice": "VENICE_API_KEY",
+    "pollinations": "POLLINATIONS_API_KEY",
+    "litellm": "LITELLM_PROXY_API_KEY",
+    "vercel": "AI_GATEWAY_API_KEY",
 }
-EDITING = [name for name in DIALECTS if name != "zhipu"]
+GENERATING = ("zhipu", "zai", "gemini", "recraft", "venice", "docker")
+"""Those that don't edit."""
+EDITING = [name for name in DIALECTS if name not in GENERATING]
+ONE_AT_A_TIME = ("ark", "byteplus", "zhipu", "zai", "venice", "pollinations", "lemonade", "docker")
 
 
 @pytest.fixture
@@ -81,7 +103,7 @@ def test_two_pictures_of_a_size_are_made_in_as_many_requests_as_it_takes(
     result = imagecli("generate", "a cat", *options, *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 2), result.stderr
     posts = [asked for asked in server.asked if asked.method == "POST"]
-    assert len(posts) == (2 if provider in ("ark", "zhipu", "lemonade") else 1)
+    assert len(posts) == (2 if provider in ONE_AT_A_TIME else 1)
 
 
 @pytest.mark.parametrize("provider", EDITING)
@@ -113,22 +135,15 @@ def test_a_picture_is_varied_by_the_endpoint_there_is(
 
 
 MASKED = [
-    "openai",
-    "azure",
-    "azure-classic",
-    "xai",
-    "local",
-    "sd-server",
-    "lemonade",
-    "vllm-omni",
-    "xinference",
+    *("openai", "azure", "azure-classic", "deepinfra", "litellm", "vercel"),
+    *("local", "sd-server", "lemonade", "vllm-omni", "xinference"),
 ]
 
 
-def mask_in(asked: Asked) -> object:
-    """The mask of a request, wherever its server reads it; None or nothing where it has none."""
-    files = [data for name, data in asked.files if name == "mask"]
-    return files or any("mask" in name and value for name, value in (asked.json or {}).items())
+def mask_in(provider: str, asked: Asked) -> list[bytes]:
+    """The mask of a request, in the field that its server reads."""
+    field = "mask_image" if provider == "vllm-omni" else "mask"
+    return [data for name, data in asked.files if name == field]
 
 
 @pytest.mark.parametrize("provider", EDITING)
@@ -141,17 +156,17 @@ def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
     result = imagecli("edit", "in.png", "at night", *flagged, env=env(provider))
     if provider in MASKED:
         assert result.exit_code == 0, result.stderr
-        assert mask_in(server.asked[-1])
+        assert mask_in(provider, server.asked[-1])
     else:
         assert (result.exit_code, server.asked) == (2, [])
         reason = "ignores it and would edit the complete image" if provider == "sglang" else "takes none"
         assert f"--mask: provider {provider} {reason}" in result.stderr
 
 
-WHITE = ["local", "sd-server", "lemonade", "xinference"]
+WHITE = ["local", "sd-server", "lemonade", "vllm-omni", "xinference"]
 
 
-@pytest.mark.parametrize("provider", [*WHITE, "openai", "vllm-omni"])
+@pytest.mark.parametrize("provider", [*WHITE, "openai"])
 def test_a_mask_is_white_too_where_only_that_is_read(
     imagecli: Run, server: Dialect, folder: Path, provider: str
 ) -> None:
@@ -163,7 +178,7 @@ def test_a_mask_is_white_too_where_only_that_is_read(
     holes.save(folder / "mask.png")
     flagged = ["--mask", "mask.png", *flags(provider, server)]
     assert imagecli("edit", "in.png", "at night", *flagged, env=env(provider)).exit_code == 0
-    (sent,) = (data for name, data in server.asked[0].files if name == "mask")
+    (sent,) = mask_in(provider, server.asked[0])
     (folder / "sent.png").write_bytes(sent)
     mask = picture(folder / "sent.png")
     changes, stays = mask.getpixel((5, 5)), mask.getpixel((50, 5))
@@ -204,12 +219,20 @@ REFUSALS = [
     ("together", ["--param", "guidance=3"], 4, "Unknown parameter: 'guidance'"),
     ("siliconflow", ["--quality", "hd"], 4, "unknown field quality (20012)"),
     ("ark", ["sometimes"], 4, "the picture was held back (OutputImageBlocked)"),
-    ("zhipu", ["--background", "opaque"], 4, "background (1210)"),
+    ("zhipu", ["--param", "strength=1"], 4, "strength (1210)"),
+    ("zai", ["--param", "strength=1"], 4, "strength (1210)"),
+    ("byteplus", ["sometimes"], 4, "the picture was held back (OutputImageBlocked)"),
+    ("gemini", ["--response-format", "url"], 4, "Only b64_json is supported (400)"),
+    ("deepinfra", ["-m", "flux"], 4, "Model is not available: flux"),
+    ("recraft", ["--param", "steps=4"], 4, "unknown ['steps'] (invalid_request_parameter)"),
+    ("venice", ["--param", "steps=4"], 4, "Unrecognized key: ['steps']"),
+    ("litellm", ["--user", "u", "--param", "strength=1"], 4, "Unknown parameter: 'strength'"),
+    ("vercel", ["-m", "gpt-image-2"], 4, "Model 'gpt-image-2' not found"),
+    ("docker", ["-m", "gpu-less"], 6, "the diffusers backend needs an NVIDIA GPU"),
     ("sd-server", ["--param", "steps=101"], 6, "too many steps (server_error)"),
     ("localai", ["a|b"], 6, "negative prompts are off (500)"),
     ("lemonade", ["--response-format", "url"], 4, "n must be from 1 to 10"),
     ("vllm-omni", ["-m", "flux"], 4, "Model mismatch"),
-    ("vllm-omni", ["--response-format", "url"], 4, "body.response_format: Input should be 'b64_json'"),
     ("xinference", ["-m", "flux"], 4, "Model not found in the model list"),
     ("xinference", ["--quality", "hd"], 4, "body: Extra inputs are not permitted"),
 ]
@@ -291,7 +314,7 @@ def test_a_file_on_the_servers_disk_is_named_with_the_way_out(imagecli: Run, ser
     assert "--response-format b64_json" in result.stderr
 
 
-@pytest.mark.parametrize("provider", ["xai", "together", "ark", "xinference"])
+@pytest.mark.parametrize("provider", ["xai", "together", "ark", "byteplus", "deepinfra", "pollinations", "xinference"])
 def test_a_jpeg_is_named_for_what_it_is(imagecli: Run, server: Dialect, provider: str) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), env=env(provider))
     assert result.paths == [Path("a-cat.jpg")]
@@ -314,9 +337,48 @@ def test_only_a_model_that_was_named_is_said_to_be_unknown(
     assert ("is not in the catalogue" in result.stderr) is warned
 
 
-@pytest.mark.parametrize("provider", ["together", "azure", "ark", "openrouter", "siliconflow", "xinference"])
+@pytest.mark.parametrize(
+    "provider", ["together", "azure", "ark", "openrouter", "siliconflow", "xinference", "gemini", "venice", "docker"]
+)
 def test_a_model_is_wanted_before_anything_is_sent(imagecli: Run, server: Dialect, provider: str) -> None:
     typed = flags(provider, server)[:4]
     result = imagecli("generate", "a cat", *typed, env=env(provider))
     assert (result.exit_code, server.asked) == (2, [])
     assert "-m NAME" in result.stderr
+
+
+@pytest.mark.parametrize("provider", ["xai", "venice"])
+def test_an_image_that_moderation_blocked_is_a_refusal(
+    imagecli: Run, server: Dialect, folder: Path, provider: str
+) -> None:
+    result = imagecli("generate", "blood", *flags(provider, server), "--json", env=env(provider))
+    assert (result.exit_code, list(folder.iterdir())) == (4, [])
+    (error,) = result.json["errors"]
+    assert (error["code"], error["message"]) == ("moderation_blocked", "blocked by the provider's moderation")
+    assert imagecli("recover", "--list").stdout == ""
+
+
+@pytest.mark.parametrize("provider", ["xai"])
+def test_the_images_that_moderation_did_not_block_are_saved(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "blood", "-n", "2", *flags(provider, server), env=env(provider))
+    assert (result.exit_code, result.paths) == (9, [Path("blood-2.jpg")])
+    assert "blocked by the provider's moderation" in result.stderr
+
+
+@pytest.mark.parametrize(("provider", "model", "warned"), [("venice", "venice-sd35", False), ("venice", "flux", True)])
+def test_a_model_that_became_another_is_warned_of(
+    imagecli: Run, server: Dialect, provider: str, model: str, warned: bool
+) -> None:
+    result = imagecli("generate", "a cat", *flags(provider, server), "-m", model, "--json", env=env(provider))
+    assert result.exit_code == 0
+    found = [one["message"] for one in result.json["warnings"] if one["code"] == "other_model"]
+    assert found == (["venice used z-image-turbo, not flux"] if warned else [])
+
+
+@pytest.mark.parametrize("provider", ["venice"])
+def test_the_models_of_images_are_those_that_doctor_compares_with(
+    imagecli: Run, server: Dialect, provider: str
+) -> None:
+    looked = imagecli("doctor", *flags(provider, server)[:4], "--json", env=env(provider))
+    assert server.asked[-1].path == "/api/v1/models", looked.stderr
+    assert server.asked[-1].query == {"type": "image"}

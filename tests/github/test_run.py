@@ -146,7 +146,7 @@ def test_a_run_leaves_its_json_in_a_file_and_its_exit_code_in_the_outputs(
     [
         ({"MANIFEST": "nothing.toml"}, "2", "nothing.toml does not exist"),
         ({"MANIFEST": "--help"}, "2", "does not exist"),
-        ({"PROVIDER": "openai"}, "3", "no key for provider openai"),
+        ({"PROVIDER": "openai"}, "3", "no API key for openai"),
         ({"ARGS": "--check"}, "10", "1 of 1 are missing or stale"),
         ({"ARGS": "--only 'x"}, "2", "args: No closing quotation"),
         ({"PATH": "/nowhere"}, "127", "imagecli can't be run: No such file"),

@@ -223,3 +223,32 @@ def test_a_response_that_gives_no_reason_gets_none(document: Any) -> None:
     with pytest.raises(UnsavedError) as caught:
         parse_response(json.dumps(document).encode(), BASE)
     assert caught.value.message == "the answer holds no pictures"
+
+
+BLOCKED = json.dumps({"data": [{"b64_json": "QQ==", "ok": True}, {"b64_json": "Qg==", "ok": False}], "usage": {"c": 1}})
+
+
+def test_an_item_with_the_mark_of_moderation_is_a_refusal_without_an_image() -> None:
+    first, second = parse_response(BLOCKED.encode(), BASE, {"ok": False}).images
+    assert (first.b64_json, first.error) == ("QQ==", None)
+    assert (second.b64_json, second.has_source) == (None, False)
+    assert isinstance(second.error, RefusedError)
+    assert second.error.code == "moderation_blocked"
+
+
+def test_without_a_mark_in_the_row_nothing_is_blocked() -> None:
+    assert [image.b64_json for image in parse_response(BLOCKED.encode(), BASE).images] == ["QQ==", "Qg=="]
+
+
+def test_an_image_of_a_stream_is_blocked_in_the_same_way() -> None:
+    events = "".join(
+        f"event: image_generation.completed\ndata: {json.dumps({'b64_json': 'QQ==', 'ok': ok})}\n\n"
+        for ok in (True, False)
+    )
+    first, second = parse_response(events.encode(), BASE, {"ok": False}).images
+    assert (first.b64_json, second.b64_json) == ("QQ==", None)
+
+
+def test_a_response_whose_images_are_all_blocked_need_not_be_billed() -> None:
+    body = json.dumps({"data": [{"b64_json": "Qg==", "ok": False}]}).encode()
+    assert not parse_response(body, BASE, {"ok": False}).may_be_billed

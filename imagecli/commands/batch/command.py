@@ -86,6 +86,12 @@ def batch(
             rich_help_panel="Run",
         ),
     ] = None,
+    init: Annotated[
+        bool,
+        typer.Option(
+            "--init", help="write a commented starter manifest to MANIFEST, overwriting nothing", rich_help_panel="Run"
+        ),
+    ] = False,
     check: Annotated[
         bool,
         typer.Option("--check", help="list missing and stale files (exit 10); send nothing", rich_help_panel="Run"),
@@ -129,6 +135,7 @@ def batch(
     """Create everything a manifest lists; rerun it to create what is missing or changed.
 
     Examples:
+      imagecli batch --init assets.toml  # write a starter manifest
       imagecli batch assets.toml --provider sandbox  # no key needed
       imagecli batch assets.csv --dry-run
       imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
@@ -142,7 +149,12 @@ def batch(
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
 
     dry_run = cost_flags.dry_run
-    check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}, yes=yes)
+    modes = {"--init": init, "--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}
+    check_exclusive_modes(modes, yes=yes)
+    if init:
+        from imagecli.commands.batch.init import init_manifest
+
+        return init_manifest(manifest, format, build_display_options(display_flags, ctx.obj), ctx.obj)
     batch_api = batch_api or cancel
     check_batch_api_options({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
     context = open_batch_context(

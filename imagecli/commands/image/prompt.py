@@ -44,19 +44,23 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
     *image* is the command's input image. Raises UsageError.
     """
     sources = [place for place in (argument, flags.prompt_option, flags.prompt_file) if place is not None]
-    if len(sources) > 1:
-        raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
+    if len(sources) + flags.editor > 1:
+        raise UsageError("the prompt is given twice", hint="PROMPT, --prompt, --prompt-file or --editor: one of them")
     if argument is not None and argument != "-":
-        has_image = image is None or image.path is None or _exists(image.path)
-        check_prompt_argument(
-            argument, is_file=_exists(Path(env.expand_home(argument.strip()))), image=image, has_image=has_image
-        )
+        check_typed_prompt(argument, env, image)
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
     values = read_variables(flags.var or [])
     return [
         Prompt(text=None if text is None else fill_prompt(text, variables), variables=variables, typed=text)
         for variables in combine_variables(values)
     ]
+
+
+def check_typed_prompt(prompt: str, env: Env, image: InputSource | None = None) -> None:
+    """Raises UsageError for a prompt that is a file's name or address. *image* is the command's input image."""
+    has_image = image is None or image.path is None or _exists(image.path)
+    is_file = _exists(Path(env.expand_home(prompt.strip())))
+    check_prompt_argument(prompt, is_file=is_file, image=image, has_image=has_image)
 
 
 def check_one_stdin(*words: object) -> None:

@@ -260,7 +260,7 @@ def test_without_a_key_nothing_is_sent(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     result = imagecli("batch", "assets.jsonl", "--batch-api")
     assert (result.exit_code, result.stdout, states(folder)) == (3, "", [])
-    assert "no key for provider openai" in result.stderr
+    assert "no API key for openai" in result.stderr
 
 
 def test_the_key_goes_to_its_provider_and_into_no_file(imagecli: Run, front: Front, folder: Path, state: Path) -> None:

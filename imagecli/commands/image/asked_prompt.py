@@ -1,0 +1,64 @@
+"""A prompt that the user is asked for: a line at the terminal, or a text in an editor."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from imagecli.checks.check_request import decode_prompt
+from imagecli.commands.editor import edit_file
+from imagecli.commands.image.context import CommandContext
+from imagecli.commands.image.prompt import Prompt, check_typed_prompt
+from imagecli.commands.terminal_input import read_line
+from imagecli.env import Env
+from imagecli.errors import UsageError
+from imagecli.templates import fill_prompt
+
+_EXPLANATION: Final = (
+    "# Write the prompt above these lines. It is sent as written; only these lines are removed.",
+    "# Without a prompt, nothing is sent.",
+)
+
+
+def ask_for_prompt(
+    context: CommandContext, prompts: Sequence[Prompt], *, editor: bool
+) -> tuple[CommandContext, list[Prompt]]:
+    """*context* and *prompts*, whose variables are known, with the text that the user types.
+
+    The context's command line has it then, too, so that a hint can repeat the command. Raises UsageError if nothing is
+    typed; a missing key is an error before that.
+    """
+    if context.settings.no_key:
+        raise context.settings.no_key
+    text = _edit_prompt(context.env) if editor else _read_prompt_line(context.env)
+    if not text:
+        raise UsageError("the prompt is empty; nothing was sent", hint='give it with --prompt "…"')
+    command, *words = context.env.argv
+    argv = (command, "--prompt", text, *(word for word in words if word != "--editor"))
+    filled = [prompt._replace(text=fill_prompt(text, prompt.variables), typed=text) for prompt in prompts]
+    return context._replace(env=context.env._replace(argv=argv)), filled
+
+
+def _read_prompt_line(env: Env) -> str:
+    text = read_line("Describe the image: ", env)
+    check_typed_prompt(text, env)
+    return text
+
+
+def _edit_prompt(env: Env) -> str:
+    """What the user writes into a private temporary file, without the explanation and the blank lines around it."""
+    descriptor, name = tempfile.mkstemp(prefix="imagecli-prompt-", suffix=".txt")  # with mode 0600
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(("", "", *_EXPLANATION, "")))
+        edit_file(path, env)
+        lines = decode_prompt(path.read_bytes(), "the edited prompt").splitlines()
+    except OSError as error:
+        raise UsageError(f"the edited prompt can't be read: {error.strerror}", hint="use -f FILE") from error
+    finally:
+        path.unlink(missing_ok=True)
+    return "\n".join(line for line in lines if line not in _EXPLANATION).strip()
