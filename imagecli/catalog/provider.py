@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.size_rule import SizeRule
@@ -11,6 +11,16 @@ from imagecli.serialization import Count, Positive, Text, read_table
 
 LIVE_ONLY: Final = ("stream", "partial_images")
 """Fields that make no sense in a batch, whose responses no one watches."""
+
+
+def _parse_usage_path(value: Any) -> str:
+    """A path below a response's `usage`, the only part that is read. Raises ValueError with what is expected."""
+    if isinstance(value, str) and value.startswith("usage.") and all(value.split(".")):
+        return value
+    raise ValueError("expected a path in a response's usage, as usage.cost")
+
+
+UsagePath: TypeAlias = Annotated[str, _parse_usage_path]
 
 
 class BatchRow(NamedTuple):
@@ -177,7 +187,7 @@ class ProviderRow(NamedTuple):
     """Started inside this process for the command."""
     free: bool = False
     """It bills nothing."""
-    billed: Text | None = None
+    billed: UsagePath | None = None
     """Path in a response to what the request cost, as `usage.cost`; None if responses do not report it."""
     billed_per_usd: Positive = 1.0
     """How many units of `billed` make a US dollar."""
