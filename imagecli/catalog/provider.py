@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.size_rule import SizeRule
@@ -207,6 +208,19 @@ class ProviderRow(NamedTuple):
     def uses_default_base_url(self, base_url: str) -> bool:
         """Whether *base_url* is the row's own, and not another compatible server's."""
         return base_url.rstrip("/") == self.base_url
+
+    def base_for(self, base_url: str, path: str) -> str:
+        """*base_url* for *path*, which belongs beside the paths of images: without what it has of those at its end.
+
+        Azure's portal shows the endpoint with a deployment, `/openai/deployments/NAME`; the list of models is at
+        `/openai/models`.
+        """
+        parts = urlsplit(base_url)
+        for other in self.paths.values():
+            shared = shared_segments(parts.path, other)
+            if shared and other.split("/")[1:2] == path.split("/")[1:2]:
+                return urlunsplit(parts._replace(path="/".join(parts.path.rstrip("/").split("/")[:-shared])))
+        return base_url
 
     def retries_500(self, base_url: str) -> bool:
         """Whether a 500 with an error object is retried at *base_url*."""

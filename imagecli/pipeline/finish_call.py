@@ -117,6 +117,13 @@ def save_images(
     )
 
 
+def is_spent(result: CallResult, parsed: ParsedResponse) -> bool:
+    """Whether nothing more can be saved of a response: what failed is what the response itself lacks."""
+    return not (result.unfetched or result.stdout_image) and all(
+        error in parsed.errors or is_only_fewer_images(error) or error.code == "damaged" for error in result.errors
+    )
+
+
 def _limit_urls(images: Sequence[ReturnedImage], limit: int) -> tuple[tuple[ReturnedImage, ...], int]:
     """*images* with at most *limit* URLs, and how many images are omitted because their URL is beyond that."""
     fetched: list[ReturnedImage] = []

@@ -28,29 +28,31 @@ from imagecli.client.spool import (
     SpooledCall,
     SpoolEntry,
     hold_spooled,
+    keep_beginning,
     list_spooled_calls,
     open_spool_entry,
     remove_spool_entry,
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import Secret
+from imagecli.domain import OPERATIONS, ImageRequest, Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
-from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
-from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
+from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
+from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee, save_partial_images
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
 from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
-from imagecli.providers.decompress import read_beginning
+from imagecli.providers.decompress import TOO_LARGE, read_beginning
 from imagecli.providers.errors import blocked_error
 from imagecli.providers.request import RequestImages
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
+from imagecli.providers.undocumented_images import starts_as_image
 from imagecli.results import CallResult
 from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.worker_pool import CallSlot
@@ -114,8 +116,10 @@ class Pipeline:
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 result = self._save(call, response, broken_off, entry, saver, reservation)
+                if self._may_request_base64(call.request):
+                    result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             self._check_mask(inputs.images, result, on_event)
-            return result
+            return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise
         except Exception as problem:
@@ -141,6 +145,14 @@ class Pipeline:
         # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
         return [call for call in self.open_calls.copy().values() if call.entry.sent]
 
+    def _may_request_base64(self, request: ImageRequest) -> bool:
+        """Whether the response could have had the image itself instead of its URL, had the user requested that."""
+        provider, operation = self.context.provider, OPERATIONS[type(request)]
+        accepted = "response_format" in self.inputs.model.parameters and not provider.refuses(
+            "response_format", operation
+        )
+        return accepted and (request.options.response_format or provider.response_format) != "b64_json"
+
     def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
         return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, self.record_folders)
@@ -153,7 +165,7 @@ class Pipeline:
         saver: ImageSaver,
         before_send: BeforeSend | None,
     ) -> tuple[HttpResponse, ImagecliError | None]:
-        """The response, its body in *entry*; and the error that broke it off, if it is a stream with events in it.
+        """The response, its body in *entry*; and the error that broke it off, if it is a stream or too large.
 
         Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
         """
@@ -174,7 +186,7 @@ class Pipeline:
                 entry=entry,
             )
         except (UnsavedError, DiskError) as error:
-            if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
+            if error.code != TOO_LARGE and not is_stream(read_beginning(entry.file, HEAD_BYTES)):
                 raise
             return HttpResponse(status=200, headers={}), error
         if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
@@ -221,12 +233,19 @@ class Pipeline:
         saver: ImageSaver,
         reservation: Reservation,
     ) -> CallResult:
-        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
+        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none.
+
+        Of a response that is too large to be one, the spool keeps the beginning once its images are saved.
+        """
         request_id, provider = response.headers.get("x-request-id"), self.context.provider
+        is_too_large = broken_off is not None and broken_off.code == TOO_LARGE
+        if is_too_large and starts_as_image(read_beginning(entry.file, HEAD_BYTES)):
+            keep_beginning(entry.file)  # an image without end is not decoded
         try:
             if _is_true(response, provider.blocked_header):
                 raise blocked_error()
             with open_response(entry.file, saver) as condensed:
+                is_too_large = is_too_large or condensed.is_too_large
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url, provider.blocked_if)
                 if parsed.applied:
                     from imagecli.pipeline.check_result import not_applied_warning
@@ -243,7 +262,13 @@ class Pipeline:
                     peer=entry.peer,
                     entry=entry,
                 )
+            if is_too_large and is_spent(result, parsed):
+                keep_beginning(entry.file)
         except Exception as problem:
+            if is_too_large and isinstance(problem, UnsavedError):
+                if not saver.prepared.keep_partials:
+                    save_partial_images(entry.file, saver.prepared, saver.on_event)
+                keep_beginning(entry.file)
             error = _with_cause(broken_off, to_imagecli_error(problem))
             if response.status >= 400 and not isinstance(error, UnsavedError):
                 # It was taken for its image data, so it does not prove that nothing was generated.
@@ -294,6 +319,18 @@ def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     if error.rescued_path and error.rescued_path.endswith(BODY):
         return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error
+
+
+def _with_base64_hint(error: ImagecliError) -> ImagecliError:
+    """*error*; with what avoids it if it is that of a result URL."""
+    if error.code not in ("result_refused", "result_url", "result_expired"):
+        return error
+    return error.with_facts(hint=f"{error.hint}; next time, --response-format b64_json avoids URLs")
+
+
+def without_bill_hints(result: CallResult) -> CallResult:
+    """*result* of a provider that bills nothing."""
+    return result._replace(errors=tuple(without_bill_hint(error) for error in result.errors))
 
 
 def without_bill_hint(error: ImagecliError) -> ImagecliError:
@@ -428,7 +465,8 @@ def discard_unanswered(
                 continue
             if spooled.sent and not (part and part.hash in warned_hashes):
                 request = _describe_spooled(spooled, prepared)
-                message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+                billed = "" if prepared and prepared.free else "; it may have been billed"
+                message = f"an earlier request was sent, and no response arrived{billed}: {request}"
                 on_event(WarningEvent(code="unanswered", message=message))
             remove_spool_entry(spooled.body, spooled.record)
             removed += 1

@@ -83,6 +83,7 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         replaces=call.replaces,
         part=call.part,
         allow_outside=context.allow_outside,
+        free=context.provider.free,
     )
 
 
@@ -113,8 +114,8 @@ class _CacheSlot:
 class InputCache:
     """Fits inputs for one model. Threads that need the same images wait for the first of them."""
 
-    def __init__(self, row: ModelRow) -> None:
-        self._row = row
+    def __init__(self, model: ModelRow) -> None:
+        self.model = model
         self._slots: OrderedDict[object, _CacheSlot] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -133,8 +134,8 @@ class InputCache:
                     input_sources(request),
                     layers,
                     request.input_fit,
-                    self._row,
-                    needs_alpha(request, self._row),
+                    self.model,
+                    needs_alpha(request, self.model),
                     on_event,
                 )
             return slot.fitted

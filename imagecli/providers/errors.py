@@ -23,6 +23,7 @@ from imagecli.errors import (
     UnsavedError,
 )
 from imagecli.providers.retry_rules import holds_image, mentions_loss, proves_nothing_generated
+from imagecli.quoting import printable_url
 
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown."""
@@ -189,6 +190,8 @@ POLICY_CODES = (
     "content_filter",
 )
 _REDIRECTS = (301, 302, 303, 307, 308)
+_ENDPOINTS = ("/images/generations", "/images/edits", "/images/variations", "/models")
+"""How paths of requests end."""
 MAX_CATEGORIES_TEXT = 200
 """Characters of the categories of a content filter that are shown."""
 
@@ -236,7 +239,8 @@ def error_from_response(
         message = f"the server answered HTTP {status}, which is no answer to a purchase and holds no picture"
         return NetworkError(message, hint=_HINT_BASE_URL, **facts)
     if 300 <= status < 400:
-        return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
+        message, hint = _describe_redirect(status, headers.get("location", ""), path)
+        return NetworkError(message, hint=hint, **facts)
     if status == 407:
         return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
     if not is_nothing_generated:
@@ -245,6 +249,21 @@ def error_from_response(
     if status >= 500 or status == 408:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
+
+
+def _describe_redirect(status: int, location: str, path: str) -> tuple[str, str]:
+    """Message and hint for a redirect that was not followed. *path*: that of the request."""
+    target = printable_url(location).partition("?")[0] if location else ""
+    if not target.startswith(("http://", "https://")):
+        return "the server redirects elsewhere; the key is not sent there", _HINT_BASE_URL
+    message = f"the server redirects to {target} (HTTP {status}); the key is not sent there"
+    for endpoint in _ENDPOINTS:
+        if path.endswith(endpoint) and target.endswith(endpoint):
+            return message, f"if that is the API: --base-url {target.removesuffix(endpoint)}"
+        if path.endswith(endpoint) and target.endswith(f"{endpoint}/"):
+            operation = endpoint.rpartition("/")[2]
+            return message, f'if that is the API: [providers.NAME] in config.toml, paths.{operation} = "{endpoint}/"'
+    return message, _HINT_BASE_URL
 
 
 def _is_missing_route(status: int, body: bytes, reason: str) -> bool:

@@ -142,7 +142,7 @@ def _relative_url_hint(url: str) -> str | None:
     except ValueError:
         return None
     path = without_surrogates(url)[:200]
-    return f"the server named its own place {path}; --response-format b64_json asks for the picture itself"
+    return f"the server returned {path}, a path of its own"
 
 
 def _as_text(value: Any) -> str | None:

@@ -99,6 +99,31 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
+    ("beside", "own", "key", "sent"),
+    [
+        (False, True, "sk-own", [False, True]),
+        (False, True, "", [False]),
+        (True, True, "sk-own", [False]),
+        (False, False, "sk-own", [False]),
+    ],
+    ids=["recorded", "no key", "beside the output", "another origin"],
+)
+def test_result_urls_of_the_api_s_own_origin_are_fetched_with_the_key_if_they_want_it(
+    imagecli: Run, leave: Leave, folder: Path, beside: bool, own: bool, key: str, sent: list[bool]
+) -> None:
+    """The key of the provider that the state folder's own record names, as for a command with its base URL."""
+    with raw_server(http("401 No"), http("200 OK", RED)) as server:
+        origin = f"http://127.0.0.1:{server.port}"
+        base_url = f"{origin}/v1" if own else f"http://localhost:{server.port}/v1"
+        body = json.dumps({"data": [{"url": f"{origin}/a.png"}]}).encode()
+        leave(body, base_url=base_url, spool=folder / ".imagecli-spool" if beside else None)
+        result = imagecli("recover", env={"OPENAI_API_KEY": key})
+        assert [b"authorization: bearer sk-own" in request.lower() for request in server.requests] == sent
+    assert result.exit_code == (0 if sent[-1] else 7)
+    assert files(folder).get("cat.png") == (RED if sent[-1] else None)
+
+
+@pytest.mark.parametrize(
     ("base_url", "peer", "beside", "allowed"),
     [
         ("http://box.example.com:{port}/v1", "127.0.0.1", False, True),
@@ -274,9 +299,20 @@ def test_a_request_that_no_answer_came_to_is_said_once(imagecli: Run, leave: Lea
     leave(b"")
     result = imagecli("recover")
     assert result.exit_code == 0
-    assert "no answer came; it may have been billed" in result.stderr
+    assert "no response arrived; it may have been billed" in result.stderr
     assert "a white cat" in result.stderr
     assert files(state) == {}
+
+
+def test_a_provider_that_bills_nothing_is_not_said_to_bill(imagecli: Run, leave: Leave) -> None:
+    leave(b"", free=True)
+    leave(b'{"data": [', id="run-0001", free=True)
+    listed = imagecli("recover", "--list").stdout
+    assert "no response" in listed
+    result = imagecli("recover")
+    assert "no response arrived: " in result.stderr
+    assert result.exit_code == 7
+    assert not [word for word in ("billed", "usage page") if word in listed + result.stderr]
 
 
 def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) -> None:
@@ -300,7 +336,7 @@ def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
     (folder / "m.txt").write_text("a dog\n")
 
     def warned(*argv: str) -> int:
-        return imagecli(*argv).stderr.count("no answer came")
+        return imagecli(*argv).stderr.count("no response arrived")
 
     with raw_server(http("200 OK", pictures(RED))) as server:
         base_url = ("--base-url", server.base_url)
