@@ -82,6 +82,9 @@ class ProviderRow(NamedTuple):
     """Query parameters of every request."""
     query_env: Mapping[str, str] = MappingProxyType({})
     """Name in `query` → variable that sets it."""
+    gateway_headers: Mapping[str, str] = MappingProxyType({})
+    """Headers of the paid requests to another base URL than the row's own, where a gateway may be: with them it does
+    not repeat a request by itself. `headers` in `[providers.NAME]` replace them."""
     fixed_headers: Mapping[str, str] = MappingProxyType({})
     """Further headers of every request. They are public; `headers` in `[providers.NAME]` are for those with a key."""
     paths: Mapping[Operation, str] = MappingProxyType({})
@@ -225,6 +228,10 @@ class ProviderRow(NamedTuple):
     def retries_500(self, base_url: str) -> bool:
         """Whether a 500 with an error object is retried at *base_url*."""
         return self.retry_500 and (self.embedded or self.uses_default_base_url(base_url))
+
+    def headers_at(self, base_url: str) -> Mapping[str, str]:
+        """The row's headers of a paid request to *base_url*."""
+        return {} if self.embedded or self.uses_default_base_url(base_url) else self.gateway_headers
 
     def offers(self, operation: Operation, base_url: str) -> bool:
         """Whether the operation is served at *base_url*."""

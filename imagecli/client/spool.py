@@ -70,7 +70,7 @@ class SpoolEntry:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Keeps received bytes if *error* leaves the block, unless it is one after which nothing can be billed."""
+        """Keeps received bytes if *error* leaves the block, unless it is a refusal or nothing was generated."""
         has_bytes = self.body.exists() and self.body.stat().st_size > 0
         is_unbilled = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
         is_rescued = error is not None and has_bytes and not is_unbilled

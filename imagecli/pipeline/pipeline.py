@@ -297,9 +297,7 @@ class Pipeline:
             discard_all_staged(folder, self.context.run_id)
 
 
-_IMAGE_IN_ERROR: Final = (
-    "the error response has image data, so it may have been billed; imagecli recover --list shows it"
-)
+_IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been billed"
 
 
 def _is_true(response: HttpResponse, header: str | None) -> bool:
@@ -370,7 +368,7 @@ def build_pipeline(
         transport=Transport(
             key=server.key,
             auth=server.auth,
-            headers=settings.headers,
+            headers={**settings.provider.headers_at(server.base_url), **settings.headers},
             timeouts=timeouts,
             max_retries=settings.max_retries,
             max_wait=settings.max_wait,

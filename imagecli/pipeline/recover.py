@@ -7,7 +7,6 @@ it is fetched, replaced or removed, and its description is not read: anyone may 
 from __future__ import annotations
 
 import json
-import shutil
 import stat
 from contextlib import suppress
 from dataclasses import replace
@@ -39,19 +38,24 @@ from imagecli.errors import (
     to_imagecli_error,
 )
 from imagecli.events import EventHandler, NoteEvent
-from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
-from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import (
+    condense_response,
+    is_only_fewer_images,
+    is_spent,
+    not_fetched,
+    open_response,
+    save_images,
+)
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared, without_bill_hints
-from imagecli.pipeline.save import ImageSaver, describe_staged
+from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
-from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
-from imagecli.storage.atomic_write import discard_all_staged, open_staged, translate_disk_errors
+from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.storage.preflight import check_folder, is_below
 from imagecli.storage.read import file_sha256
 
@@ -264,7 +268,7 @@ def _to_recoverable(spooled: SpooledCall) -> RecoverableCall:
             return call._replace(state="under_way")
         try:
             with open_decompressed(body, (spooled.body.parent,)) as plain:
-                condensed = condense_body(plain).body
+                condensed = condense_response(plain).body
         except ImagecliError:  # no room: saving it will say so
             return call._replace(state="whole")
     state, parsed = _parse_state(condensed, prepared.base_url)
@@ -310,8 +314,6 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
         on_event=on_event,
         is_repeated=True,
     )
-    if inspect_image_file(file).format not in (None, "svg"):
-        return _save_as_it_is(file, saver)
     try:
         with open_response(file, saver) as condensed:
             parsed = _read_images(condensed.body, saver.prepared.base_url)
@@ -322,18 +324,6 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
         if last := save_partial_images(file, saver.prepared, on_event):
             raise error.with_facts(rescued_path=str(last)) from error
         raise
-
-
-def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
-    """A response that is itself an image."""
-    prepared = saver.prepared
-    folder = prepared.names[0].folder
-    with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as copy:
-        file.seek(0)
-        shutil.copyfileobj(file, copy)
-        staged = describe_staged(copy, inspect_image_file(copy))
-    saved = tuple(saver.save(0, staged, None))
-    return CallResult(request=prepared.request, requested=1, provider="", model="", saved=saved)
 
 
 def _prepared(id: str, request: int, folder: Path, count: int) -> PreparedCall:

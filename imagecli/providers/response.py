@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
+from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.providers.errors import blocked_error, error_from_document, reason_without_images, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
@@ -73,7 +73,7 @@ class ParsedResponse(NamedTuple):
         if self.received:
             return True
         reasons = [*(image.error for image in self.images), *self.errors]
-        return not reasons or any(error is None or error.exit_code in POSSIBLY_BILLED for error in reasons)
+        return not reasons or any(error is None or error.may_be_billed for error in reasons)
 
 
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
@@ -287,28 +287,6 @@ def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] =
             if not is_json:
                 return salvage_images(body, base_url)._replace(errors=(error,))
         raise
-    except ImagecliError as error:
-        if images := _images_quoted_in_error(body, base_url):
-            return ParsedResponse(images=images, errors=(error,))
-        raise
-
-
-def _images_quoted_in_error(body: bytes, base_url: str) -> tuple[ReturnedImage, ...]:
-    """The images in the message of an error: a gateway's, which quotes the event stream that it could not read.
-
-    (LiteLLM 1.108, of a streamed edit, 2026-11-29.) Only events that complete an image count: other errors repeat
-    what they were sent.
-    """
-    if is_stream(body):
-        return ()
-    document = parse_document(body)
-    error = document.get("error") if isinstance(document, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    if not isinstance(message, str) or ".completed" not in message:
-        return ()
-    quoted = _STRING.findall(message.encode("utf-8", "replace"))
-    images = [find_image({"b64_json": json.loads(text)}, base_url) for name, text in quoted if name == b"b64_json"]
-    return tuple(images)
 
 
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')

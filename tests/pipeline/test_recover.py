@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from imagecli.pipeline.pipeline import discard_unanswered
 from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
-from tests.images.making import chunk
+from tests.images.making import chunk, large_png
 
 NOWHERE = Path("/dev/null/spool")
 """No folder can be made there."""
@@ -158,25 +159,29 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
     assert files(state) == {}
 
 
+LARGE = large_png(30_000, random.Random(12))
+QUOTED = json.dumps({"error": {"message": f"can't read {pictures(LARGE).decode()}", "code": "500"}}).encode()
 IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + b"\n\n"
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "image"),
     [
-        RED,
-        base64.b64encode(RED),
-        b'{"status": "working"}\n' + pictures(RED),
-        IN_AN_EVENT,
+        (RED, RED),
+        (base64.b64encode(RED), RED),
+        (b'{"status": "working"}\n' + pictures(RED), RED),
+        (IN_AN_EVENT, RED),
+        (QUOTED, LARGE),
     ],
-    ids=["image", "base64", "json-lines", "event"],
+    ids=["image", "base64", "json-lines", "event", "quoted"],
 )
 def test_an_image_in_an_unusual_body_is_recovered(
-    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes
+    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes, image: bytes
 ) -> None:
     leave(body)
+    assert imagecli("recover", "--list", "--json").json["left"][0]["state"] in ("whole", "part")
     result = imagecli("recover")
-    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": RED})
+    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": image})
     assert files(state) == {}
 
 

@@ -248,6 +248,6 @@ def test_an_image_of_a_stream_is_blocked_in_the_same_way() -> None:
     assert (first.b64_json, second.b64_json) == ("QQ==", None)
 
 
-def test_a_response_whose_images_are_all_blocked_need_not_be_billed() -> None:
+def test_a_response_whose_images_are_all_blocked_may_be_billed() -> None:
     body = json.dumps({"data": [{"b64_json": "Qg==", "ok": False}]}).encode()
-    assert not parse_response(body, BASE, {"ok": False}).may_be_billed
+    assert parse_response(body, BASE, {"ok": False}).may_be_billed
