@@ -19,7 +19,6 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.catalog.provider import ProviderRow
 from imagecli.client.download import OriginAccess, ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.paid_requests import BeforeSend, Transport
@@ -36,7 +35,7 @@ from imagecli.client.spool import (
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import OPERATIONS, ImageOptions, ImageRequest, Secret
+from imagecli.domain import OPERATIONS, ImageRequest, Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
@@ -49,7 +48,8 @@ from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import TOO_LARGE, read_beginning
-from imagecli.providers.errors import MAX_CODE, blocked_error, shorten_text
+from imagecli.providers.errors import blocked_error
+from imagecli.providers.request import RequestImages
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.providers.undocumented_images import starts_as_image
@@ -92,7 +92,7 @@ class Pipeline:
     open_calls: dict[int, OpenCall] = field(default_factory=dict)
     """Request → its call, from when it has room under the cost limit until `end_call`."""
     warned: dict[str, int] = field(default_factory=dict)
-    """Code of a warning that concerns all requests → the request that reported it."""
+    """Text of a warning that concerns all requests → the request that reported it."""
 
     def execute(
         self,
@@ -106,7 +106,8 @@ class Pipeline:
         Raises NotSentError if the pool was stopped or the cost limit has no room.
         """
         try:
-            prepared, request = prepare_call(call, self.inputs.fit_inputs(call.request, on_event), self.context)
+            inputs = self.inputs.fit_inputs(call.request, on_event)
+            prepared, request = prepare_call(call, inputs, self.context)
             saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
             with (
                 self._open_entry(prepared) as entry,
@@ -114,10 +115,11 @@ class Pipeline:
             ):
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
-                result = self._save(response, broken_off, entry, saver, reservation)
+                result = self._save(call, response, broken_off, entry, saver, reservation)
                 if self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
-                return without_bill_hints(result) if prepared.free else result
+            self._check_mask(inputs.images, result, on_event)
+            return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise
         except Exception as problem:
@@ -167,8 +169,9 @@ class Pipeline:
 
         Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
         """
+        options = call.request.options
         partials = PartialImageHandler(
-            prepared=saver.prepared, requested=call.request.options.partial_images, on_event=saver.on_event
+            prepared=saver.prepared, requested=options.partial_images, on_event=saver.on_event
         )
         tee = StreamTee(entry, partials)
         try:
@@ -188,19 +191,42 @@ class Pipeline:
             return HttpResponse(status=200, headers={}), error
         if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
             return response, None
-        missing = _missing_stream(call.request.options, entry, partials)
-        if missing and self.warned.setdefault(missing.code, call.index) == call.index:
-            saver.on_event(missing)
-        other = _other_model(response, self.context.provider, call.request.options.model)
-        if other and self.warned.setdefault(other.code, call.index) == call.index:
-            saver.on_event(other)
+        if options.stream or options.partial_images:
+            # Imported where it is needed, like the other checks: most commands start without it.
+            from imagecli.pipeline.check_result import missing_stream_warning
+
+            self._warn_once(call, missing_stream_warning(options, entry.file, partials.arrived), saver)
+        if header := self.context.provider.model_header:
+            from imagecli.pipeline.check_result import other_model_warning
+
+            used = response.headers.get(header.lower(), "").strip()
+            self._warn_once(call, other_model_warning(used, options.model, self.context.provider.name), saver)
         is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
         if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
         return response, None
 
+    def _warn_once(self, call: PlannedCall, warning: WarningEvent | None, saver: ImageSaver) -> None:
+        """Reports a warning unless another request has already reported the same."""
+        if warning and self.warned.setdefault(warning.message, call.index) == call.index:
+            saver.on_event(warning)
+
+    def _check_mask(self, images: RequestImages, result: CallResult, on_event: EventHandler) -> None:
+        """Warns if the mask may have been ignored. Never raises: the images are paid for and saved."""
+        provider = self.context.provider
+        if images.mask is None or provider.mask_support_at(self.context.base_url) != "uncertain":
+            return
+        try:
+            from imagecli.pipeline.check_result import mask_warnings
+
+            for event in mask_warnings(images, result, provider.name, self.decode_lock):
+                on_event(event)
+        except Exception as problem:
+            on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
+
     def _save(
         self,
+        call: PlannedCall,
         response: HttpResponse,
         broken_off: ImagecliError | None,
         entry: SpoolEntry,
@@ -221,6 +247,10 @@ class Pipeline:
             with open_response(entry.file, saver) as condensed:
                 is_too_large = is_too_large or condensed.is_too_large
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url, provider.blocked_if)
+                if parsed.applied:
+                    from imagecli.pipeline.check_result import not_applied_warning
+
+                    self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
                 is_free = response.is_from_sandbox(entry.peer)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
                 result = save_images(
@@ -273,30 +303,6 @@ _IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been
 def _is_true(response: HttpResponse, header: str | None) -> bool:
     """Whether *response* has the *header*, if there is such a one, with the value `true`."""
     return header is not None and response.headers.get(header.lower(), "").strip().lower() == "true"
-
-
-def _other_model(response: HttpResponse, provider: ProviderRow, model: str) -> WarningEvent | None:
-    """A warning if *response* names another model than the one that was requested."""
-    used = response.headers.get((provider.model_header or "").lower(), "").strip()
-    if not used or not model or used.lower() == model.lower():
-        return None
-    return WarningEvent(code="other_model", message=f"{provider.name} used {shorten_text(used, MAX_CODE)}, not {model}")
-
-
-def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:
-    """A warning if the response is not the stream, or has none of the partial images, that were requested."""
-    if not options.stream and not options.partial_images:
-        return None
-    beginning = read_beginning(entry.file, HEAD_BYTES)
-    if not is_stream(beginning):
-        if not beginning.lstrip().startswith(b"{"):
-            return None  # an error will say what it is instead
-        count = f", and none of the {options.partial_images} partial images" if options.partial_images else ""
-        return WarningEvent(code="no_stream", message=f"the server ignored the request for a stream: no events{count}")
-    if options.partial_images and not partials.arrived:
-        message = f"the server sent none of the {options.partial_images} partial images that were requested"
-        return WarningEvent(code="no_partials", message=message)
-    return None
 
 
 def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:

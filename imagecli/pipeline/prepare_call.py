@@ -74,7 +74,8 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         stdout=context.stdout,
         prompt=request.prompt,
         output_format=options.output_format,
-        size=options.size if isinstance(options.size, Size) else None,
+        # A server that is sent a ratio chooses the pixels itself.
+        size=options.size if isinstance(options.size, Size) and context.provider.size_as != "aspect_ratio" else None,
         fit=options.fit,
         keep_partials=context.keep_partials,
         transform=None if isinstance(request, Generate) else transform,

@@ -59,6 +59,8 @@ class ParsedResponse(NamedTuple):
     """Tokens of the model that wrote an SVG; billed in addition."""
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong with further images, as far as the response says so."""
+    applied: Mapping[str, str] = MappingProxyType({})
+    """Parameters that the response reports: quality and background."""
 
     @property
     def received(self) -> int:
@@ -164,7 +166,8 @@ def parse_response(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _
         from imagecli.providers.stream import read_stream
 
         stream = read_stream(body)
-        return _build_parsed_response(stream.items, stream.usage, base_url, blocked_if, stream.errors)
+        parsed = _build_parsed_response(stream.items, stream.usage, base_url, blocked_if, stream.errors)
+        return parsed._replace(applied=_applied_parameters(stream.items[0]))
     return parse_response_document(parse_document(body), base_url, blocked_if)
 
 
@@ -183,7 +186,17 @@ def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[st
     response = _build_parsed_response(items, document.get("usage"), base_url, blocked_if)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url, blocked_if)
-    return response._replace(svg_usage=_as_table(document.get("svg_usage")))
+    return response._replace(svg_usage=_as_table(document.get("svg_usage")), applied=_applied_parameters(document))
+
+
+_REPORTED: Final = ("quality", "background")
+
+
+def _applied_parameters(document: Any) -> dict[str, str]:
+    """The parameters that a response, or the event that completes an image, reports as those it applied."""
+    fields = document if isinstance(document, dict) else {}
+    texts = {name: _as_text(fields.get(name)) for name in _REPORTED}
+    return {name: without_surrogates(text)[:40] for name, text in texts.items() if text}
 
 
 def _find_items(document: dict[str, Any]) -> list[Any]:
