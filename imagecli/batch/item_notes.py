@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from imagecli.batch.file_state import GIT_LFS_POINTER, FileState
+from imagecli.batch.file_state import STAND_INS, FileState
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
+from imagecli.batch.request_hash import is_same_address
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
@@ -64,7 +65,7 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
         remove = f"rm {shell_quote(file.path)} has it created again"
         return OutputError(
             f"{file.path} is {file.problem}{more}; nothing was sent",
-            hint="git lfs pull downloads the image" if file.problem == GIT_LFS_POINTER else remove,
+            hint=STAND_INS.get(file.problem or "", remove),
             code="output_not_image",
         )
     if file.status == "others" and file.entry:
@@ -104,7 +105,7 @@ def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tu
         return (FileNote(code="submitted_twice", path=identity.id, text=text, is_warning=True),)
     (last,) = pending
     batch = last.batch or "the Batch API"
-    if (last.provider, last.base_url) != (identity.provider, identity.base_url):
+    if last.provider != identity.provider or not is_same_address(last.base_url, identity.base_url):
         text = f"is in {batch} of {last.base_url or last.provider}, and is fetched by a run that asks there"
         return (FileNote(code="submitted_elsewhere", path=identity.id, text=text),)
     if not identity.is_requested_by(last):
@@ -146,7 +147,11 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
             return []
         text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
-    if not entry.sandbox and entry.provider == identity.provider and entry.base_url != identity.base_url:
+    if (
+        not entry.sandbox
+        and entry.provider == identity.provider
+        and not is_same_address(entry.base_url, identity.base_url)
+    ):
         then, now = (url or f"{identity.provider}'s own address" for url in (entry.base_url, identity.base_url))
         text = f"was created at {then}, and requests now go to {now}: it is up to date"
         return [FileNote(code="other_address", path=path, text=text)]

@@ -11,14 +11,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Final, NamedTuple
 
-from imagecli.client.download import MAX_PARALLEL, ResultDownloader
+from imagecli.client.download import MAX_PARALLEL, ResultDownloader, no_image_error
 from imagecli.client.exchange import ProgressHooks
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, WarningEvent
+from imagecli.images.identify import NO_IMAGE
 from imagecli.images.integrity import inspect_image_file
 from imagecli.pipeline.save import ImageSaver, StagedImage, StagedStdoutImage, describe_staged
 from imagecli.providers.decompress import open_decompressed
@@ -42,7 +43,21 @@ def open_response(body: IO[bytes], saver: ImageSaver) -> Iterator[CondensedBody]
     """The response in *body*, a seekable file that is read in pieces, to be parsed; usable until the block is left."""
     folders = (saver.rescue_folder.parent, saver.prepared.names[0].folder)
     with open_decompressed(body, folders, saver.on_event) as plain:
-        yield condense_body(plain)
+        yield condense_response(plain)
+
+
+def condense_response(plain: IO[bytes]) -> CondensedBody:
+    """As `condense_body`; of an error that quotes a response with images, that response."""
+    condensed = condense_body(plain)
+    if any(name in condensed.body for name in _ERROR_FIELDS):
+        # Imported here because most responses are not errors.
+        from imagecli.providers.quoted_response import find_quoted_response
+
+        return find_quoted_response(condensed) or condensed
+    return condensed
+
+
+_ERROR_FIELDS: Final = (b'"error"', b'"detail"', b'"message"')
 
 
 def save_images(
@@ -111,6 +126,13 @@ def save_images(
         errors=tuple(errors),
         unfetched=unfetched,
         stdout_image=stdout_image,
+    )
+
+
+def is_spent(result: CallResult, parsed: ParsedResponse) -> bool:
+    """Whether nothing more can be saved of a response: what failed is what the response itself lacks."""
+    return not (result.unfetched or result.stdout_image) and all(
+        error in parsed.errors or is_only_fewer_images(error) or error.code == "damaged" for error in result.errors
     )
 
 
@@ -269,7 +291,10 @@ class ImageFetcher(NamedTuple):
         return decode_base64(self.condensed.iter_text(b64_json))
 
     def _download(self, url: str, file: IO[bytes]) -> ImageInfo | None:
-        """Downloads until the image is complete, or until the downloader gives up. Returns what arrived."""
+        """Downloads until the image is complete, or until the downloader gives up. Returns what arrived.
+
+        Raises UnsavedError if that is a page or another text: its URL may still lead to the image later.
+        """
         identity = None
         prepared = self.saver.prepared
         hooks = ProgressHooks(prepared.request, self.saver.on_event)
@@ -277,6 +302,8 @@ class ImageFetcher(NamedTuple):
             identity = inspect_image_file(file)
             if identity.whole:
                 break
+        if identity and identity.problem and identity.problem in NO_IMAGE:
+            raise no_image_error(url, identity.problem)
         return identity
 
 

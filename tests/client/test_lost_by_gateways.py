@@ -5,20 +5,24 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.paid_requests import Transport
 from imagecli.errors import NetworkError, UnsavedError
 from imagecli.events import Event, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.providers.response import parse_response
-from imagecli.providers.retry_rules import holds_image
+from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothing_generated
 from tests.client.raw import http, pictures, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run
+from tests.images.making import large_png
 
 
 def error(message: str, type: Any = None, code: Any = None, **more: Any) -> bytes:
@@ -71,6 +75,58 @@ def test_a_response_that_a_gateway_lost_is_never_requested_again(status: int, bo
         assert len(server.requests) == 1
     assert caught.value.exit_code == 7
     assert "may have been billed" in (caught.value.hint or "")
+
+
+LOSS_PHRASES = """
+fetch failed
+TypeError: terminated (other side closed)
+UND_ERR_SOCKET
+stream error: stream ID 3; INTERNAL_ERROR; received from peer
+HTTP/2 stream 1 was not closed cleanly: INTERNAL_ERROR (err 2)
+http: server closed idle connection
+use of closed network connection
+malformed HTTP response
+The operation was canceled.
+This operation was aborted
+cURL error 18: transfer closed with outstanding read data remaining
+NoHttpResponseException: api.example:443 failed to respond
+An existing connection was forcibly closed by the remote host.
+Error while copying content to a stream
+invalid character '<' looking for beginning of value
+Expecting value: line 1 column 1 (char 0)
+failed to unmarshal response body
+Response payload is not completed
+The server took too long to respond
+the request exceeded the maximum execution time
+Worker process was killed
+上游返回空响应
+读取响应失败
+网络异常，请稍后重试
+タイムアウト
+요청 시간이 초과되었습니다
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("phrase", LOSS_PHRASES)
+@pytest.mark.parametrize("status", [429, 500, 503, 529])
+def test_every_library_s_words_for_a_lost_response_forbid_a_retry(status: int, phrase: str) -> None:
+    body = error(phrase, "server_error", "server_error")
+    assert not is_retried(status, {"retry-after": "1"}, body, retry_500=True)
+    assert not proves_nothing_generated(status, {"retry-after": "1"}, body, retry_500=True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "You have exceeded the rate limit of 150 requests within a 10 second period, and have been timed out for 60 s.",
+        "Requests to the Images_Create Operation have exceeded the call rate limit. Please retry after 6 seconds.",
+        "The engine is currently overloaded, please try again later",
+        "시간당 요청 한도를 초과했습니다",
+        "请求过于频繁，请稍后再试",
+    ],
+)
+def test_a_rate_limit_is_not_taken_for_a_lost_response(message: str) -> None:
+    assert is_retried(429, {}, error(message, "rate_limit_error", "rate_limit"))
 
 
 def test_a_loss_forbids_a_retry_even_beside_a_stated_wait() -> None:
@@ -129,18 +185,60 @@ def test_an_image_in_an_error_is_returned_and_not_requested_again(status: int, b
     assert [event.code for event in heard if isinstance(event, WarningEvent)] == ["image_in_error"]
 
 
-EVENT = f"event: image_edit.completed\ndata: {json.dumps({'type': 'image_edit.completed', 'b64_json': B64})}\n\n"
+NOISE = large_png(30_000, random.Random(12))
+LARGE = base64.b64encode(NOISE).decode()
+"""Longer than the strings that are cut out of a response while it is parsed."""
+USAGE = {"input_tokens": 10, "output_tokens": 196, "total_tokens": 206}
 
 
-def test_an_image_in_the_message_of_an_error_is_saved(imagecli: Run, folder: Path) -> None:
+def event(kind: str, b64_json: str, **more: Any) -> str:
+    data = {"type": f"image_edit.{kind}", "b64_json": b64_json, **more}
+    return f"event: image_edit.{kind}\ndata: {json.dumps(data)}\n\n"
+
+
+STREAM = event("partial_image", B64, partial_image_index=0) + event("completed", LARGE, usage=USAGE)
+QUOTES = {
+    "LiteLLM, a stream": f"litellm.APIError: OpenAIException - {STREAM}\n\nLiteLLM: model group 'x' failed.",
+    "a stream without names": f"can't parse {STREAM.replace('event: image_edit.completed', '')}",
+    "JSON": f"Failed to parse response: {json.dumps({'created': 1, 'data': [{'b64_json': LARGE}]})}",
+    "JSON in JSON": f"Failed to parse response: {json.dumps(json.dumps({'data': [{'b64_json': LARGE}]}))}",
+    "a Python object": f"ValidationError: input_value={ {'data': [{'b64_json': LARGE, 'url': None}]} }",
+}
+ERRORS = {
+    "error.message": lambda text: {"error": {"message": text, "type": "internal_server_error", "code": "500"}},
+    "error": lambda text: {"error": text},
+    "detail": lambda text: {"detail": [{"msg": text}]},
+}
+
+
+@pytest.mark.parametrize("quote", QUOTES.values(), ids=QUOTES)
+@pytest.mark.parametrize("wrap", ERRORS.values(), ids=ERRORS)
+def test_an_image_in_the_message_of_an_error_is_saved(
+    imagecli: Run, folder: Path, quote: str, wrap: Callable[[str], Any]
+) -> None:
     """LiteLLM quotes the event stream that it could not read."""
-    body = error(f"litellm.APIError: OpenAIException - {EVENT}", "internal_server_error", "500")
-    with raw_server(http("500 No", body), OK) as server:
+    with raw_server(http("500 No", json.dumps(wrap(quote)).encode()), OK) as server:
         done = imagecli("generate", "a cat", "--base-url", server.base_url, "-o", "a.png", "--stream")
         assert len(server.requests) == 1
     assert "ignored the request for a stream" not in done.stderr
-    assert (done.exit_code, (folder / "a.png").read_bytes()) == (0, png())
+    assert (done.exit_code, (folder / "a.png").read_bytes()) == (0, NOISE)
     assert "returned image data with HTTP 500" in done.stderr
+
+
+def test_what_a_quoted_stream_cost_is_printed(imagecli: Run) -> None:
+    body = error(QUOTES["LiteLLM, a stream"], "internal_server_error", "500")
+    with raw_server(http("500 No", body)) as server:
+        done = imagecli("generate", "a cat", "--base-url", server.base_url, "--json")
+    assert done.json["requests"][0]["usage"] == USAGE
+
+
+def test_a_quoted_stream_that_completes_no_image_is_the_error_that_it_is(imagecli: Run, folder: Path) -> None:
+    body = error(f"litellm.APIError: {event('partial_image', LARGE, partial_image_index=0)}", None, "500")
+    with raw_server(http("500 No", body)) as server:
+        done = imagecli("generate", "a cat", "--base-url", server.base_url)
+    assert done.exit_code == 7
+    assert "litellm.APIError" in done.stderr
+    assert not list(folder.iterdir())
 
 
 def test_image_data_in_an_error_that_can_not_be_read_may_be_billed(imagecli: Run, folder: Path) -> None:
@@ -183,6 +281,31 @@ def test_what_arrived_from_a_provider_that_bills_nothing_is_still_kept() -> None
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})
         transport(free=True).send(request, into, 0, lambda event: None)
     assert into.getvalue() == b'{"data": ['
+
+
+@pytest.mark.parametrize("provider", ["openai", "litellm", "local", "localai"])
+def test_a_gateway_is_asked_not_to_repeat_a_request(imagecli: Run, provider: str) -> None:
+    """LiteLLM sends a failing one nine times on its own."""
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--provider", provider, "-m", "gpt-image-2", "--base-url", server.base_url)
+    assert b"\r\nx-litellm-num-retries: 0\r\n" in server.requests[0]
+
+
+def test_a_header_of_the_settings_replaces_that_of_the_row(imagecli: Run, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    (tmp_path / "config" / "config.toml").write_text('[providers.openai]\nheaders = { X-LiteLLM-Num-Retries = "1" }\n')
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--base-url", server.base_url)
+    assert [line for line in server.requests[0].split(b"\r\n") if b"litellm" in line.lower()] == [
+        b"X-LiteLLM-Num-Retries: 1"
+    ]
+
+
+def test_the_api_s_own_address_gets_no_header_for_gateways() -> None:
+    row = load_shipped_catalog().provider("openai")
+    assert row.base_url
+    assert not row.headers_at(f"{row.base_url}/")
+    assert row.headers_at("https://gateway.example/v1")
 
 
 def transport(*, retry_500: bool = False, free: bool = False) -> Transport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -214,7 +215,7 @@ REFUSALS = [
     ("openai", ["--user", "u", "--param", "strength=1"], 4, "Unknown parameter: 'strength'"),
     ("azure", ["blood"], 4, "(contentFilter); it names violence"),
     ("azure-classic", ["-m", "another"], 4, "no Images API there (HTTP 404)"),
-    ("openrouter", ["poor"], 5, "out of credit or over its spending limit: Insufficient credits (402)"),
+    ("openrouter", ["poor"], 5, "out of credit or over its spending limit: Insufficient credits"),
     ("xai", ["-m", "flux"], 4, "Model not found: flux"),
     ("together", ["--param", "guidance=3"], 4, "Unknown parameter: 'guidance'"),
     ("siliconflow", ["--quality", "hd"], 4, "unknown field quality (20012)"),
@@ -222,7 +223,7 @@ REFUSALS = [
     ("zhipu", ["--param", "strength=1"], 4, "strength (1210)"),
     ("zai", ["--param", "strength=1"], 4, "strength (1210)"),
     ("byteplus", ["sometimes"], 4, "the picture was held back (OutputImageBlocked)"),
-    ("gemini", ["--response-format", "url"], 4, "Only b64_json is supported (400)"),
+    ("gemini", ["--response-format", "url"], 4, "Only b64_json is supported"),
     ("deepinfra", ["-m", "flux"], 4, "Model is not available: flux"),
     ("recraft", ["--param", "steps=4"], 4, "unknown ['steps'] (invalid_request_parameter)"),
     ("venice", ["--param", "steps=4"], 4, "Unrecognized key: ['steps']"),
@@ -230,7 +231,7 @@ REFUSALS = [
     ("vercel", ["-m", "gpt-image-2"], 4, "Model 'gpt-image-2' not found"),
     ("docker", ["-m", "gpu-less"], 6, "the diffusers backend needs an NVIDIA GPU"),
     ("sd-server", ["--param", "steps=101"], 6, "too many steps (server_error)"),
-    ("localai", ["a|b"], 6, "negative prompts are off (500)"),
+    ("localai", ["a|b"], 6, "negative prompts are off"),
     ("lemonade", ["--response-format", "url"], 4, "n must be from 1 to 10"),
     ("vllm-omni", ["-m", "flux"], 4, "Model mismatch"),
     ("xinference", ["-m", "flux"], 4, "Model not found in the model list"),
@@ -382,3 +383,17 @@ def test_the_models_of_images_are_those_that_doctor_compares_with(
     looked = imagecli("doctor", *flags(provider, server)[:4], "--json", env=env(provider))
     assert server.asked[-1].path == "/api/v1/models", looked.stderr
     assert server.asked[-1].query == {"type": "image"}
+
+
+@pytest.mark.parametrize(("provider", "usd"), [("xai", 0.02), ("venice", None)])
+def test_a_row_that_moderation_blocked_costs_what_the_provider_reports(
+    imagecli: Run, server: Dialect, folder: Path, provider: str, usd: float | None
+) -> None:
+    (folder / "m.jsonl").write_text('{"prompt": "blood", "output": "a.jpg"}\n{"prompt": "a cat", "output": "b.jpg"}\n')
+    result = imagecli("batch", "m.jsonl", *flags(provider, server), "--json", env=env(provider))
+    assert (result.exit_code, (folder / "a.jpg").exists(), (folder / "b.jpg").exists()) == (9, False, True)
+    journal = [json.loads(line) for line in (folder / "m.journal.jsonl").read_text().splitlines()]
+    failed = [entry for entry in journal if entry["state"] == "failed"]
+    assert [(entry["error"], entry["cost_usd"], entry["may_be_billed"]) for entry in failed] == [
+        ("moderation_blocked", usd, True)
+    ]

@@ -21,6 +21,11 @@ def openai(code: str | None = None, type: str = "invalid_request_error", message
     return json.dumps({"error": {"message": message, "type": type, "param": None, "code": code} | more}).encode()
 
 
+def litellm(kind: str, message: str, status: int, type: str = "throttling_error") -> bytes:
+    """An error of a provider as LiteLLM 1.108 passes it on: the provider's code is lost (tried 2026-11-30)."""
+    return openai(str(status), type, f"litellm.{kind}: {kind}: OpenAIException - {message}\n\nLiteLLM: model group")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -207,6 +212,33 @@ def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
     assert hint in (error_from_response(status, {}, body).hint or "")
 
 
+SAFETY = "Your request was rejected by the safety system. If you believe this is an error, contact us."
+INVALID_MODEL = "400: {'error': '/image/generations: Invalid model name passed in model=x. Call `/v1/models` to view'}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "exit_code", "hint"),
+    [
+        (400, litellm("BadRequestError", SAFETY, 400, "image_generation_user_error"), 4, "change the prompt"),
+        (400, litellm("ContentPolicyViolationError", "violates our content policy", 400), 4, "change the prompt"),
+        (400, openai("400", "no_db_connection", "No connected db."), 3, "check the key"),
+        (400, openai("400", "None", INVALID_MODEL), 4, "check the model's name"),
+        (404, openai("404", "NotFoundError", "The model `x` does not exist."), 4, "check the model's name"),
+        (404, openai(None, "not_found", "Model 'x' not found"), 4, "check the model's name"),
+        (500, litellm("APIConnectionError", "Connection error.", 500), 7, "may have repeated it"),
+        (408, litellm("Timeout", "Request timed out.", 408), 7, "may have repeated it"),
+        (502, b"<title>502 Bad Gateway</title>", 7, "may have been billed"),
+    ],
+)
+def test_an_error_that_a_gateway_passes_on_without_its_code_has_the_same_way_out(
+    status: int, body: bytes, exit_code: int, hint: str
+) -> None:
+    error = error_from_response(status, {}, body)
+    assert error.exit_code == exit_code
+    assert hint in (error.hint or "")
+    assert f"({status})" not in error.message
+
+
 @pytest.mark.parametrize(
     ("status", "body", "is_about_money"),
     [
@@ -215,6 +247,15 @@ def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
         (429, openai("project_spend_limit_exceeded", "insufficient_quota"), True),
         (400, openai("billing_hard_limit_reached", "billing_limit_user_error"), True),
         (402, b"", True),
+        (403, openai("insufficient_user_quota", "new_api_error"), True),
+        (400, openai("400", "budget_exceeded"), True),
+        (429, litellm("RateLimitError", "You exceeded your current quota, please check your plan", 429), True),
+        (400, litellm("BadRequestError", "Billing hard limit has been reached", 400), True),
+        (403, openai(message="用户额度不足"), True),
+        (429, litellm("RateLimitError", "Rate limit reached for images. Please try again in 2s.", 429), False),
+        (429, openai(message="You exceeded your current quota. * Quota exceeded for metric: x, limit: 10"), False),
+        (429, openai(message="You exceeded your current quota", details=[{"retryDelay": "3600s"}]), False),
+        (500, litellm("InternalServerError", "You exceeded your current quota", 500), False),
         (429, openai("rate_limit_exceeded"), False),
         (429, b"insufficient_quota", False),
         (429, b"", False),
@@ -317,3 +358,38 @@ def test_a_model_that_is_missing_is_not_taken_for_an_endpoint() -> None:
     error = error_from_response(404, {}, openai("model_not_found"), path="/v1/images/variations")
     assert "endpoint" not in error.message
     assert "no Images API there" in error_from_response(404, {}, PAGE, path="/v1/images/generations").message
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "expected"),
+    [
+        (400, {"error": {"message": "API key not valid. Please pass a valid API key.", "code": 400}}, 3),
+        (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***."}, 3),
+        (403, {"detail": "Not authenticated"}, 3),
+        (403, {"detail": "Authentication credentials were not provided."}, 3),
+        (403, {"error": {"message": "无效的令牌", "type": "new_api_error"}}, 3),
+        (403, {"error": {"message": "用户额度不足", "code": "insufficient_user_quota"}}, 5),
+        (403, {"code": 30001, "message": "Sorry, your account balance is insufficient", "data": None}, 5),
+        (403, {"error": {"message": "not active", "code": "billing_not_active"}}, 5),
+        (429, {"error": {"message": "Insufficient credits. Add more."}}, 5),
+        (403, {"error": {"message": "You have insufficient permissions for this operation."}}, 4),
+        (400, {"error": {"message": "size must be 1024x1024"}}, 4),
+    ],
+)
+def test_a_refused_key_and_an_empty_account_are_known_by_other_statuses_too(
+    status: int, document: object, expected: int
+) -> None:
+    body = json.dumps(document).encode()
+    error = error_from_response(status, {}, body)
+    assert error.exit_code == expected
+    assert is_quota(status, body) is (expected == 5)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(404, "Invalid URL (POST /v1/images/variations)"), (404, "Cannot POST /v1/images/variations"), (404, "No route")],
+)
+def test_a_missing_endpoint_is_known_in_the_words_of_other_servers(status: int, message: str) -> None:
+    body = json.dumps({"error": {"message": message}}).encode()
+    error = error_from_response(status, {}, body, path="/v1/images/variations")
+    assert "has no variations endpoint" in error.message
