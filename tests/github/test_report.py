@@ -145,7 +145,7 @@ class Shown(HTMLParser):
             self.others += data
 
 
-ELEMENTS = {"h3", "p", "table", "tr", "th", "td", "code"}
+ELEMENTS = {"h3", "p", "table", "tr", "th", "td", "code", "details", "summary"}
 
 
 # --- what comes from the real command --------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_a_run_is_summed_up_with_what_failed_first_and_at_its_line(imagecli: Run
     result, told = ran(imagecli, folder, *rows, shard="2/3", flags=["--shard", "1/1"])
     assert (result.exit_code, told.exit_code) == (9, 9)
     assert told.outputs == {"bought": "2", "failed": "1", "cost-usd": "0", "keep": "true"}
-    assert "<p>2 bought, 1 failed; exit 9</p>" in told.summary
+    assert "<p>2 created, 1 failed; exit 9</p>" in told.summary
     shown = Shown(told.summary)
     assert shown.codes[:3] == ["assets.jsonl", "2/3", "mod.png"]
     assert [name for name in shown.codes if name.endswith(".png")] == ["mod.png", "cat.png", "owl.png"]
@@ -193,7 +193,8 @@ def test_a_run_that_has_nothing_to_do_says_so_without_annotations(imagecli: Run,
     ran(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
     _, told = ran(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
     assert (told.exit_code, told.log, told.outputs["bought"]) == (0, "", "0")
-    assert "<p>1 kept as they are; exit 0</p>" in told.summary
+    assert "<p>1 up to date; exit 0</p>" in told.summary
+    assert told.summary.index("<details><summary>1 up to date</summary>") < told.summary.index("cat.png")
 
 
 def test_problems_of_a_manifest_are_annotated_at_their_lines(imagecli: Run, folder: Path) -> None:
@@ -239,14 +240,14 @@ def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imag
 def test_a_step_that_did_not_run_fails_and_says_so(tmp_path: Path, exit_code: str) -> None:
     told = report(tmp_path, None, exit_code)
     assert (told.exit_code, told.outputs) == (1, {"bought": "0", "failed": "0", "cost-usd": "", "keep": "false"})
-    assert "it ended without a summary" in told.summary
+    assert "the run ended without a summary" in told.summary
 
 
 def test_of_a_run_that_was_killed_the_rows_that_were_told_are_counted(tmp_path: Path) -> None:
     rows = b'{"state": "bought", "outputs": ["a.png"]}\n{"state": "failed"}\n{"state": "bou'
     told = report(tmp_path, rows, 137)
     assert (told.exit_code, told.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": "", "keep": "true"})
-    assert "1 bought, 1 failed; it ended without a summary; 1 lines could not be read; exit 137" in told.summary
+    assert "1 created, 1 failed; the run ended without a summary; 1 lines could not be read; exit 137" in told.summary
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_a_summary_stays_below_its_limit_and_says_how_many_rows_are_left_out(tmp
     shown = Shown(told.summary)
     left_out = 20_000 - (shown.elements.count("tr") - 1)
     assert left_out > 1000
-    assert f"{left_out:,} more have no place here." in told.summary
+    assert f"{left_out:,} more are not shown." in told.summary
     assert "<td>failed</td>" in told.summary.split("</tr>")[1]
 
 
