@@ -9,6 +9,7 @@
     │  └─ OutputError             2  the file or folder to save to, checked before paying
     ├─ AuthenticationError        3  key missing or refused
     ├─ RefusedError               4  the API refused the request
+    │  └─ BlockedError            4  moderation blocked an image of a successful response, which may be billed
     ├─ LimitError                 5  rate limit or budget
     │  └─ QuotaError              5  the account is out of credit; no further request can succeed
     ├─ NetworkError               6  network or server; as far as its response says, nothing was billed
@@ -95,6 +96,11 @@ class ImagecliError(Exception):
         return copy.with_traceback(self.__traceback__)
 
     @property
+    def may_be_billed(self) -> bool:
+        """Whether something may be billed although this went wrong; a bug of imagecli tells nothing about it."""
+        return self.exit_code in POSSIBLY_BILLED
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """Problems to print above the message, as editors and CI parse them: `assets.csv:12: size: …`."""
         return ()
@@ -149,6 +155,13 @@ class RefusedError(ImagecliError):
 
     exit_code = 4
     code = "refused"
+
+
+class BlockedError(RefusedError):
+    """Moderation blocked an image of a successful response; whether that is billed depends on the provider."""
+
+    code = "moderation_blocked"
+    may_be_billed = True
 
 
 class LimitError(ImagecliError):

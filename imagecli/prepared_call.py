@@ -63,6 +63,8 @@ class PreparedCall(NamedTuple):
     part: ManifestRef | None = None
     allow_outside: bool = False
     """A manifest's files may be saved through links that lead out of its folder."""
+    free: bool = False
+    """The provider bills nothing."""
 
     @property
     def root(self) -> Path | None:

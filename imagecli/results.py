@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from imagecli.errors import (
     EXIT_OK,
     EXIT_PARTIAL,
-    POSSIBLY_BILLED,
     AuthenticationError,
     ImagecliError,
     QuotaError,
@@ -67,7 +66,7 @@ class CallResult(NamedTuple):
     @property
     def may_be_billed(self) -> bool:
         """True unless it was refused, or failed before anything was created."""
-        return bool(self.saved or not self.errors) or any(error.exit_code in POSSIBLY_BILLED for error in self.errors)
+        return bool(self.saved or not self.errors) or any(error.may_be_billed for error in self.errors)
 
 
 class SkippedFile(NamedTuple):

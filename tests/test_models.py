@@ -14,8 +14,10 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_model_life, check_request
+from imagecli.checks.model_parameters import inspect_parameters
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
+from imagecli.events import WarningEvent
 
 ROWS = load_shipped_catalog()
 CAT = InputSource(name="cat.png", path=Path("cat.png"))
@@ -159,8 +161,8 @@ REFUSED: dict[str, Sequence[Case]] = {
             *COMMON,
             *FREE_SIZES,
             (made(quality="hd"), "takes low, medium, high, xhigh, max, auto", "--quality high"),
-            (made(output_format="gif", frame_count=17), "--frame-count 17:", "--frame-count 16"),
-            (made(output_format="gif", frame_count=1), "takes 2 to 16", "--frame-count 2"),
+            (made(output_format="gif", frame_count=65), "--frame-count 65:", "--frame-count "),
+            (made(output_format="gif", frame_count=1), "takes 2 to ", "--frame-count 2"),
             (made(output_format="gif", frame_duration_ms=19), "takes 20 to 655,350", "--frame-duration-ms 20"),
             (made(output_format="gif", frame_duration_ms=655_351), "takes 20 to", "--frame-duration-ms 655350"),
             (made(frame_count=9), "--frame-count is for gif, not for png", "--output-format gif"),
@@ -279,6 +281,20 @@ def test_what_no_document_says_a_model_takes_is_sent_with_a_warning(
         (warning,) = check_request(ask, ROWS.model(model))
         assert warning.code == "unstated"
         assert warning.message.startswith(f"{flag}: no document says that {model} takes it")
+
+
+@pytest.mark.parametrize(("count", "warned"), [(16, False), (17, True), (64, True)])
+def test_more_frames_than_the_reference_has_go_to_the_newest_models_with_a_warning(count: int, warned: bool) -> None:
+    row = ROWS.model("gpt-image-2.6-flare")
+    found = list(inspect_parameters(made(output_format="gif", frame_count=count), row, []))
+    message = f"--frame-count {count}: gpt-image-2.6-flare is documented for 2 to 16; it is sent"
+    assert found == ([WarningEvent(code="unstated", message=message)] if warned else [])
+    (refused,) = (
+        one
+        for one in inspect_parameters(made(output_format="gif", frame_count=17), ROWS.model("gpt-image-2.5-flare"), [])
+        if isinstance(one, UsageError)
+    )
+    assert "takes 2 to 16" in refused.message
 
 
 @pytest.mark.parametrize("model", [*FREE_FORMS, *TWOS])

@@ -103,7 +103,7 @@ def decide_item(
             notes=item_notes(files, identity, None),
         )
     possibly_billed = possibly_billed_entry(identity, journal)
-    billed_twice = bool(requested and possibly_billed and not possibly_billed.sandbox)
+    billed_twice = bool(requested and possibly_billed and not (possibly_billed.sandbox or identity.free))
     return Decision(
         kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
         to_create=requested,

@@ -38,6 +38,8 @@ class ItemIdentity:
     (`outputs`) are always written together."""
     sandbox: bool = False
     """The embedded server will generate it."""
+    free: bool = False
+    """The provider bills nothing."""
 
     @property
     def hash(self) -> str:
@@ -131,6 +133,7 @@ def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, dige
         model_named=item.model_named,
         image_paths=tuple(tuple(target.path for target in targets) for targets in item.targets),
         sandbox=provider.embedded,
+        free=provider.free,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from imagecli.batch.file_state import GIT_LFS_POINTER, FileState
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
+from imagecli.batch.request_hash import is_same_address
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
@@ -99,7 +100,7 @@ def item_notes(
 def pending_notes(identity: ItemIdentity, last: JournalEntry) -> tuple[FileNote, ...]:
     """The notes about an item that a provider's Batch API has, by its *last* journal entry."""
     batch = last.batch or "the Batch API"
-    if (last.provider, last.base_url) != (identity.provider, identity.base_url):
+    if last.provider != identity.provider or not is_same_address(last.base_url, identity.base_url):
         text = f"is in {batch} of {last.base_url or last.provider}, and is fetched by a run that asks there"
         return (FileNote(code="submitted_elsewhere", path=identity.id, text=text),)
     if not identity.is_requested_by(last):
@@ -132,7 +133,11 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
             return []
         text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
-    if not entry.sandbox and entry.provider == identity.provider and entry.base_url != identity.base_url:
+    if (
+        not entry.sandbox
+        and entry.provider == identity.provider
+        and not is_same_address(entry.base_url, identity.base_url)
+    ):
         then, now = (url or f"{identity.provider}'s own address" for url in (entry.base_url, identity.base_url))
         text = f"was created at {then}, and requests now go to {now}: it is up to date"
         return [FileNote(code="other_address", path=path, text=text)]

@@ -62,6 +62,23 @@ def base_url_for_journal(base_url: str, provider: ProviderRow) -> str | None:
     return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
 
 
+def is_same_address(one: str | None, other: str | None) -> bool:
+    """Whether two base URLs of a journal are the same, however they are spelled: `localhost` is 127.0.0.1."""
+    return one == other or (one is not None and other is not None and _plain_address(one) == _plain_address(other))
+
+
+def _plain_address(base_url: str) -> tuple[object, ...]:
+    """*base_url* in one spelling; a journal may hold any text."""
+    from imagecli.client.address_policy import literal_endpoint, port_of  # only some runs have another spelling
+
+    try:
+        parts = urlsplit(base_url)
+        host, port = (parts.hostname or "").rstrip("."), port_of(parts)
+        return parts.scheme, literal_endpoint(host, port) or (host, port), parts.path.rstrip("/")
+    except ValueError:
+        return (base_url,)
+
+
 class FileDigest(NamedTuple):
     """The sha256 of a file in 64 hex digits."""
 

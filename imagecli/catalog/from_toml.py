@@ -13,7 +13,7 @@ from imagecli.serialization import read_table
 
 MERGED: Final = ("words", "ranges", "max_n_of", "image", "mask")
 """Tables that a model's row adds to those of the row it is `like`; every other field replaces."""
-PARAMETER_TABLES: Final = ("words", "ranges", "unstated_words")
+PARAMETER_TABLES: Final = ("words", "ranges", "unstated_words", "unstated_ranges")
 """Tables whose keys are parameters."""
 
 

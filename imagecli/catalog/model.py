@@ -86,6 +86,8 @@ class ModelRow(NamedTuple):
     """parameter → the values it accepts; any value if there are none here. For `svg`: those of its reasoning effort."""
     ranges: Mapping[ParameterName, Annotated[tuple[int, int], _parse_range]] = MappingProxyType({})
     """parameter → the lowest and the highest number it accepts."""
+    unstated_ranges: Mapping[ParameterName, Annotated[tuple[int, int], _parse_range]] = MappingProxyType({})
+    """parameter → a wider range of which the model's own documents say nothing: sent with a warning."""
     edits_need_alpha: bool = False
     """An edit changes only transparent areas, of the mask or else of the image itself."""
     prices: Prices | None = None

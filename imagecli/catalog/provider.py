@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.size_rule import SizeRule
@@ -11,6 +12,16 @@ from imagecli.serialization import Count, Positive, Text, read_table
 
 LIVE_ONLY: Final = ("stream", "partial_images")
 """Fields that make no sense in a batch, whose responses no one watches."""
+
+
+def _parse_usage_path(value: Any) -> str:
+    """A path below a response's `usage`, the only part that is read. Raises ValueError with what is expected."""
+    if isinstance(value, str) and value.startswith("usage.") and all(value.split(".")):
+        return value
+    raise ValueError("expected a path in a response's usage, as usage.cost")
+
+
+UsagePath: TypeAlias = Annotated[str, _parse_usage_path]
 
 
 class BatchRow(NamedTuple):
@@ -71,6 +82,9 @@ class ProviderRow(NamedTuple):
     """Query parameters of every request."""
     query_env: Mapping[str, str] = MappingProxyType({})
     """Name in `query` → variable that sets it."""
+    gateway_headers: Mapping[str, str] = MappingProxyType({})
+    """Headers of the paid requests to another base URL than the row's own, where a gateway may be: with them it does
+    not repeat a request by itself. `headers` in `[providers.NAME]` replace them."""
     fixed_headers: Mapping[str, str] = MappingProxyType({})
     """Further headers of every request. They are public; `headers` in `[providers.NAME]` are for those with a key."""
     paths: Mapping[Operation, str] = MappingProxyType({})
@@ -177,7 +191,7 @@ class ProviderRow(NamedTuple):
     """Started inside this process for the command."""
     free: bool = False
     """It bills nothing."""
-    billed: Text | None = None
+    billed: UsagePath | None = None
     """Path in a response to what the request cost, as `usage.cost`; None if responses do not report it."""
     billed_per_usd: Positive = 1.0
     """How many units of `billed` make a US dollar."""
@@ -198,9 +212,26 @@ class ProviderRow(NamedTuple):
         """Whether *base_url* is the row's own, and not another compatible server's."""
         return base_url.rstrip("/") == self.base_url
 
+    def base_for(self, base_url: str, path: str) -> str:
+        """*base_url* for *path*, which belongs beside the paths of images: without what it has of those at its end.
+
+        Azure's portal shows the endpoint with a deployment, `/openai/deployments/NAME`; the list of models is at
+        `/openai/models`.
+        """
+        parts = urlsplit(base_url)
+        for other in self.paths.values():
+            shared = shared_segments(parts.path, other)
+            if shared and other.split("/")[1:2] == path.split("/")[1:2]:
+                return urlunsplit(parts._replace(path="/".join(parts.path.rstrip("/").split("/")[:-shared])))
+        return base_url
+
     def retries_500(self, base_url: str) -> bool:
         """Whether a 500 with an error object is retried at *base_url*."""
         return self.retry_500 and (self.embedded or self.uses_default_base_url(base_url))
+
+    def headers_at(self, base_url: str) -> Mapping[str, str]:
+        """The row's headers of a paid request to *base_url*."""
+        return {} if self.embedded or self.uses_default_base_url(base_url) else self.gateway_headers
 
     def offers(self, operation: Operation, base_url: str) -> bool:
         """Whether the operation is served at *base_url*."""

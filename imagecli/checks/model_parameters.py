@@ -178,6 +178,10 @@ def inspect_parameters(
             if supporting:
                 message += f"; -m {supporting} takes it"
             yield WarningEvent(code="unstated", message=message)
+        elif _is_outside(name, value, row):
+            low, high = row.ranges[name]
+            message = f"{flag_for_field(name)} {value}: {row.name} is documented for {low:,} to {high:,}; it is sent"
+            yield WarningEvent(code="unstated", message=message)
 
 
 def _check_extra_param(key: str, options: ImageOptions, row: ModelRow) -> None:
@@ -227,10 +231,15 @@ def _model_accepts(row: ModelRow, name: str, word: str | None) -> bool:
     return word is None or not row.allowed_values(name) or word in row.allowed_values(name)
 
 
+def _is_outside(name: str, value: object, row: ModelRow) -> bool:
+    """Whether a number is outside of the documented range; then it is within the undocumented one."""
+    return name in row.ranges and isinstance(value, int) and not row.ranges[name][0] <= value <= row.ranges[name][1]
+
+
 def _check_range(name: str, value: object, row: ModelRow) -> None:
     if name not in row.ranges or not isinstance(value, int):
         return
-    low, high = row.ranges[name]
+    low, high = row.unstated_ranges.get(name) or row.ranges[name]
     if not low <= value <= high:
         flag = flag_for_field(name)
         raise UsageError(

@@ -13,19 +13,18 @@ from typing import IO, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imagecli.client.address_policy import AddressPolicy, is_same_origin
-from imagecli.client.exchange import HttpResponse, Timeouts, get
+from imagecli.client.exchange import MAX_REDIRECTS, REDIRECTS, HttpResponse, Timeouts, get
 from imagecli.client.exchange_limits import ExchangeHooks, Resolver
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.providers.decompress import TOO_LARGE
 from imagecli.quoting import redact_url
 
 TRIES = 3
 MAX_PARALLEL = 4
-MAX_HOPS = 5
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 529})
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class OriginAccess(NamedTuple):
@@ -101,7 +100,7 @@ class ResultDownloader:
         self, url: str, into: IO[bytes], hooks: ExchangeHooks | None, policy: AddressPolicy
     ) -> HttpResponse:
         """The response at the end of the redirects of *url*; *into* holds only its bytes."""
-        for hop in range(MAX_HOPS + 1):
+        for hop in range(MAX_REDIRECTS + 1):
             check_result_url(url)
             response = self._request(url, into, hooks, policy)
             access = self._access
@@ -174,10 +173,10 @@ def _redirect_target(url: str, location: str) -> str:
         return location
 
 
-_HOPELESS = frozenset({"result_refused", "result_url", "tls"})
+_HOPELESS = frozenset({"result_refused", "result_url", "tls", TOO_LARGE})
 """Codes of errors that a retry doesn't fix."""
-_HINT = "it is paid for; its address lies in the kept answer and lives about an hour"
-_HINT_REFUSED = "it is paid for; its address lies in the kept answer, should you want to fetch it yourself"
+_HINT = "it is paid for; its URL is in the kept response and works for about an hour"
+_HINT_REFUSED = "it is paid for; its URL is in the kept response, if you want to fetch it yourself"
 
 
 def _download_error(error: ImagecliError) -> UnsavedError:

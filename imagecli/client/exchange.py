@@ -30,7 +30,7 @@ from imagecli.client.translate_errors import slow_response_error, tls_port_error
 from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import SANDBOX_HEADER, HttpRequest
-from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip, too_large_error
 from imagecli.providers.retry_rules import holds_image
 from imagecli.quoting import redact_url
 
@@ -43,6 +43,12 @@ MAX_ERROR_IMAGE_BYTES = 32 * 1024 * 1024
 """The most that is read of one with an image in it."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
+
+
+REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS_OF_ANY_METHOD = (307, 308)
+"""They ask for the same method and body at another place."""
+MAX_REDIRECTS = 5
 
 
 class Timeouts(NamedTuple):
@@ -118,8 +124,9 @@ def send_once(
 ) -> HttpResponse:
     """Sends *http* once, its body from *upload* if that is given.
 
-    Only a 307 or 308 to another path of the same origin is followed, once: it asks for the same request there, and a
-    server that answers so has created nothing. Servers answer so that want a slash at the end of the path.
+    Redirects are followed only within the origin: of a GET all, of any other method a 307 or 308, once. These ask for
+    the same request there, and a server that sends one has created nothing: it wants, for example, a slash at the end
+    of the path. After a 301, 302 or 303 a POST would lose its body, and is not sent again.
     A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
     Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
     be written, and what *hooks* raise.
@@ -137,19 +144,18 @@ def send_once(
         upload=upload,
     )
     response = send(http)
-    target = same_origin_target(http.url, response) if upload is None else None
-    return send(http._replace(url=target)) if target else response
+    hops = MAX_REDIRECTS if http.method == "GET" else 1
+    while hops and upload is None and (target := same_origin_target(http, response)):
+        http, hops = http._replace(url=target), hops - 1
+        response = send(http)
+    return response
 
 
-def same_origin_target(url: str, response: HttpResponse) -> str | None:
-    """Where the request to *url* is to be sent again, if that is at the same origin; None if it isn't."""
-    if response.status not in (307, 308) or "location" not in response.headers:
-        return None
-    try:
-        target = urljoin(url, response.headers["location"])
-    except ValueError:
-        return None
-    return target if is_same_origin(target, url) and target != url else None
+def same_origin_target(http: HttpRequest, response: HttpResponse) -> str | None:
+    """Where *http* is to be sent again, if *response* is a redirect that may be followed; else None."""
+    target = response.headers.get("location", "")
+    may_follow = response.status in (REDIRECTS if http.method == "GET" else REDIRECTS_OF_ANY_METHOD)
+    return target if may_follow and is_same_origin(target, http.url) and target != http.url else None
 
 
 def _send(
@@ -179,6 +185,9 @@ def _send(
         if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
             raise tls_port_error(http.url) from error
         raise
+    if location := response.headers.get("location"):
+        with suppress(ValueError):
+            response.headers["location"] = urljoin(http.url, location)
     request_id = response.headers.get("x-request-id")
     suffix = f", request {request_id}" if request_id else ""
     logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
@@ -387,12 +396,8 @@ def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[
     while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
         limits.body_bytes += len(piece)
         if limits.body_bytes > limits.max_bytes:
-            raise UnsavedError(
-                f"the answer of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB; "
-                "the rest was not read",
-                hint="no pictures are as large; look at the provider's usage page",
-                code="answer_too_large",
-            )
+            message = f"the response of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB"
+            raise too_large_error(message)
         yield piece
         if limits.is_expired:
             raise slow_response_error(response.url, is_over=True)

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.client.exchange import HttpResponse, MultipartUpload, ProgressHooks, Timeouts, send_once
+from imagecli.client.exchange import (
+    HttpResponse,
+    MultipartUpload,
+    ProgressHooks,
+    Timeouts,
+    same_origin_target,
+    send_once,
+)
 from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
@@ -136,6 +143,10 @@ class ApiClient:
                 self.is_sandbox = response.is_from_sandbox(self.peer)
                 if 200 <= response.status < 300:
                     return buffer.getvalue()
+                # The file is read anew: `send_once` follows no redirect of an upload.
+                if call.form and http.url == url and (target := same_origin_target(http, response)):
+                    http = http._replace(url=target)
+                    continue
                 decision = _decide_refused_call(call, response)
             failure, stated_wait = decision.failure, decision.server_wait
             if decision.retry and stated_wait is not None and stated_wait > self._max_wait:

@@ -103,7 +103,7 @@ class DeadlineReader(io.RawIOBase):
         self._limits.received_bytes += count or 0
         self.limit -= count or 0
         if self.limit < 0:
-            raise http.client.HTTPException("it is larger than any answer")
+            raise http.client.HTTPException("it is larger than any response")
         return count
 
     def _read_early(self, buffer: Any) -> int:
@@ -139,7 +139,7 @@ class HttpReply(http.client.HTTPResponse):
         for _ in range(MAX_PRELUDES):
             super().begin()
             if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                self._reader.limit = self._limits.max_bytes
+                self._reader.limit = 2 * self._limits.max_bytes  # chunks have lengths; the body's limit is the reader's
                 return
             self.headers = self.msg = None  # type: ignore[assignment]
         raise http.client.HTTPException("preludes without end")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from imagecli.client.exchange import Timeouts, send_once
 from imagecli.client.session import Authorization, open_session
@@ -66,7 +67,9 @@ def list_server_models(
         raise as_unbilled_error(error) from error
     if 200 <= response.status < 300:
         return ModelListing(status=response.status, models=_parse_models(body.getvalue(), url))
-    failure = error_from_response(response.status, response.headers, response.error_body, is_nothing_generated=True)
+    failure = error_from_response(
+        response.status, response.headers, response.error_body, is_nothing_generated=True, path=urlsplit(url).path
+    )
     if _concerns_only_listing(
         response.status, failure.message, page=isinstance(failure, RefusedError) and path is None
     ):

@@ -38,6 +38,10 @@ OPEN_TRIES = 20
 _PIECE_BYTES = 256 * 1024
 BODY, DESCRIPTION, SENT = ".body", ".json", ".sent"
 """Suffixes of an entry's files."""
+KEPT_BYTES: Final = 1024 * 1024
+"""What is kept of a response that is too large to be one, when its images are saved."""
+KEPT_MARK: Final = b"\n[imagecli kept only the beginning of this response, which was %d bytes]\n"
+"""The end of what is kept."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -66,7 +70,7 @@ class SpoolEntry:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Keeps received bytes if *error* leaves the block, unless it is one after which nothing can be billed."""
+        """Keeps received bytes if *error* leaves the block, unless it is a refusal or nothing was generated."""
         has_bytes = self.body.exists() and self.body.stat().st_size > 0
         is_unbilled = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
         is_rescued = error is not None and has_bytes and not is_unbilled
@@ -310,6 +314,16 @@ def list_spooled_calls(places: SpoolPlaces) -> list[SpooledCall]:
                 call = _read_entry(description, text, record.path)
                 entries[call.body] = call
     return sorted(entries.values(), key=attrgetter("since"))
+
+
+def keep_beginning(body: IO[bytes]) -> None:
+    """Shortens *body* to KEPT_BYTES, the last of which say how long it was. Raises OSError."""
+    size = body.seek(0, os.SEEK_END)
+    if size > KEPT_BYTES:
+        mark = KEPT_MARK % size
+        body.truncate(KEPT_BYTES - len(mark))
+        body.seek(0, os.SEEK_END)
+        body.write(mark)
 
 
 @contextmanager

@@ -238,7 +238,7 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
         server = server_of(settings, context.catalog, stack)
         try:
             listing = list_server_models(
-                server.base_url,
+                row.base_for(server.base_url, row.models_path or ""),
                 path=row.models_path,
                 query=settings.query,
                 key=server.key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import unrecorded_in
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.paths import find_folders
+from imagecli.config.settings import load_settings
+from imagecli.config.sources import SettingFlags
+from imagecli.config.user_catalog import load_user_catalog
 from imagecli.domain import Json
 from imagecli.env import Env
-from imagecli.errors import UsageError
+from imagecli.errors import ImagecliError, UsageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
 from imagecli.output.json_result import print_json_document
@@ -24,7 +28,7 @@ from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
 from imagecli.output.terminal import DisplayOptions, print_note
 from imagecli.pipeline import recover
-from imagecli.pipeline.pipeline import discard_unanswered
+from imagecli.pipeline.pipeline import build_downloader, discard_unanswered
 from imagecli.pipeline.recover import RecoverableCall, recover_images
 from imagecli.quoting import shell_quote
 from imagecli.results import CallResult, CommandResult
@@ -124,7 +128,7 @@ class RecoverSession:
         return print_result(report, self.display, self.env)
 
     def _recover_all(self, calls: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
-        results = ResultDownloader(timeouts=Timeouts(), direct=False)
+        downloaders: dict[tuple[str, str] | None, ResultDownloader] = {}
 
         def recover_one(
             numbered: tuple[int, RecoverableCall], on_event: EventHandler, _: CallSlot
@@ -134,10 +138,30 @@ class RecoverSession:
                 message = f"{one.spooled.id} is under way in another process, which will save it"
                 on_event(NoteEvent(code="under_way", message=message))
                 return None
-            return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
+            access = self._access(one)
+            if access not in downloaders:
+                downloaders[access] = self._build_downloader(access)
+            return recover.recover_call(one, number, self.folder, downloaders[access], self.state_dir, on_event)
 
         with WorkerPool(jobs=1, on_event=listener) as pool:
             return [result for result in pool.run(recover_one, list(enumerate(calls))) if result]
+
+    def _access(self, call: RecoverableCall) -> tuple[str, str] | None:
+        """The provider and the base URL whose key the result URLs of *call* may want; None if they want none.
+
+        Only the state folder's own record decides where a key is sent.
+        """
+        if not call.has_own_urls or not call.prepared or call.spooled.body.parent != self.places.own:
+            return None
+        return call.prepared.provider, call.prepared.base_url
+
+    def _build_downloader(self, access: tuple[str, str] | None) -> ResultDownloader:
+        """With the key that a command with this provider and base URL has now, if it has one."""
+        with suppress(ImagecliError):
+            if access:
+                flags = SettingFlags(provider=access[0], base_url=access[1])
+                return build_downloader(load_settings(flags, self.env, load_user_catalog(self.env), Path()))
+        return ResultDownloader(timeouts=Timeouts(), direct=False)
 
 
 def save_from(env: Env, display: DisplayOptions, source: str, output: str | None) -> int:

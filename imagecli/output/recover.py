@@ -16,12 +16,14 @@ WORDS = {
     "whole": "whole answer",
     "part": "part of an answer",
     "no_pictures": "answer without pictures",
-    "nothing_came": "nothing came, may be billed",
+    "nothing_came": "no response, may be billed",
     "never_sent": "never sent",
     "under_way": "under way",
     "unknown": "not readable",
 }
 """State → its description."""
+NO_RESPONSE = "no response"
+"""Of a provider that bills nothing."""
 _PROMPT_CHARACTERS = 40
 
 
@@ -33,7 +35,7 @@ def print_recoverable(calls: Sequence[RecoverableCall], env: Env) -> None:
             f"{call.when:%Y-%m-%d %H:%M}",
             call.prepared.command if call.prepared else "?",
             call.prepared.model if call.prepared else "?",
-            WORDS[call.state],
+            NO_RESPONSE if call.state == "nothing_came" and call.prepared and call.prepared.free else WORDS[call.state],
             _shorten_prompt((call.prepared.prompt or "") if call.prepared else ""),
         )
         for call in calls

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from imagecli.client.download import MAX_PARALLEL, ResultDownloader
 from imagecli.client.exchange import ProgressHooks
@@ -43,7 +43,21 @@ def open_response(body: IO[bytes], saver: ImageSaver) -> Iterator[CondensedBody]
     """The response in *body*, a seekable file that is read in pieces, to be parsed; usable until the block is left."""
     folders = (saver.rescue_folder.parent, saver.prepared.names[0].folder)
     with open_decompressed(body, folders, saver.on_event) as plain:
-        yield condense_body(plain)
+        yield condense_response(plain)
+
+
+def condense_response(plain: IO[bytes]) -> CondensedBody:
+    """As `condense_body`; of an error that quotes a response with images, that response."""
+    condensed = condense_body(plain)
+    if any(name in condensed.body for name in _ERROR_FIELDS):
+        # Imported here because most responses are not errors.
+        from imagecli.providers.quoted_response import find_quoted_response
+
+        return find_quoted_response(condensed) or condensed
+    return condensed
+
+
+_ERROR_FIELDS: Final = (b'"error"', b'"detail"', b'"message"')
 
 
 def save_images(
@@ -114,6 +128,13 @@ def save_images(
         errors=tuple(errors),
         unfetched=unfetched,
         stdout_image=stdout_image,
+    )
+
+
+def is_spent(result: CallResult, parsed: ParsedResponse) -> bool:
+    """Whether nothing more can be saved of a response: what failed is what the response itself lacks."""
+    return not (result.unfetched or result.stdout_image) and all(
+        error in parsed.errors or is_only_fewer_images(error) or error.code == "damaged" for error in result.errors
     )
 
 

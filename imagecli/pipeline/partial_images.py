@@ -7,6 +7,7 @@ a partial image affects nothing else.
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -51,7 +52,7 @@ class StreamTee:
         if self._is_document is None and piece.strip():
             # A compressed response, which was not requested, is read when it is complete.
             self._is_document = looks_like_document(piece) or piece.startswith(GZIP_MAGIC)
-        if not self._is_document:
+        if self._is_document is False:
             for event in self._reader.feed(piece):
                 self._handle_event(event)
 
@@ -133,8 +134,9 @@ def save_partial_images(body: IO[bytes], prepared: PreparedCall, on_event: Event
     """Saves the partial images in *body*, a stream without final ones, and returns the path of the last one."""
     partials = PartialImageHandler(prepared=prepared._replace(keep_partials=True), requested=None, on_event=on_event)
     tee = StreamTee(io.BytesIO(), partials)
-    for piece in read_pieces(body):
-        tee.feed(piece)
+    with suppress(UnsavedError):  # an event that does not end
+        for piece in read_pieces(body):
+            tee.feed(piece)
     return partials.last_path
 
 

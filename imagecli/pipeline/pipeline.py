@@ -19,7 +19,6 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.catalog.provider import ProviderRow
 from imagecli.client.download import OriginAccess, ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.paid_requests import BeforeSend, Transport
@@ -29,28 +28,31 @@ from imagecli.client.spool import (
     SpooledCall,
     SpoolEntry,
     hold_spooled,
+    keep_beginning,
     list_spooled_calls,
     open_spool_entry,
     remove_spool_entry,
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import ImageOptions, Secret
+from imagecli.domain import OPERATIONS, ImageRequest, Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
-from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
-from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
+from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
+from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee, save_partial_images
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
 from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
-from imagecli.providers.decompress import read_beginning
-from imagecli.providers.errors import MAX_CODE, blocked_error, shorten_text
+from imagecli.providers.decompress import TOO_LARGE, read_beginning
+from imagecli.providers.errors import blocked_error
+from imagecli.providers.request import RequestImages
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
+from imagecli.providers.undocumented_images import starts_as_image
 from imagecli.results import CallResult
 from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.worker_pool import CallSlot
@@ -90,7 +92,7 @@ class Pipeline:
     open_calls: dict[int, OpenCall] = field(default_factory=dict)
     """Request → its call, from when it has room under the cost limit until `end_call`."""
     warned: dict[str, int] = field(default_factory=dict)
-    """Code of a warning that concerns all requests → the request that reported it."""
+    """Text of a warning that concerns all requests → the request that reported it."""
 
     def execute(
         self,
@@ -104,7 +106,8 @@ class Pipeline:
         Raises NotSentError if the pool was stopped or the cost limit has no room.
         """
         try:
-            prepared, request = prepare_call(call, self.inputs.fit_inputs(call.request, on_event), self.context)
+            inputs = self.inputs.fit_inputs(call.request, on_event)
+            prepared, request = prepare_call(call, inputs, self.context)
             saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
             with (
                 self._open_entry(prepared) as entry,
@@ -112,7 +115,11 @@ class Pipeline:
             ):
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
-                return self._save(response, broken_off, entry, saver, reservation)
+                result = self._save(call, response, broken_off, entry, saver, reservation)
+                if self._may_request_base64(call.request):
+                    result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
+            self._check_mask(inputs.images, result, on_event)
+            return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise
         except Exception as problem:
@@ -138,6 +145,14 @@ class Pipeline:
         # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
         return [call for call in self.open_calls.copy().values() if call.entry.sent]
 
+    def _may_request_base64(self, request: ImageRequest) -> bool:
+        """Whether the response could have had the image itself instead of its URL, had the user requested that."""
+        provider, operation = self.context.provider, OPERATIONS[type(request)]
+        accepted = "response_format" in self.inputs.model.parameters and not provider.refuses(
+            "response_format", operation
+        )
+        return accepted and (request.options.response_format or provider.response_format) != "b64_json"
+
     def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
         return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, self.record_folders)
@@ -150,12 +165,13 @@ class Pipeline:
         saver: ImageSaver,
         before_send: BeforeSend | None,
     ) -> tuple[HttpResponse, ImagecliError | None]:
-        """The response, its body in *entry*; and the error that broke it off, if it is a stream with events in it.
+        """The response, its body in *entry*; and the error that broke it off, if it is a stream or too large.
 
         Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
         """
+        options = call.request.options
         partials = PartialImageHandler(
-            prepared=saver.prepared, requested=call.request.options.partial_images, on_event=saver.on_event
+            prepared=saver.prepared, requested=options.partial_images, on_event=saver.on_event
         )
         tee = StreamTee(entry, partials)
         try:
@@ -170,37 +186,71 @@ class Pipeline:
                 entry=entry,
             )
         except (UnsavedError, DiskError) as error:
-            if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
+            if error.code != TOO_LARGE and not is_stream(read_beginning(entry.file, HEAD_BYTES)):
                 raise
             return HttpResponse(status=200, headers={}), error
         if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
             return response, None
-        missing = _missing_stream(call.request.options, entry, partials)
-        if missing and self.warned.setdefault(missing.code, call.index) == call.index:
-            saver.on_event(missing)
-        other = _other_model(response, self.context.provider, call.request.options.model)
-        if other and self.warned.setdefault(other.code, call.index) == call.index:
-            saver.on_event(other)
+        if options.stream or options.partial_images:
+            # Imported where it is needed, like the other checks: most commands start without it.
+            from imagecli.pipeline.check_result import missing_stream_warning
+
+            self._warn_once(call, missing_stream_warning(options, entry.file, partials.arrived), saver)
+        if header := self.context.provider.model_header:
+            from imagecli.pipeline.check_result import other_model_warning
+
+            used = response.headers.get(header.lower(), "").strip()
+            self._warn_once(call, other_model_warning(used, options.model, self.context.provider.name), saver)
         is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
         if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
         return response, None
 
+    def _warn_once(self, call: PlannedCall, warning: WarningEvent | None, saver: ImageSaver) -> None:
+        """Reports a warning unless another request has already reported the same."""
+        if warning and self.warned.setdefault(warning.message, call.index) == call.index:
+            saver.on_event(warning)
+
+    def _check_mask(self, images: RequestImages, result: CallResult, on_event: EventHandler) -> None:
+        """Warns if the mask may have been ignored. Never raises: the images are paid for and saved."""
+        provider = self.context.provider
+        if images.mask is None or provider.mask_support_at(self.context.base_url) != "uncertain":
+            return
+        try:
+            from imagecli.pipeline.check_result import mask_warnings
+
+            for event in mask_warnings(images, result, provider.name, self.decode_lock):
+                on_event(event)
+        except Exception as problem:
+            on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
+
     def _save(
         self,
+        call: PlannedCall,
         response: HttpResponse,
         broken_off: ImagecliError | None,
         entry: SpoolEntry,
         saver: ImageSaver,
         reservation: Reservation,
     ) -> CallResult:
-        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
+        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none.
+
+        Of a response that is too large to be one, the spool keeps the beginning once its images are saved.
+        """
         request_id, provider = response.headers.get("x-request-id"), self.context.provider
+        is_too_large = broken_off is not None and broken_off.code == TOO_LARGE
+        if is_too_large and starts_as_image(read_beginning(entry.file, HEAD_BYTES)):
+            keep_beginning(entry.file)  # an image without end is not decoded
         try:
             if _is_true(response, provider.blocked_header):
                 raise blocked_error()
             with open_response(entry.file, saver) as condensed:
+                is_too_large = is_too_large or condensed.is_too_large
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url, provider.blocked_if)
+                if parsed.applied:
+                    from imagecli.pipeline.check_result import not_applied_warning
+
+                    self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
                 is_free = response.is_from_sandbox(entry.peer)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
                 result = save_images(
@@ -212,7 +262,13 @@ class Pipeline:
                     peer=entry.peer,
                     entry=entry,
                 )
+            if is_too_large and is_spent(result, parsed):
+                keep_beginning(entry.file)
         except Exception as problem:
+            if is_too_large and isinstance(problem, UnsavedError):
+                if not saver.prepared.keep_partials:
+                    save_partial_images(entry.file, saver.prepared, saver.on_event)
+                keep_beginning(entry.file)
             error = _with_cause(broken_off, to_imagecli_error(problem))
             if response.status >= 400 and not isinstance(error, UnsavedError):
                 # It was taken for its image data, so it does not prove that nothing was generated.
@@ -241,38 +297,12 @@ class Pipeline:
             discard_all_staged(folder, self.context.run_id)
 
 
-_IMAGE_IN_ERROR: Final = (
-    "the error response has image data, so it may have been billed; imagecli recover --list shows it"
-)
+_IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been billed"
 
 
 def _is_true(response: HttpResponse, header: str | None) -> bool:
     """Whether *response* has the *header*, if there is such a one, with the value `true`."""
     return header is not None and response.headers.get(header.lower(), "").strip().lower() == "true"
-
-
-def _other_model(response: HttpResponse, provider: ProviderRow, model: str) -> WarningEvent | None:
-    """A warning if *response* names another model than the one that was requested."""
-    used = response.headers.get((provider.model_header or "").lower(), "").strip()
-    if not used or not model or used.lower() == model.lower():
-        return None
-    return WarningEvent(code="other_model", message=f"{provider.name} used {shorten_text(used, MAX_CODE)}, not {model}")
-
-
-def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:
-    """A warning if the response is not the stream, or has none of the partial images, that were requested."""
-    if not options.stream and not options.partial_images:
-        return None
-    beginning = read_beginning(entry.file, HEAD_BYTES)
-    if not is_stream(beginning):
-        if not beginning.lstrip().startswith(b"{"):
-            return None  # an error will say what it is instead
-        count = f", and none of the {options.partial_images} partial images" if options.partial_images else ""
-        return WarningEvent(code="no_stream", message=f"the server ignored the request for a stream: no events{count}")
-    if options.partial_images and not partials.arrived:
-        message = f"the server sent none of the {options.partial_images} partial images that were requested"
-        return WarningEvent(code="no_partials", message=message)
-    return None
 
 
 def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:
@@ -287,6 +317,18 @@ def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     if error.rescued_path and error.rescued_path.endswith(BODY):
         return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error
+
+
+def _with_base64_hint(error: ImagecliError) -> ImagecliError:
+    """*error*; with what avoids it if it is that of a result URL."""
+    if error.code not in ("result_refused", "result_url", "result_expired"):
+        return error
+    return error.with_facts(hint=f"{error.hint}; next time, --response-format b64_json avoids URLs")
+
+
+def without_bill_hints(result: CallResult) -> CallResult:
+    """*result* of a provider that bills nothing."""
+    return result._replace(errors=tuple(without_bill_hint(error) for error in result.errors))
 
 
 def without_bill_hint(error: ImagecliError) -> ImagecliError:
@@ -326,7 +368,7 @@ def build_pipeline(
         transport=Transport(
             key=server.key,
             auth=server.auth,
-            headers=settings.headers,
+            headers={**settings.provider.headers_at(server.base_url), **settings.headers},
             timeouts=timeouts,
             max_retries=settings.max_retries,
             max_wait=settings.max_wait,
@@ -421,7 +463,8 @@ def discard_unanswered(
                 continue
             if spooled.sent and not (part and part.hash in warned_hashes):
                 request = _describe_spooled(spooled, prepared)
-                message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+                billed = "" if prepared and prepared.free else "; it may have been billed"
+                message = f"an earlier request was sent, and no response arrived{billed}: {request}"
                 on_event(WarningEvent(code="unanswered", message=message))
             remove_spool_entry(spooled.body, spooled.record)
             removed += 1

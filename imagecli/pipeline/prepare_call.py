@@ -74,7 +74,8 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         stdout=context.stdout,
         prompt=request.prompt,
         output_format=options.output_format,
-        size=options.size if isinstance(options.size, Size) else None,
+        # A server that is sent a ratio chooses the pixels itself.
+        size=options.size if isinstance(options.size, Size) and context.provider.size_as != "aspect_ratio" else None,
         fit=options.fit,
         keep_partials=context.keep_partials,
         transform=None if isinstance(request, Generate) else transform,
@@ -82,6 +83,7 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         replaces=call.replaces,
         part=call.part,
         allow_outside=context.allow_outside,
+        free=context.provider.free,
     )
 
 
@@ -112,8 +114,8 @@ class _CacheSlot:
 class InputCache:
     """Fits inputs for one model. Threads that need the same images wait for the first of them."""
 
-    def __init__(self, row: ModelRow) -> None:
-        self._row = row
+    def __init__(self, model: ModelRow) -> None:
+        self.model = model
         self._slots: OrderedDict[object, _CacheSlot] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -132,8 +134,8 @@ class InputCache:
                     input_sources(request),
                     layers,
                     request.input_fit,
-                    self._row,
-                    needs_alpha(request, self._row),
+                    self.model,
+                    needs_alpha(request, self.model),
                     on_event,
                 )
             return slot.fitted

@@ -7,7 +7,6 @@ it is fetched, replaced or removed, and its description is not read: anyone may 
 from __future__ import annotations
 
 import json
-import shutil
 import stat
 from contextlib import suppress
 from dataclasses import replace
@@ -15,9 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, Literal, NamedTuple
 
+from imagecli.client.address_policy import is_same_origin
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
-from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, open_unrecorded, remove_spool_entry
+from imagecli.client.spool import (
+    SpooledCall,
+    hold_spooled,
+    keep_beginning,
+    list_spooled_calls,
+    open_unrecorded,
+    remove_spool_entry,
+)
 from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.domain import OutputName
 from imagecli.errors import (
@@ -31,19 +38,24 @@ from imagecli.errors import (
     to_imagecli_error,
 )
 from imagecli.events import EventHandler, NoteEvent
-from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
-from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import (
+    condense_response,
+    is_only_fewer_images,
+    is_spent,
+    not_fetched,
+    open_response,
+    save_images,
+)
 from imagecli.pipeline.partial_images import save_partial_images
-from imagecli.pipeline.pipeline import read_prepared
-from imagecli.pipeline.save import ImageSaver, describe_staged
+from imagecli.pipeline.pipeline import read_prepared, without_bill_hints
+from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
-from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
-from imagecli.storage.atomic_write import discard_all_staged, open_staged, translate_disk_errors
+from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.storage.preflight import check_folder, is_below
 from imagecli.storage.read import file_sha256
 
@@ -60,6 +72,8 @@ class RecoverableCall(NamedTuple):
     prepared: PreparedCall | None
     """None if the description can't be read."""
     state: RecoveryState
+    has_own_urls: bool = False
+    """Some result URLs in it are at the API's own origin, which may want the key."""
 
     @property
     def when(self) -> datetime:
@@ -113,6 +127,8 @@ def recover_call(
             outcome = _save_or_keep_partials(saver, body, results, peer, is_part=is_part)
         except Exception as problem:
             outcome = outcome._replace(errors=(to_imagecli_error(problem),))
+    if prepared and prepared.free:
+        outcome = without_bill_hints(outcome)
     _discard_rescued_copies(state_dir / "rescued", outcome)
     if outcome.unfetched:
         on_event(not_fetched(outcome, leftover.spooled.body))
@@ -157,22 +173,29 @@ def _save_or_keep_partials(
 ) -> CallResult:
     """Saves the images in *body*. If it has none, a stream's partial images are kept, and named in what is raised.
 
-    Those that the command itself had kept are not kept again.
+    Those that the command itself had kept are not kept again. *body* is shortened if it is too large to be a response
+    and all its images are saved.
     """
     prepared = saver.prepared
     for folder in prepared.folders:
         check_folder(folder)
         discard_all_staged(folder, prepared.id)
     discard_all_staged(saver.rescue_folder, prepared.id)
+    is_too_large = False
     try:
         with open_response(body, saver) as condensed:
+            is_too_large = condensed.is_too_large
             parse = salvage_images if is_part else parse_response
             parsed = parse(condensed.body, prepared.base_url)
-            return save_images(parsed, condensed, saver, downloader, peer=peer)
+            result = save_images(parsed, condensed, saver, downloader, peer=peer)
+        if is_too_large and is_spent(result, parsed):
+            keep_beginning(body)
+        return result
     except UnsavedError as error:
-        if not prepared.keep_partials and (last := save_partial_images(body, prepared, saver.on_event)):
-            raise error.with_facts(rescued_path=str(last)) from error
-        raise
+        last = None if prepared.keep_partials else save_partial_images(body, prepared, saver.on_event)
+        if is_too_large:
+            keep_beginning(body)
+        raise error.with_facts(rescued_path=str(last) if last else None) from error
 
 
 def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: EventHandler) -> CallResult:
@@ -233,39 +256,38 @@ def _relative_folder(folder: Path) -> Path:
 
 def _to_recoverable(spooled: SpooledCall) -> RecoverableCall:
     prepared = read_prepared(spooled)
-    return RecoverableCall(spooled=spooled, prepared=prepared, state=_find_state(spooled, prepared))
-
-
-def _find_state(spooled: SpooledCall, prepared: PreparedCall | None) -> RecoveryState:
+    call = RecoverableCall(spooled=spooled, prepared=prepared, state="unknown")
     if spooled.alive:
-        return "under_way"
+        return call._replace(state="under_way")
     if not spooled.bytes:
-        return "nothing_came" if spooled.sent else "never_sent"
+        return call._replace(state="nothing_came" if spooled.sent else "never_sent")
     if prepared is None:
-        return "unknown"
+        return call
     with hold_spooled(spooled) as body:
         if body is None:
-            return "under_way"
+            return call._replace(state="under_way")
         try:
             with open_decompressed(body, (spooled.body.parent,)) as plain:
-                return _state_of_response(plain, prepared)
-        except ImagecliError:  # too large, or no room: saving it will say so
-            return "whole"
+                condensed = condense_response(plain).body
+        except ImagecliError:  # no room: saving it will say so
+            return call._replace(state="whole")
+    state, parsed = _parse_state(condensed, prepared.base_url)
+    has_own_urls = any(image.url and is_same_origin(image.url, prepared.base_url) for image in parsed)
+    return call._replace(state=state, has_own_urls=has_own_urls)
 
 
-def _state_of_response(body: IO[bytes], prepared: PreparedCall) -> RecoveryState:
-    condensed = condense_body(body)
+def _parse_state(condensed: bytes, base_url: str) -> tuple[RecoveryState, tuple[ReturnedImage, ...]]:
+    """The state of a response, and the images in it if it is complete."""
     try:
-        parse_response(condensed.body, prepared.base_url)
+        return "whole", parse_response(condensed, base_url).images
     except (RefusedError, NetworkError):
-        return "no_pictures"
+        return "no_pictures", ()
     except Exception:
         try:
-            json.loads(condensed.body)
+            json.loads(condensed)
         except (ValueError, RecursionError):
-            return "part"
-        return "no_pictures"
-    return "whole"
+            return "part", ()
+        return "no_pictures", ()
 
 
 def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
@@ -292,8 +314,6 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
         on_event=on_event,
         is_repeated=True,
     )
-    if inspect_image_file(file).format not in (None, "svg"):
-        return _save_as_it_is(file, saver)
     try:
         with open_response(file, saver) as condensed:
             parsed = _read_images(condensed.body, saver.prepared.base_url)
@@ -304,18 +324,6 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
         if last := save_partial_images(file, saver.prepared, on_event):
             raise error.with_facts(rescued_path=str(last)) from error
         raise
-
-
-def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
-    """A response that is itself an image."""
-    prepared = saver.prepared
-    folder = prepared.names[0].folder
-    with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as copy:
-        file.seek(0)
-        shutil.copyfileobj(file, copy)
-        staged = describe_staged(copy, inspect_image_file(copy))
-    saved = tuple(saver.save(0, staged, None))
-    return CallResult(request=prepared.request, requested=1, provider="", model="", saved=saved)
 
 
 def _prepared(id: str, request: int, folder: Path, count: int) -> PreparedCall:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagecli.config.sources import flag_name
-from imagecli.errors import POSSIBLY_BILLED, ImagecliError, LimitError, OverBudgetError
+from imagecli.errors import ImagecliError, LimitError, OverBudgetError
 from imagecli.money import format_usd, round_up_usd
 from imagecli.pricing.command_cost import OVER_BUDGET, Budget, describe_cap
 from imagecli.worker_pool import CallSlot
@@ -109,7 +109,7 @@ class Reservation:
         """If it is not settled, counts nothing if *error* says that nothing was billed, else the estimate."""
         if self._settled:
             return
-        nothing_billed = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
+        nothing_billed = isinstance(error, ImagecliError) and not error.may_be_billed
         self._end(0.0 if nothing_billed else None)
         if error:
             self._slot.keep()

@@ -15,6 +15,8 @@ from imagecli.events import EventHandler, WarningEvent, ignore_event
 GZIP_MAGIC: Final = b"\x1f\x8b"
 MAX_RESPONSE_BYTES: Final = 640 * 1024 * 1024
 """A larger response is not read: ten images of 3840x2160 as base64 PNG have about 400 MB."""
+TOO_LARGE: Final = "answer_too_large"
+"""Code of the error for a larger one."""
 _PIECE_BYTES: Final = 256 * 1024
 _GZIP_WINDOW: Final = 31
 """zlib's number for data with a gzip header and trailer."""
@@ -27,7 +29,7 @@ class DamagedGzipError(Exception):
 def gunzip(pieces: Iterable[bytes], max_bytes: int = MAX_RESPONSE_BYTES) -> Iterator[bytes]:
     """The content of a body that arrives in *pieces*: unchanged, unless it begins as gzip does. Headers don't matter.
 
-    Raises DamagedGzipError behind what can be decompressed, and UnsavedError beyond *max_bytes* of it.
+    Raises DamagedGzipError behind what can be decompressed, and UnsavedError behind *max_bytes* of it.
     """
     pieces, head = iter(pieces), b""
     for piece in pieces:
@@ -41,14 +43,19 @@ def gunzip(pieces: Iterable[bytes], max_bytes: int = MAX_RESPONSE_BYTES) -> Iter
         return
     count = 0
     for piece in _inflate(head, pieces):
+        yield piece[: max_bytes - count]
         count += len(piece)
         if count > max_bytes:
-            raise UnsavedError(
-                f"the answer has more than {max_bytes // 2**20} MB, unpacked; the rest was not read",
-                hint="no pictures are as large; look at the provider's usage page",
-                code="answer_too_large",
-            )
-        yield piece
+            raise too_large_error(f"the response has more than {max_bytes // 2**20} MB when decompressed")
+
+
+def too_large_error(message: str) -> UnsavedError:
+    """The error for a response that is not read to its end, because no images are so large."""
+    return UnsavedError(
+        f"{message}; the rest was not read",
+        hint="no image response is this large; check the provider's usage page",
+        code=TOO_LARGE,
+    )
 
 
 def _inflate(data: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -94,21 +101,20 @@ def open_decompressed(
 ) -> Iterator[IO[bytes]]:
     """*body* itself unless it is gzip; else a nameless file in the first of *folders* that can be written to.
 
-    A damaged body is decompressed up to the damage, with a warning. Raises UnsavedError for more than any response
-    has, DiskError.
+    A damaged body is decompressed up to the damage, one that is larger than any response up to MAX_RESPONSE_BYTES, both
+    with a warning. Raises DiskError.
     """
     body.seek(0)
     if body.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
         yield body
         return
-    file, is_damaged = _copy_to_first(folders, body)
+    file, problem = _copy_to_first(folders, body)
     with file:
-        if is_damaged and not file.tell():  # nothing of it: it only begins like gzip
+        if problem and not file.tell():  # nothing of it: it only begins like gzip
             yield body
             return
-        if is_damaged:
-            message = "the answer came compressed and damaged; what could be unpacked of it is read"
-            on_event(WarningEvent(code="damaged_compression", message=message))
+        if problem:
+            on_event(problem)
         yield file
 
 
@@ -139,8 +145,8 @@ def _pieces_of(body: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes], bool]:
-    """The content of *body* in a temporary file, and whether some of it is damaged."""
+def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes], WarningEvent | None]:
+    """The content of *body* in a temporary file, and a warning if that is not all of it."""
     failure = OSError("there is no folder for it")
     for folder in folders:
         try:
@@ -164,13 +170,16 @@ def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes],
     ) from failure
 
 
-def _copy(body: IO[bytes], file: IO[bytes]) -> bool:
-    """Whether some of *body* is damaged, and so isn't in *file*."""
+def _copy(body: IO[bytes], file: IO[bytes]) -> WarningEvent | None:
+    """Decompresses *body* into *file*. Returns a warning if not all of it is there."""
     try:
         for piece in gunzip(_pieces_of(body)):
             file.write(piece)
     except DamagedGzipError:
-        return True
+        message = "the compressed response is damaged; imagecli read only what could be decompressed"
+        return WarningEvent(code="damaged_compression", message=message)
+    except UnsavedError as error:
+        return WarningEvent(code=error.code, message=error.message)
     finally:
         file.flush()
-    return False
+    return None

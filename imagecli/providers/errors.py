@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from imagecli.errors import (
     AuthenticationError,
+    BlockedError,
     ImagecliError,
     LimitError,
     NetworkError,
@@ -22,7 +23,8 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.providers.retry_rules import holds_image, mentions_loss, proves_nothing_generated
+from imagecli.providers.retry_rules import holds_image, mentions_loss, names_intermediary, proves_nothing_generated
+from imagecli.quoting import printable_url
 
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown."""
@@ -179,8 +181,17 @@ QUOTA_CODES = (
     "project_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
     "billing_hard_limit_reached",
+    "insufficient_user_quota",
+    "budget_exceeded",
 )
-"""Codes for which waiting does not help. OpenAI error guide, read 2026-11-22; the last one has status 400."""
+"""Codes for which waiting does not help. OpenAI error guide, read 2026-11-22; its last one has status 400. Then those
+of one-api and LiteLLM."""
+_QUOTA_SENTENCES = (
+    r"exceeded your current quota|insufficient[_ ](?:quota|credit|balance|funds)|billing hard limit"
+    r"|credit balance is too low|(?:余额|额度|配额)不足"
+)
+_RATE_SENTENCES = r"\bmetric|per[ _-]?(?:min|sec|hour|day)|rate limit|retry|try again|\b[RT]P[MD]\b"
+"""Gateways keep a provider's sentence and drop its code; Gemini uses OpenAI's sentence for its rate limits."""
 
 POLICY_CODES = (
     "moderation_blocked",
@@ -188,15 +199,32 @@ POLICY_CODES = (
     "contentFilter",  # Azure's
     "content_filter",
 )
+_POLICY_SENTENCES = r"rejected (?:by|as a result of) (?:the|our) safety system|content (?:management )?policy"
+_KEY_CODES = ("no_db_connection",)
+"""LiteLLM's for a key that is not its master key, if it has no database of keys. It has status 400."""
+_MODEL_SENTENCES = r"(?:invalid|unknown) model|\bmodel\b.{0,100}(?:not found|does(?: not|n't) exist|not available)"
 _REDIRECTS = (301, 302, 303, 307, 308)
+_ENDPOINTS = ("/images/generations", "/images/edits", "/images/variations", "/models")
+"""How paths of requests end."""
 MAX_CATEGORIES_TEXT = 200
 """Characters of the categories of a content filter that are shown."""
 
 
 def is_quota(status: int, body: bytes) -> bool:
     """Whether a refusal is about money, so that the request must never be sent again."""
-    detail = error_detail(parse_json(body))
-    return detail["code"] in QUOTA_CODES or detail["type"] in QUOTA_CODES or status == 402
+    document = parse_json(body)
+    detail = error_detail(document)
+    if detail["code"] in QUOTA_CODES or detail["type"] in QUOTA_CODES or status == 402:
+        return True
+    if status not in (400, 403, 429) or not re.search(_QUOTA_SENTENCES, error_text(document), re.IGNORECASE):
+        return False
+    return not re.search(_RATE_SENTENCES, body.decode("utf-8", "replace"), re.IGNORECASE)
+
+
+def _telling_code(detail: Mapping[str, str], status: int) -> str:
+    """The code or type of an error that says more than its *status*; "" if it has none."""
+    names = (detail["code"], detail["type"])
+    return next((name for name in names if name not in ("", str(status), "None")), "")
 
 
 def error_from_response(
@@ -209,19 +237,20 @@ def error_from_response(
         is_nothing_generated = proves_nothing_generated(status, headers, body)
     document = parse_json(body)
     detail = error_detail(document)
-    code = detail["code"] or detail["type"]
+    code = _telling_code(detail, status)
+    stated = detail["code"] or detail["type"]
     reason = error_text(document) or page_text(body) or "no reason given"
     about = _with_details(reason, code, detail["param"])
-    facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": code or None}
+    facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": stated or None}
 
     if is_quota(status, body):
         return QuotaError(f"account out of credit or over its spending limit: {about}", hint=_HINT_QUOTA, **facts)
     if status == 429 and is_nothing_generated:
-        return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": code or "rate_limited"}))
-    if status == 401:
+        return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": stated or "rate_limited"}))
+    if status == 401 or code in _KEY_CODES:
         hint = _HINT_VERIFY if _is_unverified(reason) else _HINT_KEY
         return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
-    if code in POLICY_CODES:
+    if code in POLICY_CODES or (status < 500 and re.search(_POLICY_SENTENCES, reason, re.IGNORECASE)):
         message = f"refused by the provider's policy: {about}{_filter_details(document, reason)}"
         return RefusedError(message, hint=_HINT_POLICY, **facts)
     endpoint = path.rpartition("/")[2]
@@ -236,15 +265,32 @@ def error_from_response(
         message = f"the server answered HTTP {status}, which is no answer to a purchase and holds no picture"
         return NetworkError(message, hint=_HINT_BASE_URL, **facts)
     if 300 <= status < 400:
-        return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
+        message, hint = _describe_redirect(status, headers.get("location", ""), path)
+        return NetworkError(message, hint=hint, **facts)
     if status == 407:
         return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
     if not is_nothing_generated:
         message = f"the server failed and may have generated the image (HTTP {status}): {about}"
-        return UnsavedError(message, hint=_HINT_BILLED, **facts)
+        is_repeated = names_intermediary(error_text(document))
+        return UnsavedError(message, hint=_HINT_REPEATED if is_repeated else _HINT_BILLED, **facts)
     if status >= 500 or status == 408:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
+
+
+def _describe_redirect(status: int, location: str, path: str) -> tuple[str, str]:
+    """Message and hint for a redirect that was not followed. *path*: that of the request."""
+    target = printable_url(location).partition("?")[0] if location else ""
+    if not target.startswith(("http://", "https://")):
+        return "the server redirects elsewhere; the key is not sent there", _HINT_BASE_URL
+    message = f"the server redirects to {target} (HTTP {status}); the key is not sent there"
+    for endpoint in _ENDPOINTS:
+        if path.endswith(endpoint) and target.endswith(endpoint):
+            return message, f"if that is the API: --base-url {target.removesuffix(endpoint)}"
+        if path.endswith(endpoint) and target.endswith(f"{endpoint}/"):
+            operation = endpoint.rpartition("/")[2]
+            return message, f'if that is the API: [providers.NAME] in config.toml, paths.{operation} = "{endpoint}/"'
+    return message, _HINT_BASE_URL
 
 
 def _is_missing_route(status: int, body: bytes, reason: str) -> bool:
@@ -262,9 +308,9 @@ def _filter_details(document: Any, reason: str) -> str:
     return f"; it names {shorten_text(', '.join(new), MAX_CATEGORIES_TEXT)}" if new else ""
 
 
-def blocked_error() -> RefusedError:
+def blocked_error() -> BlockedError:
     """The error for an image that moderation blocked in a response that reports success."""
-    return RefusedError("blocked by the provider's moderation", hint=_HINT_BLOCKED, code="moderation_blocked")
+    return BlockedError("blocked by the provider's moderation", hint=_HINT_BLOCKED)
 
 
 _HINT_BLOCKED = "change the prompt or the input image; the provider's usage page shows whether it was billed"
@@ -279,6 +325,10 @@ _HINTS_NO_ENDPOINT = {
 }
 _HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
 _HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
+_HINT_REPEATED = (
+    "the gateway may have repeated it, and all of it may have been billed; look at the provider's usage page before "
+    "running it again"
+)
 _HINT_LATER = "according to the response nothing was generated; run the same command again later"
 _HINT_VERIFY = "the organization must be verified in the provider's settings; access follows within half an hour"
 _HINT_MODEL = "check the model's name (of Azure: the deployment's), and that the key's project may use it"
@@ -292,7 +342,7 @@ def _hint_for(status: int, detail: dict[str, str], reason: str) -> str | None:
         return _HINT_VERIFY
     if detail["code"] == "unknown_parameter" or reason.startswith("Unknown parameter"):
         return f"leave {detail['param'] or 'that parameter'} out for this model"
-    if detail["code"] in ("model_not_found", "DeploymentNotFound"):
+    if detail["code"] in ("model_not_found", "DeploymentNotFound") or re.search(_MODEL_SENTENCES, reason, re.I):
         return _HINT_MODEL
     return {404: _HINT_ENDPOINT, 405: _HINT_ENDPOINT, 410: _HINT_RETIRED, 413: _HINT_UPLOAD}.get(status)
 

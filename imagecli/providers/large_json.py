@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final, NamedTuple
 
 from imagecli.errors import UnsavedError
+from imagecli.providers.decompress import MAX_RESPONSE_BYTES
 from imagecli.providers.undocumented_images import BASE64_BODY, is_image
 
 PIECE_BYTES: Final = 256 * 1024
@@ -35,6 +36,8 @@ _HEAD: Final = re.compile(
     re.S,
 )
 """The beginning that is kept: complete characters and escapes, surrogate pairs undivided."""
+_BLANK_RUN: Final = re.compile(rb"[ \t\r\n]{64,}")
+"""Blanks that a server sends before or in its JSON, to keep the connection open."""
 _INSIDE: Final = re.compile(rb'(?:[^"\\\r\n]++|\\[^\r\n])*+')
 _WHOLE_ESCAPES: Final = re.compile(
     r"(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB])....|"
@@ -56,8 +59,12 @@ class CutString(NamedTuple):
 class CondensedBody:
     """*body* is the JSON without its long strings. Threads may read texts at the same time."""
 
-    def __init__(self, body: bytes, cuts: tuple[CutString, ...], token: str, file: IO[bytes]) -> None:
+    def __init__(
+        self, body: bytes, cuts: tuple[CutString, ...], token: str, file: IO[bytes], *, is_too_large: bool = False
+    ) -> None:
         self.body = body
+        self.is_too_large = is_too_large
+        """The response is larger than any with images is."""
         self._cuts = cuts
         self._token = token
         self._file, self._lock = file, threading.Lock()
@@ -120,10 +127,13 @@ def condense_body(file: IO[bytes]) -> CondensedBody:
     if b"\0" in piece[:4] or piece[:2] in (b"\xff\xfe", b"\xfe\xff"):
         # UTF-16 or UTF-32: a quote is more than a byte there.
         return CondensedBody(piece + file.read(MAX_REST_BYTES), (), token, file)
+    is_text = b"\0" not in piece
     while piece and len(cutter.rest) <= MAX_REST_BYTES:
         cutter.feed(piece)
         piece = file.read(PIECE_BYTES)
-    return CondensedBody(cutter.end(), tuple(cutter.cuts), token, file)
+    # Bytes that are not text may be an image in a format that is not known yet.
+    is_too_large = is_text and (cutter.rest_bytes > MAX_REST_BYTES or file.seek(0, 2) >= MAX_RESPONSE_BYTES)
+    return CondensedBody(cutter.end(), tuple(cutter.cuts), token, file, is_too_large=is_too_large)
 
 
 class _StringCutter:
@@ -132,6 +142,8 @@ class _StringCutter:
     def __init__(self, token: bytes) -> None:
         self.rest = bytearray()
         self.cuts: list[CutString] = []
+        self.rest_bytes = 0
+        """The length of the rest before the blanks in it were shortened."""
         self._token = token
         self._at = 0
         """Offset of the next piece."""
@@ -148,7 +160,8 @@ class _StringCutter:
             if self._string is None and self._cut is None:
                 quote = piece.find(b'"', position)
                 stop = len(piece) if quote < 0 else quote + 1
-                self.rest += piece[position:stop]
+                self.rest += _BLANK_RUN.sub(_shorten_blanks, piece[position:stop])
+                self.rest_bytes += stop - position
                 if quote >= 0:
                     self._string = bytearray()
             else:
@@ -218,6 +231,13 @@ class _StringCutter:
             self.cuts.append(CutString(self._cut.offset, at - self._cut.offset, self._cut.escaped))
         self.rest += self._string or b""
         self._string = self._cut = None
+
+
+def _shorten_blanks(run: re.Match[bytes]) -> bytes:
+    """The same in a few bytes: an empty line, which ends an event of a stream, stays one."""
+    blanks = run[0]
+    has_empty_line = b"\n\n" in blanks or b"\r\n\r\n" in blanks
+    return blanks[:2] + b"\n\n" * has_empty_line + blanks[-2:]
 
 
 def _unescape(pieces: Iterator[memoryview]) -> Iterator[bytes]:

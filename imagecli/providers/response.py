@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
+from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.providers.errors import blocked_error, error_from_document, reason_without_images, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
@@ -59,6 +59,8 @@ class ParsedResponse(NamedTuple):
     """Tokens of the model that wrote an SVG; billed in addition."""
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong with further images, as far as the response says so."""
+    applied: Mapping[str, str] = MappingProxyType({})
+    """Parameters that the response reports: quality and background."""
 
     @property
     def received(self) -> int:
@@ -71,7 +73,7 @@ class ParsedResponse(NamedTuple):
         if self.received:
             return True
         reasons = [*(image.error for image in self.images), *self.errors]
-        return not reasons or any(error is None or error.exit_code in POSSIBLY_BILLED for error in reasons)
+        return not reasons or any(error is None or error.may_be_billed for error in reasons)
 
 
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
@@ -140,7 +142,7 @@ def _relative_url_hint(url: str) -> str | None:
     except ValueError:
         return None
     path = without_surrogates(url)[:200]
-    return f"the server named its own place {path}; --response-format b64_json asks for the picture itself"
+    return f"the server returned {path}, a path of its own"
 
 
 def _as_text(value: Any) -> str | None:
@@ -164,7 +166,8 @@ def parse_response(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _
         from imagecli.providers.stream import read_stream
 
         stream = read_stream(body)
-        return _build_parsed_response(stream.items, stream.usage, base_url, blocked_if, stream.errors)
+        parsed = _build_parsed_response(stream.items, stream.usage, base_url, blocked_if, stream.errors)
+        return parsed._replace(applied=_applied_parameters(stream.items[0]))
     return parse_response_document(parse_document(body), base_url, blocked_if)
 
 
@@ -183,7 +186,17 @@ def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[st
     response = _build_parsed_response(items, document.get("usage"), base_url, blocked_if)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url, blocked_if)
-    return response._replace(svg_usage=_as_table(document.get("svg_usage")))
+    return response._replace(svg_usage=_as_table(document.get("svg_usage")), applied=_applied_parameters(document))
+
+
+_REPORTED: Final = ("quality", "background")
+
+
+def _applied_parameters(document: Any) -> dict[str, str]:
+    """The parameters that a response, or the event that completes an image, reports as those it applied."""
+    fields = document if isinstance(document, dict) else {}
+    texts = {name: _as_text(fields.get(name)) for name in _REPORTED}
+    return {name: without_surrogates(text)[:40] for name, text in texts.items() if text}
 
 
 def _find_items(document: dict[str, Any]) -> list[Any]:
@@ -274,28 +287,6 @@ def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] =
             if not is_json:
                 return salvage_images(body, base_url)._replace(errors=(error,))
         raise
-    except ImagecliError as error:
-        if images := _images_quoted_in_error(body, base_url):
-            return ParsedResponse(images=images, errors=(error,))
-        raise
-
-
-def _images_quoted_in_error(body: bytes, base_url: str) -> tuple[ReturnedImage, ...]:
-    """The images in the message of an error: a gateway's, which quotes the event stream that it could not read.
-
-    (LiteLLM 1.108, of a streamed edit, 2026-11-29.) Only events that complete an image count: other errors repeat
-    what they were sent.
-    """
-    if is_stream(body):
-        return ()
-    document = parse_document(body)
-    error = document.get("error") if isinstance(document, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    if not isinstance(message, str) or ".completed" not in message:
-        return ()
-    quoted = _STRING.findall(message.encode("utf-8", "replace"))
-    images = [find_image({"b64_json": json.loads(text)}, base_url) for name, text in quoted if name == b"b64_json"]
-    return tuple(images)
 
 
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')

@@ -140,4 +140,9 @@ def _has_own_error(body: bytes) -> bool:
         return False
     names = [str(error.get(key)) for key in ("type", "code", "status")]
     is_named = any(re.fullmatch(r"(?!None$|null$)[A-Za-z].*", name) for name in names)
-    return is_named and not re.search(_INTERMEDIARIES, " ".join([*names, error["message"]]), re.IGNORECASE)
+    return is_named and not names_intermediary(" ".join([*names, error["message"]]))
+
+
+def names_intermediary(text: str) -> bool:
+    """Whether the *text* of an error says that a server between imagecli and the API made it."""
+    return re.search(_INTERMEDIARIES, text, re.IGNORECASE) is not None

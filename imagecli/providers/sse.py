@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from imagecli.errors import UnsavedError
+from imagecli.providers.decompress import too_large_error
 
 MAX_EVENT_BYTES: Final = 200 * 1024 * 1024
 """Limit of one event. The largest image of any model has a quarter of this as base64."""
@@ -19,6 +19,10 @@ _FIELD: Final = re.compile(rb"[\r\n]*(?:data|event|id|retry)?:")
 _LATER_FIELD: Final = re.compile(rb"[\r\n](?:data|event):")
 HEAD_BYTES: Final = 64 * 1024
 """The beginning of a body that is enough to recognise a stream."""
+MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+"""A longer line is skimmed, whatever its event: no partial image is as large."""
+MIN_LINE_BYTES: Final = 100
+"""A shorter line counts as so many: each takes time, and a server can send a hundred million in one event."""
 END_BYTES: Final = 2000
 """What is kept of either end of a skimmed line."""
 
@@ -63,7 +67,7 @@ class SseReader:
         """The last piece ended with CR: a LF at the start of the next one belongs to it."""
         self._first = True
         self._name = ""
-        self._data: list[bytes] = []
+        self._data = bytearray()
 
     def feed(self, piece: bytes) -> list[SseEvent]:
         """The events that end in *piece*. Raises UnsavedError for an event larger than the limit."""
@@ -76,11 +80,7 @@ class SseReader:
             content = line.rstrip(b"\r\n")
             self._add(content)
             if self._line_bytes + self._data_bytes > self._limit:
-                raise UnsavedError(
-                    f"an event of the stream is larger than {self._limit // 2**20} MB; the rest was not read",
-                    hint="no pictures are as large; look at the provider's usage page",
-                    code="answer_too_large",
-                )
+                raise too_large_error(f"an event of the stream is larger than {self._limit // 2**20} MB")
             if len(content) < len(line):
                 events += self._end_of_line()
         return events
@@ -101,6 +101,9 @@ class SseReader:
             line = b"".join(self._line)
             self._skimming = bool(self._skims and self._skims(self._name, line[:END_BYTES]))
             self._line = [line[:END_BYTES], line[-END_BYTES:]] if self._skimming else [line]
+        elif self._skims and self._line_bytes > MAX_LINE_BYTES:
+            self._skimming = True
+            self._line = [self._line[0][:END_BYTES], b"".join(self._line[-2:])[-END_BYTES:]]
 
     def _end_of_line(self) -> list[SseEvent]:
         line = b"".join(self._line)
@@ -113,13 +116,13 @@ class SseReader:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
-            self._data_bytes += len(value) + 1
+            self._data += b"\n" + value
+            self._data_bytes += max(len(value), MIN_LINE_BYTES)
         elif name == b"event":
             self._name = value.decode("utf-8", "replace")
         return []
 
     def _end_of_event(self) -> list[SseEvent]:
-        events = [SseEvent(self._name or "message", b"\n".join(self._data))] if self._data else []
-        self._name, self._data, self._data_bytes = "", [], 0
+        events = [SseEvent(self._name or "message", bytes(self._data[1:]))] if self._data else []
+        self._name, self._data, self._data_bytes = "", bytearray(), 0
         return events

@@ -80,7 +80,7 @@ def parse_payload(event: SseEvent) -> Any:
 
 def read_stream(body: bytes) -> StreamResult:
     """Reads the events of *body*. Without a complete image, raises the error in the stream, else UnsavedError."""
-    reader = SseReader(limit=len(body))
+    reader = SseReader()
     events = reader.feed(body)
     state = _StreamState()
     for event in events:

@@ -38,6 +38,11 @@ def is_image(body: bytes) -> bool:
     return bool(_IMAGE.match(body))
 
 
+def starts_as_image(body: bytes) -> bool:
+    """Whether *body*, or its beginning, is an image, or the base64 of one, instead of JSON."""
+    return is_image(body) or bool(BASE64_BODY.match(body))
+
+
 def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:
     """Every image anywhere in a JSON value, in order, as an item with `b64_json` or `url`."""
     return _search(value, MAX_DEPTH, is_image=False)

@@ -167,11 +167,10 @@ ROWS: dict[str, Row] = {
         disk={"hero.png": B},
         notes=("other_address",),
     ),
-    "so is another spelling of the address, in the hash of an earlier version": Row(
+    "another spelling of the address is none, nor is it in the hash of an earlier version": Row(
         wanted=replace(HERO, base_url="http://localhost:8080/v1"),
         journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
         disk={"hero.png": B},
-        notes=("other_address",),
     ),
     "what an earlier version hashed with CRLF in it is up to date": Row(
         wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
@@ -653,6 +652,19 @@ def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path
         "submitted",
         ["hero is in batch_1 of openai, and is fetched by a run that asks there"],
     )
+
+
+def test_what_this_servers_batch_api_has_under_another_spelling_is_its_own(tmp_path: Path) -> None:
+    here = replace(HERO, base_url="http://localhost:8080/v1")
+    ledger = ledger_of((replace(AWAY, base_url="http://127.0.0.1:8080/v1"),))
+    found = decide_item(here, ledger, put(tmp_path, {}))
+    assert (found.kind, found.notes) == ("submitted", ())
+
+
+def test_a_row_that_a_free_provider_may_have_made_is_not_said_to_be_billed_twice(tmp_path: Path) -> None:
+    sent = ledger_of((replace(AWAY, state="sent", batch=None, submission=None),))
+    assert [note.code for note in decide_item(HERO, sent, put(tmp_path, {})).notes] == ["may_be_billed_twice"]
+    assert decide_item(replace(HERO, free=True), sent, put(tmp_path, {})).notes == ()
 
 
 def test_what_has_come_back_is_judged_as_ever(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
+from imagecli.batch.request_hash import FileDigests, base_url_for_journal, is_same_address, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import InputFit, Size, SvgOptions
 from imagecli.errors import InputImageError
@@ -174,3 +174,26 @@ def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
     for name, why in (("none.png", "can't read"), ("", "not a file"), ("pipe", "not a file"), ("a\0b", "can't read")):
         with pytest.raises(InputImageError, match=why):
             FileDigests().digest(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://localhost:8080/v1", "http://127.0.0.1:8080/v1", True),
+        ("http://localhost:8080/v1/", "http://[::1]:8080/v1", True),
+        ("http://LOCALHOST/v1", "http://127.0.0.1:80/v1", True),
+        ("https://api.example.com/v1", "https://api.example.com:443/v1/", True),
+        ("https://api.example.com/v1", "https://API.example.com./v1", True),
+        (None, None, True),
+        ("not a url:x", "not a url:x", True),
+        ("http://localhost:8080/v1", "http://localhost:8081/v1", False),
+        ("http://localhost:8080/v1", "http://127.0.0.2:8080/v1", False),
+        ("http://localhost:8080/v1", "http://localhost:8080/v2", False),
+        ("http://api.example.com/v1", "https://api.example.com/v1", False),
+        ("http://a:x/v1", "http://b:x/v1", False),
+        ("http://localhost:8080/v1", None, False),
+    ],
+)
+def test_an_address_is_the_same_however_it_is_spelled(one: str | None, other: str | None, same: bool) -> None:
+    assert is_same_address(one, other) is same
+    assert is_same_address(other, one) is same

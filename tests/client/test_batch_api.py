@@ -22,7 +22,7 @@ from werkzeug import Request, Response
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.batch_api import BatchApiClient
-from imagecli.client.exchange import Timeouts
+from imagecli.client.exchange import MAX_REDIRECTS, Timeouts
 from imagecli.client.file_and_batch_requests import ApiClient
 from imagecli.domain import Secret
 from imagecli.errors import (
@@ -128,6 +128,55 @@ def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, answer:
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["openai-project"] == "proj_1"
     assert headers["user-agent"].startswith("imagecli/")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("name", ["job", "jobs", "content"])
+def test_redirects_of_a_get_are_followed_within_the_origin(name: str, status: int) -> None:
+    act, answer = FREE[name]
+    there, on = (http(f"{status} Go", b"<html>", f"Location: /v2/{place}") for place in ("there", "further"))
+    with raw_server(there, on, answer) as server, raw_server(answer) as other:
+        act(client(server.base_url))
+        assert [heads(request)[0] for request in server.requests[1:]] == ["GET /v2/there", "GET /v2/further"]
+        assert all(KEY.encode() in request for request in server.requests)
+        away = http(f"{status} Go", b"", f"Location: {other.base_url}")
+        with raw_server(away) as leading, pytest.raises(NetworkError):
+            act(client(leading.base_url))
+        assert not other.requests
+
+
+def test_redirects_without_end_are_not_followed_for_ever() -> None:
+    def turn(connection: socket.socket) -> None:
+        connection.sendall(http("302 Go", b"", f"Location: /v1/{len(server.requests)}"))
+
+    with raw_server(turn) as server:
+        with pytest.raises(NetworkError):
+            client(server.base_url).get_batch("batch_1", deaf)
+        assert len(server.requests) == MAX_REDIRECTS + 1
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_of_an_upload_is_followed_once_with_all_of_the_file(status: int) -> None:
+    act, answer = FREE["upload"]
+    move = http(f"{status} Go", b"", "Location: /v1/files/")
+    with raw_server(move, answer) as server:
+        act(client(server.base_url))
+        first, second = (heads(request) for request in server.requests)
+        assert (first[0], second[0]) == ("POST /v1/files", "POST /v1/files/")
+        assert len(first[2]) == len(second[2]) > 1
+    with raw_server(move, move.replace(b"/v1/files/", b"/v1/other"), answer) as server:
+        with pytest.raises(NetworkError):
+            act(client(server.base_url))
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["cancel"][0]])
+def test_a_post_is_not_sent_again_after_a_redirect_that_may_change_it(act: Act, status: int) -> None:
+    with raw_server(http(f"{status} Go", b"", "Location: /v1/other"), ok(BATCH)) as server:
+        with pytest.raises(NetworkError):
+            act(client(server.base_url))
+        assert len(server.requests) == 1
 
 
 def test_a_batch_is_made_of_a_file_for_an_endpoint_and_a_day() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.paid_requests import Transport
 from imagecli.errors import NetworkError, UnsavedError
 from imagecli.events import Event, WarningEvent
@@ -19,6 +22,7 @@ from imagecli.providers.retry_rules import holds_image
 from tests.client.raw import http, pictures, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run
+from tests.images.making import large_png
 
 
 def error(message: str, type: Any = None, code: Any = None, **more: Any) -> bytes:
@@ -129,18 +133,60 @@ def test_an_image_in_an_error_is_returned_and_not_requested_again(status: int, b
     assert [event.code for event in heard if isinstance(event, WarningEvent)] == ["image_in_error"]
 
 
-EVENT = f"event: image_edit.completed\ndata: {json.dumps({'type': 'image_edit.completed', 'b64_json': B64})}\n\n"
+NOISE = large_png(30_000, random.Random(12))
+LARGE = base64.b64encode(NOISE).decode()
+"""Longer than the strings that are cut out of a response while it is parsed."""
+USAGE = {"input_tokens": 10, "output_tokens": 196, "total_tokens": 206}
 
 
-def test_an_image_in_the_message_of_an_error_is_saved(imagecli: Run, folder: Path) -> None:
+def event(kind: str, b64_json: str, **more: Any) -> str:
+    data = {"type": f"image_edit.{kind}", "b64_json": b64_json, **more}
+    return f"event: image_edit.{kind}\ndata: {json.dumps(data)}\n\n"
+
+
+STREAM = event("partial_image", B64, partial_image_index=0) + event("completed", LARGE, usage=USAGE)
+QUOTES = {
+    "LiteLLM, a stream": f"litellm.APIError: OpenAIException - {STREAM}\n\nLiteLLM: model group 'x' failed.",
+    "a stream without names": f"can't parse {STREAM.replace('event: image_edit.completed', '')}",
+    "JSON": f"Failed to parse response: {json.dumps({'created': 1, 'data': [{'b64_json': LARGE}]})}",
+    "JSON in JSON": f"Failed to parse response: {json.dumps(json.dumps({'data': [{'b64_json': LARGE}]}))}",
+    "a Python object": f"ValidationError: input_value={ {'data': [{'b64_json': LARGE, 'url': None}]} }",
+}
+ERRORS = {
+    "error.message": lambda text: {"error": {"message": text, "type": "internal_server_error", "code": "500"}},
+    "error": lambda text: {"error": text},
+    "detail": lambda text: {"detail": [{"msg": text}]},
+}
+
+
+@pytest.mark.parametrize("quote", QUOTES.values(), ids=QUOTES)
+@pytest.mark.parametrize("wrap", ERRORS.values(), ids=ERRORS)
+def test_an_image_in_the_message_of_an_error_is_saved(
+    imagecli: Run, folder: Path, quote: str, wrap: Callable[[str], Any]
+) -> None:
     """LiteLLM quotes the event stream that it could not read."""
-    body = error(f"litellm.APIError: OpenAIException - {EVENT}", "internal_server_error", "500")
-    with raw_server(http("500 No", body), OK) as server:
+    with raw_server(http("500 No", json.dumps(wrap(quote)).encode()), OK) as server:
         done = imagecli("generate", "a cat", "--base-url", server.base_url, "-o", "a.png", "--stream")
         assert len(server.requests) == 1
     assert "ignored the request for a stream" not in done.stderr
-    assert (done.exit_code, (folder / "a.png").read_bytes()) == (0, png())
+    assert (done.exit_code, (folder / "a.png").read_bytes()) == (0, NOISE)
     assert "returned image data with HTTP 500" in done.stderr
+
+
+def test_what_a_quoted_stream_cost_is_printed(imagecli: Run) -> None:
+    body = error(QUOTES["LiteLLM, a stream"], "internal_server_error", "500")
+    with raw_server(http("500 No", body)) as server:
+        done = imagecli("generate", "a cat", "--base-url", server.base_url, "--json")
+    assert done.json["requests"][0]["usage"] == USAGE
+
+
+def test_a_quoted_stream_that_completes_no_image_is_the_error_that_it_is(imagecli: Run, folder: Path) -> None:
+    body = error(f"litellm.APIError: {event('partial_image', LARGE, partial_image_index=0)}", None, "500")
+    with raw_server(http("500 No", body)) as server:
+        done = imagecli("generate", "a cat", "--base-url", server.base_url)
+    assert done.exit_code == 7
+    assert "litellm.APIError" in done.stderr
+    assert not list(folder.iterdir())
 
 
 def test_image_data_in_an_error_that_can_not_be_read_may_be_billed(imagecli: Run, folder: Path) -> None:
@@ -183,6 +229,31 @@ def test_what_arrived_from_a_provider_that_bills_nothing_is_still_kept() -> None
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})
         transport(free=True).send(request, into, 0, lambda event: None)
     assert into.getvalue() == b'{"data": ['
+
+
+@pytest.mark.parametrize("provider", ["openai", "litellm", "local", "localai"])
+def test_a_gateway_is_asked_not_to_repeat_a_request(imagecli: Run, provider: str) -> None:
+    """LiteLLM sends a failing one nine times on its own."""
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--provider", provider, "-m", "gpt-image-2", "--base-url", server.base_url)
+    assert b"\r\nx-litellm-num-retries: 0\r\n" in server.requests[0]
+
+
+def test_a_header_of_the_settings_replaces_that_of_the_row(imagecli: Run, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    (tmp_path / "config" / "config.toml").write_text('[providers.openai]\nheaders = { X-LiteLLM-Num-Retries = "1" }\n')
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--base-url", server.base_url)
+    assert [line for line in server.requests[0].split(b"\r\n") if b"litellm" in line.lower()] == [
+        b"X-LiteLLM-Num-Retries: 1"
+    ]
+
+
+def test_the_api_s_own_address_gets_no_header_for_gateways() -> None:
+    row = load_shipped_catalog().provider("openai")
+    assert row.base_url
+    assert not row.headers_at(f"{row.base_url}/")
+    assert row.headers_at("https://gateway.example/v1")
 
 
 def transport(*, retry_500: bool = False, free: bool = False) -> Transport:

@@ -234,6 +234,34 @@ def test_a_redirect_that_may_change_the_method_is_not_followed(status: int) -> N
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("location", "target", "hint"),
+    [
+        (
+            "https://api.example.com/v1/images/generations",
+            "to https://api.example.com/v1/images/generations",
+            "--base-url https://api.example.com/v1",
+        ),
+        ("/images/generations?token=secret", "to http://{host}/images/generations", "--base-url http://{host}"),
+        ("/v1/images/generations/", "to http://{host}/v1/images/generations/", 'generations = "/images/generations/"'),
+        ("/login?next=secret", "to http://{host}/login", "check --base-url"),
+        ("mailto:me@example.com", "elsewhere", "check --base-url"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_the_error_for_a_redirect_names_its_target_and_the_setting(
+    status: int, location: str, target: str, hint: str
+) -> None:
+    with raw_server(http(f"{status} Go", b"", f"Location: {location}")) as server:
+        with pytest.raises(NetworkError) as caught:
+            send(server.base_url)
+        assert len(server.requests) == 1
+    host = f"127.0.0.1:{server.port}"
+    assert f"redirects {target}".format(host=host) in caught.value.message
+    assert hint.format(host=host) in (caught.value.hint or "")
+    assert "secret" not in f"{caught.value.message}{caught.value.hint}"
+
+
 def test_a_second_redirect_is_not_followed() -> None:
     there, back = (http("307 Go", b"", f"Location: /v1/{name}") for name in ("a", "b"))
     with raw_server(there, back, OK) as server:

@@ -86,7 +86,7 @@ def test_a_model_past_its_last_day_has_ended(imagecli: Run) -> None:
 
 
 def test_an_unknown_price_is_said_to_be_unknown(imagecli: Run) -> None:
-    assert "Its price is unknown." in imagecli("models", "chatgpt-image-latest").stdout
+    assert "Its price is unknown." in imagecli("models", "dall-e-3").stdout
 
 
 def test_a_provider_is_shown_with_address_key_and_what_is_different(imagecli: Run) -> None:

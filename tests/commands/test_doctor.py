@@ -63,7 +63,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (http("200 OK", b"[" * 100_000), 4, "something else than the API's JSON"),
         (refusal("404 Not Found", "no such route"), 0, "does not list its models"),
         (http("404 Not Found", b"<html><title>nginx</title></html>"), 4, "no Images API there"),
-        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects elsewhere"),
+        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects to http://127.0.0.1:1/ (HTTP 302)"),
         (refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"), 3, "the key comes from OPENAI_API_KEY"),
         (refusal("401 Unauthorized", "Missing scopes: api.model.read"), 0, "does not list its models"),
         (refusal("403 Forbidden", "not for this key"), 0, "does not list its models"),
@@ -140,6 +140,18 @@ def test_an_azure_resource_is_asked_where_purchases_go(imagecli: Run, provider: 
     assert [request.split(b" HTTP")[0] for request in server.requests] == [path]
     assert result.exit_code == 4
     assert "FAIL  server: no Images API there (HTTP 404)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "path", ["/openai", "/openai/deployments/img", "/openai/deployments/img/", "/openai/deployments/img/images/edits"]
+)
+def test_the_models_of_an_azure_resource_are_beside_its_deployments(imagecli: Run, path: str) -> None:
+    with raw_server(http("200 OK", b'{"data": [{"id": "img"}]}')) as server:
+        base_url = server.base_url.removesuffix("/v1") + path
+        variables = {"AZURE_OPENAI_API_KEY": "azure-key", "AZURE_OPENAI_ENDPOINT": base_url}
+        result = imagecli("doctor", "--provider", "azure-classic", env=variables)
+    assert [request.split(b"?")[0] for request in server.requests] == [b"GET /openai/models"]
+    assert result.exit_code == 0
 
 
 def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:

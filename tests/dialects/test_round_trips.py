@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -382,3 +383,17 @@ def test_the_models_of_images_are_those_that_doctor_compares_with(
     looked = imagecli("doctor", *flags(provider, server)[:4], "--json", env=env(provider))
     assert server.asked[-1].path == "/api/v1/models", looked.stderr
     assert server.asked[-1].query == {"type": "image"}
+
+
+@pytest.mark.parametrize(("provider", "usd"), [("xai", 0.02), ("venice", None)])
+def test_a_row_that_moderation_blocked_costs_what_the_provider_reports(
+    imagecli: Run, server: Dialect, folder: Path, provider: str, usd: float | None
+) -> None:
+    (folder / "m.jsonl").write_text('{"prompt": "blood", "output": "a.jpg"}\n{"prompt": "a cat", "output": "b.jpg"}\n')
+    result = imagecli("batch", "m.jsonl", *flags(provider, server), "--json", env=env(provider))
+    assert (result.exit_code, (folder / "a.jpg").exists(), (folder / "b.jpg").exists()) == (9, False, True)
+    journal = [json.loads(line) for line in (folder / "m.journal.jsonl").read_text().splitlines()]
+    failed = [entry for entry in journal if entry["state"] == "failed"]
+    assert [(entry["error"], entry["cost_usd"], entry["may_be_billed"]) for entry in failed] == [
+        ("moderation_blocked", usd, True)
+    ]

@@ -104,7 +104,7 @@ def test_a_signal_names_the_folder_that_really_has_it(
         process.send_signal(number)
         _, stderr = process.communicate(timeout=10)
     assert process.returncode == code
-    assert f"imagecli recover saves what came, kept in {spool}".encode() in stderr
+    assert f"imagecli recover saves what was received, kept in {spool}".encode() in stderr
     after = recovered(folder, environ)
     assert after.returncode == 7
     assert "only a part" in after.stderr

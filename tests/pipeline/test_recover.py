@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from imagecli.pipeline.pipeline import discard_unanswered
 from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
-from tests.images.making import chunk
+from tests.images.making import chunk, large_png
 
 NOWHERE = Path("/dev/null/spool")
 """No folder can be made there."""
@@ -99,6 +100,31 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
+    ("beside", "own", "key", "sent"),
+    [
+        (False, True, "sk-own", [False, True]),
+        (False, True, "", [False]),
+        (True, True, "sk-own", [False]),
+        (False, False, "sk-own", [False]),
+    ],
+    ids=["recorded", "no key", "beside the output", "another origin"],
+)
+def test_result_urls_of_the_api_s_own_origin_are_fetched_with_the_key_if_they_want_it(
+    imagecli: Run, leave: Leave, folder: Path, beside: bool, own: bool, key: str, sent: list[bool]
+) -> None:
+    """The key of the provider that the state folder's own record names, as for a command with its base URL."""
+    with raw_server(http("401 No"), http("200 OK", RED)) as server:
+        origin = f"http://127.0.0.1:{server.port}"
+        base_url = f"{origin}/v1" if own else f"http://localhost:{server.port}/v1"
+        body = json.dumps({"data": [{"url": f"{origin}/a.png"}]}).encode()
+        leave(body, base_url=base_url, spool=folder / ".imagecli-spool" if beside else None)
+        result = imagecli("recover", env={"OPENAI_API_KEY": key})
+        assert [b"authorization: bearer sk-own" in request.lower() for request in server.requests] == sent
+    assert result.exit_code == (0 if sent[-1] else 7)
+    assert files(folder).get("cat.png") == (RED if sent[-1] else None)
+
+
+@pytest.mark.parametrize(
     ("base_url", "peer", "beside", "allowed"),
     [
         ("http://box.example.com:{port}/v1", "127.0.0.1", False, True),
@@ -133,25 +159,29 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
     assert files(state) == {}
 
 
+LARGE = large_png(30_000, random.Random(12))
+QUOTED = json.dumps({"error": {"message": f"can't read {pictures(LARGE).decode()}", "code": "500"}}).encode()
 IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + b"\n\n"
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "image"),
     [
-        RED,
-        base64.b64encode(RED),
-        b'{"status": "working"}\n' + pictures(RED),
-        IN_AN_EVENT,
+        (RED, RED),
+        (base64.b64encode(RED), RED),
+        (b'{"status": "working"}\n' + pictures(RED), RED),
+        (IN_AN_EVENT, RED),
+        (QUOTED, LARGE),
     ],
-    ids=["image", "base64", "json-lines", "event"],
+    ids=["image", "base64", "json-lines", "event", "quoted"],
 )
 def test_an_image_in_an_unusual_body_is_recovered(
-    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes
+    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes, image: bytes
 ) -> None:
     leave(body)
+    assert imagecli("recover", "--list", "--json").json["left"][0]["state"] in ("whole", "part")
     result = imagecli("recover")
-    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": RED})
+    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": image})
     assert files(state) == {}
 
 
@@ -274,9 +304,20 @@ def test_a_request_that_no_answer_came_to_is_said_once(imagecli: Run, leave: Lea
     leave(b"")
     result = imagecli("recover")
     assert result.exit_code == 0
-    assert "no answer came; it may have been billed" in result.stderr
+    assert "no response arrived; it may have been billed" in result.stderr
     assert "a white cat" in result.stderr
     assert files(state) == {}
+
+
+def test_a_provider_that_bills_nothing_is_not_said_to_bill(imagecli: Run, leave: Leave) -> None:
+    leave(b"", free=True)
+    leave(b'{"data": [', id="run-0001", free=True)
+    listed = imagecli("recover", "--list").stdout
+    assert "no response" in listed
+    result = imagecli("recover")
+    assert "no response arrived: " in result.stderr
+    assert result.exit_code == 7
+    assert not [word for word in ("billed", "usage page") if word in listed + result.stderr]
 
 
 def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) -> None:
@@ -300,7 +341,7 @@ def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
     (folder / "m.txt").write_text("a dog\n")
 
     def warned(*argv: str) -> int:
-        return imagecli(*argv).stderr.count("no answer came")
+        return imagecli(*argv).stderr.count("no response arrived")
 
     with raw_server(http("200 OK", pictures(RED))) as server:
         base_url = ("--base-url", server.base_url)

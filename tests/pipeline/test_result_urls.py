@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.client.raw import http, pictures, png
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 
 KEY = "sk-test-0123456789"
@@ -159,3 +160,31 @@ def test_a_relative_address_is_fetched_without_the_name_and_password_of_the_base
     kept = [path.read_text() for path in state.rglob("*") if path.is_file()]
     assert kept
     assert not [text for text in kept if "hunter2" in text]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("-m", "dall-e-2"), True),
+        (("-m", "unknown-model"), True),
+        (("--provider", "local", "--response-format", "url"), True),
+        (("-m", "dall-e-2", "--response-format", "b64_json"), False),
+        (("--provider", "local"), False),  # requests it by itself
+        (("-m", "gpt-image-2"), False),  # does not accept it
+        (("--provider", "zhipu", "-m", "cogview-4-250304"), False),
+    ],
+)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{other}/x.png", "http://10.0.0.1/x.png", "/v1/missing.png"])
+def test_a_failed_result_url_names_the_option_that_avoids_it_if_it_is_accepted(
+    imagecli: Run, arguments: tuple[str, ...], named: bool, url: str
+) -> None:
+    def answer(connection: socket.socket) -> None:
+        location = url.format(other=connection.getsockname()[1] + 1)
+        connection.sendall(http("200 OK", json.dumps({"data": [{"url": location}]}).encode()))
+
+    variables = {"OPENAI_API_KEY": "sk-x", "ZHIPUAI_API_KEY": "x"}
+    with raw_server(answer, http("404 No")) as server:
+        result = imagecli("generate", "a cat", *arguments, "--base-url", server.base_url, env=variables)
+    assert result.exit_code == 7, result.stderr
+    assert ("--response-format b64_json" in result.stderr) is named
+    assert "it is paid for" in result.stderr or "a path of its own" in result.stderr

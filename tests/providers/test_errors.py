@@ -21,6 +21,11 @@ def openai(code: str | None = None, type: str = "invalid_request_error", message
     return json.dumps({"error": {"message": message, "type": type, "param": None, "code": code} | more}).encode()
 
 
+def litellm(kind: str, message: str, status: int, type: str = "throttling_error") -> bytes:
+    """An error of a provider as LiteLLM 1.108 passes it on: the provider's code is lost (tried 2026-11-30)."""
+    return openai(str(status), type, f"litellm.{kind}: {kind}: OpenAIException - {message}\n\nLiteLLM: model group")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -207,6 +212,33 @@ def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
     assert hint in (error_from_response(status, {}, body).hint or "")
 
 
+SAFETY = "Your request was rejected by the safety system. If you believe this is an error, contact us."
+INVALID_MODEL = "400: {'error': '/image/generations: Invalid model name passed in model=x. Call `/v1/models` to view'}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "exit_code", "hint"),
+    [
+        (400, litellm("BadRequestError", SAFETY, 400, "image_generation_user_error"), 4, "change the prompt"),
+        (400, litellm("ContentPolicyViolationError", "violates our content policy", 400), 4, "change the prompt"),
+        (400, openai("400", "no_db_connection", "No connected db."), 3, "check the key"),
+        (400, openai("400", "None", INVALID_MODEL), 4, "check the model's name"),
+        (404, openai("404", "NotFoundError", "The model `x` does not exist."), 4, "check the model's name"),
+        (404, openai(None, "not_found", "Model 'x' not found"), 4, "check the model's name"),
+        (500, litellm("APIConnectionError", "Connection error.", 500), 7, "may have repeated it"),
+        (408, litellm("Timeout", "Request timed out.", 408), 7, "may have repeated it"),
+        (502, b"<title>502 Bad Gateway</title>", 7, "may have been billed"),
+    ],
+)
+def test_an_error_that_a_gateway_passes_on_without_its_code_has_the_same_way_out(
+    status: int, body: bytes, exit_code: int, hint: str
+) -> None:
+    error = error_from_response(status, {}, body)
+    assert error.exit_code == exit_code
+    assert hint in (error.hint or "")
+    assert f"({status})" not in error.message
+
+
 @pytest.mark.parametrize(
     ("status", "body", "is_about_money"),
     [
@@ -215,6 +247,15 @@ def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
         (429, openai("project_spend_limit_exceeded", "insufficient_quota"), True),
         (400, openai("billing_hard_limit_reached", "billing_limit_user_error"), True),
         (402, b"", True),
+        (403, openai("insufficient_user_quota", "new_api_error"), True),
+        (400, openai("400", "budget_exceeded"), True),
+        (429, litellm("RateLimitError", "You exceeded your current quota, please check your plan", 429), True),
+        (400, litellm("BadRequestError", "Billing hard limit has been reached", 400), True),
+        (403, openai(message="用户额度不足"), True),
+        (429, litellm("RateLimitError", "Rate limit reached for images. Please try again in 2s.", 429), False),
+        (429, openai(message="You exceeded your current quota. * Quota exceeded for metric: x, limit: 10"), False),
+        (429, openai(message="You exceeded your current quota", details=[{"retryDelay": "3600s"}]), False),
+        (500, litellm("InternalServerError", "You exceeded your current quota", 500), False),
         (429, openai("rate_limit_exceeded"), False),
         (429, b"insufficient_quota", False),
         (429, b"", False),

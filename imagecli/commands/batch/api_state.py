@@ -12,7 +12,7 @@ from imagecli.batch.api.duplicates import DuplicateFinder, resolve_unanswered
 from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
-from imagecli.batch.request_hash import base_url_for_journal
+from imagecli.batch.request_hash import base_url_for_journal, is_same_address
 from imagecli.catalog.model import ModelRow
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
@@ -279,5 +279,6 @@ def is_own_pending(entry: JournalEntry, context: BatchContext) -> bool:
 def _is_at_provider(entry: JournalEntry, context: BatchContext) -> bool:
     """Whether the item is at the provider that this run uses."""
     provider = context.settings.provider
-    ours = (provider.name, base_url_for_journal(context.settings.base_url, provider), provider.embedded)
-    return (entry.provider, entry.base_url, entry.sandbox) == ours
+    is_same_provider = (entry.provider, entry.sandbox) == (provider.name, provider.embedded)
+    base_url = base_url_for_journal(context.settings.base_url, provider)
+    return is_same_provider and is_same_address(entry.base_url, base_url)

@@ -205,7 +205,8 @@ def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequ
     hint = "run the same command again: it goes on where this one stopped"
     if in_flight:
         requests = "request" if len(in_flight) == 1 else "requests"
-        message += f"; {len(in_flight)} {requests} under way may be billed"
+        is_free = all(call.saver.prepared.free for call in in_flight)
+        message += f"; {len(in_flight)} {requests} under way{'' if is_free else ' may be billed'}"
         folders = sorted({str(call.folder) for call in in_flight})
         hint += f", and saves first what came, kept in {' and '.join(folders)}"
     return UnsavedError(message, hint=hint, code="interrupted")

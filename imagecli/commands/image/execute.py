@@ -128,12 +128,12 @@ def _interrupted_result(
     hint = "nothing else was sent"
     if in_flight:
         plural = "s" if len(in_flight) > 1 else ""
-        message += f"; {len(in_flight)} request{plural} under way may be billed"
+        is_free = context.settings.provider.free
+        message += f"; {len(in_flight)} request{plural} under way{'' if is_free else ' may be billed'}"
         folders = sorted({str(call.folder) for call in in_flight})
-        hint = (
-            f"imagecli recover saves what came, kept in {' and '.join(folders)}; "
-            "the provider's usage page tells what was billed"
-        )
+        hint = f"imagecli recover saves what was received, kept in {' and '.join(folders)}"
+        if not is_free:
+            hint += "; the provider's usage page tells what was billed"
     return CommandResult(
         command=context.command,
         outcomes=_in_order((*results, *unfinished)),
