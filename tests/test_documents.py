@@ -203,16 +203,16 @@ def test_commands_do_what_the_document_says(path: Path, tmp_path: Path, fast_san
     if "batch --init" not in path.read_text("utf-8"):
         (tmp_path / "assets.toml").write_text(block("toml", "# assets.toml"), "utf-8")
     with Shell(tmp_path, fast_sandbox) as shell:
-        for block in blocks(path):
-            if block.kind in ("sh", "sh key"):
-                for command, lines in shown_commands(block):
+        for shown in blocks(path):
+            if shown.kind in ("sh", "sh key"):
+                for command, lines in shown_commands(shown):
                     if NEEDS_MORE.search(command):
                         assert parsed(command), command
                     else:
                         printed = shell.run(command).splitlines()
-                        assert printed == lines or (not lines and block.kind != "sh"), command
-            elif block.kind == "python":
-                shell.python(block.text)
+                        assert printed == lines or (not lines and shown.kind != "sh"), command
+            elif shown.kind == "python":
+                shell.python(shown.text)
 
 
 def make_example_files(folder: Path) -> None:
