@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -217,15 +217,21 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
-    if near:
+    takes_prompt = command in ("generate", "edit", "vary")
+    if takes_prompt and (" " in (option or "") or "': ' " in message):  # also the value in `-n a cat`
+        hint = _HINT_DASHES
+    elif near:
         hint = f"did you mean {' or '.join(near)}?"
     elif "unexpected extra argument" in message:
         hint = f'put the prompt into quotes: imagecli {command} … "a white cat"'
-    elif command in ("generate", "edit", "vary") and option and _looks_like_prompt(option):
-        hint = "put -- before a prompt that starts with a dash, or use --prompt"
+    elif takes_prompt and option and _looks_like_prompt(option):
+        hint = _HINT_DASHES
     return UsageError(message, hint=hint)
 
 
+_HINT_DASHES: Final = "put -- before a prompt that starts with a dash, or use --prompt"
+
+
 def _looks_like_prompt(option: str) -> bool:
-    """Whether a word that was read as an option is text: one dash or many, or a blank in it."""
-    return not option.startswith("--") or option.startswith("---") or " " in option
+    """Whether a word that was read as an option is text: one dash or many."""
+    return not option.startswith("--") or option.startswith("---")

@@ -53,7 +53,7 @@ def find_braces(prompt: str) -> list[str]:
 def check_placeholders(prompt: str, variables: Collection[str]) -> None:
     """Raises UsageError for a name in the braces of *prompt* that is close to one of *variables*: it is misspelled."""
     for text in find_braces(prompt) if variables else ():
-        name = text.strip()
+        name = re.split(r"[.\[!]", text)[0].strip()  # {name.x} is another tool's form
         near = None if text in variables else suggest(name.lower(), variables, cutoff=_MISSPELLED)
         if name.isidentifier() and near:
             raise UsageError(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-_AS_UTF_8: Final = "save it as UTF-8, or iconv -f UTF-16 -t UTF-8"
+_MARKS: Final = {  # UTF-32's little-endian mark begins with UTF-16's
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""Byte order marks → the encoding."""
+_AS_UTF_8: Final = "save it as UTF-8, or iconv -f {} -t UTF-8"
 
 
 class TextProblem(NamedTuple):
@@ -19,10 +25,11 @@ class TextProblem(NamedTuple):
 
 def find_text_problem(data: bytes) -> TextProblem | None:
     """The first reason why *data* is not UTF-8 text, with or without a byte order mark; None if it is."""
-    if data.startswith(_UTF_16_MARKS):
-        return TextProblem(0, "it is UTF-16, expected UTF-8", _AS_UTF_8)
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            return TextProblem(0, f"it is {encoding}, expected UTF-8", _AS_UTF_8.format(encoding))
     if (position := data.find(b"\0")) >= 0:
-        return TextProblem(position, "a NUL byte: not text, or UTF-16", _AS_UTF_8)
+        return TextProblem(position, "a NUL byte: not text, or UTF-16", _AS_UTF_8.format("UTF-16"))
     try:
         data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -44,6 +44,8 @@ def test_only_named_braces_of_a_prompt_are_replaced(prompt: str, variables: dict
         ("a {animl}", "{animal}"),
         ("a {Animal}", "{animal}"),
         ("a { animal }", "{animal}"),
+        ("a {animal.name}", "{animal}"),
+        ("a {animal[0]} in {color}", "{animal}"),
         ("a {aniaml} and a {animal}", "{animal}"),
         ("a {animal} in {colour}", "{color}"),
     ],

@@ -26,8 +26,12 @@ from imagecli.safe_open import real_path
 from imagecli.storage.preflight import is_below
 from imagecli.storage.read import file_sha256
 
-GIT_LFS_POINTER: Final = "a Git LFS pointer"
-_LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+STAND_INS: Final = {
+    "a Git LFS pointer": "git lfs pull downloads the image",
+    "a git-annex pointer": "git annex get downloads the image",
+    "a PNG whose line ends were converted": "put *.png binary into .gitattributes, and check the image out again",
+}
+"""What a checkout leaves in an image's place → how to get the image, which exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +87,11 @@ class DiskState:
     def image_problem(self, path: str) -> str | None:
         try:
             with (self._folder / path).open("rb") as file:
-                if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-                    return GIT_LFS_POINTER
                 image = inspect_image_file(file)
         except (OSError, ValueError) as error:
             return f"a file that can't be read ({getattr(error, 'strerror', None) or error})"
         if image.format is None:
-            return "not an image"
+            return image.problem if image.problem in STAND_INS else "not an image"
         return None if image.whole else f"not a complete image ({image.problem or 'it is cut off'})"
 
     def may_remove(self, path: str, sha256: str) -> bool:

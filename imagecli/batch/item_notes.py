@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from imagecli.batch.file_state import GIT_LFS_POINTER, FileState
+from imagecli.batch.file_state import STAND_INS, FileState
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.request_hash import is_same_address
@@ -65,7 +65,7 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
         remove = f"rm {shell_quote(file.path)} has it created again"
         return OutputError(
             f"{file.path} is {file.problem}{more}; nothing was sent",
-            hint="git lfs pull downloads the image" if file.problem == GIT_LFS_POINTER else remove,
+            hint=STAND_INS.get(file.problem or "", remove),
             code="output_not_image",
         )
     if file.status == "others" and file.entry:

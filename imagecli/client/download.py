@@ -190,6 +190,12 @@ def _download_error(error: ImagecliError) -> UnsavedError:
     )
 
 
+def no_image_error(url: str, found: str) -> UnsavedError:
+    """The error for a URL that answered 200 with *found*, such as the page of a login, instead of an image."""
+    message = f"the picture was not fetched: {redact_url(url)} answered with no image, but {found}"
+    return UnsavedError(message, hint=_HINT, code="result_url", status=200)
+
+
 def _wants_key(response: HttpResponse) -> bool:
     """Whether a server refuses a result for lack of a key."""
     return response.status in (401, 403) and not _is_expired(response)

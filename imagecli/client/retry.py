@@ -26,32 +26,40 @@ BACKOFF_BUDGET_SECONDS = 60.0
 """How long a rate limit without a stated wait is backed off from in all: most limits are per minute."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_CHINESE_UNITS = {"小时": 3600.0, "分": 60.0, "秒": 1.0, "毫秒": 1e-3}
+_ASIAN_UNITS = {"小时": 3600.0, "分": 60.0, "秒": 1.0, "毫秒": 1e-3, "분": 60.0, "초": 1.0}
 _PART = r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)"
 _WEEKDAY = r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s*"
-_AMOUNT = r"(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|毫秒|秒|分|小时)(?![a-z])"
+_AMOUNT = (
+    r"(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|毫秒|秒|分|小时|초|분)(?![a-z])"
+)
 _AMOUNTS = rf"((?:{_AMOUNT}钟?(?:,? and |, | )?){{1,4}})"
 _WAIT_SENTENCES = (
-    r"(?:try(?:ing)? again|retry(?:ing)?|resets?|available(?: again)?) (?:in|after):?(?: about| approximately)? "
-    + _AMOUNTS,
-    rf"\bwait:?(?: for)?(?: at least| about| another)? {_AMOUNTS}",
-    rf"(?<![\d.]){_AMOUNTS}\s?之?以?后[^。，,.]{{0,6}}(?:重试|再试|尝试|请求)",
-    rf"请?等待\s?{_AMOUNTS}",
+    r"(?:try(?:ing)? again|retry(?:ing)?(?: your request)?|resets?|available(?: again)?|(?:another|next) request)"
+    r"[ _-](?:in|after):?=?(?: about| approximately)? ?" + _AMOUNTS,
+    rf"\b(?:wait|back off|cooldown|been timed out):?(?: for)?(?: at least| about| another| a further)? {_AMOUNTS}",
+    rf"(?<![\d.]){_AMOUNTS}\s?之?(?:以?后|後)[^。，,.]{{0,6}}(?:重试|再试|尝试|请求|再試行)",
+    rf"(?<![\d.]){_AMOUNTS}\s?후[^.]{{0,6}}(?:다시|재시도)",
+    rf"请?(?:等待|稍等)\s?{_AMOUNTS}",
 )
 """try again in 6m0s, Please retry after 6 seconds, Please wait 20 seconds, resets in 1 minute and 5 seconds; and of the
-providers in China: 请在 20 秒后重试, 请等待20秒."""
+providers in China, Japan and Korea: 请在 20 秒后重试, 请等待20秒, 20秒後に再試行, 20초 후에 다시 시도."""
+_WAIT_UNTIL = (
+    r"(?:try again|retry|resets?)[ _]at\\*[\"']?\s*:?\s*\\*[\"']?"
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s?(Z|[+-]\d\d:?\d\d)?"
+)
+"""Limit resets at: 2026-11-23 14:00:30 UTC (LiteLLM). Without an offset it is UTC."""
 _WAIT_FIELDS = (
     (r"retryDelay|retry_delay", "s"),  # google.rpc.RetryInfo in an error's details
     (r"retry[-_]?after[-_]?ms", "ms"),
-    (r"retry[-_]?after(?:[-_]?s(?:ec(?:ond)?s)?)?|wait[-_]?seconds|estimated_time", "s"),
+    (r"retry[-_]?after(?:[-_]?s(?:ec(?:ond)?s)?)?|wait[-_]?(?:seconds|time)|estimated_time|resets?_in_seconds", "s"),
 )
 """Names of an error's fields that state a wait → their unit. Gateways quote them in a message, with backslashes."""
 _FIELD = r"\\*[\"'](?:{names})\\*[\"']\s*:\s*\\*[\"']?(\d+(?:\.\d+)?)s?\\*[\"',}}\s]"
 _RESET_FIELD = r"\\*[\"']x-ratelimit-reset\\*[\"']\s*:\s*\\*[\"']?(\d{13})\b"
 """OpenRouter's: a Unix time in milliseconds."""
 _LIMIT_OF_ZERO = (
-    r"\b(?:limit|quota)(?: of| is|\\*[\"'])?\s?[:=]?\s?0(?![.,]?\d)"
-    r"|quotaValue\\*[\"']\s*:\s*\\*[\"']?0\b|(?:限制|配额|额度)(?:为|是)?\s?[:：]?\s?0(?![.,]?\d)"
+    r"\b(?:limit|quota)(?: of| is|\\*[\"'])?\s?[:=]?\s?(?:0(?![.,]?\d)|zero\b)"
+    r"|quotaValue\\*[\"']\s*:\s*\\*[\"']?0\b|(?:限制|配额|额度|限额)(?:为|是)?\s?[:：]?\s?0(?![.,]?\d)"
 )
 """Limit 0, Used 0, Requested 1. Quota exceeded for metric: ..., limit: 0"""
 _LIMIT_HEADERS = ("ratelimit-limit", "ratelimit-limit-requests", "ratelimit-limit-images")
@@ -78,15 +86,26 @@ def _parse_body_wait(body: str, now: datetime) -> float | None:
     for sentence in _WAIT_SENTENCES:
         if match := re.search(sentence, body, re.IGNORECASE):
             return sum(float(amount) * _seconds_per(unit) for amount, unit in re.findall(_AMOUNT, match[1].lower()))
+    if match := re.search(_WAIT_UNTIL, body, re.IGNORECASE | re.ASCII):
+        return _seconds_until_iso(f"{match[1]}T{match[2]}{match[3] or 'Z'}", now)
     if match := re.search(_RESET_FIELD, body, re.IGNORECASE | re.ASCII):
         return max(float(match[1]) / 1000 - now.timestamp(), 0.0)
     return None
 
 
+def _seconds_until_iso(text: str, now: datetime) -> float | None:
+    """Seconds until an ISO 8601 time; None if it isn't one, or is past."""
+    try:
+        seconds = (datetime.fromisoformat(text) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
 def _seconds_per(unit: str) -> float:
-    """Seconds in a unit that is a word, English or Chinese, or an abbreviation."""
-    if unit in _CHINESE_UNITS:
-        return _CHINESE_UNITS[unit]
+    """Seconds in a unit that is a word, English, Chinese or Korean, or an abbreviation."""
+    if unit in _ASIAN_UNITS:
+        return _ASIAN_UNITS[unit]
     return _UNITS["ms" if unit.startswith(("ms", "mil")) else unit[0]]
 
 

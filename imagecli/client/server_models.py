@@ -13,7 +13,7 @@ from imagecli.client.exchange import Timeouts, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import as_unbilled_error
 from imagecli.domain import Secret
-from imagecli.errors import NetworkError, RefusedError, UnsavedError
+from imagecli.errors import AuthenticationError, NetworkError, RefusedError, UnsavedError
 from imagecli.http_request import HttpRequest
 from imagecli.providers.errors import error_from_response
 from imagecli.providers.request import join_url
@@ -70,7 +70,8 @@ def list_server_models(
     failure = error_from_response(
         response.status, response.headers, response.error_body, is_nothing_generated=True, path=urlsplit(url).path
     )
-    if _concerns_only_listing(
+    is_key_refused = isinstance(failure, AuthenticationError) and response.status != 401
+    if not is_key_refused and _concerns_only_listing(
         response.status, failure.message, page=isinstance(failure, RefusedError) and path is None
     ):
         return ModelListing(status=response.status, models=None, refusal=failure.message)

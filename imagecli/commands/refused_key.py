@@ -8,8 +8,8 @@ from imagecli.results import CallResult
 
 
 def explain_refused_key(error: ImagecliError, settings: Settings) -> ImagecliError:
-    """*error*; if it is a 401's, with the key's origin, as there may be a better key, or with the ways to set one."""
-    if not isinstance(error, AuthenticationError) or error.status != 401:
+    """*error*; if a key was refused, with its origin, as there may be a better one, or with the ways to set one."""
+    if not isinstance(error, AuthenticationError) or not error.status:
         return error
     if settings.key:
         return error.with_context(f"the key comes from {settings.key.origin}")

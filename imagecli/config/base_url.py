@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -36,18 +37,18 @@ def validate_base_url(text: str) -> str:
     return text
 
 
-ENDPOINTS: Final = ("images/generations", "images/edits", "images/variations", "chat/completions")
+_ENDPOINT: Final = re.compile(
+    r"/(?:images/(?:generations(?::submit)?|edits|variations)|chat/completions)/*$"
+    r"|(?<=/v\d)/(?:responses|embeddings|models)/*$"
+)
 """Paths of requests. Portals and examples show complete addresses, which people copy as a base URL."""
 
 
 def without_endpoint(base_url: str) -> str:
     """*base_url* without the path of a request at its end; its query stays."""
     parts = urlsplit(base_url)
-    path = parts.path.rstrip("/")
-    for endpoint in ENDPOINTS:
-        if path.endswith(f"/{endpoint}"):
-            return urlunsplit(parts._replace(path=path.removesuffix(f"/{endpoint}")))
-    return base_url
+    endpoint = _ENDPOINT.search(parts.path)
+    return urlunsplit(parts._replace(path=parts.path[: endpoint.start()])) if endpoint else base_url
 
 
 def is_public(base_url: str) -> bool:

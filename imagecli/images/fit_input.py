@@ -22,7 +22,7 @@ from imagecli.images.transform_input import render_transformed
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
 TURNED = "turned upright"
-NO_METADATA = "location and camera data removed"
+NO_METADATA = "private metadata removed"
 NO_TRAILER = "data after the end of the image removed"
 CLASSIC_SIDE = 1024
 """Edge of the largest square of the classic API; a larger upload gains nothing (OpenAI's image guide)."""

@@ -6,7 +6,7 @@ Accepts any bytes without raising, takes linear time, and decodes no pixels. `in
 from __future__ import annotations
 
 from mmap import mmap
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from imagecli.domain import ImageInfo, Size
 from imagecli.images.formats import gif, jpeg, png, webp
@@ -43,7 +43,9 @@ _OTHER_STARTS = (
     (b"%!PS", "a PostScript file"),
     (b"PK\3\4", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip file"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
+    (b"/annex/objects/", "a git-annex pointer"),
+    (b"\x89PNG", "a PNG whose line ends were converted"),
 )
 _HEAD_BYTES = 1_024
 
@@ -87,6 +89,10 @@ def detect_input_format(data: bytes) -> str | None:
     if brands & _AVIF_BRANDS:
         return "avif"
     return "heic" if brands & _HEIC_BRANDS else None
+
+
+NO_IMAGE: Final = frozenset({"empty", "an HTML page", "XML", "JSON", "text"})
+"""Descriptions of bytes that are certainly not an image, not even one of an unknown format."""
 
 
 def describe_bytes(data: memoryview) -> str:

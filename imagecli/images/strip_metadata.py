@@ -1,8 +1,9 @@
 """Finds and removes location and camera data in a PNG, JPEG or WebP without changing a pixel. Uses no Pillow.
 
-Removed are EXIF, XMP, IPTC, comments, maker segments, and data after the end of the image. Pixels, colour profiles and
-animation stay. Content Credentials (C2PA) stay if nothing else has to be removed (they contain no location); otherwise
-they are removed too, because they sign the removed bytes.
+Removed are EXIF, XMP, IPTC, comments, maker segments, chunks that only one program knows (the original of an edited
+screenshot), and data after the end of the image. Pixels, colour profiles, animation and a PNG's titles stay. Content
+Credentials (C2PA) stay if nothing else has to be removed (they contain no location); otherwise they are removed too,
+because they sign the removed bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +14,25 @@ from itertools import pairwise
 
 from imagecli.images.formats import jpeg, png, webp
 
+_PNG_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-_PNG_KEYWORDS = (b"xml:com.adobe.xmp", b"raw profile type", b"exif", b"xmp", b"iptc", b"gps", b"location", b"geo")
-"""Beginnings, in lower case, of keywords of text chunks with EXIF, XMP and locations."""
+_PNG_KEYWORDS = (
+    b"xml:com.adobe.xmp",
+    b"raw profile type",
+    b"exif",
+    b"xmp",
+    b"iptc",
+    b"gps",
+    b"location",
+    b"geo",
+    b"comment",
+)
+"""Beginnings, in lower case, of keywords of text chunks with EXIF, XMP, locations and comments."""
 _MAX_PROFILE_BYTES = 1024 * 1024
 """Pillow refuses larger ones (`PngImagePlugin.MAX_TEXT_CHUNK`)."""
 _APP0, _APP1, _APP2, _APP11, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xEE, 0xEF, 0xFE
-_WEBP_METADATA, _WEBP_FLAGS = frozenset({b"EXIF", b"XMP "}), 0x08 | 0x04
+_WEBP_KEPT = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"C2PA"})
+_WEBP_FLAGS = 0x08 | 0x04
 
 Cut = tuple[int, int]
 """Start and end of bytes to be removed."""
@@ -85,14 +98,18 @@ def read_exif(data: bytes, format: str) -> bytes | None:
 def _find_cuts(data: memoryview, format: str) -> Iterator[Cut]:
     if format == "png":
         for chunk in png.png_chunks(data):
-            if chunk.kind == b"eXIf" or (chunk.kind in _PNG_TEXT and _is_private(data, chunk)):
+            if (
+                chunk.kind == b"eXIf"
+                or _is_unknown(chunk.kind)
+                or (chunk.kind in _PNG_TEXT and _is_private(data, chunk))
+            ):
                 yield chunk.start, chunk.end
     elif format == "jpeg":
         for segment in jpeg.jpeg_segments(data):
             if not _is_kept(data, segment):
                 yield segment.start, segment.end
     elif format == "webp":
-        yield from ((start, end) for kind, start, end in webp.webp_chunks(data) if kind in _WEBP_METADATA)
+        yield from ((start, end) for kind, start, end in webp.webp_chunks(data) if kind not in _WEBP_KEPT)
 
 
 def _provenance_cuts(data: memoryview, format: str) -> Iterator[Cut]:
@@ -135,6 +152,11 @@ def _overloads_decoder(data: memoryview, chunk: png.PngChunk) -> bool:
     except zlib.error:
         return False
     return bool(inflater.unconsumed_tail)
+
+
+def _is_unknown(kind: bytes) -> bool:
+    """Whether a PNG chunk is one program's own: ancillary and private by its letters. C2PA's is `_provenance_cuts`'."""
+    return kind[:2].islower() and kind != b"caBX" and kind not in _PNG_ANIMATION
 
 
 def _is_private(data: memoryview, chunk: png.PngChunk) -> bool:

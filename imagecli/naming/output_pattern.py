@@ -116,6 +116,13 @@ def check_variables(names: Iterable[str]) -> None:
 def _check_writable_text(text: str) -> None:
     if not text:
         raise UsageError("-o is empty", hint="-o cat.png, -o pictures/, or leave it out for the current folder")
+    if re.match(r"[A-Za-z][\w+.-]+://", text):
+        raise OutputError(f"{text} is an address; images are saved to files", hint="name a file or a folder")
+    if unexpanded := re.match(r"(~[^/\\]+|\$\w+|%\w+%)[/\\]", text):
+        raise OutputError(
+            f"{unexpanded[1]} at the start of {text} was not replaced by a shell",
+            hint=f"write the folder's path, or ~/… for the home folder; if a folder has this name: ./{text}",
+        )
     try:
         if b"\0" not in os.fsencode(text):
             return
@@ -189,5 +196,6 @@ def check_variables_used(variables: Collection[str], text: str | None, *outputs:
 def _unused_variable_hint(name: str, spare: Iterable[str]) -> str:
     near = suggest(name, spare)
     if near:
-        return f"the prompt has {{{near}}}: write {{{name}}} there, or --var {near}=VALUE"
+        other = f", or --var {near}=VALUE" if near.isidentifier() else ""
+        return f"the prompt has {{{near}}}: write {{{name}}} there{other}"
     return f"write {{{name}}} where its value shall stand, or leave it out"

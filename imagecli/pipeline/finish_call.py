@@ -13,12 +13,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from imagecli.client.download import MAX_PARALLEL, ResultDownloader
+from imagecli.client.download import MAX_PARALLEL, ResultDownloader, no_image_error
 from imagecli.client.exchange import ProgressHooks
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, WarningEvent
+from imagecli.images.identify import NO_IMAGE
 from imagecli.images.integrity import inspect_image_file
 from imagecli.pipeline.save import ImageSaver, StagedImage, StagedStdoutImage, describe_staged
 from imagecli.prepared_call import PreparedCall
@@ -284,13 +285,18 @@ class ImageFetcher(NamedTuple):
         return decode_base64(self.condensed.iter_text(b64_json))
 
     def _download(self, url: str, file: IO[bytes]) -> ImageInfo | None:
-        """Downloads until the image is complete, or until the downloader gives up. Returns what arrived."""
+        """Downloads until the image is complete, or until the downloader gives up. Returns what arrived.
+
+        Raises UnsavedError if that is a page or another text: its URL may still lead to the image later.
+        """
         identity = None
         hooks = ProgressHooks(self.prepared.request, self.on_event)
         for _ in self.downloader.fetch(url, file, hooks, base_url=self.prepared.base_url, peer=self.peer):
             identity = inspect_image_file(file)
             if identity.whole:
                 break
+        if identity and identity.problem and identity.problem in NO_IMAGE:
+            raise no_image_error(url, identity.problem)
         return identity
 
 

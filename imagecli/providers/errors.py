@@ -37,7 +37,7 @@ MAX_CATEGORIES = 8
 _RUN = r"[A-Za-z0-9+/_\\-]"
 _ENCODED = rf"(?<!{_RUN})(?:{_RUN}{{120,}}+={{0,2}}|{_RUN}{{60,}}+(?:\s+{_RUN}{{60,}}+)+(?:\s+{_RUN}{{20,}}+)?={{0,2}})"
 """Base64 on one line or several, for example of an image that a server repeats: no language has such words."""
-_MESSAGE_FIELDS = ("message", "msg", "error", "detail", "title", "errors")
+_MESSAGE_FIELDS = ("message", "msg", "error", "detail", "title", "errors", "issues")
 """Fields that hold the message, the best first."""
 
 
@@ -77,16 +77,30 @@ def reason_without_images(document: dict[str, Any]) -> str:
         if isinstance(status, dict):
             found += [_scalar_text(status.get(key)) for key in ("status_msg", "message", "blockReason", "reason")]
     found += [_scalar_text(document.get(name)) for name in _REASON_FIELDS]
-    for name in ("choices", "candidates", "output", "data", "results"):
+    for name in _ITEM_LISTS:
         items = document.get(name)
         for item in items[:MAX_ITEMS] if isinstance(items, list) else [items]:
             if isinstance(item, dict):
-                found += [_scalar_text(item.get(key)) for key in _REASON_FIELDS]
+                found += _reasons_of_item(item)
     return shorten_text("; ".join(dict.fromkeys(filter(None, found))))
 
 
-_STATUS_OBJECTS = ("base_resp", "promptFeedback", "prompt_feedback", "task", "output", "result")
-"""Objects that describe how a request ended: MiniMax's, Gemini's, DashScope's."""
+def _reasons_of_item(item: dict[str, Any]) -> list[str]:
+    """Why *item* of a response has no image: its reason, the categories of a content filter, a refusal in words."""
+    message = item.get("message")
+    words = [message.get(key) for key in ("refusal", "content")] if isinstance(message, dict) else []
+    return [
+        *(_scalar_text(item.get(key)) for key in _REASON_FIELDS),
+        *_find_categories(item, MAX_DEPTH),
+        *(shorten_text(text) for text in words if isinstance(text, str)),
+    ]
+
+
+_STATUS_OBJECTS = (
+    *("base_resp", "promptFeedback", "prompt_feedback", "task", "output", "result", "incomplete_details"),
+)
+"""Objects that describe how a request ended: MiniMax's, Gemini's, DashScope's, the Responses API's."""
+_ITEM_LISTS = ("choices", "candidates", "output", "data", "results", "predictions", "artifacts")
 _REASON_FIELDS = (
     *("finish_reason", "finishReason", "finishMessage", "failure_reason", "failureReason", "reason", "status_message"),
     *("revised_prompt_error", "block_reason", "raiFilteredReason"),
@@ -183,12 +197,14 @@ QUOTA_CODES = (
     "billing_hard_limit_reached",
     "insufficient_user_quota",
     "budget_exceeded",
+    "billing_not_active",
 )
 """Codes for which waiting does not help. OpenAI error guide, read 2026-11-22; its last one has status 400. Then those
 of one-api and LiteLLM."""
 _QUOTA_SENTENCES = (
     r"exceeded your current quota|insufficient[_ ](?:quota|credit|balance|funds)|billing hard limit"
-    r"|credit balance is too low|(?:余额|额度|配额)不足"
+    r"|not enough (?:balance|credit|funds)|balance (?:is )?(?:insufficient|not enough|too low|exhausted)"
+    r"|(?:余额|额度|配额)不足|欠费"
 )
 _RATE_SENTENCES = r"\bmetric|per[ _-]?(?:min|sec|hour|day)|rate limit|retry|try again|\b[RT]P[MD]\b"
 """Gateways keep a provider's sentence and drop its code; Gemini uses OpenAI's sentence for its rate limits."""
@@ -247,7 +263,7 @@ def error_from_response(
         return QuotaError(f"account out of credit or over its spending limit: {about}", hint=_HINT_QUOTA, **facts)
     if status == 429 and is_nothing_generated:
         return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": stated or "rate_limited"}))
-    if status == 401 or code in _KEY_CODES:
+    if status == 401 or code in _KEY_CODES or (status in (400, 403) and re.search(_BAD_KEY, reason, re.IGNORECASE)):
         hint = _HINT_VERIFY if _is_unverified(reason) else _HINT_KEY
         return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
     if code in POLICY_CODES or (status < 500 and re.search(_POLICY_SENTENCES, reason, re.IGNORECASE)):
@@ -278,6 +294,20 @@ def error_from_response(
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
 
 
+_BAD_KEY: Final = (
+    r"(?:incorrect|invalid|wrong|missing|no) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)"
+    r"|not authenticated|authentication credentials|(?:invalid|missing) (?:bearer|authorization|access token)"
+    r"|无效的(?:令牌|密钥)|未提供(?:令牌|密钥)"
+)
+"""Sentences about a key in a response that is not a 401: xAI's and Gemini's 400, FastAPI's 403 for a missing one."""
+_NO_ROUTE: Final = (
+    r"(?:not found|method not allowed|404 page not found|no reason given)"
+    r"|(?:invalid|unrecognized request) url\b.*|cannot post .*"
+    r"|(?:route|path|endpoint) .{0,60}not found|(?:unknown|no) route.*"
+)
+"""What a web server or a framework says of a path that it does not know; the whole message."""
+
+
 def _describe_redirect(status: int, location: str, path: str) -> tuple[str, str]:
     """Message and hint for a redirect that was not followed. *path*: that of the request."""
     target = printable_url(location).partition("?")[0] if location else ""
@@ -295,8 +325,8 @@ def _describe_redirect(status: int, location: str, path: str) -> tuple[str, str]
 
 def _is_missing_route(status: int, body: bytes, reason: str) -> bool:
     """Whether it is a web server's or a framework's response to a path that it does not know."""
-    plain = reason.lower().strip(" .!") in ("not found", "method not allowed", "404 page not found", "no reason given")
-    return status in (404, 405, 501) and (is_page(body) or not body.strip() or plain)
+    plain = re.fullmatch(_NO_ROUTE, reason.strip(" .!"), re.IGNORECASE)
+    return status in (404, 405, 501) and (is_page(body) or not body.strip() or plain is not None)
 
 
 def _filter_details(document: Any, reason: str) -> str:
@@ -405,12 +435,16 @@ _QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
 # needs none of them.
 _SENTENCES = (
     r"(?:unknown|unrecognized|unrecognised|unsupported|unexpected)\s+(?:request\s+)?"
-    rf"(?:parameter|argument|field|keyword argument|key)s?\b(?:\s+supplied)?\s*:?\s*{_NAME}"
+    rf"(?:parameter|param|argument|field|keyword argument|key)(?:s\b|\(s\)|\b)"
+    rf"(?:\s+supplied|\s+in (?:the )?object)?\s*:?\s*{_NAME}"
     rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"
     rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)"
     rf"|does(?: not|n't) (?:support|accept|allow|know) (?:the )?(?:parameter|argument|field)s?:?\s*\[?{_NAME}"
     rf"|(?:parameter|argument|field|property) {_NAME} "
     r"(?:is (?:not |un)(?:supported|allowed|known|recogni[sz]ed)|should not exist)"
+    rf"|(?:parameter|argument|field) not supported:? {_NAME}"  # xAI's
+    rf"|setting {_NAME}\s*=\s*\S+ is not supported"  # LiteLLM's
+    r"|\b([a-z]+(?:_[a-z]+)+) (?:is|are) not (?:supported|allowed)"
     rf"|unknown name \\*{_QUOTED}"
     rf"|(?:不支持|未知)(?:的)?参数\s*[:：]?\s*{_NAME}"
 )
@@ -425,25 +459,21 @@ def unknown_field(status: int, body: bytes, added: Iterable[str]) -> str | None:
     document = parse_json(body)
     if status >= 500 and (mentions_loss(body) or not isinstance(document, dict)):
         return None
-    fields = {_plain_name(name) for name in _unknown_fields(document)}
+    text = error_text(document) if document is not None else page_text(body)
+    fields = {_plain_name(name) for name in _unknown_fields(document, text)}
     (field,) = fields if len(fields) == 1 else (None,)
     return field if field in candidates else None
 
 
-def _unknown_fields(document: Any) -> set[str]:
-    """Every field that is reported as unknown: by code and param, in FastAPI's list, or in a sentence."""
+def _unknown_fields(document: Any, text: str) -> set[str]:
+    """Every field that is reported as unknown: by code and param, in FastAPI's list, or in a sentence of *text*."""
     details = document.get("detail") if isinstance(document, dict) else None
     if isinstance(details, list):
         return {name for entry in details for name in _field_of_entry(entry)}
     detail = error_detail(document)
     if detail["param"] and (detail["code"] in _CODES or detail["type"] in _CODES):
         return {detail["param"]}
-    return {
-        name
-        for match in re.finditer(_SENTENCES, error_text(document), re.IGNORECASE)
-        for name in match.groups()
-        if name
-    }
+    return {name for match in re.finditer(_SENTENCES, text, re.IGNORECASE) for name in match.groups() if name}
 
 
 def _field_of_entry(entry: Any) -> set[str]:
@@ -455,5 +485,5 @@ def _field_of_entry(entry: Any) -> set[str]:
 
 
 def _plain_name(name: str) -> str:
-    """The last part of a field name: `style` for body.style and style[]."""
-    return name.rpartition(".")[2].removesuffix("[]")
+    """The last part of a field name as the API writes it: `output_format` for body.outputFormat and output_format[]."""
+    return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name.rpartition(".")[2].removesuffix("[]")).lower()

@@ -17,7 +17,13 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
-from imagecli.providers.errors import blocked_error, error_from_document, reason_without_images, without_surrogates
+from imagecli.providers.errors import (
+    blocked_error,
+    error_from_document,
+    error_text,
+    reason_without_images,
+    without_surrogates,
+)
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
@@ -176,7 +182,9 @@ def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[st
     if isinstance(document, (list, str)) and (found := list(find_hidden_images(document))):
         return _build_parsed_response(found, None, base_url, blocked_if)
     if not isinstance(document, dict):
-        raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
+        reason = error_text(document)
+        message = f"the answer is JSON, but not an object with pictures{f': {reason}' if reason else ''}"
+        raise UnsavedError(message, hint=_BILLED)
     items = _find_items(document)
     if not items and (document.get("error") or {"code", "message"} <= document.keys()):
         raise error_from_document(document)
@@ -186,6 +194,10 @@ def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[st
     response = _build_parsed_response(items, document.get("usage"), base_url, blocked_if)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url, blocked_if)
+    elif not any(image.has_source or image.error for image in response.images) and (
+        reason := reason_without_images(document)
+    ):
+        raise UnsavedError(f"the answer holds no pictures: {reason}", hint=_BILLED)
     return response._replace(svg_usage=_as_table(document.get("svg_usage")), applied=_applied_parameters(document))
 
 

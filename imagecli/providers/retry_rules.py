@@ -55,17 +55,24 @@ _UNKNOWN_FAILURE: Final = StatusRule(500, "none", False, "a status that no docum
 _REFUSAL: Final = StatusRule(400, "status", False, "refused")
 
 _MENTIONS_LOSS: Final = (
-    r"time[ds]?[ _-]?out|deadline[ _]exceeded|context canceled|\bEOF\b|unexpected end|end of file|premature"
-    r"|\bECONN|\bEPIPE\b|reset by peer|broken pipe|hung? up|GOAWAY|disconnect"
+    r"(?<!have been )time[ds]?[ _-]?out|deadline[ _]exceeded|\bEOF\b|unexpected end|end of file|premature"
+    r"|time (?:limit )?exceeded|exceeded the (?:\w+ ){0,3}time|took too long"
+    r"|(?:failed to|not|n't) respond|no (?:reply|response)|NoHttpResponse"
+    r"|\bECONN|\bEPIPE\b|reset by peer|broken pipe|hung? up|GOAWAY|RST_STREAM|disconnect|UND_ERR|fetch failed"
     r"|connection[ _](?:was |has been )?(?:reset|aborted|closed|lost|terminat|broken|err)"
-    r"|reset (?:reason|before headers|while|stream)|stream (?:was )?reset"
-    r"|closed (?:the )?(?:connection|without)|incomplete ?(?:read|chunk)|empty (?:reply|response|body)|no response"
+    r"|reset (?:reason|before headers|while|stream)|stream (?:was )?reset|stream error|not closed cleanly"
+    r"|closed (?:(?:the )?connection|without|idle|network)|(?:socket|side|forcibly|transfer) closed"
+    r"|(?:request|operation|task|call|context|worker)\b.{0,20}\b(?:abort|cancell?ed|died|killed|crash)"
+    r"|incomplete ?(?:read|chunk)|not completed|outstanding read|empty (?:reply|response|body)"
     r"|(?:Read|RemoteProtocol|ServerDisconnected|ClientPayload|ChunkedEncoding)Error|read(?:ing)?:? (?:tcp|response)"
-    r"|(?:decod|read)\w* (?:the )?(?:\S+ )?response"
+    r"|(?:decod|read|pars|unmarshal|deserializ)\w* (?:the )?(?:\S+ )?response|malformed (?:HTTP )?response"
+    r"|content-encoding|copying content to a stream|invalid character .{1,8} looking for|Expecting value: line"
     r"|response (?:was )?(?:lost|truncated)|lost (?:the )?(?:connection|response)"
-    r"|超时|连接(?:被|已)?(?:重置|断开|关闭|中断)|响应为空"
+    r"|超时|连接(?:被|已)?(?:重置|断开|关闭|中断)|响应(?:为空|时间过长)|空响应|(?:读取|解析)(?:上游)?响应|网络(?:异常|错误|中断)"
+    r"|请求(?:被|已)?(?:中断|取消|终止)|タイムアウト|시간이? ?초과"
 )
-"""Phrases by which an error's body says that another server's response was lost. Text, as the patterns in `errors`."""
+"""Phrases by which an error's body says that another server's response was lost: those of Go, Node, Python, Java, .NET,
+curl, and of gateways. "You have been timed out" is a rate limit (Stability's). Text, as the patterns in `errors`."""
 _INTERMEDIARIES: Final = r"litellm|upstream|bad_response|do_request_failed|\bproxy\b|gateway|(?:new|one)_?api_error"
 """Names of an error, or in its message, by which an intermediary is recognised."""
 _IMAGE: Final = (

@@ -33,6 +33,9 @@ BAD_SIZE = "size: 100x100: 100 is not a multiple"
         ({"command": "edit", "image": "no.png", "size": "100x100"}, ["image: assets/no.png", BAD_SIZE]),
         ({"output": "../8.png", "quality": "ultra"}, ["output: '../8.png'", BAD_QUALITY]),
         ({"output": "8.bmp", "quality": "ultra"}, ["output: 8.bmp", BAD_QUALITY]),
+        ({"size": "1x", "output": "../8.png"}, ["size: '1x'", "output: '../8.png'"]),
+        ({"n": 0, "command": "edit", "image": "no.png", "mask": "gone.png"}, ["n: 0", "image: assets/no", "mask: as"]),
+        ({"n": 0, "prompt": None, "prompt_file": "no.txt"}, ["n: 0", "prompt_file: assets/no.txt"]),
         ({"size": "100x100", "output_compression": 50}, [BAD_SIZE, "output_compression: is for jpeg"]),
         ({"prompt": "{animl} {animal}", "vars": {"animal": "x"}, "quality": "ultra"}, ["prompt: unknown", BAD_QUALITY]),
         # What only follows from a problem is no second one.

@@ -16,11 +16,18 @@ CAT = {"prompt": "a cat", "output": "cat.png"}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 12345\n"
 NOISE: dict[str, Callable[[bytes], bytes]] = {
     "a Git LFS pointer": lambda image: POINTER,
+    "a git-annex pointer": lambda image: b"/annex/objects/SHA256E-s123--abc.png\n",
+    "a PNG through autocrlf": lambda image: image.replace(b"\r\n", b"\n"),
     "a text": lambda image: b"404: Not Found\n",
     "an HTML page": lambda image: b"<!doctype html><title>Sign in</title>",
     "an empty file": lambda image: b"",
     "a cut image": lambda image: image[: len(image) // 2],
     "zeros of a crashed disk": lambda image: bytes(len(image) - 1),
+}
+WAYS_TO_IMAGE = {
+    "a Git LFS pointer": "git lfs pull",
+    "a git-annex pointer": "git annex get",
+    "a PNG through autocrlf": "*.png binary into .gitattributes",
 }
 
 
@@ -33,7 +40,7 @@ def test_what_is_no_image_is_not_taken_for_the_rows(kind: str, flags: list[str],
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *flags)
         assert (result.exit_code, server.prompts) == (2, [])
     assert not (folder / "assets.journal.jsonl").exists()
-    assert ("git lfs pull" if kind == "a Git LFS pointer" else "rm cat.png") in result.stderr
+    assert WAYS_TO_IMAGE.get(kind, "rm cat.png") in result.stderr
 
 
 @pytest.mark.parametrize("kind", NOISE)

@@ -33,6 +33,8 @@ class Urls:
     posts: int = 0
     gets: int = 0
     status: str = "503 Service Unavailable"
+    page: bytes | None = None
+    """What they answer instead of the image."""
 
 
 @contextmanager
@@ -49,7 +51,8 @@ def serving_urls() -> Iterator[Urls]:
         else:
             server.gets += 1
             is_up = server.status.startswith("200")
-            connection.sendall(http(server.status, png(64, 64, "#123456") if is_up else b"no"))
+            image = png(64, 64, "#123456") if server.page is None else server.page
+            connection.sendall(http(server.status, image if is_up else b"no"))
 
     with listening(answer, backlog=64) as server.base_url:
         yield server
@@ -83,6 +86,26 @@ def test_a_result_url_that_is_down_is_tried_again_and_its_row_is_not_requested(
     last = imagecli(*command)
     assert (last.exit_code, urls.posts, spooled(state)) == (0, 1, [])
     assert (folder / "out/cat.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page",
+    [b"<!doctype html><title>Sign in</title>", b"", b'{"status": "processing"}', b"<?xml version='1.0'?><Error/>"],
+    ids=["login", "empty", "JSON", "XML"],
+)
+def test_a_result_url_that_answers_with_a_page_is_tried_again_too(
+    page: bytes, imagecli: Run, folder: Path, state: Path, urls: Urls
+) -> None:
+    manifest(folder, CAT)
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url, "--max-wait", "0.01")
+    urls.status, urls.page = "200 OK", page
+    assert imagecli(*command).exit_code == 7
+    again = imagecli(*command)
+    assert (again.exit_code, urls.posts, "answered with no image, but" in again.stderr) == (7, 1, True)
+    assert not (folder / "out").exists() or list((folder / "out").iterdir()) == []
+    urls.page = None
+    assert (imagecli(*command).exit_code, urls.posts, spooled(state)) == (0, 1, [])
 
 
 def test_a_dry_run_and_a_check_count_it_neither_as_missing_money_nor_as_done(

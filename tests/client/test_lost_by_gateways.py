@@ -18,7 +18,7 @@ from imagecli.errors import NetworkError, UnsavedError
 from imagecli.events import Event, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.providers.response import parse_response
-from imagecli.providers.retry_rules import holds_image
+from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothing_generated
 from tests.client.raw import http, pictures, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run
@@ -75,6 +75,58 @@ def test_a_response_that_a_gateway_lost_is_never_requested_again(status: int, bo
         assert len(server.requests) == 1
     assert caught.value.exit_code == 7
     assert "may have been billed" in (caught.value.hint or "")
+
+
+LOSS_PHRASES = """
+fetch failed
+TypeError: terminated (other side closed)
+UND_ERR_SOCKET
+stream error: stream ID 3; INTERNAL_ERROR; received from peer
+HTTP/2 stream 1 was not closed cleanly: INTERNAL_ERROR (err 2)
+http: server closed idle connection
+use of closed network connection
+malformed HTTP response
+The operation was canceled.
+This operation was aborted
+cURL error 18: transfer closed with outstanding read data remaining
+NoHttpResponseException: api.example:443 failed to respond
+An existing connection was forcibly closed by the remote host.
+Error while copying content to a stream
+invalid character '<' looking for beginning of value
+Expecting value: line 1 column 1 (char 0)
+failed to unmarshal response body
+Response payload is not completed
+The server took too long to respond
+the request exceeded the maximum execution time
+Worker process was killed
+上游返回空响应
+读取响应失败
+网络异常，请稍后重试
+タイムアウト
+요청 시간이 초과되었습니다
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("phrase", LOSS_PHRASES)
+@pytest.mark.parametrize("status", [429, 500, 503, 529])
+def test_every_library_s_words_for_a_lost_response_forbid_a_retry(status: int, phrase: str) -> None:
+    body = error(phrase, "server_error", "server_error")
+    assert not is_retried(status, {"retry-after": "1"}, body, retry_500=True)
+    assert not proves_nothing_generated(status, {"retry-after": "1"}, body, retry_500=True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "You have exceeded the rate limit of 150 requests within a 10 second period, and have been timed out for 60 s.",
+        "Requests to the Images_Create Operation have exceeded the call rate limit. Please retry after 6 seconds.",
+        "The engine is currently overloaded, please try again later",
+        "시간당 요청 한도를 초과했습니다",
+        "请求过于频繁，请稍后再试",
+    ],
+)
+def test_a_rate_limit_is_not_taken_for_a_lost_response(message: str) -> None:
+    assert is_retried(429, {}, error(message, "rate_limit_error", "rate_limit"))
 
 
 def test_a_loss_forbids_a_retry_even_beside_a_stated_wait() -> None:

@@ -114,6 +114,19 @@ def test_a_sentence_counts_where_no_header_says_anything(hint: str, seconds: flo
         ('{"detail": "loading", "estimated_time": 20.0}', 20.0),
         ('{"error": {"message": "GeminiException - {\\"retryDelay\\": \\"37s\\"}"}}', 37.0),
         (json.dumps({"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795442430000"}}}}), 30.0),
+        ("Limit type: requests. Remaining: 0. Limit resets at: 2026-11-23 14:00:30 UTC", 30.0),
+        ("try again at 2026-11-23T23:00:30.5+09:00", 30.0),
+        ('{"error": {"reset_at": "2026-11-23T14:00:30Z"}}', 30.0),
+        ("Limit resets at: 2026-11-23 13:59:30 UTC", None),
+        ("Limit resets at: 2026-11-99 14:00:30 UTC", None),
+        ("You have exceeded the rate limit, and have been timed out for 60 seconds.", 60.0),
+        ("You can make another request in 20 seconds", 20.0),
+        ("Please retry your request after 20 seconds", 20.0),
+        ("20秒後に再試行してください", 20.0),
+        ("20초 후에 다시 시도해 주세요", 20.0),
+        ("请稍等 20 秒再试", 20.0),
+        ('{"resets_in_seconds": 20}', 20.0),
+        ('{"wait_time": 20}', 20.0),
         ("I can't wait 20 years", None),
         ("1 秒的视频", None),
         ('{"retry_after": null}', None),
@@ -137,6 +150,8 @@ def test_a_wait_stated_in_the_body_is_read(body: str, seconds: float | None) -> 
         ('{"metadata": {"quotaValue": "0"}}', False),
         ("limit=0", False),
         ("当前模型的配额为 0", False),
+        ("账户限额为0", False),
+        ("the limit is zero for this plan", False),
         ("remaining: 0, limit: 5", True),
         ("Limit 5, Used 5, Requested 1. Please try again in 12s.", True),
         ("Limit 0.5, Used 0.5", True),
@@ -281,7 +296,9 @@ def test_a_date_without_a_zone_is_utc_wherever_one_is(tokyo: None) -> None:
     assert server_wait({"retry-after": "Mon Nov 23 14:00:30 2026"}, here) == 30.0
 
 
-@pytest.mark.parametrize("piece", ["9", "9.", "9 s, ", "wait ", "1秒", "请等待", '"retry_after":', "try again in 9 h "])
+@pytest.mark.parametrize(
+    "piece", ["9", "9.", "9 s, ", "wait ", "resets at 2026-", "1秒", "请等待", '"retry_after":', "try again in 9 h "]
+)
 def test_no_body_of_an_error_takes_long_to_read(piece: str) -> None:
     body = json.dumps({"error": {"message": piece * (64_000 // len(piece))}}).encode()
     started = time.perf_counter()

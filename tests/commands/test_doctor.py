@@ -91,19 +91,29 @@ def test_each_answer_is_one_finding_and_the_code_of_a_command(
         (("doctor",), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
         (("generate", "a cat"), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
         (("batch", "m.txt"), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
+        (("batch", "m.txt", "--batch-api"), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
         (("generate", "a cat", "--provider", "xai"), {"OPENAI_API_KEY": KEY}, "imagecli login xai"),
         (("doctor", "--provider", "local"), {"OPENAI_API_KEY": KEY}, "imagecli login local"),
     ],
 )
+@pytest.mark.parametrize(
+    ("status", "reason"), [("401 Unauthorized", "who are you?"), ("403 Forbidden", "Not authenticated")]
+)
 def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
-    imagecli: Run, folder: Path, command: tuple[str, ...], environ: dict[str, str], ways: str
+    imagecli: Run,
+    folder: Path,
+    command: tuple[str, ...],
+    environ: dict[str, str],
+    ways: str,
+    status: str,
+    reason: str,
 ) -> None:
     (folder / "m.txt").write_text("a cat\n")
-    with raw_server(refusal("401 Unauthorized", "who are you?")) as server:
+    with raw_server(refusal(status, reason)) as server:
         result = imagecli(*command, "--base-url", server.base_url, env=environ)
     assert result.exit_code == 3
     said = result.stdout + result.stderr
-    assert "the server wants a key, and none was sent: who are you?" in said
+    assert f"the server wants a key, and none was sent: {reason}" in said
     assert ways in said
     assert "refused" not in said
 

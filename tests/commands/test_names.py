@@ -219,6 +219,31 @@ def test_a_tilde_elsewhere_in_a_name_is_a_tilde(imagecli: Run, folder: Path, hom
         assert (folder / name).is_file()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("~root/cat.png", "~root at the start of ~root/cat.png was not replaced by a shell"),
+        ("$HOME/cat.png", "$HOME at the start of"),
+        ("%USERPROFILE%\\cat.png", "%USERPROFILE% at the start of"),
+        ("s3://bucket/cat.png", "s3://bucket/cat.png is an address; images are saved to files"),
+        ("file:///tmp/cat.png", "file:///tmp/cat.png is an address"),
+    ],
+)
+def test_an_output_that_a_shell_or_another_program_resolves_makes_no_folder_of_that_name(
+    imagecli: Run, folder: Path, home: Path, name: str, words: str
+) -> None:
+    for command, env in (
+        (("generate", "cat", "-o", name), {}),
+        (("generate", "cat"), {"IMAGECLI_OUTPUT": name}),
+    ):
+        result = imagecli(*command, *CLASSIC, env=env)
+        assert (result.exit_code, words in result.stderr) == (2, True), result.stderr
+    assert list(folder.iterdir()) == []
+    if "://" not in name and "\\" not in name:
+        assert imagecli("generate", "cat", "-o", f"./{name}", *CLASSIC).exit_code == 0
+        assert (folder / name).is_file()
+
+
 def test_variables_for_folders_may_begin_with_a_tilde(imagecli: Run, folder: Path, home: Path) -> None:
     result = imagecli("config", "path", env={"IMAGECLI_CONFIG_DIR": "~/c", "IMAGECLI_STATE_DIR": "~/s"})
     assert f"{home}/c/config.toml" in result.stdout

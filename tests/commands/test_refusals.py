@@ -240,7 +240,9 @@ def test_no_pictures_are_said_to_be_saved_where_none_were_made(tmp_path: Path, c
     assert "saved" not in done.stderr
 
 
-@pytest.mark.parametrize("prompt", ["- a cat", "-- a cat", "--- a cat", "--a cat", "-5 degrees", "---"])
+@pytest.mark.parametrize(
+    "prompt", ["- a cat", "-- a cat", "--- a cat", "--a cat", "-5 degrees", "---", "--help me", "-n a cat"]
+)
 def test_a_prompt_that_starts_with_dashes_gets_the_hint(imagecli: Run, prompt: str) -> None:
     result = imagecli("generate", prompt, "--dry-run")
     assert result.exit_code == 2
@@ -248,13 +250,18 @@ def test_a_prompt_that_starts_with_dashes_gets_the_hint(imagecli: Run, prompt: s
     assert imagecli("generate", "--dry-run", "--", prompt).exit_code == 0
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_text_in_utf_16_is_refused_alike_everywhere(imagecli: Run, folder: Path, encoding: str) -> None:
     for name, text in (("prompt.txt", "a cat"), ("m.jsonl", '{"prompt": "a cat"}\n'), ("m.txt", "a cat\n")):
         (folder / name).write_bytes(text.encode(encoding))
-    for argv in (["generate", "-f", "prompt.txt"], ["batch", "m.jsonl", "--check"], ["batch", "m.txt", "--check"]):
+    (folder / "row.jsonl").write_text('{"prompt_file": "prompt.txt"}\n')
+    way = f"iconv -f {encoding[:6].upper()} -t UTF-8"
+    for argv in (
+        ["generate", "-f", "prompt.txt"],
+        *(["batch", name, "--check"] for name in ("m.jsonl", "m.txt", "row.jsonl")),
+    ):
         result = imagecli(*argv, "--provider", "sandbox")
         assert result.exit_code == 2
-        assert "UTF-16" in result.stderr and "iconv -f UTF-16 -t UTF-8" in result.stderr
+        assert way in result.stderr
     (folder / "imagecli.toml").write_bytes("model = 'gpt-image-2'\n".encode(encoding))
-    assert "iconv -f UTF-16 -t UTF-8" in imagecli("generate", "a cat", "--dry-run").stderr
+    assert way in imagecli("generate", "a cat", "--dry-run").stderr

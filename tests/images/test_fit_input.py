@@ -365,7 +365,7 @@ def test_a_rotated_jpeg_of_24_megapixels_is_made_a_square_png() -> None:
         "centre square 4000x4000 cropped",
         "shrunk to 1024x1024",
         "converted to PNG",
-        "location and camera data removed",
+        "private metadata removed",
     )
     assert alike(corners(opened(result.image.data)), CORNERS)
 

@@ -45,7 +45,7 @@ def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_a_picture(nam
     result = masked(data, image) if name == "mask" else fit_markup(read_header(data, "m.png"), 10**6, image, InputFit())
     assert has_metadata(data, "png")
     assert not has_metadata(result.image.data, "png")
-    assert result.changes == ("location and camera data removed",)
+    assert result.changes == ("private metadata removed",)
     assert opened(result.image.data).tobytes() == opened(data).tobytes()
 
 

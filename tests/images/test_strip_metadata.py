@@ -25,11 +25,18 @@ def png_text(keyword: str) -> bytes:
     return saved(scene(), pnginfo=text)
 
 
+def with_webp_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
+    body = data[8:] + kind + len(content).to_bytes(4, "little") + content
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
 TELLING = {
     "png exif": saved(scene(), exif=PLACE),
     "png xmp": png_text("XML:com.adobe.xmp"),
     "png raw profile": png_text("Raw profile type exif"),
     "png exif keyword": png_text("exif:GPSLatitude"),
+    "png comment": png_text("Comment"),
+    "png private chunk": with_chunk(BARE["png"], b"skRf", b"the screenshot before it was cropped, 47,22.2N"),
     "jpeg exif": saved(scene(), "JPEG", exif=PLACE),
     "jpeg xmp": saved(scene(), "JPEG", xmp=XMP),
     "jpeg comment": saved(scene(), "JPEG", comment=b"at 47,22.2N"),
@@ -38,6 +45,7 @@ TELLING = {
     "jpeg second picture": saved(scene(), "MPO", save_all=True, append_images=[scene()], exif=PLACE),
     "webp exif": saved(scene(), "WEBP", exif=PLACE),
     "webp xmp": saved(scene(), "WEBP", xmp=XMP),
+    "webp unknown chunk": with_webp_chunk(BARE["webp"], b"JUNK", b"maker 47,22.2N"),
     "webp alpha": saved(Image.new("RGBA", (60, 40)), "WEBP", exif=PLACE, xmp=XMP, icc_profile=PROFILE),
 }
 
@@ -47,7 +55,7 @@ def test_what_tells_of_place_and_camera_is_cut_out_without_encoding(name: str) -
     data = TELLING[name]
     result = fitted(data, GPT)
     sent = result.image.data
-    assert result.changes[0] == "location and camera data removed"
+    assert result.changes[0] == "private metadata removed"
     assert len(sent) < len(data) and inspect_image(sent).whole
     assert not has_metadata(sent, result.image.format)
     assert all(word not in sent for word in (b"Kamera", b"47,22", b"GPS", b"Exif\0\0"))
@@ -143,6 +151,12 @@ def test_provenance_goes_with_the_bytes_it_signed(data: bytes) -> None:
     assert b"c2pa" not in fitted(data).image.data
 
 
+def test_an_animated_png_keeps_its_frames() -> None:
+    frames = [scene(), scene().rotate(180)]
+    data = saved(frames[0], save_all=True, append_images=frames[1:])
+    assert b"fdAT" in data and strip_metadata(data, "png") is None
+
+
 def test_an_animated_webp_loses_its_metadata_and_no_frame() -> None:
     frames = [scene(), scene().rotate(180)]
     data = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], exif=PLACE)
@@ -156,7 +170,7 @@ def test_encoding_anew_carries_nothing_over(format: str) -> None:
     options = {} if format == "PNG" else {"xmp": XMP} if format != "TIFF" else {}
     data = saved(scene(64, 40), format, exif=exif(6, place=True), **options)
     from_turned = fitted(data)
-    assert "location and camera data removed" in from_turned.changes
+    assert "private metadata removed" in from_turned.changes
     assert all(word not in from_turned.image.data for word in (b"Kamera", b"47,22", b"Exif\0\0"))
 
 

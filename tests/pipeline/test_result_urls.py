@@ -91,13 +91,16 @@ class TestUrls:
         assert "hush" not in stderr
         assert list(folder.iterdir()) == []
 
-    def test_a_page_that_says_it_is_a_picture_gets_a_rescue_name(
+    def test_a_page_that_says_it_is_a_picture_leaves_its_address_in_the_spool(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path
     ) -> None:
         self.serve(httpserver, "/a.png")
         httpserver.expect_request("/a.png").respond_with_data(b"<html>sorry</html>", content_type="image/png")
-        assert self.run(imagecli, httpserver)[0] == 7
-        assert [path.name for path in folder.iterdir()] == ["a-cat.damaged.png.bin"]
+        exit_code, said, _ = self.run(imagecli, httpserver)
+        (error,) = said["errors"]
+        assert (exit_code, error["code"], "an HTML page" in error["message"]) == (7, "result_url", True)
+        assert b"/a.png" in Path(error["rescued_path"]).read_bytes()
+        assert list(folder.iterdir()) == []
 
     def test_one_of_two_that_fails_leaves_the_other(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path, state: Path

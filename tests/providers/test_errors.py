@@ -358,3 +358,38 @@ def test_a_model_that_is_missing_is_not_taken_for_an_endpoint() -> None:
     error = error_from_response(404, {}, openai("model_not_found"), path="/v1/images/variations")
     assert "endpoint" not in error.message
     assert "no Images API there" in error_from_response(404, {}, PAGE, path="/v1/images/generations").message
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "expected"),
+    [
+        (400, {"error": {"message": "API key not valid. Please pass a valid API key.", "code": 400}}, 3),
+        (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***."}, 3),
+        (403, {"detail": "Not authenticated"}, 3),
+        (403, {"detail": "Authentication credentials were not provided."}, 3),
+        (403, {"error": {"message": "无效的令牌", "type": "new_api_error"}}, 3),
+        (403, {"error": {"message": "用户额度不足", "code": "insufficient_user_quota"}}, 5),
+        (403, {"code": 30001, "message": "Sorry, your account balance is insufficient", "data": None}, 5),
+        (403, {"error": {"message": "not active", "code": "billing_not_active"}}, 5),
+        (429, {"error": {"message": "Insufficient credits. Add more."}}, 5),
+        (403, {"error": {"message": "You have insufficient permissions for this operation."}}, 4),
+        (400, {"error": {"message": "size must be 1024x1024"}}, 4),
+    ],
+)
+def test_a_refused_key_and_an_empty_account_are_known_by_other_statuses_too(
+    status: int, document: object, expected: int
+) -> None:
+    body = json.dumps(document).encode()
+    error = error_from_response(status, {}, body)
+    assert error.exit_code == expected
+    assert is_quota(status, body) is (expected == 5)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(404, "Invalid URL (POST /v1/images/variations)"), (404, "Cannot POST /v1/images/variations"), (404, "No route")],
+)
+def test_a_missing_endpoint_is_known_in_the_words_of_other_servers(status: int, message: str) -> None:
+    body = json.dumps({"error": {"message": message}}).encode()
+    error = error_from_response(status, {}, body, path="/v1/images/variations")
+    assert "has no variations endpoint" in error.message

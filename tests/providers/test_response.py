@@ -209,12 +209,22 @@ def test_no_json_at_all_is_more_than_an_error_of_ours(document: Any) -> None:
         ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, "PROHIBITED_CONTENT"),
         ({"output": {"task_status": "FAILED", "message": "no more free calls"}}, "no more free calls"),
         ({"data": [], "status": "failed", "failure_reason": "nsfw"}, "nsfw"),
+        ({"data": [{"content_filter_results": {"sexual": {"filtered": True, "severity": "high"}}}]}, "sexual"),
+        ({"artifacts": [{"finishReason": "CONTENT_FILTERED"}]}, "CONTENT_FILTERED"),
+        ({"predictions": [{"raiFilteredReason": "blocked by safety"}]}, "blocked by safety"),
+        ({"choices": [{"message": {"refusal": "no way", "content": None}}]}, "no way"),
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "output": []}, "content_filter"),
     ],
 )
 def test_a_reason_elsewhere_in_a_response_without_images_is_shown(document: Any, reason: str) -> None:
     with pytest.raises(UnsavedError) as caught:
         parse_response(json.dumps(document).encode(), BASE)
     assert f"holds no pictures: {reason}" in caught.value.message
+
+
+def test_a_list_of_errors_is_shown() -> None:
+    with pytest.raises(UnsavedError, match="not an object with pictures: blocked"):
+        parse_response(json.dumps([{"error": {"message": "blocked"}}]).encode(), BASE)
 
 
 @pytest.mark.parametrize("document", [{}, {"data": []}, {"data": [], "created": 1, "model": "m"}, {"base_resp": 5}])

@@ -50,6 +50,12 @@ MISSING = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"
         ({"error": "StableDiffusionPipeline.__call__() got an unexpected keyword argument 'style'"}, "style"),
         ({"code": 20015, "message": "不支持的参数：style"}, "style"),
         (openai("field style is not recognized"), "style"),
+        ({"code": "Client specified an invalid argument", "error": "Argument not supported: style"}, "style"),
+        (openai("litellm.UnsupportedParamsError: Setting style='vivid' is not supported by vertex_ai."), "style"),
+        (openai("response_format is not supported for this model"), "response_format"),
+        ({"error": {"issues": [{"message": "Unrecognized key(s) in object: 'style'"}]}}, "style"),
+        (openai("Unknown parameter: responseFormat"), "response_format"),
+        (openai("unknown param stream"), "stream"),
         # the user's own, or nobody's
         (openai(code="unknown_parameter", param="quality"), None),
         (openai("Unknown parameter: 'quality'."), None),
@@ -72,6 +78,19 @@ def test_one_field_that_we_added_is_found_or_none(document: Any, field: str | No
         if status == 500 and not isinstance(document, dict):
             continue
         assert unknown_field(status, json.dumps(document).encode(), ADDED) == field
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"unrecognized field: style",
+        b"Failed to deserialize the JSON body: unknown field `style`, expected one of `prompt`, `n`",
+    ],
+    ids=["sd-server", "axum"],
+)
+def test_a_refusal_in_plain_text_is_read_too(body: bytes) -> None:
+    assert unknown_field(422, body, ADDED) == "style"
+    assert unknown_field(500, body, ADDED) is None
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 409, 429, 502, 503])

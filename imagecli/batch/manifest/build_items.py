@@ -77,23 +77,20 @@ def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Ite
 def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowParts | None:
     """The parts of *row*; None if it has a problem."""
     settings, prompt = None, row.prompt
-    if not row.is_complete:
-        with problems.in_field(None):
-            _check_settings(row, _resolve_settings(row, shared), shared, problems)
-        return None
     templates: list[OutputTemplate] = []
     for spec in row.output_specs:
         with problems.in_field("output"):
             templates.append(parse_output_template(spec))
     with problems.in_field(None):
         settings = _resolve_settings(row, shared)
-    if row.prompt_file is not None:
+    if row.prompt_file is not None and prompt is None:
         with problems.in_field("prompt_file"):
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
     images = [_find_image("image", name, row, shared, problems) for name in row.image]
     mask = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
     markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
-    _check_row(row, problems)
+    if row.is_complete:  # else a field is perhaps only missing because it is invalid
+        _check_row(row, problems)
     if problems.any and settings:
         _check_settings(row, settings, shared, problems)
     if problems.any or settings is None:

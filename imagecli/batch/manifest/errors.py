@@ -142,7 +142,7 @@ class _ProblemCatcher:
         return False
 
 
-_OPTION: Final = re.compile(r"(?<![\w-])(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")
+_OPTION: Final = re.compile(r"(?<![\w-])(?<!iconv )(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")
 _COMMAND_OPTIONS: Final = ("--allow-outside", "--format")
 """Options of `batch` that are not fields of a row."""
 _SHORT: Final = {"o": "output", "n": "n", "m": "model", "s": "size", "f": "prompt_file"}

@@ -19,7 +19,8 @@ from imagecli.commands.batch.open_run import (
     settings_with_cap_share,
 )
 from imagecli.commands.batch.reporter import BatchReporter
-from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code
+from imagecli.commands.refused_key import explain_refused_key
+from imagecli.errors import AuthenticationError, ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code
 from imagecli.pipeline.pipeline import spool_places
 from imagecli.pricing.command_cost import Budget
 
@@ -58,8 +59,11 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
             counts.pending = len(pending)
             reporter.print_pending(pending, run.state, {})
             return reporter.print_summary([], run.events)
-        api_run = open_batch_api_run(run, reporter)
-        errors = _run_steps(api_run, mode)
+        try:
+            api_run = open_batch_api_run(run, reporter)
+            errors = [explain_refused_key(error, context.settings) for error in _run_steps(api_run, mode)]
+        except AuthenticationError as error:
+            raise explain_refused_key(error, context.settings) from error
         api_run.close()
     pending_cost = api_run.budget.cost() if api_run.pending_items else None
     return reporter.print_summary(
