@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 MEDIA_TYPES: Final = {
@@ -42,3 +43,9 @@ OTHER_ENDINGS: Final = frozenset(
     ]
 )
 """Extensions that `-o` does not accept: of images that can't be saved in that format."""
+
+
+def looks_like_image_name(word: str) -> bool:
+    """Whether *word* ends with an image format's file extension."""
+    ending = re.search(r"\S\.(\w+)$", word)
+    return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
