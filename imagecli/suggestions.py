@@ -25,4 +25,4 @@ def unknown_name_hint(name: str, names: Iterable[str]) -> str:
     """A hint for an unknown *name*: the one of *names* that is most like it, or all of them."""
     known = list(names)
     near = suggest(name, known)
-    return f"did you mean {near}?" if near else f"there is: {', '.join(known)}"
+    return f"did you mean {near}?" if near else f"available: {', '.join(known)}"

@@ -18,7 +18,7 @@ def vary(
     input_flags: InputFlags,
     common: CommonFlags,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what to change, in place of the built-in prompt")
+        str | None, typer.Argument(metavar="PROMPT", help="what to change; replaces the built-in prompt")
     ] = None,
     via: Annotated[
         Via,

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from imagecli.pipeline.recover import RecoverableCall
 
 WORDS = {
-    "whole": "whole answer",
-    "part": "part of an answer",
-    "no_pictures": "answer without pictures",
+    "whole": "complete response",
+    "part": "partial response",
+    "no_pictures": "response without images",
     "nothing_came": "no response, may be billed",
     "never_sent": "never sent",
-    "under_way": "under way",
-    "unknown": "not readable",
+    "under_way": "in progress",
+    "unknown": "unreadable",
 }
 """State → its description."""
 NO_RESPONSE = "no response"
-"""Of a provider that bills nothing."""
+"""Its description for a provider that bills nothing."""
 _PROMPT_CHARACTERS = 40
 
 

@@ -139,7 +139,7 @@ def test_what_the_editor_leaves_is_sent_as_written(
     path, mode = first.split()
     assert mode == "600"
     assert not Path(path).exists()
-    assert "Without a prompt, nothing is sent." in explanation
+    assert "Leave it empty to cancel." in explanation
     assert all(line == "" or line.startswith("# ") for line in explanation.splitlines())
 
 

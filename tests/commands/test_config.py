@@ -43,7 +43,7 @@ def test_paths_are_told_whether_they_exist_or_not(imagecli: Run, home: Path, fol
     assert found["state"] == (str(state), False)
     assert found["project"] == (str(folder / "imagecli.toml"), True)
     lines = imagecli("config", "path").stdout.splitlines()
-    assert f"credentials  {home / 'credentials.toml'}  (not there)" in lines
+    assert f"credentials  {home / 'credentials.toml'}  (does not exist)" in lines
 
 
 def test_one_path_alone_is_for_a_script(imagecli: Run, home: Path) -> None:
@@ -418,7 +418,7 @@ def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state
     [
         ([], "imagecli config --help"),
         (["lsit"], "did you mean imagecli config list?"),
-        (["x"], "there are: list, get, set, unset, edit, path, trust\n"),
+        (["x"], "available commands: list, get, set, unset, edit, path, trust\n"),
     ],
 )
 def test_a_command_that_is_none_is_answered_with_those_there_are(imagecli: Run, typed: list[str], hint: str) -> None:

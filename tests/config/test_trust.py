@@ -132,7 +132,7 @@ def test_a_project_s_overwrite_replaces_nothing_and_its_output_does_not_follow_a
         (folder / "imagecli.toml").write_text(f'output = "{output}"\nprovider = "sandbox"')
         refused = imagecli("generate", "a cat")
         assert refused.exit_code == 2
-        assert "output in imagecli.toml leads out of the current folder" in refused.stderr
+        assert "output in imagecli.toml is outside the current folder" in refused.stderr
     assert not list(folder.parent.glob("*.png"))
     assert imagecli("generate", "a cat", "-o", "out/").exit_code == 0
 
