@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
+from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt
 from imagecli.commands.flags import PromptFlags
 from imagecli.domain import InputSource
 from imagecli.env import Env
 from imagecli.errors import UsageError
+from imagecli.formats import looks_like_image_name
 from imagecli.naming import check_variables
 from imagecli.quoting import shell_quote
 from imagecli.templates import combine_variables, fill_prompt
@@ -89,8 +90,9 @@ def _exists(path: Path) -> bool:
 
 def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
-        refuse_terminal(env, "the prompt")
-        return decode_prompt(read_stdin(env, MAX_PROMPT_BYTES), "stdin")
+        from imagecli.commands.terminal_input import read_stdin
+
+        return decode_prompt(read_stdin(env, "the prompt", MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.checks.addresses import check_no_address
@@ -108,17 +110,3 @@ def _from_argv(word: str) -> str:
         return word.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
         return word
-
-
-def read_stdin(env: Env, limit: int) -> bytes:
-    """All of stdin, or one byte more than *limit*. Raises UsageError if it can't be read."""
-    try:
-        return env.stdin.buffer.read(limit + 1)
-    except OSError as error:
-        raise UsageError(f"can't read stdin: {error.strerror}", hint="pipe something in, or name a file") from error
-
-
-def refuse_terminal(env: Env, what: str) -> None:
-    """Raises UsageError if *what* would be read from a terminal."""
-    if env.stdin.isatty():
-        raise UsageError(f"- reads {what} from stdin, but stdin is a terminal", hint="pipe something in")
