@@ -139,7 +139,8 @@ def rewrite_typer_message(message: str) -> str:
 
 
 _REWRITES: Final = (
-    (r"^Got unexpected extra argument\(s\) \((.*)\)", r"unexpected argument \1"),
+    (r"^Got unexpected extra argument\(s\) \((\S+)\)", r"unexpected argument: \1"),
+    (r"^Got unexpected extra argument\(s\) \((.+)\)", r"unexpected arguments: \1"),
     (r"^No such option: ", "unknown option "),
     (r"^Missing (argument|option) '(.+)'", r"missing \1 \2"),
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),

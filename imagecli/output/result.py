@@ -70,7 +70,7 @@ def format_bill(result: CommandResult) -> str | None:
         return f"cost: {format_usd(cost.actual_usd)}"
     if cost.reported_usd is not None:
         return f"cost: {format_usd(cost.reported_usd)}, and {cost.unpriced_note}"
-    return f"cost: not reported; estimated {format_price(cost)}" if cost.low_usd is not None else None
+    return f"cost: not reported; {format_price(cost)}" if cost.low_usd is not None else None
 
 
 def print_failure(error: ImagecliError, command: str, display: DisplayOptions, env: Env) -> int:

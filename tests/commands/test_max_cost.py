@@ -360,7 +360,7 @@ def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: 
         (
             None,
             ["--quality", "medium"],
-            "imagecli: cost: not reported; estimated about $0.053 (gpt-image-2, medium, 1024x1024; table of 2026-11; "
+            "imagecli: cost: not reported; about $0.053 (gpt-image-2, medium, 1024x1024; table of 2026-11; "
             "if this server bills as openai does)\n",
             None,
         ),

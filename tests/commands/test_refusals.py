@@ -98,17 +98,21 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (["auth", "login"], "'auth'", "hint: imagecli login\n"),
         (["auth", "logout"], "'auth'", "hint: imagecli logout\n"),
         (["create", "a cat"], "'create'", 'imagecli generate "a white siamese cat"'),
-        (["generate", "a", "white", "cat"], "(white cat)", 'quotes: imagecli generate "a white cat"\n'),
-        (["edit", "a.jpg", "a", "sofa"], "(sofa)", 'quotes: imagecli edit a.jpg "a sofa"\n'),
-        (["vary", "a.jpg", "in", "red"], "(red)", 'quotes: imagecli vary a.jpg "in red"\n'),
-        (["generate", "a.jpg", "in red"], "(in red)", 'quotes: imagecli edit a.jpg "in red"\n'),
+        (["generate", "a", "white", "cat"], "arguments: white cat", 'quotes: imagecli generate "a white cat"\n'),
+        (["edit", "a.jpg", "a", "sofa"], "argument: sofa", 'quotes: imagecli edit a.jpg "a sofa"\n'),
+        (["vary", "a.jpg", "in", "red"], "argument: red", 'quotes: imagecli vary a.jpg "in red"\n'),
+        (["generate", "a.jpg", "in red"], "arguments: in red", 'quotes: imagecli edit a.jpg "in red"\n'),
         (
             ["edit", "a.jpg", "b.png", "in red", "-n", "2"],
-            "(in red)",
+            "arguments: in red",
             'run one command for each image: imagecli edit a.jpg "in red"; or use the others as further inputs: '
             'imagecli edit a.jpg "in red" --image b.png\n',
         ),
-        (["vary", "a.jpg", "b.png", "c.png"], "(c.png)", "run one command for each image: imagecli vary a.jpg\n"),
+        (
+            ["vary", "a.jpg", "b.png", "c.png"],
+            "argument: c.png",
+            "run one command for each image: imagecli vary a.jpg\n",
+        ),
         (["edit"], "IMAGE", "imagecli edit --help"),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
 
 def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('provider = "sandbox"')
-    assert "sets nothing that wants trust" in imagecli("config", "trust", "--yes").stderr
+    assert "sets nothing that requires trust" in imagecli("config", "trust", "--yes").stderr
     (folder / "imagecli.toml").write_text('provider = "xai"')
     refused = imagecli("generate", "a cat", "--dry-run")
     assert (refused.exit_code, refused.stdout) == (2, "")

@@ -119,4 +119,4 @@ def test_the_first_image_that_fails_stops_a_command(imagecli: Run, out: Path) ->
         assert failed.exit_code == 8
         # At most those that were in flight.
         assert len(server.prompts) < 12
-        assert "requests were not sent" in failed.stderr
+        assert "requests not sent" in failed.stderr
