@@ -367,7 +367,7 @@ def test_what_goes_before_a_setting_is_said_when_it_is_written(imagecli: Run, fo
     said = imagecli("config", "set", "model", "x", env={"IMAGECLI_MODEL": "y"}).stderr
     assert "IMAGECLI_MODEL sets model too" in said
     (folder / "imagecli.toml").write_text('size = "auto"')
-    assert "imagecli.toml says another one" in imagecli("config", "set", "size", "512x512").stderr
+    assert "imagecli.toml sets size too" in imagecli("config", "set", "size", "512x512").stderr
 
 
 # --- trust -----------------------------------------------------------------------------------------------------------
