@@ -16,7 +16,7 @@ from typing import Final
 from imagecli.quoting import shell_quote
 
 _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno.ELOOP)}
-"""What systems answer to O_NOFOLLOW when the name is a symbolic link (Linux, FreeBSD, NetBSD)."""
+"""The errors of opening a symbolic link with O_NOFOLLOW (Linux, FreeBSD, NetBSD)."""
 
 
 class UnsafeFileError(OSError):
@@ -177,7 +177,7 @@ def _stores_modes(status: os.stat_result) -> bool:
 
 
 def real_path(path: Path) -> Path:
-    """*path*, absolute and without links; unlike `Path.resolve`, also where links lead in a circle."""
+    """*path*, absolute and without links; unlike `Path.resolve`, also if links form a loop."""
     return Path(os.path.realpath(path))
 
 

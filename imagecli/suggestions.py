@@ -22,7 +22,7 @@ def suggest_all(word: str, names: Iterable[str], *, cutoff: float = CUTOFF) -> l
 
 
 def join_alternatives(words: Sequence[str]) -> str:
-    """`a, b or c`: there is none that was probably meant."""
+    """`a, b or c`, for a hint."""
     return " or ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 

@@ -155,7 +155,7 @@ class InputFlags(NamedTuple):
 
     crop: Annotated[
         Crop,
-        typer.Option(metavar="EDGE", help="crop to a square at center, top, bottom, left or right, or none"),
+        typer.Option(metavar="EDGE", help="crop to a square: center, top, bottom, left, right or none"),
     ] = "center"
     pad: Annotated[bool, typer.Option("--pad", help="pad to a square instead of cropping")] = False
     input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink the input to fit within WxH")] = None

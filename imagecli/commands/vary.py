@@ -26,7 +26,11 @@ def vary(
     ] = "auto",
     strength: Annotated[
         Strength | None,
-        typer.Option(metavar="WORD", help="subtle, medium or strong  [default: medium]", rich_help_panel="Variation"),
+        typer.Option(
+            metavar="WORD",
+            help="size of the change: subtle, medium or strong  [default: medium]",
+            rich_help_panel="Variation",
+        ),
     ] = None,
 ) -> None:
     """Create variations of an image.

@@ -28,7 +28,7 @@ ECHO_COLUMNS: Final = 4
 
 
 class BatchLiveProgress(PlainProgress):
-    """As `PlainProgress`, with a table under the lines; all of it on stderr, gone at the end."""
+    """As `PlainProgress`, with a table below the lines, on stderr, which is removed at the end."""
 
     def __init__(self, env: Env, display: DisplayOptions) -> None:
         super().__init__(env, display)

@@ -23,7 +23,7 @@ _LOGGER = logging.getLogger("imagecli")
 
 
 class LogHandler(logging.Handler):
-    """Prints the records of imagecli's own loggers. They may come from any thread."""
+    """Prints the records of imagecli's own loggers, from any thread."""
 
     def __init__(self, progress: PlainProgress, display: DisplayOptions) -> None:
         super().__init__(logging.DEBUG if display.debug else logging.INFO)

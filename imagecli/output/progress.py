@@ -1,4 +1,4 @@
-"""Shows that a command is at work: as a live line on a terminal, else as plain lines; or a note if it takes long."""
+"""Shows the progress of a command: a live line on a terminal, else plain lines; or a note if a step is slow."""
 
 from __future__ import annotations
 

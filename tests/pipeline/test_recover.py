@@ -447,7 +447,8 @@ def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, 
 def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(pictures(RED), prompt="a\x1b[31m\ncat " * 20)
     before = files(state)
-    (line,) = imagecli("recover", "--list").stdout.splitlines()
+    heading, line = imagecli("recover", "--list").stdout.splitlines()
+    assert heading.split() == ["ID", "DATE", "COMMAND", "MODEL", "STATE", "PROMPT"]
     assert line.startswith("run-0000  ")
     assert "generate  gpt-image-2  complete response" in line
     assert "\x1b" not in line

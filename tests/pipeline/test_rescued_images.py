@@ -85,7 +85,7 @@ def test_a_rerun_saves_them_first_and_does_not_pay_again(name: str, imagecli: Ru
         again = imagecli(*command, "--base-url", server.base_url)
         # The name was typed, and exists now.
         assert (again.exit_code, len(server.prompts)) == (2, 1)
-        assert "out/cat.png, which an earlier command could not write, is saved now" in again.stderr
+        assert "saved out/cat.png, which an earlier command could not write" in again.stderr
         skipped = imagecli(*command, "--base-url", server.base_url, "--if-exists", "skip")
         assert (skipped.exit_code, skipped.paths, len(server.prompts)) == (0, [Path("out/cat.png")], 1)
     assert not (state / "rescued").exists()
