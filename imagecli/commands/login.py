@@ -21,7 +21,7 @@ ProviderName = Annotated[
 KeyOnStdin = Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")]
 StdinFlag = Annotated[bool, typer.Option("--stdin", help="the same as -")]
 KeyringFlag = Annotated[
-    bool, typer.Option("--keyring", help="store it in the system's keyring (needs the extra `keyring`)")
+    bool, typer.Option("--keyring", help="store it in the system keyring (needs the extra `keyring`)")
 ]
 
 

@@ -148,7 +148,7 @@ def _disk_hint(error: OSError) -> str:
     if is_disk_full(error):
         return "free some space there, or choose another folder with -o"
     if error.errno == errno.EFBIG:
-        return "the limit for a file's size is too low here (ulimit -f), or choose another folder with -o"
+        return "raise the file size limit (ulimit -f), or choose another folder with -o"
     return "choose another folder with -o"
 
 

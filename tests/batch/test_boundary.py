@@ -132,7 +132,7 @@ def test_the_flag_allows_all_but_git(imagecli: Run, clone: Path, server: Server)
     refused = imagecli(*command)
     assert (refused.exit_code, server.prompts) == (2, [])
     assert [line for line in refused.stderr.splitlines() if line.startswith("assets.jsonl:")] == [
-        "assets.jsonl:2: image: .git/config is in a .git folder, which no row may read; copy the file elsewhere"
+        "assets.jsonl:2: image: .git/config is in a .git folder, which rows can't read; copy the file elsewhere"
     ]
     manifest(clone, {**EDIT, "image": "../outside.png"})
     assert imagecli(*command).exit_code == 0
@@ -391,7 +391,7 @@ def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "limit", "held"),
     [
-        (None, 100, "the cap of $5 (max_cost in assets.toml, which can't raise the built-in cap)"),
+        (None, 100, "the cap of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
         ("0.5", 100, "the cap of $0.5 (IMAGECLI_MAX_COST)"),
         ("100", 0.5, "the cap of $0.5 (max_cost in assets.toml)"),
     ],

@@ -239,7 +239,7 @@ def test_folders_that_can_t_be_used_are_found(imagecli: Run, folder: Path, tmp_p
 
 def test_a_variable_that_sets_nothing_is_found(imagecli: Run) -> None:
     result = imagecli("doctor", "--provider", "sandbox", env={"IMAGECLI_MODLE": "x"})
-    assert "warn  settings: IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?" in result.stdout
+    assert "warn  settings: unknown variable IMAGECLI_MODLE; did you mean IMAGECLI_MODEL?" in result.stdout
 
 
 def test_secrets_of_proxies_are_hidden(imagecli: Run) -> None:

@@ -19,27 +19,27 @@ SANDBOX = ("--provider", "sandbox")
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["photo.jpg"], "'photo.jpg' is named like a picture", 'imagecli edit photo.jpg "what to change"'),
+        (["photo.jpg"], "'photo.jpg' is an image file name", 'imagecli edit photo.jpg "what to change"'),
         (["notes.txt"], "'notes.txt' is a file", "-f notes.txt"),
         ([], "missing prompt", "imagecli generate"),
         (["x", "--editor"], "the prompt is given twice", "--editor: one of them"),
         (["   "], "the prompt is empty", ""),
-        (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 takes 1,000", "shorten"),
+        (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 accepts at most 1,000", "shorten"),
         (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
         (["x", "-s", "1920x1080"], "1080 is not a multiple of 16", ""),
         (["x", "-s", "big"], "size 'big' is not WIDTHxHEIGHT", "for example 1024x1024"),
-        (["a photo of photo.jpg"], "named like a picture", '--prompt "…" sends such words all the same'),
+        (["a photo of photo.jpg"], "an image file name", "; to send it as text, use --prompt"),
         (["x", "--moderation", "none"], "gpt-image-2 takes low, auto", "--moderation low"),
         (["x", "--output-format", "JPG"], "takes png, jpeg, webp", "--output-format jpeg"),
         (["x", "--output-format", "jpg", "-o", "x.jpg"], "takes png, jpeg, webp", "--output-format jpeg"),
         (["x", "--response-format", "url"], "gpt-image-2 does not take it", "saves either"),
         (["x", "--quality", "best"], "low, medium, high, auto", "hint: --quality low, medium, high or auto\n"),
-        (["x", "-m", "dall-e-2", "--quality", "high"], "dall-e-2 does not take it", ""),
-        (["x", "--output-compression", "50"], "for jpeg and webp, not for png", ""),
+        (["x", "-m", "dall-e-2", "--quality", "high"], "not supported by dall-e-2", ""),
+        (["x", "--output-compression", "50"], "applies to jpeg and webp, not to png", ""),
         (["x", "--background", "transparent", "--output-format", "jpeg"], "needs png or webp", ""),
         (["x", "-o", "cat.png", "--output-format", "webp"], "asks for png", "leave one"),
         (["x", "-n", "0"], "-n", ""),
-        (["x", "--param", "n=3"], "imagecli sets that itself", ""),
+        (["x", "--param", "n=3"], "this field has its own option", ""),
         (["x", "--param", "seed"], "is not KEY=VALUE", "seed=7"),
         (["x", "--var", "slug=1"], "slug", ""),
         (["x", "--var", "noequals"], "is not NAME=VALUE", "animal=cat"),
@@ -47,7 +47,7 @@ SANDBOX = ("--provider", "sandbox")
         (["-f", "nope.txt"], "nope.txt does not exist", ""),
         (["x", "-o", "{nope}.png"], "{nope}", ""),
         (["x", "-o", "notes.txt/a.png"], "notes.txt", ""),
-        (["x", "--provider", "nobody"], "no provider 'nobody'", "openai"),
+        (["x", "--provider", "nobody"], "unknown provider 'nobody'", "openai"),
         (["x", "--timeout", "-1"], "--timeout", "seconds"),
         (["x", "--base-url", "ftp://x/v1"], "does not begin with http", "http://localhost"),
         (["x", "--transparent"], "there is no option --transparent", "--background transparent"),
@@ -61,7 +61,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--open"], "--open", "hint: imagecli generate --help"),
         (["x", "--sidecar"], "--sidecar", "hint: imagecli generate --help"),
         (["x", "--proxy", "p"], "--proxy", "hint: imagecli generate --help"),
-        (["x", "--provider", "nope"], "no provider 'nope'", "hint: there are: openai"),
+        (["x", "--provider", "nope"], "unknown provider 'nope'", "hint: available: openai"),
         (["x", "--api_key", "sk-1"], "there is no option --api_key", "imagecli login"),
         (["x", "--input-fidelity", "high"], "no option --input-fidelity", 'imagecli edit photo.jpg "…" --input-fid'),
         (["x", "-n", "abc"], "'abc' is no whole number", "imagecli generate --help"),
@@ -149,7 +149,7 @@ def test_a_misspelled_model_is_a_warning_with_the_one_that_was_probably_meant(
 def test_a_refusal_by_a_provider_names_the_variable_that_chose_it(imagecli: Run) -> None:
     typed = ("generate", "a cat", "--quality", "best", "--dry-run")
     result = imagecli(*typed, env={"IMAGECLI_PROVIDER": "xai"})
-    assert "provider xai takes low, medium, auto; the provider comes from IMAGECLI_PROVIDER\n" in result.stderr
+    assert "provider xai accepts low, medium, auto; the provider comes from IMAGECLI_PROVIDER\n" in result.stderr
     assert "comes from" not in imagecli(*typed, "--provider", "xai").stderr
     both = imagecli(*typed[:2], "--dry-run", env={"IMAGECLI_PROVIDER": "xai", "IMAGECLI_QUALITY": "best"}).stderr
     assert "the provider comes from IMAGECLI_PROVIDER; quality comes from IMAGECLI_QUALITY\n" in both
@@ -202,14 +202,14 @@ def test_an_unknown_model_passes_with_one_warning(imagecli: Run, sandbox: str) -
 def test_a_prompt_that_is_no_text_is_refused(imagecli: Run) -> None:
     result = imagecli("generate", "caf\udce9", *SANDBOX)
     assert result.exit_code == 2
-    assert "the prompt is not Unicode text (character 4)" in result.stderr
+    assert "the prompt is not valid Unicode (character 4)" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "mistake"),
     [
         (["generate", ""], "empty"),
-        (["generate", "cat.png"], "named like a picture"),
+        (["generate", "cat.png"], "an image file name"),
         (["generate", "x", "-s", "100x100"], "100x100"),
         (["generate", "x", "-o", "{bad}"], "{bad}"),
         (["generate", "x", "-o", "old.png"], "old.png"),
@@ -255,7 +255,7 @@ def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
             "--quality ultra",
             "--quality low, medium, high or auto; imagecli config unset quality",
         ),
-        ('size = "100x100"', [], "--size 100x100", "for exactly this; imagecli config unset size"),
+        ('size = "100x100"', [], "--size 100x100", "for exactly that size; imagecli config unset size"),
     ],
 )
 def test_what_a_file_says_is_dropped_there(
@@ -274,7 +274,7 @@ def test_what_a_variable_says_is_dropped_there_and_a_flag_is_left_out(imagecli: 
     (error,) = imagecli(*command, env={"IMAGECLI_QUALITY": "high"}).json["errors"]
     assert error["hint"].startswith("unset IMAGECLI_QUALITY; -m ")
     (error,) = imagecli(*command, "--quality", "high").json["errors"]
-    assert error["hint"].startswith("leave --quality out; -m ")
+    assert error["hint"].startswith("omit --quality; -m ")
 
 
 def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: Run) -> None:

@@ -208,7 +208,7 @@ def test_a_drawing_of_another_size_is_refused_before_it_is_sent(
     drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
     result = imagecli("edit", "in.png", "a door here", *drawn, env=env(provider))
     assert (result.exit_code, server.asked) == (2, [])
-    assert "arrows.png is 48x64, in.png is 64x48; a drawing has its image's size" in result.stderr
+    assert "arrows.png is 48x64, in.png is 64x48; a drawing must have the size of its image" in result.stderr
 
 
 REFUSALS = [

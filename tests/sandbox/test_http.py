@@ -201,4 +201,4 @@ def test_port_in_use_is_a_usage_error_with_a_way_out(sandbox: Sandbox) -> None:
     port = urlsplit(sandbox.base_url).port or 0
     with pytest.raises(UsageError, match=f"port {port} ") as caught, Sandbox(Options(port=port)):
         pass
-    assert caught.value.hint == "--port 0 picks a free one"
+    assert caught.value.hint == "use --port 0 to pick a free port"

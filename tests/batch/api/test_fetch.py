@@ -172,7 +172,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_billed_nothing_and_names_its_line
         batch(at=front)
         result = batch(at=front)
         assert (result.exit_code, made(folder)) == (4, [])
-        assert "was refused for its line 1: The sandbox was told to fail this batch." in result.stderr
+        assert "was refused for its line 1: The sandbox is set to fail this batch." in result.stderr
         ends = [entry for entry in journal(folder) if entry["state"] == "failed"]
         assert [(entry["error"], entry["cost_usd"], entry.get("may_be_billed")) for entry in ends] == [
             ("batch_failed", 0.0, None)
