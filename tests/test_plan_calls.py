@@ -141,7 +141,7 @@ OTHER_MODEL = "-m gpt-image-2 varies by an edit of the whole picture"
     [
         (OTHER, "blue", "auto", None, "takes no prompt", "leave the prompt out, and it goes"),
         (OTHER, None, "auto", "strong", "takes no strength", "leave the strength out, and it goes"),
-        (OTHER, None, "edits", None, "--via edits", "omit --via, and it goes"),
+        (OTHER, None, "edits", None, "--via edits", "leave --via out, and it goes"),
         (OTHER, "blue", "edits", None, "--via edits", "leave the prompt and --via out, and it goes"),
         (HOME, None, "auto", None, "openai has no variations endpoint", OTHER_MODEL),
         (HOME, "blue", "auto", None, "openai has no variations endpoint", OTHER_MODEL),

@@ -20,6 +20,7 @@ from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
+from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image_file
 from imagecli.safe_open import real_path
@@ -126,7 +127,7 @@ class DiskState:
 
 def has_image_extension(path: str) -> bool:
     """Whether *path* has the extension of a format that imagecli saves."""
-    return Path(path).suffix[1:].lower() in ENDINGS
+    return Path(path).suffix[1:].lower() in {*ENDINGS, *RECEIVED_FORMATS}
 
 
 FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "others", "not_image", "blocked"]
@@ -154,7 +155,7 @@ class FileState:
 
 def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
     """The state of the file that *identity* plans as *plan*."""
-    recorded = _choose_record(journal.files_planned_at(plan), disk)
+    recorded = choose_record(journal.files_planned_at(plan), disk)
     path = recorded.file.path if recorded and disk.stat(recorded.file.path) else plan
     status, match = _determine_status(path, recorded, identity, journal, disk)
     file = FileState(
@@ -168,7 +169,7 @@ def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalStat
     return _check_content(file, identity, journal, disk)
 
 
-def _choose_record(records: Sequence[RecordedFile], disk: DiskReader) -> RecordedFile | None:
+def choose_record(records: Sequence[RecordedFile], disk: DiskReader) -> RecordedFile | None:
     """The record that matches the disk, or the latest. Two clones may each have saved a file, and been merged."""
     if len(records) > 1:
         existing = [record for record in records if _has_recorded_length(record, disk)]

@@ -426,7 +426,7 @@ def test_a_server_without_a_batch_api_is_said_to_be_one(act: Act, answer: bytes)
     with raw_server(answer) as server, pytest.raises(UsageError) as caught:
         act(client(server.base_url.replace("http://", "http://me:secret@")))
     assert caught.value.message == f"no Batch API at {server.base_url} (HTTP 404); nothing was bought"
-    assert (caught.value.hint, caught.value.code) == ("omit --batch-api", "no_batch_api")
+    assert (caught.value.hint, caught.value.code) == ("leave --batch-api out", "no_batch_api")
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented"])

@@ -45,7 +45,7 @@ def test_the_mask_takes_its_images_transform(imagecli: Run, folder: Path) -> Non
     mask_for(folder / "mask.png", 400, 200, (150, 50, 250, 150))
     result = imagecli("edit", "wide.jpg", "a cat", "--mask", "mask.png", "-m", "dall-e-2", *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert "wide.jpg: centre square 200x200 cropped" in result.stderr
+    assert "wide.jpg: cropped to the centre 200x200 square" in result.stderr
     assert "mask.png: cropped like its image" in result.stderr
     assert "25.0% of the picture may change" in result.stderr
 
@@ -69,14 +69,14 @@ def test_the_masks_coverage_is_said(
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "scale the mask"),
+        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "resize the mask"),
         (["in.png", "x", "--mask", "in.png"], "in.png", ""),
         (["in.png", "x", "-m", "dall-e-2"], "no transparent part", "--mask mask.png"),
-        (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it can generate"),
+        (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it supports generate"),
         (
             ["in.png", "x", "--image", "in.png", "-m", "dall-e-2"],
             "2 input images; dall-e-2 accepts at most 1",
-            "leave some",
+            "use fewer",
         ),
         (["in.png", "x", "--crop", "none", "--mask", "mask.png", "-m", "dall-e-2"], "320x200", ""),
         (["missing.png", "x"], "missing.png does not exist", ""),

@@ -11,7 +11,7 @@ from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run, picture
 
 FLARE = "-m gpt-image-2.6-flare supports"
-NO_GIF = f"can't return gif; imagecli converts the image to a single frame; {FLARE}"
+NO_GIF = f"can't return gif; imagecli converts the image to a single frame; {FLARE} gif"
 CLASSIC = ["-m", "dall-e-2", "--provider", "sandbox"]
 AZURE = ["--provider", "azure", "--base-url", "https://a.example", "-m"]
 
@@ -27,7 +27,7 @@ AZURE = ["--provider", "azure", "--base-url", "https://a.example", "-m"]
         ("x.jpg", ["-m", "flux", "--output-compression", "50"], "jpeg", None),
         ("x.webp", ["-m", "flux", "--output-compression", "50"], "webp", None),
         ("x.webp", [], "webp", None),
-        ("x.webp", CLASSIC, None, f"dall-e-2 can't return webp; imagecli converts the image; {FLARE}"),
+        ("x.webp", CLASSIC, None, f"dall-e-2 can't return webp; imagecli converts the image; {FLARE} webp"),
         ("x.png", CLASSIC, None, None),
         ("x.webp", [*AZURE, "mine"], None, "azure can't return webp; imagecli converts the image"),
         ("x.webp", [*AZURE, "gpt-image-2"], None, "azure can't return webp; imagecli converts the image"),
@@ -49,7 +49,7 @@ def test_an_ending_whose_format_is_not_made_is_warned_of_before_paying(
     [
         ([], "use -m gpt-image-2.6-flare for svg, or -o x.png"),
         (["-m", "dall-e-3", "--provider", "sandbox"], "use -m gpt-image-2.6-flare for svg, or -o x.png"),
-        ([*AZURE, "mine"], "-o x.png"),
+        ([*AZURE, "mine"], "use -o x.png"),
     ],
 )
 def test_a_name_for_an_svg_is_refused_where_none_is_made(imagecli: Run, arguments: list[str], hint: str) -> None:

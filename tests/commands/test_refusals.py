@@ -29,14 +29,14 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "-s", "1920x1080"], "1080 is not a multiple of 16", ""),
         (["x", "-s", "big"], "size 'big' is not WIDTHxHEIGHT", "for example 1024x1024"),
         (["a photo of photo.jpg"], "an image file name", "; to send it as text, use --prompt"),
-        (["x", "--moderation", "none"], "gpt-image-2 takes low, auto", "--moderation low"),
-        (["x", "--output-format", "JPG"], "takes png, jpeg, webp", "--output-format jpeg"),
-        (["x", "--output-format", "jpg", "-o", "x.jpg"], "takes png, jpeg, webp", "--output-format jpeg"),
-        (["x", "--response-format", "url"], "gpt-image-2 does not take it", "saves either"),
-        (["x", "--quality", "best"], "low, medium, high, auto", "hint: --quality low, medium, high or auto\n"),
+        (["x", "--moderation", "none"], "gpt-image-2 accepts low, auto", "--moderation low"),
+        (["x", "--output-format", "JPG"], "accepts png, jpeg, webp", "--output-format jpeg"),
+        (["x", "--output-format", "jpg", "-o", "x.jpg"], "accepts png, jpeg, webp", "--output-format jpeg"),
+        (["x", "--response-format", "url"], "not supported by gpt-image-2", "always returns base64"),
+        (["x", "--quality", "best"], "low, medium, high, auto", "hint: use --quality low, medium, high or auto\n"),
         (["x", "-m", "dall-e-2", "--quality", "high"], "not supported by dall-e-2", ""),
         (["x", "--output-compression", "50"], "applies to jpeg and webp, not to png", ""),
-        (["x", "--background", "transparent", "--output-format", "jpeg"], "needs png or webp", ""),
+        (["x", "--background", "transparent", "--output-format", "jpeg"], "requires png or webp", ""),
         (["x", "-o", "cat.png", "--output-format", "webp"], "asks for png", "leave one"),
         (["x", "-n", "0"], "-n", ""),
         (["x", "--param", "n=3"], "this field has its own option", ""),
@@ -49,7 +49,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "-o", "notes.txt/a.png"], "notes.txt", ""),
         (["x", "--provider", "nobody"], "unknown provider 'nobody'", "openai"),
         (["x", "--timeout", "-1"], "--timeout", "seconds"),
-        (["x", "--base-url", "ftp://x/v1"], "does not begin with http", "http://localhost"),
+        (["x", "--base-url", "ftp://x/v1"], "must start with http", "http://localhost"),
         (["x", "--transparent"], "there is no option --transparent", "--background transparent"),
         (["x", "--out", "a.png"], "there is no option --out", "-o/--output"),
         (["x", "-V"], "there is no option -V", "imagecli --version"),
@@ -66,7 +66,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--input-fidelity", "high"], "no option --input-fidelity", 'imagecli edit photo.jpg "…" --input-fid'),
         (["x", "-n", "abc"], "'abc' is no whole number", "imagecli generate --help"),
         (["x", "--timeout", "soon"], "'soon' is no number", "imagecli generate --help"),
-        (["x", "--max-cost", "-1"], "--max-cost -1: an amount of USD", ""),
+        (["x", "--max-cost", "-1"], "--max-cost -1: expected an amount in USD", ""),
     ],
 )
 def test_nothing_is_sent_and_the_way_out_is_named(
@@ -153,7 +153,7 @@ def test_a_refusal_by_a_provider_names_the_variable_that_chose_it(imagecli: Run)
     assert "comes from" not in imagecli(*typed, "--provider", "xai").stderr
     both = imagecli(*typed[:2], "--dry-run", env={"IMAGECLI_PROVIDER": "xai", "IMAGECLI_QUALITY": "best"}).stderr
     assert "the provider comes from IMAGECLI_PROVIDER; quality comes from IMAGECLI_QUALITY\n" in both
-    assert "hint: --quality low, medium or auto; unset IMAGECLI_QUALITY\n" in both
+    assert "hint: use --quality low, medium or auto; unset IMAGECLI_QUALITY\n" in both
 
 
 def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) -> None:
@@ -237,7 +237,7 @@ def test_a_projects_file_does_not_write_outside_of_its_folder(imagecli: Run, fol
     (folder / "imagecli.toml").write_text(f'output = "{output}"')
     result = imagecli("generate", "x", *SANDBOX)
     assert result.exit_code == 2
-    assert "leads out of its folder" in result.stderr
+    assert "must stay inside the manifest's folder" in result.stderr
 
 
 def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
@@ -248,7 +248,12 @@ def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "arguments", "words", "hint"),
     [
-        ('quality = "high"', ["-m", "dall-e-2"], "--quality: dall-e-2", "imagecli config unset quality; -m "),
+        (
+            'quality = "high"',
+            ["-m", "dall-e-2"],
+            "--quality: not supported by dall-e-2",
+            "imagecli config unset quality, or use -m ",
+        ),
         (
             'quality = "ultra"',
             [],
@@ -272,9 +277,9 @@ def test_what_a_file_says_is_dropped_there(
 def test_what_a_variable_says_is_dropped_there_and_a_flag_is_left_out(imagecli: Run) -> None:
     command = ["generate", "a cat", "--provider", "sandbox", "-m", "dall-e-2", "--json"]
     (error,) = imagecli(*command, env={"IMAGECLI_QUALITY": "high"}).json["errors"]
-    assert error["hint"].startswith("unset IMAGECLI_QUALITY; -m ")
+    assert error["hint"].startswith("unset IMAGECLI_QUALITY, or use -m ")
     (error,) = imagecli(*command, "--quality", "high").json["errors"]
-    assert error["hint"].startswith("omit --quality; -m ")
+    assert error["hint"].startswith("omit --quality, or use -m ")
 
 
 def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: Run) -> None:

@@ -57,7 +57,7 @@ def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments:
         (["in.png", "blue", "--via", "variations"], "the variations endpoint takes no prompt"),
         (["in.png", "blue", "-m", "dall-e-2"], "hint: leave the prompt out"),
         (["in.png", "--strength", "strong", "-m", "dall-e-2"], "hint: leave the strength out"),
-        (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: omit --via"),
+        (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: leave --via out"),
         (["in.png", "blue", "--strength", "strong"], "a prompt is given"),
         (["in.png", "--via", "variations"], "gpt-image-2 does not support variations"),
         (["in.png", "other.png"], "an image file name"),

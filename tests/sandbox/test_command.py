@@ -46,7 +46,7 @@ def test_port_in_use_says_how_to_get_another(sandbox: Sandbox, start: Start) -> 
     process = start("--port", port)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, b"")
-    assert f"port {port} can't be listened on".encode() in err
+    assert f"port {port} is in use".encode() in err
     assert b"use --port 0 to pick a free port" in err
 
 

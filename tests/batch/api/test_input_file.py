@@ -83,7 +83,7 @@ def test_an_order_that_no_batch_has_room_for_is_refused(tmp_path: Path, limits: 
     wanted = orders(tmp_path, {"prompt": "a leaf", "n": 12, "output": "l.png"})
     with ExitStack() as stack, pytest.raises(UsageError, match=r"2 requests of 200 bytes, and a batch takes") as caught:
         build_input_files(wanted, line_of, ROW._replace(**limits), tmp_path / "in", stack)  # type: ignore[arg-type]
-    assert caught.value.hint == "a smaller n, or omit --batch-api"
+    assert caught.value.hint == "a smaller n, or leave --batch-api out"
     assert not (tmp_path / "in").exists()
 
 
