@@ -64,7 +64,7 @@ def unknown_model_warnings(row: ModelRow, names: Iterable[str]) -> tuple[Warning
 
 
 def _suggest_successor(row: ModelRow) -> str:
-    return f"use -m {row.successor} instead" if row.successor else "choose another model with -m"
+    return f"use -m {row.successor} instead" if row.successor else "choose another model: imagecli models"
 
 
 def check_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[WarningEvent, ...]:
@@ -131,7 +131,7 @@ def _check_operation(request: ImageRequest, row: ModelRow) -> None:
         others = [word for word, kind in COMMANDS.items() if kind in row.operations]
         raise UsageError(
             f"{row.name} does not support {operation}",
-            hint=f"it supports {' and '.join(others)}; choose another model with -m",
+            hint=f"it supports {' and '.join(others)}; choose another model: imagecli models",
             flag="--model",
         )
 

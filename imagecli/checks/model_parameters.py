@@ -102,7 +102,7 @@ def check_pairs(request: ImageRequest) -> None:
         if value is not None and output_format not in formats:
             flag = flag_for_field(name, value)
             raise UsageError(
-                f"{flag} applies to {' and '.join(formats)}, not to {output_format}",
+                f"{flag}: only for {' and '.join(formats)}, not for {output_format}",
                 hint=f"add --output-format {formats[-1]}, or use a file name ending in .{formats[-1]}",
                 flag=flag,
             )
@@ -112,7 +112,7 @@ def check_pairs(request: ImageRequest) -> None:
         )
     if options.fit and output_format == "svg":
         raise UsageError(
-            "--fit can't be used with svg, which has no pixels",
+            "--fit: can't be used with svg, which has no pixels",
             hint="omit --fit: an svg is sharp at any size",
             flag="--fit",
         )
@@ -120,13 +120,13 @@ def check_pairs(request: ImageRequest) -> None:
     if isinstance(request, Edit):
         _check_mask(request, output_format)
     elif options.input_fidelity is not None:
-        raise UsageError("--input-fidelity applies to edits only", hint="imagecli edit IMAGE --input-fidelity high")
+        raise UsageError("--input-fidelity: only for edits", hint="imagecli edit IMAGE --input-fidelity high")
 
 
 def _check_stream(options: ImageOptions, output_format: str) -> None:
     if options.stream and output_format in WHOLE:
         raise UsageError(
-            f"--stream can't be used with {output_format}",
+            f"--stream: can't be used with {output_format}",
             hint="omit --stream and --partial-images, or use --output-format png",
         )
     if options.partial_images is not None and not options.stream:
@@ -135,7 +135,7 @@ def _check_stream(options: ImageOptions, output_format: str) -> None:
 
 def _check_mask(request: Edit, output_format: str) -> None:
     if request.mask and output_format == "gif":
-        raise UsageError("--mask can't be used with gif", hint="use --output-format png, or omit --mask")
+        raise UsageError("--mask: can't be used with gif", hint="use --output-format png, or omit --mask")
     if request.mask and request.markup:
         raise UsageError("--mask can't be used with --markup", hint="omit one of them")
 
@@ -186,13 +186,13 @@ def inspect_parameters(
 def _check_extra_param(key: str, options: ImageOptions, row: ModelRow) -> None:
     """Raise UsageError for a --param that has a flag, unless the row lends its field and the flag is not used."""
     if key == "seed" and options.seed is not None:
-        raise UsageError("--param seed can't be used with --seed", hint="omit one of them")
+        raise UsageError("--param seed: can't be used with --seed", hint="omit one of them")
     if key not in OWN_FIELDS:
         return
     if not (row.lends_fields and key in LENT):
         raise UsageError(f"--param {key}: this field has its own option", hint=f"use {OWN_FIELDS[key]}")
     if getattr(options, key) is not None:
-        raise UsageError(f"--param {key} can't be used with {flag_for_field(key)}", hint="omit one of them")
+        raise UsageError(f"--param {key}: can't be used with {flag_for_field(key)}", hint="omit one of them")
 
 
 def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
@@ -200,7 +200,7 @@ def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[M
         return
     flag = flag_for_field(name, value)
     supporting = first_living_model(other for other in others if other.surely_takes(name, _word_in(value)))
-    hint = f"omit {flag}, or choose another model with -m"
+    hint = f"omit {flag}, or choose another model: imagecli models"
     if name == "response_format":
         hint = "omit --response-format: this model always returns base64"
     elif supporting:

@@ -40,7 +40,7 @@ def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> Warn
     return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
 
 
-_OTHER_PROVIDER = "choose another provider with --provider; to list what each supports: imagecli providers"
+_OTHER_PROVIDER = "choose another provider: imagecli providers"
 _INSTEAD = {
     "generations": _OTHER_PROVIDER,
     "edits": _OTHER_PROVIDER,

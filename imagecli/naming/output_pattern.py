@@ -202,4 +202,4 @@ def _unused_variable_hint(name: str, spare: Iterable[str]) -> str:
     if near:
         other = f", or use --var {near}=VALUE" if near.isidentifier() else ""
         return f"the prompt contains {{{near}}}: change it to {{{name}}}{other}"
-    return f"add {{{name}}} to the prompt or -o, or remove --var {name}"
+    return f"add {{{name}}} to the prompt or -o, or remove the variable"

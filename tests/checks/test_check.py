@@ -94,8 +94,8 @@ def test_a_prompt_is_as_long_as_its_characters() -> None:
         (generate(moderation="none"), "--moderation none: gpt-image-2 accepts low, auto", "--moderation low"),
         (generate("dall-e-2", moderation="low"), "not supported by dall-e-2", ""),
         (generate("dall-e-3", style="bright"), "vivid, natural", ""),
-        (generate(output_compression=50), "applies to jpeg and webp, not to png", ""),
-        (generate(output_compression=50, output_format="png"), "not to png", ""),
+        (generate(output_compression=50), "only for jpeg and webp, not to png", ""),
+        (generate(output_compression=50, output_format="png"), "not for png", ""),
         (generate(output_compression=101, output_format="webp"), "0 to 100", ""),
         (generate(background="transparent", output_format="jpeg"), "not jpeg", "png"),
         *[(generate(params=((field, 1),)), f"--param {field}", "") for field in OWN_FIELDS],
@@ -146,7 +146,7 @@ def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
     there = ROWS.model_for_provider(ROWS.provider("ark"), "m")
     check_request(generate("m", params=((field, "2K"),)), there)
     value: Any = Size(1024, 1024) if field == "size" else "png"
-    with pytest.raises(UsageError, match=f"--param {field} can't be used with --{field.replace('_', '-')}"):
+    with pytest.raises(UsageError, match=f"--param {field}: can't be used with --{field.replace('_', '-')}"):
         check_request(generate("m", params=((field, "2K"),), **{field: value}), there)
 
 

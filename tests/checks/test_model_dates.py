@@ -77,7 +77,7 @@ def test_a_model_that_ends_without_a_successor_is_refused_all_the_same() -> None
     row = ROWS.model("gpt-image-1")._replace(successor=None)
     with pytest.raises(UsageError, match="was shut down") as caught:
         check_model_life(row, OPENAI, HOME, date(2026, 11, 22))
-    assert caught.value.hint == "choose another model with -m"
+    assert caught.value.hint == "choose another model: imagecli models"
 
 
 def test_the_command_refuses_a_dead_model_before_it_asks_for_a_key(imagecli: Run) -> None:

@@ -56,7 +56,7 @@ def test_a_provider_without_seed_refuses_it_and_names_the_way_around(imagecli: R
 
 def test_two_seeds_are_an_error(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--seed", 7, "--param", "seed=8", *SANDBOX)
-    assert (result.exit_code, "--param seed can't be used with --seed" in result.stderr) == (2, True)
+    assert (result.exit_code, "--param seed: can't be used with --seed" in result.stderr) == (2, True)
 
 
 def test_a_row_is_requested_again_when_its_seed_changes_and_only_then(imagecli: Run, folder: Path) -> None:
