@@ -160,8 +160,9 @@ def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
         assert mask_in(provider, server.asked[-1])
     else:
         assert (result.exit_code, server.asked) == (2, [])
-        reason = "ignores it and would edit the complete image" if provider == "sglang" else "takes none"
-        assert f"--mask: provider {provider} {reason}" in result.stderr
+        ignored = f"--mask: provider {provider} ignores it and would edit the entire image"
+        refused = f"--mask: not supported by provider {provider}"
+        assert (ignored if provider == "sglang" else refused) in result.stderr
 
 
 WHITE = ["local", "sd-server", "lemonade", "vllm-omni", "xinference"]

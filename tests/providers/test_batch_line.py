@@ -91,9 +91,9 @@ def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> 
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) has no variations"),
+        (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) does not support variations"),
         (generate(stream=True), r"--stream: not supported by provider openai \(Batch API\)"),
-        (generate(partial_images=1), "--partial-images: provider openai"),
+        (generate(partial_images=1), "--partial-images: not supported by provider openai"),
         (edit()._replace(markup=CAT), r"--markup: not supported by provider openai \(Batch API\)"),
     ],
 )
