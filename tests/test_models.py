@@ -104,7 +104,11 @@ COMMON: list[Case] = [
     (made(output_format="jpg"), "--output-format jpg:", "--output-format jpeg"),
     (made(output_format="webp", output_compression=101), "--output-compression 101:", "--output-compression 100"),
     (made(output_format="webp", output_compression=-1), "accepts 0 to 100", "--output-compression 0"),
-    (made(output_compression=50), "--output-compression: only for jpeg and webp, not for png", "--output-format webp"),
+    (
+        made(output_compression=50),
+        "--output-compression: only: only for jpeg and webp, not for png",
+        "--output-format webp",
+    ),
     (made(background="transparent", output_format="jpeg"), "png or webp, not jpeg", "--output-format png"),
     (made(moderation="none"), "--moderation none:", "--moderation low"),
     (made(stream=True, partial_images=4), "--partial-images 4:", "--partial-images 3"),
