@@ -106,7 +106,7 @@ COMMON: list[Case] = [
     (made(output_format="webp", output_compression=-1), "accepts 0 to 100", "--output-compression 0"),
     (
         made(output_compression=50),
-        "--output-compression: only: only for jpeg and webp, not for png",
+        "--output-compression: only for jpeg and webp, not for png",
         "--output-format webp",
     ),
     (made(background="transparent", output_format="jpeg"), "png or webp, not jpeg", "--output-format png"),

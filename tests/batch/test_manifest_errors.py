@@ -77,7 +77,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"style": "vivid"}, "m.jsonl:1: style: not supported by gpt-image-2"),
         (
             {"output_compression": 50},
-            "m.jsonl:1: output_compression: only: only for jpeg and webp, not for png; add output_",
+            "m.jsonl:1: output_compression: only for jpeg and webp, not for png; add output_",
         ),
         ({"output_compression": 101}, "output_compression: 101: 0 to 100 is wanted"),
         (

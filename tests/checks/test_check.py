@@ -94,7 +94,7 @@ def test_a_prompt_is_as_long_as_its_characters() -> None:
         (generate(moderation="none"), "--moderation none: gpt-image-2 accepts low, auto", "--moderation low"),
         (generate("dall-e-2", moderation="low"), "not supported by dall-e-2", ""),
         (generate("dall-e-3", style="bright"), "vivid, natural", ""),
-        (generate(output_compression=50), "only: only for jpeg and webp, not for png", ""),
+        (generate(output_compression=50), "only for jpeg and webp, not for png", ""),
         (generate(output_compression=50, output_format="png"), "not for png", ""),
         (generate(output_compression=101, output_format="webp"), "0 to 100", ""),
         (generate(background="transparent", output_format="jpeg"), "not jpeg", "png"),

@@ -341,6 +341,6 @@ def test_a_model_that_is_left_behind_is_noted(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--provider", "xai", *DRY, env={"IMAGECLI_MODEL": "gpt-image-1"})
     assert ["model", "grok-imagine-image"] in [line.split() for line in result.stdout.splitlines()]
     assert (
-        "note: using grok-imagine-image: gpt-image-1 from IMAGECLI_MODEL is not for provider xai; -m sets another"
+        "note: using grok-imagine-image: gpt-image-1 from IMAGECLI_MODEL is not for provider xai; choose another"
         in result.stderr
     )

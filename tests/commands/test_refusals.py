@@ -35,7 +35,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--response-format", "url"], "not supported by gpt-image-2", "always returns base64"),
         (["x", "--quality", "best"], "low, medium, high, auto", "hint: use --quality low, medium, high or auto\n"),
         (["x", "-m", "dall-e-2", "--quality", "high"], "not supported by dall-e-2", ""),
-        (["x", "--output-compression", "50"], "only for jpeg and webp, not to png", ""),
+        (["x", "--output-compression", "50"], "only for jpeg and webp, not for png", ""),
         (["x", "--background", "transparent", "--output-format", "jpeg"], "requires png or webp", ""),
         (["x", "-o", "cat.png", "--output-format", "webp"], "implies png", "omit one"),
         (["x", "-n", "0"], "-n", ""),
