@@ -216,7 +216,7 @@ def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
 
 def _check_stdout(env: Env, flags: DisplayFlags) -> None:
     if not env.has_stdout:
-        raise UsageError("-o - writes to stdout, but stdout is closed", hint="use -o FILE, or redirect to > FILE")
+        raise UsageError("-o - writes to stdout, but stdout is closed", hint="use -o FILE, or redirect with > FILE")
     if env.stdout.isatty():
         raise UsageError("-o - writes image data to stdout, but stdout is a terminal", hint="add > image.png")
     if flags.json:
