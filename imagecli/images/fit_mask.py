@@ -31,7 +31,7 @@ from imagecli.images.mask_geometry import extends_outside
 from imagecli.images.mask_reading import WHITE_IS_EDITED, fit_area, read_mask_area
 from imagecli.images.pillow_io import encode_with_pillow
 
-FAINT_ALPHA = f"alpha below {MIN_ALPHA} read as transparent"
+FAINT_ALPHA = f"alpha below {MIN_ALPHA} treated as transparent"
 CUT_EDGES = "soft edges cut at half, because the provider reads none"
 
 
@@ -93,16 +93,16 @@ def _mask_transform(mask: MaskSource, header: ImageHeader | None, image: FittedI
 def _nothing_to_edit_error(mask: MaskSource, area: Image.Image, transform: Transform, *, by_alpha: bool) -> MaskError:
     if transform.crop and edited_share(area):
         return MaskError(
-            f"{mask.label} allows no change: nothing of it is in the part left after cropping",
-            hint="--pad keeps the complete image",
+            f"{mask.label} allows no edits: its area is outside the cropped part",
+            hint="use --pad to keep the entire image",
         )
     if not mask.file:
-        return MaskError("the mask allows no change: its shapes cover no pixel", hint="check their position and size")
+        return MaskError("the mask allows no edits: its shapes cover no pixel", hint="check their position and size")
     found = "transparent (alpha below 16)" if by_alpha else "white or transparent"
     if mask.invert:
-        return MaskError(f"{mask.label} allows no change: inverted, it keeps every pixel", hint="omit --mask-invert")
+        return MaskError(f"{mask.label} allows no edits: inverted, it keeps every pixel", hint="omit --mask-invert")
     return MaskError(
-        f"{mask.label} allows no change: no pixel is {found}",
+        f"{mask.label} allows no edits: no pixel is {found}",
         hint="make the area to edit transparent or white, or draw a new mask: imagecli mask IMAGE",
     )
 
@@ -126,12 +126,12 @@ def _encode_mask(
     data = encode_with_pillow(mask_pixels(area), "png", compress_level=9)
     if len(data) > rule.max_bytes:
         raise MaskError(
-            f"{mask.label} is {len(data):,} bytes as PNG, more than the limit of {rule.max_bytes:,}",
-            hint="--input-size makes the image and its mask smaller",
+            f"{mask.label} is {len(data):,} bytes as PNG; the limit is {rule.max_bytes:,}",
+            hint="use --input-size to shrink the image and its mask",
         )
     phrases = (*describe_overlay_changes(header, transform), *changes) if header else changes
     if header and not phrases:
-        phrases = ("rewritten as white and black with alpha",)
+        phrases = ("redrawn in white and black with transparency",)
     return FittedImage(
         name=mask.label,
         image=InputImage(data=data, format="png", size=Size(*area.size), has_alpha=True),

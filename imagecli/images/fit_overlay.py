@@ -26,10 +26,10 @@ def fit_markup(header: ImageHeader, max_bytes: int, image: FittedImage, framing:
     """
     if not header.has_alpha:
         raise MaskError(
-            f"{header.name} has no transparency; a drawing is transparent where the picture shows through",
-            hint="draw on a transparent kind, and save that kind alone as PNG",
+            f"{header.name} has no transparency; a drawing must be transparent where the image shows through",
+            hint="draw on a transparent layer and save only that layer as PNG",
         )
-    transform = overlay_transform(header, image, "drawing", f"scale the drawing to {image.transform.upright}")
+    transform = overlay_transform(header, image, "drawing", f"resize the drawing to {image.transform.upright}")
     with raise_as_mask_error():
         check_input_whole(header)
         return _try_unchanged(header, framing, transform, max_bytes) or _encode_markup(header, transform, max_bytes)
@@ -45,7 +45,7 @@ def overlay_transform(header: ImageHeader, image: FittedImage, what: str, hint: 
     sent_size = "" if image.transform.upright == image.image.size else f" (sent as {image.image.size})"
     raise MaskError(
         f"{header.name} is {header.size}, {image.name} is {image.transform.upright}{rotation}{sent_size}; "
-        f"a {what} has its image's size",
+        f"a {what} must have the size of its image",
         hint=hint,
     )
 
@@ -74,11 +74,11 @@ def _encode_markup(header: ImageHeader, transform: Transform, max_bytes: int) ->
     data = encode_with_pillow(pixels, "png", compress_level=9)
     if len(data) > max_bytes:
         raise MaskError(
-            f"{header.name} is {len(data):,} bytes as PNG, at most {max_bytes:,} are taken",
-            hint="--input-size makes image and drawing smaller",
+            f"{header.name} is {len(data):,} bytes as PNG; the limit is {max_bytes:,}",
+            hint="use --input-size to shrink the image and its drawing",
         )
     image = InputImage(data=data, format="png", size=Size(*pixels.size), has_alpha=True)
-    changes = describe_overlay_changes(header, transform) or ("compressed anew",)
+    changes = describe_overlay_changes(header, transform) or ("recompressed",)
     return FittedImage(name=header.name, image=image, transform=transform, changes=changes)
 
 
@@ -97,7 +97,7 @@ def describe_overlay_changes(header: ImageHeader, transform: Transform) -> tuple
 def _describe_transform(transform: Transform) -> str | None:
     steps = {"cropped": transform.crop, "padded": transform.pad, "resized": transform.size}
     applied = [word for word, step in steps.items() if step]
-    return f"{' and '.join(applied)} as its image" if applied else None
+    return f"{' and '.join(applied)} like its image" if applied else None
 
 
 def read_alpha(data: bytes, format: str, name: str) -> Image.Image:

@@ -104,7 +104,7 @@ def test_a_feathered_mask_is_sent_byte_for_byte(imagecli: Run, inputs: Path) -> 
     assert any(alpha.histogram()[16:255]) and not any(alpha.histogram()[1:16])
     result = imagecli("edit", "in.png", "a boat", "--mask", "in-mask.png", *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert "in-mask.png: " in result.stderr and "rewritten" not in result.stderr and "alpha below" not in result.stderr
+    assert "in-mask.png: " in result.stderr and "redrawn" not in result.stderr and "alpha below" not in result.stderr
 
 
 def test_a_mask_goes_through_a_pipe(imagecli: Run, inputs: Path) -> None:

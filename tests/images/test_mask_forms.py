@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from imagecli.domain import InputFit, InputSource, MaskSource
 from imagecli.errors import MaskError
-from imagecli.images.fit_input import FittedImage
+from imagecli.images.fit_input import TURNED, FittedImage
 from imagecli.images.fit_mask import CUT_EDGES, FAINT_ALPHA, fit_mask, mask_coverage
 from imagecli.images.header import read_header
 from imagecli.mask_shapes import parse_shape
@@ -93,7 +93,7 @@ def soft_gray() -> bytes:
         (saved(white_on_black()), {}, "white is edited and black is kept; --mask-invert swaps them"),
         (saved(white_on_black("1")), {}, "white is edited"),
         (saved(Image.eval(white_on_black(), lambda value: 255 - value)), {"invert": True}, "inverted"),
-        (phone(), {}, "turned upright"),
+        (phone(), {}, TURNED),
         (palette(), {}, "white is edited"),
         (sixteen_bit(), {}, "white is edited"),
         (with_halo(), {}, FAINT_ALPHA),
@@ -162,7 +162,7 @@ def test_soft_edges_are_cut_for_a_provider_that_reads_none() -> None:
         ),
         (saved(Image.new("L", (WIDTH, HEIGHT), 255)), {"invert": True}, "inverted, it keeps", "omit --mask-invert"),
         (saved(scene(WIDTH, HEIGHT)), {}, "is a color image, not a mask", "--select-color"),
-        (saved(white_on_black())[:-30], {}, "is broken", ""),
+        (saved(white_on_black())[:-30], {}, "is damaged", ""),
     ],
     ids=["another size", "another ratio", "black", "half transparent", "inverted white", "photo", "truncated"],
 )
