@@ -80,7 +80,9 @@ class LazyGroup(HelpPageMixin, TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]
         if word not in commands.NAMES and not ctx.resilient_parsing:
-            hint = _suggest_command(word, commands.NAMES, "imagecli")
+            from imagecli.commands.usage_errors import replacement_for_command
+
+            hint = replacement_for_command(args) or _suggest_command(word, commands.NAMES, "imagecli")
             if hint is None and (" " in word or not word.isascii() or not word.isalpha()):
                 # A prompt, probably.
                 hint = f"imagecli generate {shell_quote(word)}"
@@ -222,8 +224,8 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
         hint = _HINT_DASHES
     elif near:
         hint = f"did you mean {' or '.join(near)}?"
-    elif "unexpected extra argument" in message:
-        hint = f'put the prompt into quotes: imagecli {command} … "a white cat"'
+    elif takes_prompt and "unexpected extra argument" in message:
+        hint = usage_errors.extra_words_hint(command, error.ctx.params, text)  # type: ignore[attr-defined]
     elif takes_prompt and option and _looks_like_prompt(option):
         hint = _HINT_DASHES
     return UsageError(message, hint=hint)

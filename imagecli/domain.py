@@ -216,7 +216,7 @@ class ImageInfo(NamedTuple):
     """The format and size of an image, read from its bytes and never from its name."""
 
     format: str | None
-    """A key of MEDIA_TYPES; None if it is not a known image format."""
+    """A key of MEDIA_TYPES or one of RECEIVED_FORMATS; None if it is not a known image format."""
     size: Size | None = None
     whole: bool = True
     """Whether the image is complete."""

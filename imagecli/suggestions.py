@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 CUTOFF = 0.6
 """Names less alike than this (0 to 1) are not suggested."""
@@ -19,6 +19,11 @@ def suggest_all(word: str, names: Iterable[str], *, cutoff: float = CUTOFF) -> l
     import difflib
 
     return difflib.get_close_matches(word, list(names), n=3, cutoff=cutoff)
+
+
+def join_alternatives(words: Sequence[str]) -> str:
+    """`a, b or c`: there is none that was probably meant."""
+    return " or ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
 def unknown_name_hint(name: str, names: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ FLOORS = (
         "env",
         "safe_open",
         "file_lock",
+        "installation",
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
     ("client", "images", "storage", "config", "sandbox"),

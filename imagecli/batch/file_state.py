@@ -20,6 +20,7 @@ from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
+from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image_file
 from imagecli.safe_open import real_path
@@ -126,7 +127,7 @@ class DiskState:
 
 def has_image_extension(path: str) -> bool:
     """Whether *path* has the extension of a format that imagecli saves."""
-    return Path(path).suffix[1:].lower() in ENDINGS
+    return Path(path).suffix[1:].lower() in {*ENDINGS, *RECEIVED_FORMATS}
 
 
 FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "others", "not_image", "blocked"]

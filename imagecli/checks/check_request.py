@@ -6,7 +6,6 @@ the number of input images; `images.fit_input` checks the images themselves.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -19,8 +18,9 @@ from imagecli.checks.model_parameters import check_framing, check_input_count, c
 from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation, RequestedSize, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.formats import ENDINGS, OTHER_ENDINGS
+from imagecli.formats import looks_like_image_name
 from imagecli.quoting import shell_quote
+from imagecli.suggestions import suggest
 from imagecli.text_encoding import find_text_problem
 
 NOTICE_DAYS: Final = 60
@@ -49,11 +49,17 @@ def check_model_life(row: ModelRow, provider: ProviderRow, base_url: str, today:
     return (WarningEvent(code="model_ends", message=message),)
 
 
-def unknown_model_warnings(row: ModelRow) -> tuple[WarningEvent, ...]:
-    """A warning if the chosen model has no row in the catalogue."""
+_MIN_SIMILARITY: Final = 0.75
+"""Of a model's name and the one that was probably meant (0 to 1): servers have models of their own."""
+
+
+def unknown_model_warnings(row: ModelRow, names: Iterable[str]) -> tuple[WarningEvent, ...]:
+    """A warning if the chosen model is not one of *names*, those of the catalogue, with the one probably meant."""
     if row.known:
         return ()
     message = f"{row.name} is not in the catalogue: its options are not checked"
+    if near := suggest(row.name, names, cutoff=_MIN_SIMILARITY):
+        message += f"; did you mean {near}?"
     return (WarningEvent(code="unknown_model", message=message),)
 
 
@@ -185,7 +191,9 @@ def check_prompt_argument(
         return
     message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
     suggestion = _suggest_prompt(word, is_image, image, has_image)
-    raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
+    if not (is_file and image):
+        suggestion += '; --prompt "…" sends such words all the same'
+    raise UsageError(message, hint=suggestion)
 
 
 def _check_prompt_address(word: str) -> None:
@@ -198,12 +206,6 @@ def _check_prompt_address(word: str) -> None:
         raise UsageError(f"the prompt {word} is the address of an image, not a description", hint=way_to_file(word))
 
 
-def looks_like_image_name(word: str) -> bool:
-    """Whether *word* ends with an image format's file extension."""
-    ending = re.search(r"\S\.(\w+)$", word)
-    return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
-
-
 def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_image: bool) -> str:
     if not is_image:
         return f"-f {shell_quote(word)} reads the prompt from it"
@@ -212,9 +214,8 @@ def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_im
         return f'imagecli edit {file} "what to change", or imagecli vary {file}'
     if not has_image:
         return f"did you swap them? imagecli edit {file} {shell_quote(image.name)}"
-    return (
-        f'--image {file} adds a second picture: imagecli edit {shell_quote(image.name)} "what to change" --image {file}'
-    )
+    edit = f'imagecli edit {shell_quote(image.name)} "what to change" --image {file}'
+    return f"run one command for each image, or use {file} as a further input: {edit}"
 
 
 MAX_FIT_PIXELS: Final = 100_000_000

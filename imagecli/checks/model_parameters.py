@@ -14,7 +14,7 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSou
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.formats import ENDINGS
-from imagecli.suggestions import suggest
+from imagecli.suggestions import join_alternatives, suggest
 
 
 def flag_for_field(name: str, value: object = None) -> str:
@@ -213,7 +213,7 @@ def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelR
     allowed, word = row.allowed_values(name), _word_in(value)
     if _model_accepts(row, name, word):
         return
-    flag, near = flag_for_field(name, value), _nearest_word(str(word), allowed)
+    flag, near = flag_for_field(name, value), _nearest_word(str(word), allowed) or join_alternatives(allowed)
     supporting = first_living_model(
         other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
     )
@@ -249,12 +249,12 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
         )
 
 
-def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
+def _nearest_word(value: str, allowed: tuple[str, ...]) -> str | None:
     """The word of *allowed* that was probably meant: `jpeg` for JPG, `high` for hd."""
     word = ENDINGS.get(value.lower(), value.lower())
     if _SYNONYMS.get(word) in allowed:
         return _SYNONYMS[word]
-    return suggest(word, allowed) or allowed[0]
+    return suggest(word, allowed)
 
 
 _SYNONYMS: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}

@@ -13,7 +13,7 @@ from imagecli.domain import OPERATIONS, Edit, ImageRequest, Operation, Size
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.sizes import find_ratio, reduced_ratio
-from imagecli.suggestions import suggest
+from imagecli.suggestions import join_alternatives, suggest
 
 
 def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
@@ -64,7 +64,7 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
         raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
     allowed = row.allowed_values(name, operation)
     if allowed and value not in allowed:
-        near = suggest(str(value), allowed) or allowed[0]
+        near = suggest(str(value), allowed) or join_alternatives(allowed)
         raise UsageError(
             f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
         )

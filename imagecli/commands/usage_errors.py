@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
+from imagecli.formats import looks_like_image_name
+from imagecli.quoting import shell_quote
 from imagecli.suggestions import suggest_all
 
 _FOREIGN: Final = {
@@ -57,6 +59,55 @@ _FOREIGN: Final = {
 
 REPLACEMENTS: Final = {option: here for here, options in _FOREIGN.items() for option in options.split()}
 """Option of another tool → what to type here."""
+
+
+_FOREIGN_COMMANDS: Final = {
+    "auth login": "login",
+    "auth logout": "logout",
+    "auth status": "doctor",
+    "auth": "login",
+    "signin": "login",
+    "signout": "logout",
+    "create": 'generate "a white siamese cat"',
+    "make": 'generate "a white siamese cat"',
+    "image": 'generate "a white siamese cat"',
+    "images": 'generate "a white siamese cat"',
+    "variations": "vary photo.jpg",
+    "settings": "config list",
+    "version": "--version",
+}
+"""A command of other tools, with or without its subcommand → what to type here."""
+
+
+def replacement_for_command(words: Sequence[str]) -> str | None:
+    """A hint with the command that does what other tools call by the first of *words*."""
+    here = _FOREIGN_COMMANDS.get(" ".join(words[:2])) or _FOREIGN_COMMANDS.get(words[0])
+    return f"imagecli {here}" if here else None
+
+
+def extra_words_hint(command: str, arguments: Mapping[str, Any], message: str) -> str:
+    """A hint for generate, edit or vary with more words than their *arguments*: several images, or an unquoted prompt.
+
+    Typer's *message* has the extra words.
+    """
+    extras = message.partition("(s) (")[2].rpartition(")")[0].split()
+    words = [word for word in (arguments.get("prompt"), *extras) if word]
+    names = [word for word in (arguments.get("image"), *filter(looks_like_image_name, words)) if word]
+    text = " ".join(word for word in words if not looks_like_image_name(word))
+    prompt = shell_quote(text or "what to change")
+    images = [shell_quote(name) for name in names]
+    if not images:
+        return f"put the prompt in quotes: imagecli generate {prompt}"
+    single = f"imagecli {'vary' if command == 'vary' else 'edit'} {images[0]}"
+    if text or command != "vary":
+        single += f" {prompt}"
+    if len(images) == 1:
+        return f"put the prompt in quotes: {single}"
+    hint = f"run one command for each image: {single}"
+    if command == "vary":
+        return hint
+    further = "".join(f" --image {image}" for image in images[1:])
+    return f"{hint}; or use the others as further inputs: {single}{further}"
 
 
 _MIN_SIMILARITY = 0.65

@@ -264,7 +264,9 @@ _HINT = "imagecli login keeps the key in a file that only you can read"
 
 def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
     if find_spec("keyring") is None:
-        raise SettingsError("keyring is not installed", hint=f"pip install 'imagecli[keyring]'; or {_HINT}")
+        from imagecli.installation import command_to_add
+
+        raise SettingsError("keyring is not installed", hint=f"{command_to_add('keyring')}; or {_HINT}")
     import subprocess
 
     try:

@@ -9,24 +9,17 @@ from mmap import mmap
 from typing import Final, TypeAlias
 
 from imagecli.domain import ImageInfo, Size
+from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.formats import gif, jpeg, png, webp
 
 Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
 LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SVG"}
-"""The formats that results have, whose structure is read here → how people write them."""
-_VECTOR_FORMATS = frozenset({"svg"})
-"""Formats whose size may be missing."""
+"""The formats that results usually have, whose structure is read here → how people write them."""
 _INPUT_STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-_INPUT_LABELS = {
-    "bmp": "a BMP picture",
-    "tiff": "a TIFF picture",
-    "ico": "an icon",
-    "avif": "an AVIF picture",
-    "heic": "a HEIC picture",
-}
+_INPUT_LABELS = {"bmp": "a BMP picture", "ico": "an icon"}
 RAW = "a camera's raw file"
 _OTHER_STARTS = (
     (b"FUJIFILMCCD-RAW", RAW),
@@ -55,9 +48,13 @@ def identify_image(data: Data) -> ImageInfo:
     with memoryview(data) as view:
         detected = detect_format(view)
         if detected is None:
+            other = detect_input_format(bytes(view[:_HEAD_BYTES]))
+            if other in RECEIVED_FORMATS:
+                # Where its size is, only its decoder finds out.
+                return ImageInfo(format=other)
             return ImageInfo(format=None, whole=False, problem=describe_bytes(view))
         size = _read_size(view, detected)
-    if size is None and detected not in _VECTOR_FORMATS:
+    if size is None and detected != "svg":
         return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} ends in its headers")
     if size is not None and not size.pixels:
         return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} says it is {size} pixels")
@@ -81,7 +78,7 @@ def detect_format(data: memoryview) -> str | None:
 
 
 def detect_input_format(data: bytes) -> str | None:
-    """The format of *data* if only inputs can have it: bmp, tiff, ico, avif or heic."""
+    """The format of *data* if it is one that only a decoder checks: bmp, tiff, ico, avif or heic."""
     if data[4:8] != b"ftyp":
         return next((name for start, name in _INPUT_STARTS.items() if data.startswith(start)), None)
     box = data[8 : max(16, min(int.from_bytes(data[:4]), 256))]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 from typing import IO, Final
 
-from imagecli.domain import ImageInfo
+from imagecli.domain import ImageInfo, Size
 from imagecli.errors import InputImageError, LargeImageError
+from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.formats import gif, jpeg, png, webp
-from imagecli.images.identify import LABELS, Data, detect_format, identify_image
+from imagecli.images.identify import LABELS, Data, identify_image
 
 MAX_DECODED_PIXELS: Final = 1_000_000_000
 """At most this many pixels are decoded, of all frames or scans together; the rest is trusted."""
@@ -52,9 +53,9 @@ class ImageChecker:
         if self._png:
             identity = identify_image(self._head)
             return _with_problem(identity, self._png.finish()) if identity.whole else identity
-        with memoryview(self._head) as head:
-            if detect_format(head) is None:
-                return identify_image(self._head)
+        identity = identify_image(self._head)
+        if identity.format is None:
+            return identity
         file.seek(0)
         return inspect_image(file.read())
 
@@ -76,11 +77,29 @@ def inspect_image(data: Data) -> ImageInfo:
     identity = identify_image(data)
     if not identity.whole:
         return identity
+    if identity.format in RECEIVED_FORMATS:
+        return _inspect_by_decoding(data if isinstance(data, bytes) else bytes(data), identity.format)
     with memoryview(data) as view:
         problem = _find_structure_problem(view, identity)
     if identity.format in ("jpeg", "webp", "gif") and problem in (None, jpeg.CUT_IN_PIXELS):
         problem = _find_decoding_problem(data if isinstance(data, bytes) else bytes(data), identity, problem)
     return _with_problem(identity, problem)
+
+
+def _inspect_by_decoding(data: bytes, format: str) -> ImageInfo:
+    """What an image in one of the RECEIVED_FORMATS is; the structure of these is not read here."""
+    from imagecli.images.pillow_io import open_image, translate_decoder_errors
+
+    size, problem = None, None
+    try:
+        with translate_decoder_errors(format.upper()):
+            size = Size(*open_image(data, format, format.upper()).size)
+            _load_frames(data, format)
+    except LargeImageError:
+        pass  # too large to try: trusted, as other formats are
+    except InputImageError as error:
+        problem = None if size and isinstance(error.__cause__, MemoryError) else error.message
+    return ImageInfo(format=format, size=size, whole=problem is None, problem=problem)
 
 
 def _with_problem(identity: ImageInfo, problem: str | None) -> ImageInfo:
@@ -132,7 +151,7 @@ def _load_frames(data: bytes, format: str) -> None:
     from imagecli.images.pillow_io import open_image
 
     pixels = 0
-    for frame in ImageSequence.Iterator(open_image(data, format, LABELS[format])):
+    for frame in ImageSequence.Iterator(open_image(data, format, LABELS.get(format, format.upper()))):
         frame.load()
         pixels += frame.width * frame.height
         if pixels > MAX_DECODED_PIXELS:

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from imagecli.domain import ENDINGS, IfExists, OutputName
 from imagecli.errors import OutputError, UsageError
+from imagecli.formats import RECEIVED_FORMATS
 from imagecli.naming.filenames import (
     MAX_NAME_BYTES,
     byte_length,
@@ -30,7 +31,10 @@ from imagecli.templates import NamePart, fields_in, fill_name_parts, split_compo
 EXT: Final = "\0"
 """Placeholder in `OutputName.stem` for `{ext}`, which is known only after the response. No path can contain it."""
 
-TRUE_ENDINGS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp", "gif": "gif", "svg": "svg"}
+TRUE_ENDINGS: Final = {
+    **{name: name for name in ("png", "webp", "gif", "svg", *RECEIVED_FORMATS)},
+    "jpeg": "jpg",
+}
 """Image format → the extension that imagecli adds."""
 
 STEM_BYTES: Final = 235

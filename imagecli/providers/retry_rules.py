@@ -77,6 +77,7 @@ _INTERMEDIARIES: Final = r"litellm|upstream|bad_response|do_request_failed|\bpro
 """Names of an error, or in its message, by which an intermediary is recognised."""
 _IMAGE: Final = (
     rb"iVBORw0KGgo|[\"']/9j/4|UklGR[A-Za-z0-9+/]{4}|data:image/[\w.+-]+;base64|\x89PNG\r\n|\xff\xd8\xff"
+    rb"|AAAA[A-Za-z0-9+/]{2}Z0eXB(?:hdm|oZ|taWYx|tc2Yx)|ftyp(?:avi[fs]|hei[cx]|mif1)"
     rb"|(?:image_generation|image_edit|response)\.completed|\"b64_json\\?\"\s*:\s*\\?\"[A-Za-z0-9+/_-]{40}"
 )
 """How image data, or the event that completes an image, begins in a body."""

@@ -11,8 +11,11 @@ BASE64_FIELDS: Final = ("image", "image_base64", "b64", "base64", "bytesBase64En
 MAX_DEPTH: Final = 8
 MIN_CHARACTERS: Final = 40
 """No image is shorter as base64."""
-BEGINNINGS: Final = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "PHN2Zy")
-"""How PNG, JPEG, WebP, GIF and SVG begin as base64."""
+BEGINNINGS: Final = (
+    r"iVBORw0KGgo|/9j/|UklGR|R0lGOD|PHN2Zy"
+    r"|SUkqA|TU0AK|AAAA[A-Za-z0-9+/]{2}Z0eXB(?:hdml[mz]|oZWl[jts4]|oZXZ[jts4]|taWYx|tc2Yx)"
+)
+"""How PNG, JPEG, WebP, GIF, SVG, TIFF, AVIF and HEIC begin as base64: a pattern."""
 ECHOES: Final = frozenset(
     {
         *("input", "inputs", "request", "prompt", "parameters", "params", "source", "original"),
@@ -22,14 +25,14 @@ ECHOES: Final = frozenset(
 """Names under which a server repeats what it was sent: nothing in them is searched."""
 _IMAGE: Final = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a"
+    rb"|II\*\0|MM\0\*|\0\0..ftyp(?:avi[fs]|he(?:i|v)[cmsx]|m[is]f1)"
     rb"|(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]",
     re.S,
 )
-"""How PNG, JPEG, WebP, GIF and SVG begin."""
-BASE64_BODY: Final = re.compile(
-    rb"\s*(?:data:image/[\w.+-]+;base64,)?(?:%s)[\w+/-]{40}" % "|".join(BEGINNINGS).encode()
-)
+"""How PNG, JPEG, WebP, GIF, TIFF, AVIF, HEIC and SVG begin."""
+BASE64_BODY: Final = re.compile(rb"\s*(?:data:image/[\w.+-]+;base64,)?(?:%s)[\w+/-]{40}" % BEGINNINGS.encode())
 """How a body begins that is the base64 of an image, or its `data:` URL."""
+_BASE64: Final = re.compile(BEGINNINGS)
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -50,7 +53,7 @@ def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:
 
 def looks_like_image(text: str) -> bool:
     """Whether *text* is base64 that begins like an image, or the `data:` URL of one."""
-    return text.startswith("data:image/") or (text.startswith(BEGINNINGS) and len(text) >= MIN_CHARACTERS)
+    return text.startswith("data:image/") or (_BASE64.match(text) is not None and len(text) >= MIN_CHARACTERS)
 
 
 def _search(value: Any, depth: int, *, is_image: bool) -> Iterator[dict[str, str]]:

@@ -164,7 +164,9 @@ def test_a_terminal_shows_what_is_waited_for_and_is_left_clean(
     terminal = environ | {"TERM": "xterm-256color", "NO_COLOR": "1"}
     screen = screen_of(["generate", "a cat", "--base-url", slow], folder, terminal, columns, "waiting for the")
     lines = [line.rstrip() for line in screen.display if line.strip()]
-    assert "".join(lines).startswith("imagecli: error: interrupted: 0 of 1 pictures saved")
+    assert lines[0].startswith("imagecli: price: about ")
+    (start,) = [number for number, line in enumerate(lines) if line.startswith("imagecli: error: ")]
+    assert "".join(lines[start:]).startswith("imagecli: error: interrupted: 0 of 1 pictures saved")
     assert not any("waiting" in line for line in lines)
     assert not screen.cursor.hidden
 

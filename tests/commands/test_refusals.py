@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--output-format", "JPG"], "takes png, jpeg, webp", "--output-format jpeg"),
         (["x", "--output-format", "jpg", "-o", "x.jpg"], "takes png, jpeg, webp", "--output-format jpeg"),
         (["x", "--response-format", "url"], "gpt-image-2 does not take it", "saves either"),
-        (["x", "--quality", "best"], "low, medium, high, auto", ""),
+        (["x", "--quality", "best"], "low, medium, high, auto", "hint: --quality low, medium, high or auto\n"),
         (["x", "-m", "dall-e-2", "--quality", "high"], "dall-e-2 does not take it", ""),
         (["x", "--output-compression", "50"], "for jpeg and webp, not for png", ""),
         (["x", "--background", "transparent", "--output-format", "jpeg"], "needs png or webp", ""),
@@ -90,6 +91,20 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (["generat", "x"], "'generat' is no command", "did you mean imagecli generate?"),
         (["gen", "x"], "'gen' is no command", "did you mean imagecli generate?"),
         (["--nope"], "--nope", "imagecli --help"),
+        (["auth", "login"], "'auth'", "hint: imagecli login\n"),
+        (["auth", "logout"], "'auth'", "hint: imagecli logout\n"),
+        (["create", "a cat"], "'create'", 'imagecli generate "a white siamese cat"'),
+        (["generate", "a", "white", "cat"], "(white cat)", 'quotes: imagecli generate "a white cat"\n'),
+        (["edit", "a.jpg", "a", "sofa"], "(sofa)", 'quotes: imagecli edit a.jpg "a sofa"\n'),
+        (["vary", "a.jpg", "in", "red"], "(red)", 'quotes: imagecli vary a.jpg "in red"\n'),
+        (["generate", "a.jpg", "in red"], "(in red)", 'quotes: imagecli edit a.jpg "in red"\n'),
+        (
+            ["edit", "a.jpg", "b.png", "in red", "-n", "2"],
+            "(in red)",
+            'run one command for each image: imagecli edit a.jpg "in red"; or use the others as further inputs: '
+            'imagecli edit a.jpg "in red" --image b.png\n',
+        ),
+        (["vary", "a.jpg", "b.png", "c.png"], "(c.png)", "run one command for each image: imagecli vary a.jpg\n"),
         (["edit"], "IMAGE", "imagecli edit --help"),
     ],
 )
@@ -98,6 +113,47 @@ def test_a_wrong_command_line_gets_the_right_one(imagecli: Run, argv: list[str],
     assert (result.exit_code, result.stdout) == (2, "")
     assert found in result.stderr
     assert hint in result.stderr
+
+
+@pytest.mark.parametrize("command", ["edit", "vary"])
+def test_a_second_image_in_place_of_a_prompt_is_a_command_of_its_own_or_a_further_input(
+    imagecli: Run, folder: Path, command: str
+) -> None:
+    for name in ("a.png", "b.png"):
+        photo(folder / name, 64, 64)
+    result = imagecli(command, "a.png", "b.png", *SANDBOX)
+    assert result.exit_code == 2
+    hint = result.stderr.partition("hint: ")[2]
+    assert hint == (
+        "run one command for each image, or use b.png as a further input: "
+        'imagecli edit a.png "what to change" --image b.png\n'
+    )
+    pasted = shlex.split(hint.partition("input: imagecli ")[2])
+    assert imagecli(*pasted, "--dry-run", *SANDBOX).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "near"), [("gpt-image", "gpt-image-2"), ("dalle-3", "dall-e-3"), ("somebody/flux-9", None)]
+)
+def test_a_misspelled_model_is_a_warning_with_the_one_that_was_probably_meant(
+    imagecli: Run, model: str, near: str | None
+) -> None:
+    result = imagecli("generate", "a cat", "-m", model, "--dry-run")
+    assert result.exit_code == 0
+    assert f"warning: {model} is not in the catalogue" in result.stderr
+    assert ("did you mean" in result.stderr) is (near is not None)
+    if near:
+        assert f"did you mean {near}?" in result.stderr
+
+
+def test_a_refusal_by_a_provider_names_the_variable_that_chose_it(imagecli: Run) -> None:
+    typed = ("generate", "a cat", "--quality", "best", "--dry-run")
+    result = imagecli(*typed, env={"IMAGECLI_PROVIDER": "xai"})
+    assert "provider xai takes low, medium, auto; the provider comes from IMAGECLI_PROVIDER\n" in result.stderr
+    assert "comes from" not in imagecli(*typed, "--provider", "xai").stderr
+    both = imagecli(*typed[:2], "--dry-run", env={"IMAGECLI_PROVIDER": "xai", "IMAGECLI_QUALITY": "best"}).stderr
+    assert "the provider comes from IMAGECLI_PROVIDER; quality comes from IMAGECLI_QUALITY\n" in both
+    assert "hint: --quality low, medium or auto; unset IMAGECLI_QUALITY\n" in both
 
 
 def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) -> None:
@@ -193,7 +249,12 @@ def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
     ("settings", "arguments", "words", "hint"),
     [
         ('quality = "high"', ["-m", "dall-e-2"], "--quality: dall-e-2", "imagecli config unset quality; -m "),
-        ('quality = "ultra"', [], "--quality ultra", "--quality low; imagecli config unset quality"),
+        (
+            'quality = "ultra"',
+            [],
+            "--quality ultra",
+            "--quality low, medium, high or auto; imagecli config unset quality",
+        ),
         ('size = "100x100"', [], "--size 100x100", "for exactly this; imagecli config unset size"),
     ],
 )

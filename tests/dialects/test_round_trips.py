@@ -377,9 +377,7 @@ def test_a_model_that_became_another_is_warned_of(
 
 
 @pytest.mark.parametrize("provider", ["venice"])
-def test_the_models_of_images_are_those_that_doctor_compares_with(
-    imagecli: Run, server: Dialect, provider: str
-) -> None:
+def test_doctor_lists_the_models_of_images(imagecli: Run, server: Dialect, provider: str) -> None:
     looked = imagecli("doctor", *flags(provider, server)[:4], "--json", env=env(provider))
     assert server.asked[-1].path == "/api/v1/models", looked.stderr
     assert server.asked[-1].query == {"type": "image"}

@@ -137,6 +137,7 @@ CASES = (
     Case(id="B20", case="none", posts=said(WHOLE)),
     Case(id="B21", case="PNG", posts=said(PNG, "Content-Type: image/png")),
     Case(id="B21", case="JPEG", posts=said(noise("JPEG"), "Content-Type: application/octet-stream")),
+    Case(id="B21", case="AVIF", posts=said(noise("AVIF"), "Content-Type: image/avif")),
     Case(id="B21", case="base64", posts=said(B64.encode(), "Content-Type: text/plain")),
     Case(id="B20", case="another charset", posts=said(WHOLE, "Content-Type: application/json; charset=utf-16")),
 )

@@ -20,7 +20,7 @@ SECRETS = (KEY, "hunter2", base64.b64encode(b"me:hunter2").decode())
 MANY_PIXELS = 100_000_000
 """More are not decoded here either."""
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-TRUE_ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
+TRUE_ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "AVIF": ".avif"}
 PICTURES = {*TRUE_ENDINGS.values(), ".svg"}
 
 LARGE_BYTES = 1_000_000

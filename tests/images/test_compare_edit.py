@@ -60,6 +60,7 @@ HARMLESS: dict[str, Callable[[Image.Image], bytes]] = {
     "another ratio by 3%": resized(656, 478),
     "half size and jpeg 60": lambda image: saved(image.resize((320, 240)), "JPEG", quality=60),
     "brighter": lambda image: saved(ImageEnhance.Brightness(image).enhance(1.08)),
+    "darker": lambda image: saved(ImageEnhance.Brightness(image).enhance(0.86)),
     "less contrast": lambda image: saved(ImageEnhance.Contrast(image).enhance(0.9)),
     "more colour": lambda image: saved(ImageEnhance.Color(image).enhance(1.2)),
     "shifted by 4 pixels": lambda image: saved(ImageChops.offset(image, 4, 3)),

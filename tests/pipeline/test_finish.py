@@ -36,10 +36,12 @@ from imagecli.prepared_call import OutputFile, PreparedCall, prepared_to_json
 from imagecli.providers.response import parse_or_salvage
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
-from tests.images.making import large_png, png_of, saved
+from tests.images.making import large_png, png_of, saved, scene
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
 JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
+AVIF, TIFF = saved(scene(), "AVIF"), saved(scene(), "TIFF")
+HEIC = (Path(__file__).parents[1] / "data" / "pictures" / "turned.heic").read_bytes()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
 CUT = RED[:-20]
 HUGE = png_of((11_000, 11_000, 1, 0, 0, 0, 0), zlib.compress(bytes(1_376 * 11_000)))
@@ -483,6 +485,13 @@ B64 = base64.b64encode(RED)
         (RED, "cat.png"),
         (JPEG, "cat.jpg"),
         (WEBP, "cat.webp"),
+        (AVIF, "cat.avif"),
+        (base64.b64encode(AVIF), "cat.avif"),
+        (pictures(HEIC), "cat.heic"),
+        (HEIC, "cat.heic"),
+        (json.dumps({"output": [base64.b64encode(HEIC).decode()]}).encode(), "cat.heic"),
+        (TIFF, "cat.tiff"),
+        (json.dumps({"output": [base64.b64encode(TIFF).decode()]}).encode(), "cat.tiff"),
         (B64, "cat.png"),
         (b"\n" + base64.encodebytes(RED), "cat.png"),
         (b"data:image/png;base64," + B64, "cat.png"),
@@ -496,6 +505,13 @@ B64 = base64.b64encode(RED)
         "png",
         "jpeg",
         "webp",
+        "avif",
+        "avif-base64",
+        "heic-usual",
+        "heic",
+        "heic-hidden",
+        "tiff",
+        "tiff-hidden",
         "base64",
         "base64-lines",
         "data-url",
@@ -514,9 +530,33 @@ def test_an_image_in_a_body_that_is_no_response_is_saved(
     assert inspect_image(files(tmp_path)[saved]).whole
 
 
-def test_a_body_that_is_a_truncated_image_is_kept_as_damaged(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, _ = finished(prepared, CUT)
-    assert (code(outcome), files(tmp_path)) == (7, {"cat.damaged.png.bin": CUT})
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        (RED, "cat.damaged.png.bin"),
+        (AVIF, "cat.damaged.avif.bin"),
+        (HEIC, "cat.damaged.heic.bin"),
+        (TIFF, "cat.damaged.tiff.bin"),
+    ],
+    ids=["png", "avif", "heic", "tiff"],
+)
+def test_a_body_that_is_a_truncated_image_is_kept_as_damaged(
+    prepared: PreparedCall, tmp_path: Path, image: bytes, name: str
+) -> None:
+    outcome, _ = finished(prepared, image[:-20])
+    assert (code(outcome), files(tmp_path)) == (7, {name: image[:-20]})
+
+
+@pytest.mark.parametrize(("image", "format"), [(AVIF, "avif"), (HEIC, "heic"), (TIFF, "tiff")])
+def test_an_image_that_can_only_be_received_is_converted_to_the_typed_extension(
+    tmp_path: Path, image: bytes, format: str
+) -> None:
+    outcome, heard = finished(of(tmp_path, "cat", literal="png"), image)
+    left = files(tmp_path)
+    assert sorted(left) == [f"cat.orig.{format}", "cat.png"]
+    assert left[f"cat.orig.{format}"] == image
+    assert inspect_image(left["cat.png"]).size == outcome.saved[0].size
+    assert codes(heard) == ["converted"]
 
 
 def test_large_bodies_that_are_images_are_saved(prepared: PreparedCall, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problems
-from imagecli.checks.check_request import looks_like_image_name
+from imagecli.formats import looks_like_image_name
 
 _MAX_NAME_LENGTH: Final = 1000
 

@@ -57,8 +57,10 @@ def read_yaml(text: str, problems: Problems) -> ManifestContent:
     try:
         import yaml
     except ImportError as error:
+        from imagecli.installation import command_to_add
+
         raise UsageError(
-            "a YAML manifest needs PyYAML", hint="pip install 'imagecli[yaml]'; or TOML, which needs none"
+            "a YAML manifest needs PyYAML", hint=f"{command_to_add('PyYAML')}; or use a TOML manifest"
         ) from error
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:

@@ -85,7 +85,7 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
         check_model_life(model, target.provider, target.base_url, target.today)
     )
     if name:
-        notes += unknown_model_warnings(model)
+        notes += unknown_model_warnings(model, target.catalog.models)
     options, size_notes = options_for_model(_build_options(row), row.values.get("size"), model)
     if target.provider.size_as != "aspect_ratio":
         # A provider that takes the ratio itself chooses the pixels, so notes about them would be wrong.

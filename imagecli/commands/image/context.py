@@ -189,11 +189,23 @@ def name_option_origins(settings: Settings) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        for name, origin in settings.origins.items():
-            if error.flag == flag_name(name) != origin:
-                hint = _add_way_to_unset(error.hint, name, origin)
-                raise error.with_context(f"{name} comes from {origin}").with_facts(hint=hint) from error
-        raise
+        explained = _with_origins(error, settings)
+        if explained is error:
+            raise
+        raise explained from error
+
+
+def _with_origins(error: UsageError, settings: Settings) -> UsageError:
+    """*error*, with where the provider and the option that it is about come from, if they were not typed."""
+    explained = error
+    origin = settings.origins.get("provider", flag_name("provider"))
+    if f"provider {settings.provider.name} " in error.message and origin != flag_name("provider"):
+        explained = explained.with_context(f"the provider comes from {origin}")
+    for name, origin in settings.origins.items():
+        if error.flag == flag_name(name) != origin:
+            hint = _add_way_to_unset(error.hint, name, origin)
+            explained = explained.with_context(f"{name} comes from {origin}").with_facts(hint=hint)
+    return explained
 
 
 def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:

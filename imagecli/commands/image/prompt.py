@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
+from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt
 from imagecli.commands.flags import PromptFlags
 from imagecli.domain import InputSource
 from imagecli.env import Env
 from imagecli.errors import UsageError
+from imagecli.formats import looks_like_image_name
 from imagecli.naming import check_variables
 from imagecli.quoting import shell_quote
 from imagecli.templates import combine_variables, fill_prompt

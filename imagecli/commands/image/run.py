@@ -91,6 +91,6 @@ def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[Not
     if endpoint_note:
         yield NoteEvent(code="endpoint", message=endpoint_note)
     if context.settings.image.model:
-        yield from unknown_model_warnings(context.model)
+        yield from unknown_model_warnings(context.model, context.catalog.models)
     yield from context.settings.notes
     yield from context.settings.warnings
