@@ -103,7 +103,7 @@ def _file_digest(path: Path) -> FileDigest:
     """Raises InputImageError if *path* is not a file or can't be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InputImageError(f"{path} is not a file", hint="name a file: its bytes are compared with last time's")
+            raise InputImageError(f"{path} is not a file", hint="name a file")
         with path.open("rb") as file:
             is_text = b"\0" not in file.read(_TEXT_PROBE_BYTES)
         raw = file_sha256(path)
@@ -111,7 +111,7 @@ def _file_digest(path: Path) -> FileDigest:
         return FileDigest(raw=raw, sha256=sha256)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputImageError(f"can't read {path}: {reason}", hint="check the name and your rights to it") from error
+        raise InputImageError(f"can't read {path}: {reason}", hint="check the name and its permissions") from error
 
 
 def _json_sha256(value: object) -> str:

@@ -53,12 +53,12 @@ def test_the_row_in_comments_is_valid_too(imagecli: Run, folder: Path, name: str
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["old.toml"], "old.toml exists; --init overwrites nothing"),
-        (["link.toml"], "link.toml exists; --init overwrites nothing"),
-        (["assets.txt"], "--init writes toml, yaml, csv, jsonl, not text"),
-        (["assets.docx"], "assets.docx: a manifest's name ends in"),
+        (["old.toml"], "old.toml already exists"),
+        (["link.toml"], "link.toml already exists"),
+        (["assets.txt"], "--init can't write text, expected toml, yaml, csv or jsonl"),
+        (["assets.docx"], "assets.docx: unknown manifest extension, expected"),
         (["no/assets.toml"], "folder no does not exist"),
-        (["-"], "- is not one"),
+        (["-"], "can't write to stdout"),
         (["new.toml", "--check"], "--init and --check"),
     ],
 )
