@@ -117,6 +117,9 @@ class Pipeline:
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 result = self._save(call, response, broken_off, entry, saver, reservation)
+                # What a disk can't take, it can't take of the next call either.
+                if any(isinstance(error, DiskError) for error in result.errors):
+                    slot.stop_pool()
                 if self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             self._check_mask(inputs.images, result, on_event)
@@ -138,10 +141,6 @@ class Pipeline:
                 status=error.status,
                 request_id=error.request_id,
             )
-        # What a disk can't take, it can't take of the next call either.
-        if any(isinstance(error, DiskError) for error in result.errors):
-            slot.stop_pool()
-        return result
 
     def end_call(self, request: int) -> None:
         """The result of the request is handled."""
