@@ -82,7 +82,7 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
         )
     return OutputError(
         f"{file.path} exists, but is not in the journal{more}; nothing was sent",
-        hint="use --adopt to keep it as the row's image, or --if-exists overwrite to replace it",
+        hint="use --adopt to keep existing files, or --if-exists overwrite to replace them",
         code="output_unknown",
     )
 

@@ -18,7 +18,7 @@ NAMES = ["assets.toml", "assets.yaml", "my assets.yml", "assets.csv", "assets.js
 def test_a_starter_passes_a_dry_run_as_it_is(imagecli: Run, folder: Path, name: str) -> None:
     result = imagecli("batch", "--init", name)
     assert (result.exit_code, result.stdout) == (0, f"{name}\n"), result.stderr
-    assert f"next: imagecli batch {shell_quote(name)} --dry-run" in result.stderr
+    assert f"preview it with imagecli batch {shell_quote(name)} --dry-run" in result.stderr
     plan = imagecli("batch", name, "--dry-run", *SANDBOX)
     assert plan.exit_code == 0, plan.stderr
     assert "4 for 4 pictures in 4 files" in plan.stdout

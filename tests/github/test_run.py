@@ -147,7 +147,7 @@ def test_a_run_leaves_its_json_in_a_file_and_its_exit_code_in_the_outputs(
         ({"MANIFEST": "nothing.toml"}, "2", "nothing.toml does not exist"),
         ({"MANIFEST": "--help"}, "2", "does not exist"),
         ({"PROVIDER": "openai"}, "3", "no API key for openai"),
-        ({"ARGS": "--check"}, "10", "1 of 1 are missing or stale"),
+        ({"ARGS": "--check"}, "10", "1 of 1 missing or stale"),
         ({"ARGS": "--only 'x"}, "2", "args: No closing quotation"),
         ({"PATH": "/nowhere"}, "127", "can't run imagecli: No such file"),
     ],

@@ -53,9 +53,7 @@ def run_check(context: BatchContext) -> int:
     run.output.print_lines(
         [f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.decision.writes or plan.outputs]
     )
-    message = (
-        f"{len(gaps):,} of {counts.total:,} are missing or stale" if gaps else f"all {counts.total:,} are up to date"
-    )
+    message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
     if pending:
         message += f", {len(pending):,} of them pending in the Batch API"
     exit_code = counts.exit_code()

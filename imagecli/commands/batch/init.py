@@ -25,4 +25,4 @@ def init_manifest(argument: str, format: Format | None, display: DisplayOptions,
     else:
         write_to_stdout(env, f"{printable_path(path, env.stdout)}\n".encode("utf-8", "surrogateescape"))
     if not display.quiet:
-        print_note(f"next: imagecli batch {shell_quote(argument)} --dry-run", env)
+        print_note(f"preview it with imagecli batch {shell_quote(argument)} --dry-run", env)

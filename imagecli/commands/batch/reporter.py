@@ -63,8 +63,8 @@ class BatchEventFilter:
         if count := self._counted.total():
             files = "1 file" if count == 1 else f"{count:,} files"
             message = (
-                f"cropped, resized or converted {files}, without Content Credentials (C2PA); "
-                "the images as received are in NAME.orig files"
+                f"cropped, resized or converted {files}; "
+                "Content Credentials (C2PA) removed, originals kept as NAME.orig files"
             )
             self(NoteEvent(code="made", message=message))
 

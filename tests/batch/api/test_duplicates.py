@@ -130,7 +130,7 @@ def test_of_rows_that_only_partly_are_the_same_the_others_are_submitted_again(
     slow.once(CREATE, after(lambda: ended(machine("there", row("a cat"), row("a hen")))))
     result = batch(at=slow)
     assert result.exit_code == 10
-    assert "another run submitted 1 row of batch_" in result.stderr
+    assert "another run already submitted 1 row of batch_" in result.stderr
     # The row that the other machine submitted first is withdrawn here, and pending there.
     assert states(folder) == ["sent"] * 3 + ["failed", "submitted", "failed", "failed"]
     assert [entry.get("error") for entry in journal(folder)[3:]] == ["not_handed_in", None, *["not_handed_in"] * 2]
@@ -214,7 +214,7 @@ def test_a_batch_that_is_completed_before_it_is_cancelled_is_printed(
 
     slow.once(CANCEL, too_late)
     result = batch(at=slow)
-    assert (result.exit_code, "it is completed" in result.stderr) == (10, True), result.stderr
+    assert (result.exit_code, "it is already completed" in result.stderr) == (10, True), result.stderr
     assert (batch(at=slow).exit_code, made(folder)) == (0, FILES)
 
 

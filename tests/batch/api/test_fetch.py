@@ -206,7 +206,7 @@ def test_a_download_that_breaks_off_is_begun_anew_and_every_picture_saved_once(
     front.once(CONTENT, cut(0.6))
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
-    assert "fetched again" in result.stderr
+    assert "downloading again" in result.stderr
     assert len(front.asked(CONTENT)) == 2
     assert [entry["state"] for entry in journal(folder)].count("saved") == 3
 
