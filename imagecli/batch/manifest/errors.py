@@ -146,7 +146,7 @@ _OPTION: Final = re.compile(r"(?<![\w-])(?<!iconv )(?:--(?P<long>[a-z][a-z0-9-]*
 _COMMAND_OPTIONS: Final = ("--allow-outside", "--format")
 """Options of `batch` that are not fields of a row."""
 _SHORT: Final = {"o": "output", "n": "n", "m": "model", "s": "size", "f": "prompt_file"}
-_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ asks ))")
+_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ implies ))")
 """The beginning of an error message that is about one field."""
 
 

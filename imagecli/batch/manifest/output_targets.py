@@ -137,7 +137,7 @@ def check_output_formats(templates: Sequence[OutputTemplate], image_format: str 
         from_name = ENDINGS.get(template.output.text.rpartition(".")[2].lower())
         if required and from_name and required != from_name:
             raise OutputError(
-                f"output {template.output.text!r} is {from_name}, but its output_format is {required}",
+                f"output {template.output.text!r} implies {from_name}, but its output_format is {required}",
                 hint="remove output_format, or change the extension",
             )
         final = required or from_name
