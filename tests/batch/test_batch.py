@@ -266,7 +266,7 @@ def test_a_dry_run_shows_price_and_time_and_needs_no_key(imagecli: Run, folder: 
         (("--rate", "50"), "at least 2 s at 50 per minute"),
         ((), "unknown; 1 round of 4 parallel requests (--rate gives an estimate)"),
         (("-j", "1"), "unknown; 3 rounds of 1 parallel request (--rate gives an estimate)"),
-        (("--batch-api",), "up to 24h, pending in the Batch API"),
+        (("--batch-api",), "up to 24h, with the Batch API"),
     ],
 )
 def test_a_dry_run_tells_the_time_as_far_as_it_is_known(
