@@ -197,7 +197,7 @@ def _fit_all(
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
     return InputImageError(
         f"{image.label} has no transparent part, and {row.name} edits only what is transparent",
-        hint="--mask mask.png marks what to edit: a PNG of the same size, transparent there",
+        hint="mark the area to edit with --mask FILE or --mask-rect X,Y,WIDTH,HEIGHT",
     )
 
 
