@@ -155,7 +155,7 @@ def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
     assert sum(".journal." in name for name in files) == 3
     assert not [name for name in files if "failed" in name or name.endswith((".lock", ".tar"))]
     assert "all 5 are there" in ran["merge"][0].log
-    assert "<p>5 kept as they are; exit 0</p>" in ran["merge"][0].summary
+    assert "<p>5 up to date; exit 0</p>" in ran["merge"][0].summary
 
 
 def check_sandbox_leaves_what_was_bought(hub: Hub, server: Server, event: str) -> None:
