@@ -175,7 +175,7 @@ def test_a_table_that_is_none_says_what_is_wanted(table: dict[str, Any], words: 
         ("openai", "gpt-image-1.5", "gpt-image-1.5", True, True),
         ("xai", None, "grok-imagine-image", True, False),
         ("zhipu", None, "cogview-3-flash", True, False),
-        ("local", None, "the server's own model", False, False),
+        ("local", None, "the server's default model", False, False),
         ("local", "sd-turbo", "sd-turbo", True, False),
         ("azure", "gpt-image-2", "gpt-image-2", True, True),
     ],
@@ -236,7 +236,7 @@ def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider
 
 def test_a_shape_that_a_provider_does_not_make_is_named_as_a_ratio() -> None:
     ask = Generate(prompt="x", options=ImageOptions(model="m", size=Size(1568, 1120)))
-    with pytest.raises(UsageError, match="--size: provider xai makes no aspect ratio near 7:5"):
+    with pytest.raises(UsageError, match="--size: provider xai has no aspect ratio near 7:5"):
         check_capabilities(ask, ROWS.provider("xai"))
 
 

@@ -208,7 +208,7 @@ def _with_origins(error: UsageError, settings: Settings) -> UsageError:
 
 def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
     """*hint*, with a way to unset the option instead of advice to omit a flag that was not typed."""
-    omit_flag, way = f"leave {flag_name(name)} out", how_to_unset(name, origin)
+    omit_flag, way = f"omit {flag_name(name)}", how_to_unset(name, origin)
     if hint and omit_flag in hint:
         return hint.replace(omit_flag, way)
     return f"{hint}; {way}" if hint else way
