@@ -537,6 +537,6 @@ def test_an_embedded_sandbox_is_not_said_to_go_on(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert b"interrupted: the sandbox's batches end with it" in stderr
+    assert b"interrupted: the sandbox's batches are lost" in stderr
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
     assert len(made(folder)) == 8
