@@ -316,16 +316,16 @@ def _describe(hint: Any, limits: Limits | None = None) -> str:
     if origin is Annotated:
         return _describe(inner[0])
     if origin is tuple:
-        return "a list of texts" if inner[0] in (str, Text) else "a list"
+        return "a list of strings" if inner[0] in (str, Text) else "a list"
     name = _TYPE_NAMES.get(hint, "text")
     return f"{name} {limits}" if limits and hint is not str else name
 
 
 _TYPE_NAMES: Mapping[Any, str] = {
     bool: "true or false",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
-    date: "a day without quotes, as 2026-11-04",
+    date: "a date without quotes, such as 2026-11-04",
 }
 
 

@@ -121,14 +121,14 @@ FREE_SIZES: list[Case] = [
         "--size 1920x1080: 1080 is not a multiple of 16",
         "--size 1920x1088, or --fit 1920x1080",
     ),
-    (made(size=Size(3856, 2048)), "the longest edge is 3840", "--size 3840x2048"),
+    (made(size=Size(3856, 2048)), "the edge has at most 3840 pixels", "--size 3840x2048"),
     (made(size=Size(1552, 512)), "the long edge is at most 3 times the short one", "--fit 1552x512"),
-    (made(size=Size(1024, 576)), "it has 589,824 pixels, at least 655,360 are made", "--fit 1024x576"),
-    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, at most 8,294,400 are made", "--size 2880x2880"),
+    (made(size=Size(1024, 576)), "it has 589,824 pixels, the minimum is 655,360", "--fit 1024x576"),
+    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, the maximum is 8,294,400", "--size 2880x2880"),
 ]
 THREE_SIZES: list[Case] = [
-    (made(size=Size(1792, 1024)), "it makes 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
-    (made(size=Size(512, 512)), "--size 512x512: it makes 1024x1024", "--size 1024x1024, or --fit 512x512"),
+    (made(size=Size(1792, 1024)), "expected 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
+    (made(size=Size(512, 512)), "--size 512x512: expected 1024x1024", "--size 1024x1024, or --fit 512x512"),
 ]
 NO_GIF: list[Case] = [
     (made(output_format="gif"), "--output-format gif:", "-m gpt-image-2.6-flare takes gif"),
@@ -211,8 +211,8 @@ REFUSED: dict[str, Sequence[Case]] = {
     ],
     "dall-e-2": [
         (made("x" * 1001), "the prompt has 1,001 characters; dall-e-2 takes 1,000", "shorten it"),
-        (made(size=Size(1024, 1536)), "it makes 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
-        (made(size="auto"), "--size auto: it makes 256x256", "leave --size out"),
+        (made(size=Size(1024, 1536)), "expected 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        (made(size="auto"), "--size auto: expected 256x256", "leave --size out"),
         (edited(2), "2 input pictures; dall-e-2 takes 1", "leave some --image out"),
         (made(quality="high"), "--quality: dall-e-2 does not take it", "-m gpt-image-2.6-flare takes it"),
         (made(stream=True), "--stream: dall-e-2 does not take it", "leave --stream out"),
@@ -221,7 +221,7 @@ REFUSED: dict[str, Sequence[Case]] = {
     ],
     "dall-e-3": [
         (made("x" * 4001), "the prompt has 4,001 characters; dall-e-3 takes 4,000", "shorten it"),
-        (made(size=Size(1536, 1024)), "it makes 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        (made(size=Size(1536, 1024)), "expected 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
         (made(quality="high"), "--quality high: dall-e-3 takes standard, hd", "--quality hd"),
         (made(style="bold"), "--style bold: dall-e-3 takes vivid, natural", "--style"),
         (edited(), "dall-e-3 takes no edits", "it can generate"),

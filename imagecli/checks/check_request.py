@@ -265,7 +265,7 @@ def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
     size = row.sizes.nearest_to_shape(shape)
     if size is None:
         about = row.sizes.approximate(shape)
-        objection = row.sizes.objection(about) or f"it makes {row.sizes.describe()}"
+        objection = row.sizes.objection(about) or f"expected {row.sizes.describe()}"
         raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row), flag="--size")
     return size
 

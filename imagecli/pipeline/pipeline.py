@@ -131,7 +131,7 @@ class Pipeline:
                 requested=call.request.options.n,
                 provider=self.context.provider.name,
                 model=call.request.options.model,
-                errors=(_with_recover_hint(error, "imagecli recover --list tells of it"),),
+                errors=(_with_recover_hint(error, "see imagecli recover --list"),),
                 status=error.status,
                 request_id=error.request_id,
             )
@@ -285,7 +285,7 @@ class Pipeline:
                 entry.keep()  # the next run of the manifest saves it from here
             if not (is_only_fewer_images(error) or isinstance(error, RefusedError)):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
-                error = _with_recover_hint(error, "imagecli recover tries it again")
+                error = _with_recover_hint(error, "imagecli recover tries again")
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
@@ -323,7 +323,7 @@ def _with_base64_hint(error: ImagecliError) -> ImagecliError:
     """*error*; with what avoids it if it is that of a result URL."""
     if error.code not in ("result_refused", "result_url", "result_expired"):
         return error
-    return error.with_facts(hint=f"{error.hint}; next time, --response-format b64_json avoids URLs")
+    return error.with_facts(hint=f"{error.hint}; --response-format b64_json avoids URLs")
 
 
 def without_bill_hints(result: CallResult) -> CallResult:
@@ -463,8 +463,8 @@ def discard_unanswered(
                 continue
             if spooled.sent and not (part and part.hash in warned_hashes):
                 request = _describe_spooled(spooled, prepared)
-                billed = "" if prepared and prepared.free else "; it may have been billed"
-                message = f"an earlier request was sent, and no response arrived{billed}: {request}"
+                billed = "" if prepared and prepared.free else " and may have been billed"
+                message = f"an earlier request got no response{billed}: {request}"
                 on_event(WarningEvent(code="unanswered", message=message))
             remove_spool_entry(spooled.body, spooled.record)
             removed += 1

@@ -194,8 +194,8 @@ def _fit_all(
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
     return InputImageError(
-        f"{image.label} has no transparent part, and {row.name} edits only what is transparent",
-        hint="--mask mask.png marks what to edit: a PNG of the same size, transparent there",
+        f"{image.label} has no transparent area, and {row.name} edits only transparent areas",
+        hint="add --mask mask.png, a PNG of the same size that is transparent in the area to edit",
     )
 
 
@@ -219,7 +219,7 @@ def _report_coverage(mask: InputSource, image: InputImage, on_event: EventHandle
     share = mask_coverage(image)
     if share == 1:
         on_event(
-            WarningEvent(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change")
+            WarningEvent(code="mask_full", message=f"{mask.label} is fully transparent: the entire image may change")
         )
     else:
-        on_event(NoteEvent(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the picture may change"))
+        on_event(NoteEvent(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the image may change"))
