@@ -84,6 +84,10 @@ class CallSlot:
         """The request failed: the slot stays taken until the result is handled."""
         self._kept = True
 
+    def stop_pool(self) -> None:
+        """No further item is sent: what this one failed with, the others would too."""
+        self._slots.stop()
+
     def end(self) -> None:
         """The result is handled."""
         if self._kept:

@@ -42,7 +42,7 @@ BATCH = ("batch", "m.jsonl", "--provider", "sandbox")
     [
         (("generate", "a cat", "--provider", "sandbox"), 16),
         (BATCH, 16),
-        ((*BATCH, "--batch-api", "--wait"), 24),
+        ((*BATCH, "--batch-api", "--wait"), 20),
     ],
     ids=["generate", "batch", "batch api"],
 )

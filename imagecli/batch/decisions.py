@@ -27,7 +27,7 @@ from typing import Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
-from imagecli.batch.item_notes import FileNote, item_notes, pending_notes, refusal_error
+from imagecli.batch.item_notes import FileNote, further_batch_note, item_notes, pending_notes, refusal_error
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.domain import IfExists
@@ -79,9 +79,9 @@ def decide_item(
 
     *waiting*: id and request hash of items whose paid response is still in the spool.
     """
-    last = journal.last_entry(identity.id)
-    if last and last.is_pending and (identity.sandbox or not last.sandbox):
-        return Decision(kind="submitted", notes=pending_notes(identity, last))
+    pending = [entry for entry in journal.pending_entries(identity.id) if identity.sandbox or not entry.sandbox]
+    if pending and pending[0] is journal.last_entry(identity.id):
+        return Decision(kind="submitted", notes=pending_notes(identity, pending))
     files_by_image = [
         tuple(determine_file_state(path, identity, journal, disk) for path in paths) for paths in identity.image_paths
     ]
@@ -102,6 +102,8 @@ def decide_item(
             entries=_build_entries(files, fates, identity, None, disk),
             notes=item_notes(files, identity, None),
         )
+    if requested and pending:
+        return Decision(kind="submitted", notes=pending_notes(identity, pending))
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not (possibly_billed.sandbox or identity.free))
     return Decision(
@@ -113,7 +115,10 @@ def decide_item(
         ),
         entries=_build_entries(files, fates, identity, possibly_billed, disk),
         possibly_billed=billed_twice,
-        notes=item_notes(files, identity, possibly_billed if billed_twice else None),
+        notes=(
+            *item_notes(files, identity, possibly_billed if billed_twice else None),
+            *(further_batch_note(identity, entry) for entry in pending),
+        ),
     )
 
 

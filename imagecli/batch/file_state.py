@@ -155,7 +155,7 @@ class FileState:
 
 def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
     """The state of the file that *identity* plans as *plan*."""
-    recorded = _choose_record(journal.files_planned_at(plan), disk)
+    recorded = choose_record(journal.files_planned_at(plan), disk)
     path = recorded.file.path if recorded and disk.stat(recorded.file.path) else plan
     status, match = _determine_status(path, recorded, identity, journal, disk)
     file = FileState(
@@ -169,7 +169,7 @@ def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalStat
     return _check_content(file, identity, journal, disk)
 
 
-def _choose_record(records: Sequence[RecordedFile], disk: DiskReader) -> RecordedFile | None:
+def choose_record(records: Sequence[RecordedFile], disk: DiskReader) -> RecordedFile | None:
     """The record that matches the disk, or the latest. Two clones may each have saved a file, and been merged."""
     if len(records) > 1:
         existing = [record for record in records if _has_recorded_length(record, disk)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagecli.batch.file_records import build_file_records, build_original_records
@@ -32,9 +32,17 @@ class ItemFinalizer:
     folder: Path
     """The manifest's."""
 
-    def finalize(self, plan: ItemPlan, calls: Sequence[PlannedCall], results: Sequence[CallResult]) -> ItemResult:
+    def finalize(
+        self,
+        plan: ItemPlan,
+        calls: Sequence[PlannedCall],
+        results: Sequence[CallResult],
+        submitted: JournalEntry | None = None,
+    ) -> ItemResult:
         """Journals the item of *plan*, whose first *calls* ended with *results*.
 
+        *submitted* is the entry by which a provider's Batch API had it. The last entry names its submission: another
+        one may be pending.
         If that fails, the error is in the last result.
         """
         files = [
@@ -46,7 +54,10 @@ class ItemFinalizer:
         originals = build_original_records((image for result in results for image in result.saved), self.folder)
         cost = self.total_cost(results)
         try:
-            self.journal.write(build_last_entry(plan.identity, results, files, originals, cost))
+            entry = build_last_entry(plan.identity, results, files, originals, cost)
+            if submitted:
+                entry = replace(entry, submission=submitted.submission, batch=submitted.batch)
+            self.journal.write(entry)
         except DiskError as error:
             *others, last = results
             results = (*others, last._replace(errors=(*last.errors, error)))

@@ -17,7 +17,7 @@ from imagecli.quoting import shell_quote
 MAX_NAMED: Final = 3
 """Up to so many files with the same note are named one by one."""
 
-ALWAYS_NAMED: Final = ("may_be_billed_twice",)
+ALWAYS_NAMED: Final = ("may_be_billed_twice", "submitted_twice", "submitted_too")
 """Codes of notes about money: each file is named."""
 
 
@@ -97,8 +97,13 @@ def item_notes(
     return tuple(dict.fromkeys(notes))
 
 
-def pending_notes(identity: ItemIdentity, last: JournalEntry) -> tuple[FileNote, ...]:
-    """The notes about an item that a provider's Batch API has, by its *last* journal entry."""
+def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tuple[FileNote, ...]:
+    """The notes about an item that a provider's Batch API has, by its *pending* journal entries, the latest first."""
+    if len(pending) > 1:
+        batches = " and ".join(entry.batch or "a batch without a known id" for entry in reversed(pending))
+        text = f"was submitted in {batches}: both may be billed, and the images of the second one are extras"
+        return (FileNote(code="submitted_twice", path=identity.id, text=text, is_warning=True),)
+    (last,) = pending
     batch = last.batch or "the Batch API"
     if last.provider != identity.provider or not is_same_address(last.base_url, identity.base_url):
         text = f"is in {batch} of {last.base_url or last.provider}, and is fetched by a run that asks there"
@@ -107,6 +112,15 @@ def pending_notes(identity: ItemIdentity, last: JournalEntry) -> tuple[FileNote,
         text = f"has changed since it was handed in ({batch}): what comes is of the earlier row"
         return (FileNote(code="changed_meanwhile", path=identity.id, text=text),)
     return ()
+
+
+def further_batch_note(identity: ItemIdentity, entry: JournalEntry) -> FileNote:
+    """The warning that a provider's Batch API has an item, by *entry*, which is up to date already."""
+    batch = entry.batch or "the Batch API"
+    text = (
+        f"is up to date, and {batch} has it too: it may be billed twice; --batch-api downloads those images as extras"
+    )
+    return FileNote(code="submitted_too", path=identity.id, text=text, is_warning=True)
 
 
 def _file_notes(file: FileState, identity: ItemIdentity) -> list[FileNote]:

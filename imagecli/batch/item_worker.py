@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from imagecli.batch.item_finalizer import ItemFinalizer
 from imagecli.batch.item_identity import ItemIdentity
-from imagecli.batch.item_plan import ItemPlan, ItemResult
+from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.errors import OverBudgetError
+from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.pipeline import Pipeline
 from imagecli.pipeline.prepare_call import InputsByModel
@@ -50,7 +50,10 @@ class ItemWorker:
             if result.errors:
                 break
         if sent_line.is_written:
-            return replace(self.finalizer.finalize(plan, calls, results), is_over_budget=is_over_budget)
+            ended = self.finalizer.finalize(plan, calls, results)
+            if any(isinstance(error, DiskError) for error in result_errors(ended)):
+                slot.stop_pool()  # the journal can't be written
+            return replace(ended, is_over_budget=is_over_budget)
         cost = self.finalizer.total_cost(results)
         return ItemResult(plan=plan, results=tuple(results), cost_usd=cost, is_over_budget=is_over_budget)
 

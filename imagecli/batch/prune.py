@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from imagecli.batch.decisions import Decision
-from imagecli.batch.file_state import DiskState, file_extension, has_image_extension
+from imagecli.batch.file_state import DiskState, choose_record, file_extension, has_image_extension
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
@@ -37,7 +37,7 @@ def find_orphans(planned: Iterable[str], state: JournalState, disk: DiskState) -
     """The orphans, by path. *planned* are the outputs of the **whole** manifest: of all shards, ignoring `--only`."""
     outputs = list(planned)
     live = {path_key(Path(output)) for output in outputs}
-    live |= {path_key(Path(recorded.file.path)) for output in outputs if (recorded := state.file_planned_at(output))}
+    live |= {path_key(Path(path)) for output in outputs for path in _files_of_row(output, state, disk)}
     files = sorted(state.files(), key=attrgetter("entry.run"))
     live_entries = [entry for entry, file in files if path_key(Path(file.path)) in live]
     live |= {path_key(Path(original.path)) for entry in live_entries for original in entry.originals}
@@ -45,6 +45,18 @@ def find_orphans(planned: Iterable[str], state: JournalState, disk: DiskState) -
     latest = {recorded.file.path: recorded for recorded in (*files, *originals)}
     orphans = [_as_orphan(recorded, disk) for path, recorded in latest.items() if path_key(Path(path)) not in live]
     return sorted((orphan for orphan in orphans if orphan), key=attrgetter("record.path"))
+
+
+def _files_of_row(output: str, state: JournalState, disk: DiskState) -> list[str]:
+    """The file that the row of *output* uses; if it does not exist, all that were ever saved for the row.
+
+    Two clones may each have saved one, and only one of them may be on this disk.
+    """
+    records = state.files_planned_at(output)
+    chosen = choose_record(records, disk)
+    if chosen and disk.stat(chosen.file.path):
+        return [chosen.file.path]
+    return [record.file.path for record in records]
 
 
 def _as_orphan(recorded: RecordedFile, disk: DiskState) -> Orphan | None:

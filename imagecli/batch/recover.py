@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.batch.file_records import build_file_records, build_original_records
-from imagecli.batch.file_state import DiskState
+from imagecli.batch.file_state import DiskState, choose_record
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.download import ResultDownloader
@@ -20,13 +20,13 @@ from imagecli.pipeline.recover import (
     RecoverableCall,
     discard_recoverable,
     find_recoverable,
+    late_image_note,
     may_still_work,
     recover_call,
 )
 from imagecli.prepared_call import ManifestRef
 from imagecli.results import CallResult
-from imagecli.safe_open import make_private_folder
-from imagecli.storage.atomic_write import discard_staged, translate_disk_errors
+from imagecli.storage.atomic_write import discard_staged
 
 SAVEABLE_STATES = ("whole", "part", "no_pictures")
 """States of a spooled response that are worth finishing."""
@@ -101,14 +101,11 @@ class JournalRecovery:
         """Saves their images and writes that to the journal. Raises DiskError."""
         waiting, useless = [], []
         for number, (call, part) in enumerate(self.find()):
-            is_late = self._is_late(part, state)
-            if is_late:
-                result = self._save_apart(call, number, part, state, downloader, on_event)
-            else:
-                result = recover_call(call, number, None, downloader, self.state_dir, on_event)
-                for image in result.saved:
-                    message = f"{image.path} came to an earlier run, and is saved now"
-                    on_event(NoteEvent(code="recovered", message=message))
+            extras = self._find_extras(call, part, state)
+            result = recover_call(call, number, None, downloader, self.state_dir, on_event, extras)
+            result = self._without_extras(result, extras, part, state, on_event)
+            for image in result.saved:
+                on_event(NoteEvent(code="recovered", message=f"{image.path} came to an earlier run, and is saved now"))
             age = time.time() - call.spooled.since
             blocking = next((error for error in result.errors if may_still_work(error, age, self.url_ttl)), None)
             if blocking:
@@ -118,46 +115,45 @@ class JournalRecovery:
             for error in result.errors:
                 if error is not blocking:
                     on_event(WarningEvent(code=error.code, message=f"{part.id}, of an earlier run: {error.message}"))
-            if not is_late and (result.saved or not blocking):
+            if len(extras) < len(part.planned) and (result.saved or not blocking):
                 self._journal_result(part, result, state, journal)
         return RecoveryResult(tuple(waiting), tuple(useless))
 
-    def _is_late(self, part: ManifestRef, state: JournalState) -> bool:
-        """Whether the row has been requested again since, and its files exist or it has changed."""
+    def _find_extras(self, call: RecoverableCall, part: ManifestRef, state: JournalState) -> Collection[int]:
+        """The images, by index, that the row does not need: it has others by now, or has changed."""
+        every = range(len(part.planned))
         last = state.last_entry(part.id)
-        if last is None:
-            return False
-        if last.hash != part.hash:
-            return True
-        disk = DiskState(self.manifest_path.parent, allow_outside=True)
-        recorded = [state.file_planned_at(path) for paths in part.planned for path in paths]
-        return (
-            last.state in ("saved", "adopted")
-            and not last.may_be_billed
-            and all(file and disk.stat(file.file.path) for file in recorded)
-        )
+        if last and (last.hash != part.hash or state.pending_entries(part.id)):
+            return every
+        folder = self.manifest_path.parent
+        disk = DiskState(folder, allow_outside=True)
+        replaces = call.prepared.replaces if call.prepared else ()
+        overwritten = {path.absolute() for path, sha256 in replaces if sha256 is None}
+        return [
+            index
+            for index in every
+            if all(
+                (folder / path).absolute() not in overwritten and _has_file(path, part, state, disk)
+                for path in part.planned[index]
+            )
+        ]
 
-    def _save_apart(
+    def _without_extras(
         self,
-        call: RecoverableCall,
-        number: int,
+        result: CallResult,
+        extras: Collection[int],
         part: ManifestRef,
         state: JournalState,
-        downloader: ResultDownloader,
         on_event: EventHandler,
     ) -> CallResult:
-        """Saves a late response in the rescue folder, so that the row keeps its files. Raises DiskError."""
-        folder = self.state_dir / "rescued"
-        with translate_disk_errors(folder):
-            make_private_folder(folder)
-        result = recover_call(call, number, folder, downloader, self.state_dir, on_event)
+        """*result* without the images that are none of the row's. An image that the row has already is removed."""
         for image in result.saved:
-            if image.path and state.entry_with_content(image.sha256):
-                discard_staged(image.path)  # the row's file itself
-            else:
-                message = f"an image of {part.id} arrived after the row was requested again; saved as {image.path}"
-                on_event(NoteEvent(code="late", message=message))
-        return result
+            if image.index in extras and image.path and image.path.parent == self.state_dir / "rescued":
+                if state.entry_with_content(image.sha256):
+                    discard_staged(image.path)
+                else:
+                    on_event(late_image_note(image, part))
+        return result._replace(saved=tuple(image for image in result.saved if image.index not in extras))
 
     def _journal_result(
         self, part: ManifestRef, result: CallResult, state: JournalState, journal: JournalWriter
@@ -178,6 +174,14 @@ class JournalRecovery:
         )
         if entry != last:
             journal.write(entry)
+
+
+def _has_file(path: str, part: ManifestRef, state: JournalState, disk: DiskState) -> bool:
+    """Whether the row of *part* has the file that is planned as *path*; of an unknown row, whether that exists."""
+    recorded = choose_record(state.files_planned_at(path), disk)
+    if recorded is None:
+        return state.last_entry(part.id) is None and disk.stat(path) is not None
+    return recorded.entry.hash == part.hash and disk.stat(recorded.file.path) is not None
 
 
 class WaitingError(UnsavedError):

@@ -5,6 +5,7 @@ OpenAI API reference, files and batches, read 2026-11-22. Creating a batch is th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedEr
 from imagecli.events import EventHandler
 from imagecli.providers.batch_response import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
 
+KEPT_SECONDS: Final = 31 * 24 * 3600
+"""Files of batches expire after 30 days: what is older can't be fetched. OpenAI API reference, read 2026-11-22."""
 PAGE: Final = 100
 """Batches on a page of the list: the maximum."""
 NO_API: Final = (404, 405, 501)
@@ -117,8 +120,12 @@ class BatchApiClient:
         """The current state of a batch. Raises RefusedError (`not_found`) if the provider does not know it."""
         return self._request_batch(ApiCall(path=self._item_path(self._row.path, id)), id, on_event)
 
-    def list_batches(self, on_event: EventHandler) -> Iterator[BatchJob]:
-        """All batches of the key's project, the newest first; each page is requested when it is needed."""
+    def list_batches(self, on_event: EventHandler, *, since: float | None = None) -> Iterator[BatchJob]:
+        """The batches of the key's project, the newest first; each page is requested when it is needed.
+
+        Only those that were created *since* a Unix time; by default those whose files still exist.
+        """
+        earliest = time.time() - KEPT_SECONDS if since is None else since
         query, seen = {"limit": str(PAGE)}, {""}
         while True:
             try:
@@ -126,7 +133,10 @@ class BatchApiClient:
                 jobs, after = parse_batch_jobs(json_or_none(page))
             except ImagecliError as error:
                 self._raise_no_batch_api(error)
-            yield from jobs
+            for job in jobs:
+                if job.created_at and job.created_at < earliest:
+                    return
+                yield job
             if after is None or after in seen:
                 return
             seen.add(after)

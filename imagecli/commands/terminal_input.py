@@ -1,4 +1,4 @@
-"""Questions to the user at the terminal, and text from stdin."""
+"""Questions to the user at the terminal, and what is read from stdin."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ def confirm(question: str, env: Env) -> bool:
     env.stderr.write(f"{sanitize(question)} [y/N] ")
     env.stderr.flush()
     return env.stdin.readline(80).strip().lower() in ("y", "yes")
+
+
+def read_stdin(env: Env, what: str, limit: int) -> bytes:
+    """All of stdin, which is *what* the user gives as `-`, or one byte more than *limit*.
+
+    Raises UsageError if it is a terminal or can't be read.
+    """
+    if env.stdin.isatty():
+        raise UsageError(f"- reads {what} from stdin, and stdin is this terminal", hint="pipe something in")
+    try:
+        return env.stdin.buffer.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
 
 
 def read_stdin_text(env: Env) -> str:

@@ -22,14 +22,13 @@ from imagecli.events import EventHandler, WarningEvent
 from imagecli.images.identify import NO_IMAGE
 from imagecli.images.integrity import inspect_image_file
 from imagecli.pipeline.save import ImageSaver, StagedImage, StagedStdoutImage, describe_staged
-from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.errors import without_surrogates
 from imagecli.providers.large_json import CondensedBody, condense_body, decode_base64
 from imagecli.providers.response import ParsedResponse, ReturnedImage
 from imagecli.results import CallResult, StdoutImage
 from imagecli.safe_open import make_private_folder
-from imagecli.storage.atomic_write import discard_staged, open_staged, translate_disk_errors
+from imagecli.storage.atomic_write import discard_staged, open_staged, read_in_pieces, translate_disk_errors
 from imagecli.storage.preflight import check_still_below
 from imagecli.worker_pool import run_unordered
 
@@ -81,11 +80,9 @@ def save_images(
     prepared = saver.prepared
     images, unfetched = _limit_urls(parsed.images, prepared.n + MAX_FURTHER_URLS)
     fetcher = ImageFetcher(
-        prepared=prepared,
         condensed=condensed,
         downloader=downloader,
-        rescue_folder=saver.rescue_folder,
-        on_event=saver.on_event,
+        saver=saver,
         decode_lock=decode_lock,
         peer=peer,
     )
@@ -207,23 +204,24 @@ class FetchedImage(NamedTuple):
 class ImageFetcher(NamedTuple):
     """Fetches the images of one response. Threads may fetch at the same time."""
 
-    prepared: PreparedCall
     condensed: CondensedBody
     downloader: ResultDownloader
-    rescue_folder: Path
-    """For images whose own folder can't be written to, and for those that wait for stdout."""
-    on_event: EventHandler
+    saver: ImageSaver
+    """Its rescue folder is for images whose own folder can't be written to, and for those that wait for stdout."""
     decode_lock: AbstractContextManager[object]
     """Held while base64 is decoded."""
     peer: str | None = None
     """The address that the request was sent to."""
 
     def fetch(self, numbered: tuple[int, ReturnedImage]) -> FetchedImage:
-        """An image by its index, from its base64; from its URL if it has none, or if it is damaged. Never raises."""
+        """An image by its index, from its base64; from its URL if it has none, or if it is damaged. Never raises.
+
+        What an earlier attempt has rescued is used first: its URL may have expired.
+        """
         index, image = numbered
         best: StagedImage | None = None
         failures: list[ImagecliError] = []
-        for source, lock in self._sources(image):
+        for source, lock in self._sources(index, image):
             try:
                 with lock:
                     staged = self._stage(index, source)
@@ -241,36 +239,44 @@ class ImageFetcher(NamedTuple):
         error = None if best else _choose_failure(failures, image)
         return FetchedImage(number=index, image=image, staged=best, error=error)
 
-    def _sources(self, image: ReturnedImage) -> Iterator[tuple[ReturnedImage, AbstractContextManager[object]]]:
-        """*image* with only one of the places that its bytes can be taken from, and what to hold meanwhile."""
+    def _sources(
+        self, index: int, image: ReturnedImage
+    ) -> Iterator[tuple[ReturnedImage | Path, AbstractContextManager[object]]]:
+        """*image* with only one of the places that its bytes can be taken from, or a file; what to hold meanwhile."""
+        if rescued := self.saver.find_rescued(index):
+            yield rescued, nullcontext()
         if image.b64_json or image.is_body:
             yield image._replace(url=None), self.decode_lock
         if image.url:
             yield image._replace(b64_json=None), nullcontext()
 
-    def _stage(self, index: int, source: ReturnedImage) -> StagedImage:
+    def _stage(self, index: int, source: ReturnedImage | Path) -> StagedImage:
         """In the image's folder; or in the rescue folder, readable only by the user, if that fails.
 
         Raises UnsavedError if it can't be decoded or downloaded, DiskError if it can't be written.
         """
-        folder = self.prepared.name(index).folder
+        prepared, rescue_folder = self.saver.prepared, self.saver.rescue_folder
+        folder = prepared.name(index).folder
         disk_error = None
-        if index or not self.prepared.stdout:
+        if index not in self.saver.extras and (index or not prepared.stdout):
             try:
-                check_still_below(folder, self.prepared.root)
-                with translate_disk_errors(folder), open_staged(folder, label=self.prepared.id) as file:
+                check_still_below(folder, prepared.root)
+                with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as file:
                     identity = self._fill(file, source) or inspect_image_file(file)
                     return describe_staged(file, identity)
             except DiskError as error:
                 disk_error = error
-        with translate_disk_errors(self.rescue_folder):
-            make_private_folder(self.rescue_folder)
-            with open_staged(self.rescue_folder, label=self.prepared.id, mode=0o600) as file:
+        with translate_disk_errors(rescue_folder):
+            make_private_folder(rescue_folder)
+            with open_staged(rescue_folder, label=prepared.id, mode=0o600) as file:
                 identity = self._fill(file, source) or inspect_image_file(file)
                 return describe_staged(file, identity, disk_error)
 
-    def _fill(self, file: IO[bytes], source: ReturnedImage) -> ImageInfo | None:
+    def _fill(self, file: IO[bytes], source: ReturnedImage | Path) -> ImageInfo | None:
         """Writes the bytes of *source* into *file*. Returns what they are, if that is already known."""
+        if isinstance(source, Path):
+            file.writelines(read_in_pieces(source))
+            return None
         if source.url:
             return self._download(source.url, file)
         try:
@@ -290,8 +296,9 @@ class ImageFetcher(NamedTuple):
         Raises UnsavedError if that is a page or another text: its URL may still lead to the image later.
         """
         identity = None
-        hooks = ProgressHooks(self.prepared.request, self.on_event)
-        for _ in self.downloader.fetch(url, file, hooks, base_url=self.prepared.base_url, peer=self.peer):
+        prepared = self.saver.prepared
+        hooks = ProgressHooks(prepared.request, self.saver.on_event)
+        for _ in self.downloader.fetch(url, file, hooks, base_url=prepared.base_url, peer=self.peer):
             identity = inspect_image_file(file)
             if identity.whole:
                 break

@@ -8,6 +8,7 @@ earlier commands left in the spool.
 
 from __future__ import annotations
 
+import os
 import secrets
 import uuid
 from collections.abc import Collection, Iterable
@@ -116,6 +117,9 @@ class Pipeline:
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 result = self._save(call, response, broken_off, entry, saver, reservation)
+                # What a disk can't take, it can't take of the next call either.
+                if any(isinstance(error, DiskError) for error in result.errors):
+                    slot.stop_pool()
                 if self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             self._check_mask(inputs.images, result, on_event)
@@ -124,6 +128,8 @@ class Pipeline:
             raise
         except Exception as problem:
             error = to_imagecli_error(problem)
+            if isinstance(error, DiskError):
+                slot.stop_pool()
             if self.context.provider.free:
                 error = without_bill_hint(error)
             return CallResult(
@@ -238,6 +244,7 @@ class Pipeline:
         Of a response that is too large to be one, the spool keeps the beginning once its images are saved.
         """
         request_id, provider = response.headers.get("x-request-id"), self.context.provider
+        folders = () if saver.prepared.stdout else saver.prepared.folders
         is_too_large = broken_off is not None and broken_off.code == TOO_LARGE
         if is_too_large and starts_as_image(read_beginning(entry.file, HEAD_BYTES)):
             keep_beginning(entry.file)  # an image without end is not decoded
@@ -252,7 +259,11 @@ class Pipeline:
 
                     self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
                 is_free = response.is_from_sandbox(entry.peer)
-                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
+                # Another request is sent while the images are saved, if they probably can be.
+                is_blocked = not all(folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) for folder in folders)
+                reservation.settle(
+                    parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free, keeps_slot=is_blocked
+                )
                 result = save_images(
                     parsed,
                     condensed,
@@ -281,8 +292,8 @@ class Pipeline:
         errors = []
         for error in result.errors:
             error = error.with_facts(request_id=request_id)
-            if isinstance(error, DiskError) and saver.prepared.part:
-                entry.keep()  # the next run of the manifest saves it from here
+            if isinstance(error, DiskError):
+                entry.keep()  # the next run of the manifest, or recover, saves it from here
             if not (is_only_fewer_images(error) or isinstance(error, RefusedError)):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries again")

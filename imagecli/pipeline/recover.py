@@ -7,7 +7,8 @@ it is fetched, replaced or removed, and its description is not read: anyone may 
 from __future__ import annotations
 
 import json
-import stat
+import os
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,7 +27,7 @@ from imagecli.client.spool import (
     remove_spool_entry,
 )
 from imagecli.client.spool_trust import SpoolPlaces
-from imagecli.domain import OutputName
+from imagecli.domain import OutputName, SavedImage
 from imagecli.errors import (
     DiskError,
     ImagecliError,
@@ -38,7 +39,7 @@ from imagecli.errors import (
     to_imagecli_error,
 )
 from imagecli.events import EventHandler, NoteEvent
-from imagecli.naming import rebuild_name, slugify
+from imagecli.naming import path_for_format, rebuild_name, slugify
 from imagecli.pipeline.finish_call import (
     condense_response,
     is_only_fewer_images,
@@ -50,14 +51,13 @@ from imagecli.pipeline.finish_call import (
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared, without_bill_hints
 from imagecli.pipeline.save import ImageSaver
-from imagecli.prepared_call import PreparedCall
+from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
 from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.storage.preflight import check_folder, is_below
-from imagecli.storage.read import file_sha256
 
 GONE_STATUSES: Final = (403, 404, 410)
 """Of a result URL that will not work again."""
@@ -98,10 +98,13 @@ def recover_call(
     results: ResultDownloader,
     state_dir: Path,
     on_event: EventHandler,
+    extras: Collection[int] | None = None,
 ) -> CallResult:
     """Saves the images of *leftover* under their planned names or in *folder*, and deletes it if nothing else is in it.
 
-    *request* is its number in this command's report. What goes wrong, bugs too, is in the result.
+    *request* is its number in this command's report. *extras* are the images, by index, that their row does not need
+    any more, and that go to the rescue folder; None for those of a row whose files exist. What goes wrong, bugs too,
+    is in the result.
     """
     prepared = leftover.prepared
     outcome = CallResult(
@@ -117,10 +120,17 @@ def recover_call(
             if prepared is None:
                 raise UnsavedError("the description of this response can't be read", code="unreadable")
             prepared = _prepare_for_recovery(prepared, request, folder)
-            _check_folders(prepared)
+            if extras is None:
+                extras = _find_extras(leftover.prepared or prepared) if prepared.part and not folder else ()
             saver = ImageSaver(
-                prepared=prepared, rescue_folder=state_dir / "rescued", on_event=on_event, is_repeated=True
+                prepared=prepared,
+                rescue_folder=state_dir / "rescued",
+                on_event=on_event,
+                is_repeated=True,
+                extras=extras,
             )
+            if len(extras) < prepared.n:
+                _check_folders(prepared)
             # Only the state folder's own record may open other addresses than public ones to result URLs.
             peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
             is_part = leftover.state == "part"
@@ -129,22 +139,32 @@ def recover_call(
             outcome = outcome._replace(errors=(to_imagecli_error(problem),))
     if prepared and prepared.free:
         outcome = without_bill_hints(outcome)
-    _discard_rescued_copies(state_dir / "rescued", outcome)
     if outcome.unfetched:
         on_event(not_fetched(outcome, leftover.spooled.body))
     return _discard_if_done(leftover, outcome, on_event)
 
 
-def _discard_rescued_copies(rescue_folder: Path, outcome: CallResult) -> None:
-    """Removes the copies of saved images that an earlier attempt had rescued because their folder failed."""
-    saved = {image.sha256: image for image in outcome.saved if image.path and image.path.parent != rescue_folder}
-    lengths = {image.bytes for image in saved.values()}
-    with suppress(OSError):
-        for path in list(rescue_folder.iterdir()) if saved else ():
-            status = path.lstat()
-            if stat.S_ISREG(status.st_mode) and status.st_size in lengths and file_sha256(path) in saved:
-                path.unlink()
-        rescue_folder.rmdir()
+def _find_extras(prepared: PreparedCall) -> list[int]:
+    """The images, by index, of a row whose files exist and may not be replaced."""
+    replaced = {path for path, _ in prepared.replaces}
+    return [
+        index
+        for index in range(prepared.n)
+        if all(
+            path not in replaced and os.path.lexists(path)
+            for path in (_planned_path(file.name, prepared) for file in prepared.destinations(index))
+        )
+    ]
+
+
+def _planned_path(name: OutputName, prepared: PreparedCall) -> Path:
+    return path_for_format(name, name.literal_format or prepared.output_format or "png")
+
+
+def late_image_note(image: SavedImage, part: ManifestRef) -> NoteEvent:
+    """The note about an image that was saved in the rescue folder because its row does not need it."""
+    message = f"{part.id} does not need the image of an earlier request any more: it is saved as {image.path}"
+    return NoteEvent(code="late", message=message)
 
 
 def may_still_work(error: ImagecliError, age: float, url_ttl: float) -> bool:
@@ -177,7 +197,7 @@ def _save_or_keep_partials(
     and all its images are saved.
     """
     prepared = saver.prepared
-    for folder in prepared.folders:
+    for folder in prepared.folders if len(saver.extras) < prepared.n else ():
         check_folder(folder)
         discard_all_staged(folder, prepared.id)
     discard_all_staged(saver.rescue_folder, prepared.id)
@@ -205,11 +225,12 @@ def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: E
     errors = []
     for error in outcome.errors:
         nothing_billed = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
-        is_finished_later = isinstance(error, DiskError) and leftover.prepared and leftover.prepared.part
-        if is_finished_later or not (error.rescued_path or is_only_fewer_images(error) or nothing_billed):
+        if isinstance(error, DiskError) or not (error.rescued_path or is_only_fewer_images(error) or nothing_billed):
             stays = True
             hint = f"imagecli recover --delete {leftover.spooled.id} removes it"
-            error = error.with_facts(rescued_path=str(body), hint=f"{error.hint}; {hint}" if error.hint else hint)
+            error = error.with_facts(
+                rescued_path=error.rescued_path or str(body), hint=f"{error.hint}; {hint}" if error.hint else hint
+            )
         errors.append(error)
     if not stays:
         remove_spool_entry(body, leftover.spooled.record)

@@ -6,7 +6,7 @@ An image for stdout stays in a staged file, and its response in the spool, until
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from imagecli.naming import mark_path, number_path, path_for_format
 from imagecli.prepared_call import OutputFile, PreparedCall
 from imagecli.storage.atomic_write import (
     discard_staged,
+    find_rescued,
     open_staged,
     publish,
     read_in_pieces,
@@ -105,6 +106,8 @@ class ImageSaver:
     on_event: EventHandler
     is_repeated: bool = False
     """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
+    extras: Collection[int] = ()
+    """The images, by index, that their row does not need any more: they go to the rescue folder."""
     saved: list[SavedImage] = field(default_factory=list)
     """The images that are complete on disk so far."""
 
@@ -115,20 +118,24 @@ class ImageSaver:
         """
         first, *further = self.prepared.destinations(index)
         name, received = self._check_image(index, staged), staged.identity
+        if index in self.extras:
+            path = self._save_extra(index, staged, _unchanged_path(name, received))
+            yield self._record_saved(self._build_saved_image(index, path, staged, revised_prompt))
+            return
         overwrite = self.prepared.if_exists == "overwrite" and index < self.prepared.n
         number = max(index - len(self.prepared.names) + 1, 0) + 1
         change = find_conversion(received, name, first.fit, self.on_event)
         original = None
         if change:
-            path, original, staged = self._save_converted(staged, name, change, overwrite)
+            path, original, staged = self._save_converted(index, staged, name, change, overwrite)
         else:
-            path = self._publish(staged, _unchanged_path(name, received), overwrite, number)
+            path = self._publish(staged, _unchanged_path(name, received), overwrite, self._label(index), number)
         yield self._record_saved(
             self._build_saved_image(index, path, staged, revised_prompt)._replace(original=original)
         )
         for copy, destination in enumerate(further, start=1):
-            image = self._save_further(index, destination, original or path, received, revised_prompt)
-            yield self._record_saved(image._replace(copy=copy))
+            image = self._save_further(index, copy, destination, original or path, received, revised_prompt)
+            yield self._record_saved(image)
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -147,15 +154,51 @@ class ImageSaver:
             )
         return self._build_saved_image(index, None, staged, revised_prompt), staged
 
+    def _label(self, index: int, copy: int | None = None) -> str:
+        """Names image *index* in the rescue folder, as it was received; or a file *copy* that was made from it."""
+        return f"{self.prepared.id}-{index}" if copy is None else f"{self.prepared.id}-{index}-{copy}"
+
+    def find_rescued(self, index: int) -> Path | None:
+        """Image *index* as an earlier attempt has rescued it, because its folder could not be written to."""
+        return next(iter(find_rescued(self.rescue_folder, self._label(index))), None) if self.is_repeated else None
+
+    def _save_extra(self, index: int, staged: StagedImage, path: Path) -> Path:
+        """Saves an image that its row does not need in the rescue folder, unless it is the one at *path*."""
+        if _has_same_bytes(path, staged):
+            discard_staged(staged.path)
+            return path
+        return self._rescue(staged, path, self._label(index))
+
+    def _rescue(self, staged: StagedImage, path: Path, label: str, *, damaged: bool = False) -> Path:
+        """Saves an image that can't have the name *path* in the rescue folder, once. Raises DiskError."""
+        for rescued in find_rescued(self.rescue_folder, label):
+            if _has_same_bytes(rescued, staged):
+                discard_staged(staged.path)
+                return rescued
+        return rescue(staged.path, path, self.rescue_folder, label=label, damaged=damaged)
+
     def _record_saved(self, image: SavedImage) -> SavedImage:
+        if self.is_repeated and image.path and image.path.parent != self.rescue_folder:
+            # What an earlier attempt had rescued is where it belongs now.
+            labels = (self._label(image.index), self._label(image.index, image.copy))
+            for rescued in (path for label in labels for path in find_rescued(self.rescue_folder, label)):
+                discard_staged(rescued)
+            with suppress(OSError):
+                self.rescue_folder.rmdir()
         self.saved.append(image)
         self.on_event(ImageSaved(image=image))
         return image
 
     def _save_further(
-        self, index: int, destination: OutputFile, source: Path, received: ImageInfo, revised_prompt: str | None
+        self,
+        index: int,
+        copy: int,
+        destination: OutputFile,
+        source: Path,
+        received: ImageInfo,
+        revised_prompt: str | None,
     ) -> SavedImage:
-        """A further file of image *index*, made from *source*, which is as it was *received*."""
+        """The further file *copy* of image *index*, made from *source*, which is as it was *received*."""
         change = find_conversion(received, destination.name, destination.fit, self.on_event)
         target = (
             path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, received)
@@ -163,12 +206,13 @@ class ImageSaver:
         try:
             with translate_disk_errors(target):
                 made = self._convert_staged(source, change, target.parent)
-            path = self._publish(made, target, False)
+            path = self._publish(made, target, False, self._label(index, copy))
         except ImagecliError as error:
             raise error.with_facts(rescued_path=error.rescued_path or str(source)) from error
         if change:
             self._note_conversion(path, change, source)
-        return self._build_saved_image(index, path, made, revised_prompt)._replace(original=source if change else None)
+        image = self._build_saved_image(index, path, made, revised_prompt)
+        return image._replace(original=source if change else None, copy=copy)
 
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
@@ -177,7 +221,7 @@ class ImageSaver:
         if identity.format == "svg" and self.prepared.output_format != "svg":
             problem = problem or "an SVG, which was not requested"
         if problem:
-            raise self._rescue_damaged(staged, name, problem)
+            raise self._rescue_damaged(index, staged, name, problem)
         requested, size = self.prepared.output_format, self.prepared.size
         if requested and requested != identity.format and not name.literal_format:
             message = f"requested {requested}, received {identity.format}"
@@ -203,16 +247,16 @@ class ImageSaver:
             self.on_event(WarningEvent(code="large_image", message=message))
 
     def _save_converted(
-        self, staged: StagedImage, name: OutputName, change: Conversion, overwrite: bool
+        self, index: int, staged: StagedImage, name: OutputName, change: Conversion, overwrite: bool
     ) -> tuple[Path, Path, StagedImage]:
         """Saves the converted image under its name, and the received one beside it, under a numbered name."""
         target = path_for_format(name, change.format)
         ending = path_for_format(_with_correct_extension(name), staged.identity.format or "").suffix
-        original = self._publish(staged, mark_path(target, f".orig{ending}"), False)
+        original = self._publish(staged, mark_path(target, f".orig{ending}"), False, self._label(index))
         with translate_disk_errors(target):
             try:
                 made = self._convert_staged(original, change, target.parent)
-                path = self._publish(made, target, overwrite)
+                path = self._publish(made, target, overwrite, self._label(index, 0))
             except ImagecliError as error:
                 raise error.with_facts(rescued_path=error.rescued_path or str(original)) from error
         self._note_conversion(path, change, original)
@@ -240,7 +284,8 @@ class ImageSaver:
             file.write(data)
             return describe_staged(file, inspect_image_file(file))
 
-    def _publish(self, staged: StagedImage, path: Path, overwrite: bool, number: int = 1) -> Path:
+    def _publish(self, staged: StagedImage, path: Path, overwrite: bool, label: str, number: int = 1) -> Path:
+        """Publishes an image as *path*; if the disk fails, it is rescued with *label*, and DiskError is raised."""
         try:
             check_still_below(path.parent, self.prepared.root)
             planned = number_path(path, number) if number > 1 else path
@@ -253,8 +298,12 @@ class ImageSaver:
                 overwrite = overwrite or self._may_replace(path)
                 return publish(staged.path, path, overwrite=overwrite, number=number)
         except DiskError as error:
-            rescued = rescue(staged.path, path, self.rescue_folder, damaged=False)
-            raise error.with_facts(rescued_path=str(rescued)) from error
+            rescued = self._rescue(staged, path, label)
+            again = "run the same command again: it saves the image there"
+            if not self.prepared.part:
+                again = "imagecli recover saves the image there, or imagecli recover -o FOLDER/ elsewhere"
+            hint = f"{error.hint}, then {again}"
+            raise error.with_facts(rescued_path=str(rescued), hint=hint) from error
 
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this call replaces, and has not changed since that was decided."""
@@ -263,11 +312,11 @@ class ImageSaver:
             for replaced, sha256 in self.prepared.replaces
         )
 
-    def _rescue_damaged(self, staged: StagedImage, name: OutputName, problem: str) -> UnsavedError:
+    def _rescue_damaged(self, index: int, staged: StagedImage, name: OutputName, problem: str) -> UnsavedError:
         planned = path_for_format(name, staged.identity.format or self.prepared.output_format or "png")
         rescued = None
         if staged.bytes:
-            rescued = rescue(staged.path, planned, self.rescue_folder, damaged=True)
+            rescued = self._rescue(staged, planned, self._label(index), damaged=True)
         discard_staged(staged.path)
         return UnsavedError(
             f"the image for {planned} is damaged: {problem}",
@@ -344,6 +393,7 @@ class StagedStdoutImage(NamedTuple):
         try:
             saved_path = save_file(read_in_pieces(self.path), path, label=prepared.id)
         except (DiskError, OSError):
-            saved_path = rescue(self.path, path, self.saver.rescue_folder, damaged=False)
+            label = f"{prepared.id}-{self.image.index}"
+            saved_path = rescue(self.path, path, self.saver.rescue_folder, label=label, damaged=False)
         self.close()
         return saved_path

@@ -96,14 +96,25 @@ class Reservation:
             raise
         return self
 
-    def settle(self, usage: Mapping[str, Any] | None, *, may_be_billed: bool = True, is_free: bool = False) -> None:
+    def settle(
+        self,
+        usage: Mapping[str, Any] | None,
+        *,
+        may_be_billed: bool = True,
+        is_free: bool = False,
+        keeps_slot: bool = False,
+    ) -> None:
         """The response is parsed: counts what it cost instead of the estimate, and frees the slot.
 
-        Images are saved after this, and the next request is sent in the meantime.
+        Images are saved after this, and the next request is sent in the meantime, unless the call *keeps_slot* until
+        its result is handled.
         """
         usd = 0.0 if is_free else self._guard.price_usage(self._index, usage)
         self._end(0.0 if usd is None and not may_be_billed else usd)
-        self._slot.release()
+        if keeps_slot:
+            self._slot.keep()
+        else:
+            self._slot.release()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """If it is not settled, counts nothing if *error* says that nothing was billed, else the estimate."""

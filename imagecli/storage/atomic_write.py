@@ -101,17 +101,18 @@ def publish(staged: Path, path: Path, *, overwrite: bool = False, number: int = 
     return used
 
 
-def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
+def rescue(staged: Path, path: Path, folder: Path, *, label: str, damaged: bool) -> Path:
     """Saves a staged file that can't have the name *path* elsewhere, and returns its path.
 
     A *damaged* image goes beside *path* (`cat.damaged.png.bin`). If that disk fails, and for a complete image whose
-    disk has failed already, it goes to *folder*, readable by the user only. Raises DiskError if that fails too.
+    disk has failed already, it goes to *folder*, readable by the user only, with the *label* in its name by which
+    `find_rescued` finds it (`cat.LABEL.png`). Raises DiskError if that fails too.
     """
     name = mark_path(path, f".damaged{path.suffix[:16]}.bin") if damaged else path
     if damaged and staged.parent == path.parent:
         with contextlib.suppress(OSError, ValueError):
             return publish(staged, name)
-    rescued = folder / name.name
+    rescued = folder / mark_path(name, f".{label}{name.suffix}").name
     with translate_disk_errors(rescued):
         if staged.parent == folder:
             return publish(staged, rescued)
@@ -122,6 +123,12 @@ def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
     return used
 
 
+def find_rescued(folder: Path, label: str) -> list[Path]:
+    """The complete images in *folder* that were rescued with *label*."""
+    paths = folder.glob(f"*.{glob.escape(label)}.*")
+    return [path for path in paths if path.suffix != ".bin" and path.is_file() and not path.is_symlink()]
+
+
 @contextlib.contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
     """Turns an OSError about *path* into a DiskError."""
@@ -130,7 +137,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=_disk_hint(error)) from error
     except ValueError as error:
-        raise DiskError(f"can't write {str(path)!r}: {error}", hint="choose another name with -o") from error
+        raise DiskError(f"can't write {str(path)!r}: {error}", hint="use another name") from error
 
 
 def os_error_reason(error: OSError) -> str:
@@ -146,10 +153,10 @@ def full_disk_hint(error: OSError) -> str:
 
 def _disk_hint(error: OSError) -> str:
     if is_disk_full(error):
-        return "free some space there, or choose another folder with -o"
+        return "free some space there"
     if error.errno == errno.EFBIG:
-        return "the limit for a file's size is too low here (ulimit -f), or choose another folder with -o"
-    return "choose another folder with -o"
+        return "raise the limit for a file's size (ulimit -f)"
+    return "make that folder writable"
 
 
 def _stage_and_publish(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:

@@ -39,6 +39,35 @@ def test_a_picture_under_its_true_ending_is_still_planned(tmp_path: Path) -> Non
     assert pruned(tmp_path, (), ledger) == {"hero.webp": True}
 
 
+OTHER = b"GIF87a of the other clone"
+
+
+@pytest.mark.parametrize("other", [OTHER, B], ids=["another image", "the same image"])
+@pytest.mark.parametrize("later", ["hero.png", "hero_2.png"])
+@pytest.mark.parametrize("has_both", [False, True])
+def test_a_row_keeps_its_file_whichever_of_two_merged_clones_saved_it(
+    has_both: bool, later: str, other: bytes, tmp_path: Path
+) -> None:
+    """One clone saved hero.png, the other one hero_2.png; this disk has the second alone, or both."""
+    first = HERO.new_entry("saved", files=(record("hero.png"),))
+    second = HERO.new_entry("saved", files=(record("hero_2.png", other, planned="hero.png"),))
+    put(tmp_path, {"hero_2.png": other} | ({"hero.png": B} if has_both else {}))
+    ledger = ledger_of((second, first) if later == "hero.png" else (first, second))
+    orphans = pruned(tmp_path, ("hero.png",), ledger)
+    if not has_both:
+        assert orphans == {}
+        assert decide_item(HERO, ledger, DiskState(tmp_path)).kind == "done"
+    else:  # the planned name is always the row's
+        assert orphans == ({"hero_2.png": True} if later == "hero.png" else {})
+
+
+def test_a_row_keeps_the_only_file_of_two_even_if_that_was_changed_by_hand(tmp_path: Path) -> None:
+    put(tmp_path, {"hero_2.png": b"painted over"})
+    second = HERO.new_entry("saved", files=(record("hero_2.png", OTHER, planned="hero.png"),))
+    ledger = ledger_of((second, HERO.new_entry("saved", files=(record("hero.png"),))))
+    assert pruned(tmp_path, ("hero.png",), ledger) == {}
+
+
 def test_a_name_that_some_disk_takes_for_a_planned_one_is_no_orphan(tmp_path: Path) -> None:
     put(tmp_path, {"Hero.png": B, "cafe\u0301.png": B})
     assert pruned(tmp_path, ("hero.PNG", "caf\u00e9.png"), bought("Hero.png", "cafe\u0301.png")) == {}

@@ -472,8 +472,8 @@ def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
     outcome = finish_call(gone, io.BytesIO(pictures(RED)), results, tmp_path / "rescued", heard.append)
     assert code(outcome) == 8
-    assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.png")
-    assert files(tmp_path) == {"rescued/cat.png": RED}
+    assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.run-0000-0.png")
+    assert files(tmp_path) == {"rescued/cat.run-0000-0.png": RED}
 
 
 B64 = base64.b64encode(RED)

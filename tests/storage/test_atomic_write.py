@@ -18,6 +18,7 @@ from imagecli.errors import DiskError
 from imagecli.storage.atomic_write import (
     _take_and_replace,
     discard_all_staged,
+    find_rescued,
     open_staged,
     publish,
     rescue,
@@ -146,7 +147,7 @@ def test_a_folder_removed_while_waiting_is_a_disk_error(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match=r"can't write .*cat\.png: no such file or directory") as caught:
         save_file(b"x", tmp_path / "gone" / "cat.png")
     assert caught.value.exit_code == 8
-    assert "-o" in (caught.value.hint or "")
+    assert "writable" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
         (errno.ENOSPC, "free some space there"),
         (errno.EDQUOT, "free some space there"),
         (errno.EFBIG, "ulimit"),
-        (errno.EACCES, "another folder"),
+        (errno.EACCES, "writable"),
     ],
 )
 def test_the_way_out_is_that_of_the_trouble(tmp_path: Path, number: int, words: str) -> None:
@@ -235,24 +236,33 @@ def test_a_disk_without_links_saves_and_replaces_nothing(
     assert contents(tmp_path) == {"cat.png": b"1", "cat_2.png": b"2"}
 
 
+LABEL = "run-0"
+
+
 def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
     state = tmp_path / "state"
     path = tmp_path / "cat.png"
-    assert rescue(write_staged(b"1", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png.bin"
-    assert rescue(write_staged(b"2", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png_2.bin"
+    assert (
+        rescue(write_staged(b"1", tmp_path), path, state, label=LABEL, damaged=True) == tmp_path / "cat.damaged.png.bin"
+    )
+    assert (
+        rescue(write_staged(b"2", tmp_path), path, state, label=LABEL, damaged=True)
+        == tmp_path / "cat.damaged.png_2.bin"
+    )
     assert contents(tmp_path) == {"cat.damaged.png.bin": b"1", "cat.damaged.png_2.bin": b"2"}
     assert not state.exists()
 
 
-@pytest.mark.parametrize(("damaged", "name"), [(True, "cat.damaged.png.bin"), (False, "cat.png")])
+@pytest.mark.parametrize(("damaged", "name"), [(True, "cat.damaged.png.run-0.bin"), (False, "cat.run-0.png")])
 def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
     tmp_path: Path, damaged: bool, name: str
 ) -> None:
     state = tmp_path / "deep" / "state"
-    kept = rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
+    kept = rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, label=LABEL, damaged=damaged)
     assert kept == state / name
-    again = rescue(write_staged(b"y", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
+    again = rescue(write_staged(b"y", tmp_path), tmp_path / "gone" / "cat.png", state, label=LABEL, damaged=damaged)
     assert contents(tmp_path) == {}
+    assert find_rescued(state, LABEL) == ([] if damaged else [kept])
     assert (kept.read_bytes(), again.read_bytes()) == (b"x", b"y")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -261,7 +271,13 @@ def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
 def test_nothing_left_to_rescue_to_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DiskError, match="can't write"):
-        rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", tmp_path / "file" / "state", damaged=True)
+        rescue(
+            write_staged(b"x", tmp_path),
+            tmp_path / "gone" / "cat.png",
+            tmp_path / "file" / "state",
+            label=LABEL,
+            damaged=True,
+        )
 
 
 def test_a_staged_file_can_be_read_while_it_is_written_and_is_gone_when_that_fails(tmp_path: Path) -> None:

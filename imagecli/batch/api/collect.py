@@ -9,7 +9,7 @@ given up only after this run has downloaded the files twice, and a later run, or
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +19,11 @@ from imagecli.batch.api.download import download_lines
 from imagecli.batch.api.pending_items import PendingItem
 from imagecli.batch.api.submission_ids import parse_custom_id
 from imagecli.batch.file_records import build_file_records, build_original_records
+from imagecli.batch.file_state import choose_record
 from imagecli.batch.item_finalizer import ItemFinalizer
 from imagecli.batch.item_plan import ItemResult
 from imagecli.batch.journal.entry import FileRecord
+from imagecli.batch.journal.state import JournalState
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
 from imagecli.errors import (
@@ -36,6 +38,7 @@ from imagecli.errors import (
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.finish_call import not_fetched, open_response, save_images
 from imagecli.pipeline.prepare_call import RunContext
+from imagecli.pipeline.recover import late_image_note
 from imagecli.pipeline.save import ImageSaver
 from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall
@@ -66,6 +69,8 @@ class BatchCollector:
     """Saves what the batches of one run have produced."""
 
     client: BatchApiClient
+    state: JournalState
+    """It has what this run saves."""
     finalizer: ItemFinalizer
     downloader: ResultDownloader
     context: RunContext
@@ -79,13 +84,23 @@ class BatchCollector:
         fetches what is not saved by then.
         """
         unfinished = {item.key: item for item in items}
-        is_short = yield from self._collect_files(job, unfinished)
-        if unfinished and is_short:
+        is_short = False
+        for is_last in (False, True):
+            received: set[str | None] = set()
+            for file_id in (job.output_file_id, job.error_file_id):
+                for line in self._download_lines(file_id) if file_id and unfinished else ():
+                    response = self._parse_line(line)
+                    received.add(response.custom_id if response else None)
+                    call = self._find_call(response, unfinished) if response else None
+                    if call and (result := self._save_call(call, line, unfinished)):
+                        yield result
+            is_short = _has_more_results(job, received)
+            if is_last or not (unfinished and is_short):
+                break
             rows = _count_rows(len(unfinished))
             message = f"{job.id}: the results of {rows} are missing in what was downloaded; downloading again"
             self.on_event(WarningEvent(code=SHORT_DOWNLOAD, message=message))
             job = self.client.get_batch(job.id, self.on_event)
-            is_short = yield from self._collect_files(job, unfinished)
         kept = [item for item in unfinished.values() if is_short and item.entry.error != SHORT_DOWNLOAD]
         # The next run gives up what is missing then, too.
         self.finalizer.journal.write_all([replace(item.entry, error=SHORT_DOWNLOAD) for item in kept])
@@ -101,32 +116,17 @@ class BatchCollector:
             if result := self._end_item(item, reason):
                 yield result
 
-    def _collect_files(self, job: BatchJob, unfinished: dict[str, PendingItem]) -> Generator[ItemResult, None, bool]:
-        """Saves what the files of *job* have for *unfinished*; yields the items that have ended, removed from there.
+    def _download_lines(self, file_id: str) -> Iterator[IO[bytes]]:
+        return download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event)
 
-        Returns whether the provider may have more results than the files that were downloaded.
-        """
-        custom_ids: set[str] = set()
-        is_damaged = False
-        for file_id in (job.output_file_id, job.error_file_id):
-            if not file_id or not unfinished:
-                continue
-            for line in download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event):
-                response = self._parse_line(line)
-                if response is None:
-                    is_damaged = True
-                    continue
-                custom_ids.add(response.custom_id)
-                call = self._find_call(response, unfinished)
-                if call is None:
-                    continue
-                item = call.item
-                item.results[call.begin] = self._save_images(call, line)
-                if not item.missing_images:
-                    del unfinished[item.key]
-                    if result := self._end_item(item, None):
-                        yield result
-        return is_damaged or _has_more_results(job, len(custom_ids))
+    def _save_call(self, call: _AnsweredCall, line: IO[bytes], unfinished: dict[str, PendingItem]) -> ItemResult | None:
+        """Saves the images of *call*. The result of its item, which is removed from *unfinished*, if that has ended."""
+        item = call.item
+        item.results[call.begin] = self._save_images(call, line)
+        if item.missing_images:
+            return None
+        del unfinished[item.key]
+        return self._end_item(item, None)
 
     def _parse_line(self, line: IO[bytes]) -> BatchResponseLine | None:
         """The response in *line*; None, and a warning, if it can't be read."""
@@ -155,7 +155,11 @@ class BatchCollector:
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
         saver = ImageSaver(
-            prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=self.on_event, is_repeated=True
+            prepared=prepared,
+            rescue_folder=self.state_dir / "rescued",
+            on_event=self.on_event,
+            is_repeated=True,
+            extras=self._find_extras(call),
         )
         try:
             with open_response(line, saver) as condensed:
@@ -172,8 +176,34 @@ class BatchCollector:
                 model=prepared.model,
                 errors=(to_imagecli_error(problem),),
             )
+        if saver.extras:
+            result = self._without_extras(call, result, saver)
         errors = [error.with_facts(request_id=error.request_id or response.request_id) for error in result.errors]
         return result._replace(errors=tuple(errors), status=response.status, request_id=response.request_id)
+
+    def _find_extras(self, call: _AnsweredCall) -> list[int]:
+        """The images, by index, that the row has already: another machine submitted it too."""
+        part, state, disk = call.prepared.part, self.state, self.finalizer.disk
+        extras = []
+        for index, paths in enumerate(part.planned if part else ()):
+            records = [choose_record(state.files_planned_at(path), disk) for path in paths]
+            if all(
+                record
+                and record.entry.hash == call.item.entry.hash
+                and disk.sha256(record.file.path) == record.file.sha256
+                for record in records
+            ):
+                extras.append(index)
+        return extras
+
+    def _without_extras(self, call: _AnsweredCall, result: CallResult, saver: ImageSaver) -> CallResult:
+        """*result* without the images that the row had already; notes where they are."""
+        for image in result.saved:
+            if image.index in saver.extras and call.prepared.part:
+                call.item.extra_images += 1
+                if image.path and image.path.parent == saver.rescue_folder:
+                    self.on_event(late_image_note(image, call.prepared.part))
+        return result._replace(saved=tuple(image for image in result.saved if image.index not in saver.extras))
 
     def _end_item(self, item: PendingItem, missing: ImagecliError | None) -> ItemResult | None:
         """Ends *item*. *missing* is why some of its images have no result. None for an item that is no row any more."""
@@ -182,16 +212,16 @@ class BatchCollector:
             results.append(_missing_result(item, missing))
         # The journal goes on saying that the provider has it: it can be fetched again from there.
         stays_pending = any(isinstance(error, DiskError) for result in results for error in result.errors)
-        if item.plan is None:
+        if item.plan is None or (item.extra_images and not any(result.saved for result in results)):
             self._end_stray_item(item, results, stays_pending=stays_pending)
             return None
         if stays_pending:
             cost = self.finalizer.total_cost(results)
             return ItemResult(plan=item.plan, results=tuple(results), cost_usd=cost)
-        return self.finalizer.finalize(item.plan, _calls_with_results(item), results)
+        return self.finalizer.finalize(item.plan, _calls_with_results(item), results, item.entry)
 
     def _end_stray_item(self, item: PendingItem, results: Sequence[CallResult], *, stays_pending: bool) -> None:
-        """Journals and notes the files of an item whose row was changed or removed after it was submitted."""
+        """Journals and notes the files of an item whose row was changed, removed or saved after it was submitted."""
         entry, finalizer = item.entry, self.finalizer
         files = [record for begin, result in item.results.items() for record in self._records(item, begin, result)]
         errors = [error for result in results for error in result.errors]
@@ -200,7 +230,7 @@ class BatchCollector:
             finalizer.journal.write(
                 replace(
                     entry,
-                    state="saved" if files else "failed",
+                    state="saved" if files or item.extra_images else "failed",
                     files=tuple(files),
                     originals=build_original_records(saved, finalizer.folder),
                     error=errors[0].code if errors else None,
@@ -269,11 +299,16 @@ def missing_result_error(job: BatchJob) -> ImagecliError:
     )
 
 
-def _has_more_results(job: BatchJob, lines: int) -> bool:
-    """Whether *job* may have results besides *lines* of them, for an item that none of these is for."""
+def _has_more_results(job: BatchJob, received: Set[str | None]) -> bool:
+    """Whether *job* may have results besides those of the lines that were *received*, for an item without one.
+
+    *received* are the `custom_id`s of the lines; None stands for lines that can't be read.
+    """
+    if None in received:
+        return True
     if job.status == "failed":
         return False
-    return job.status == "completed" or lines < job.completed + job.failed
+    return job.status == "completed" or len(received) < job.completed + job.failed
 
 
 def _short_download_error(job: BatchJob, rows: int) -> UnsavedError:

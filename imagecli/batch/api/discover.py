@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +23,6 @@ from imagecli.errors import ImagecliError, NetworkError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.providers.batch_response import BatchJob
 
-KEPT_SECONDS: Final = 31 * 24 * 3600
-"""Files of batches expire after 30 days: what is older can't be fetched. OpenAI API reference, read 2026-11-22."""
 PAUSES: Final = (0.0, 2.0, 5.0)
 """Seconds before each attempt to find a batch whose creation was not answered."""
 NOT_SUBMITTED: Final = "not_handed_in"
@@ -36,7 +34,7 @@ def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHand
     for seconds in PAUSES:
         time.sleep(seconds)
         try:
-            for job in recent_batches(client, on_event):
+            for job in client.list_batches(on_event):
                 if job.metadata.get(key) == value:
                     return job
         except ImagecliError:
@@ -63,7 +61,7 @@ def claim_found_batches(
     if not plans:
         return claimed
     manifest = plans[0].manifest
-    for job in recent_batches(client, on_event):
+    for job in client.list_batches(on_event):
         if not unclaimed:
             break
         if not may_have_rows(job, manifest.name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
@@ -124,12 +122,3 @@ def _claim_entry(plan: ItemPlan, job: BatchJob) -> JournalEntry:
     return plan.identity.new_entry(
         "submitted", submission=job.metadata[SUBMISSION], batch=job.id, planned=planned_paths(plan)
     )
-
-
-def recent_batches(client: BatchApiClient, on_event: EventHandler, *, since: float | None = None) -> Iterator[BatchJob]:
-    """The batches that were created *since* a Unix time, the newest first; by default those that still have files."""
-    earliest = time.time() - KEPT_SECONDS if since is None else since
-    for job in client.list_batches(on_event):
-        if job.created_at and job.created_at < earliest:
-            return
-        yield job

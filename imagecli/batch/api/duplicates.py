@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imagecli.batch.api.discover import NOT_SUBMITTED, may_have_rows, read_submitted_ids, recent_batches
+from imagecli.batch.api.discover import NOT_SUBMITTED, may_have_rows, read_submitted_ids
 from imagecli.batch.api.submission_ids import SUBMISSION, item_key, parse_custom_id
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
@@ -78,12 +78,12 @@ class DuplicateFinder:
             return SubmittedEntries(submitted, error=_duplicate_error(job, found, "it is completed"))
         message = f"{found}; {job.id} was cancelled, and any images that it created may be billed"
         self.on_event(WarningEvent(code="duplicate_batch", message=message))
-        return SubmittedEntries(tuple(_entry_of(entry, owners) for entry in sent), is_cancelled=True)
+        return SubmittedEntries(tuple(one for entry in sent for one in _withdraw(entry, owners)), is_cancelled=True)
 
     def _find_owners(self, job: BatchJob, sent: Sequence[JournalEntry]) -> dict[str, BatchJob]:
         """The oldest batch that has the item of each of the *sent* entries, by its id, if it is older than *job*."""
         owners: dict[str, BatchJob] = {}
-        recent = recent_batches(self.client, self.on_event, since=job.created_at - MAX_SECONDS)
+        recent = self.client.list_batches(self.on_event, since=job.created_at - MAX_SECONDS)
         for other in sorted(recent, key=_age):
             if _age(other) >= _age(job) or not self._may_be_duplicate(other):
                 continue
@@ -114,12 +114,11 @@ def _age(job: BatchJob) -> tuple[int, str]:
     return job.created_at, job.id
 
 
-def _entry_of(entry: JournalEntry, owners: dict[str, BatchJob]) -> JournalEntry:
-    """*entry* as one of the batch that has its item; else as not submitted."""
-    owner = owners.get(entry.id)
-    if owner is None:
-        return replace(entry, state="failed", error=NOT_SUBMITTED, planned=())
-    return replace(entry, state="submitted", submission=owner.metadata[SUBMISSION], batch=owner.id)
+def _withdraw(entry: JournalEntry, owners: dict[str, BatchJob]) -> Iterator[JournalEntry]:
+    """Ends the submission of *entry*. If another batch has its item, the item is pending there."""
+    yield replace(entry, state="failed", error=NOT_SUBMITTED, planned=())
+    if owner := owners.get(entry.id):
+        yield replace(entry, state="submitted", submission=owner.metadata[SUBMISSION], batch=owner.id)
 
 
 def _duplicate_error(job: BatchJob, found: str, reason: str) -> DuplicateBatchError:
@@ -138,7 +137,7 @@ def resolve_unanswered(
     """
     if not unanswered:
         return []
-    jobs = {job.metadata.get(SUBMISSION): job for job in recent_batches(finder.client, finder.on_event)}
+    jobs = {job.metadata.get(SUBMISSION): job for job in finder.client.list_batches(finder.on_event)}
     by_submission: dict[str | None, list[JournalEntry]] = {}
     for entry in unanswered:
         by_submission.setdefault(entry.submission, []).append(entry)
@@ -146,7 +145,7 @@ def resolve_unanswered(
     for submission, sent in by_submission.items():
         job = jobs.get(submission)
         if job is None:
-            journal.write_all([_entry_of(entry, {}) for entry in sent])
+            journal.write_all([one for entry in sent for one in _withdraw(entry, {})])
             continue
         message = f"{job.id} was submitted by a run that ended before it could record that"
         finder.on_event(NoteEvent(code="found_batch", message=message))

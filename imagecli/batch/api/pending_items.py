@@ -31,6 +31,8 @@ class PendingItem:
     """Files that the results may replace, as they were when they were last checked: `Decision.replaces`."""
     results: dict[int, CallResult] = field(default_factory=dict)
     """By the first image of each call."""
+    extra_images: int = 0
+    """The number of images that the row had already."""
 
     @property
     def key(self) -> str:
@@ -50,7 +52,7 @@ class PendingItem:
         begin = 0
         for call in self.plan.calls():
             if (begin, call.request.options.n) == (line_id.begin, line_id.n):
-                return build_prepared_call(call, context)
+                return build_prepared_call(call, context)._replace(id=_call_id(line_id, context))
             begin += call.request.options.n
         return None
 
@@ -63,7 +65,7 @@ class PendingItem:
         planned = self.entry.planned[line_id.begin : line_id.begin + line_id.n]
         names = tuple(_output_name(paths[0], self.manifest.parent) for paths in planned)
         return PreparedCall(
-            id=f"{context.run_id}-{line_id}",
+            id=_call_id(line_id, context),
             request=0,
             command=context.command,
             provider=self.entry.provider,
@@ -88,17 +90,21 @@ class PendingItem:
         )
 
 
+def _call_id(line_id: LineId, context: RunContext) -> str:
+    """The same in every run, unlike a number of the call: it names what is rescued."""
+    return f"{context.run_id}-{line_id}"
+
+
 def _output_name(path: str, folder: Path) -> OutputName:
     """*path* without its extension: the file gets that of the format that the image has."""
     planned = PurePosixPath(path)
     return OutputName(folder=folder / planned.parent, stem=planned.stem)
 
 
-def find_pending_item(plan: ItemPlan, state: JournalState, first: int, manifest: Path) -> PendingItem | None:
-    """The item of *plan* if the provider has it, its calls numbered from *first*; else None."""
-    entry = state.last_entry(plan.identity.id)
-    if entry is None or not entry.is_pending:
-        return None
+def build_pending_item(
+    plan: ItemPlan, entry: JournalEntry, state: JournalState, first: int, manifest: Path
+) -> PendingItem:
+    """The item of *plan*, which the provider has by *entry*, its calls numbered from *first*."""
     replaces = _replaced_files(entry, state)
     submitted = _plan_as_submitted(plan, entry, replaces, first)
     return PendingItem(entry=entry, plan=submitted, manifest=manifest, replaces=replaces)

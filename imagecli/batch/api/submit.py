@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.batch.api.discover import find_batch
-from imagecli.batch.api.duplicates import DuplicateFinder, wait_until_listed
 from imagecli.batch.api.input_file import BatchInputFile, build_input_files
 from imagecli.batch.api.submission_ids import SUBMISSION, batch_metadata
 from imagecli.batch.item_plan import ItemPlan, planned_paths
@@ -75,7 +74,9 @@ class SubmitResult:
 
     plans: tuple[ItemPlan, ...]
     job: BatchJob | None = None
-    """The batch that was created from it, unless it was cancelled for another one's sake."""
+    """The batch that was created from it."""
+    sent: tuple[JournalEntry, ...] = ()
+    """The journal's entries of its items, which do not name the batch yet."""
     error: ImagecliError | None = None
     """Why there is no batch, or none that is known."""
 
@@ -93,7 +94,6 @@ class BatchSubmitter:
     """Names the journal."""
     digest: str
     """SHA-256 of the manifest."""
-    duplicates: DuplicateFinder
     folder: Path
     """For the input files, until they are uploaded."""
     on_event: EventHandler
@@ -121,6 +121,7 @@ class BatchSubmitter:
     def _submit_file(self, input_file: BatchInputFile) -> SubmitResult:
         """Creates one batch. Whatever happens, the journal tells what may have been billed."""
         plans, submission = tuple(input_file.plans), uuid.uuid4().hex
+        sent = self._entries("sent", plans, submission)
         try:
             file_id = self.client.upload_file(
                 input_file.path,
@@ -129,7 +130,7 @@ class BatchSubmitter:
                 purpose="batch",
                 on_event=self.on_event,
             )
-            self.journal.write_all(self._entries("sent", plans, submission))
+            self.journal.write_all(sent)
         except ImagecliError as error:
             return SubmitResult(plans=plans, error=error)
         metadata = batch_metadata(self.manifest.name, self.digest, submission)
@@ -145,16 +146,9 @@ class BatchSubmitter:
                 return SubmitResult(plans=plans, error=lost.with_facts(hint=hint))
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)
-            journal_error = self._try_journal(self._entries("failed", plans, submission, code=error.code))
+            journal_error = self.try_journal(self._entries("failed", plans, submission, code=error.code))
             return SubmitResult(plans=plans, error=journal_error or error)
-        wait_until_listed()
-        # Until this is in the journal, a run that is ended leaves the check to the next one.
-        checked = self.duplicates.check(job, self._entries("sent", plans, submission))
-        return SubmitResult(
-            plans=plans,
-            job=None if checked.is_cancelled else job,
-            error=self._try_journal(checked.entries) or checked.error,
-        )
+        return SubmitResult(plans=plans, job=job, sent=tuple(sent))
 
     def _find_lost_batch(self, lost: UnsavedError, submission: str) -> BatchJob | None:
         """Looks for the batch whose response was *lost*; None if the provider does not have it."""
@@ -162,7 +156,7 @@ class BatchSubmitter:
         self.on_event(WarningEvent(code=lost.code, message=message))
         return find_batch(self.client, SUBMISSION, submission, self.on_event)
 
-    def _try_journal(self, entries: Sequence[JournalEntry]) -> DiskError | None:
+    def try_journal(self, entries: Sequence[JournalEntry]) -> DiskError | None:
         """Writes *entries*; the error is returned, as the batch exists or not all the same."""
         try:
             self.journal.write_all(entries)

@@ -26,6 +26,12 @@ class JournalState:
         self._by_hash: dict[str, list[JournalEntry]] | None = None
         self._superseded: dict[str, list[RecordedFile]] = {}
         self._by_content: dict[str, JournalEntry] = {}
+        self._submitted: dict[str, dict[str, JournalEntry]] = {}
+        """Id → submission → the latest entry with it."""
+        self._live_runs: dict[str, int] = {}
+        """Id → the latest run that sent a live request."""
+        self._unnamed_ends: dict[str, int] = {}
+        """Id → the latest run that ended it without a live request and without naming a submission."""
         self.runs = 0
         """The number of the latest run; 0 before the first."""
         self.manifests: set[str] = set()
@@ -40,6 +46,11 @@ class JournalState:
             self.manifests.add(entry.manifest)
         if entry.submission:
             self.submissions.add(entry.submission)
+            _keep_later(self._submitted.setdefault(entry.id, {}), entry.submission, entry)
+        elif entry.state == "sent":
+            self._live_runs[entry.id] = max(entry.run, self._live_runs.get(entry.id, 0))
+        elif entry.state in ("saved", "failed") and self._live_runs.get(entry.id) != entry.run:
+            self._unnamed_ends[entry.id] = max(entry.run, self._unnamed_ends.get(entry.id, 0))
         _keep_later(self._last, entry.id, entry)
         if entry.files:
             _keep_later(self._saved, entry.id, entry)
@@ -50,11 +61,11 @@ class JournalState:
             _keep_later(self._by_content, file.sha256, entry)
 
     def _add_planned(self, added: RecordedFile) -> None:
-        """Keeps the latest record of a planned path, and those of other content that it supersedes."""
+        """Keeps the latest record of a planned path, and those of other files that it supersedes."""
         plan = added.file.plan
         previous = self.file_planned_at(plan) if plan in self._by_plan else None
         _keep_later(self._by_plan, plan, added.entry)
-        if previous and previous.file.sha256 != added.file.sha256:
+        if previous and (previous.file.path, previous.file.sha256) != (added.file.path, added.file.sha256):
             superseded = added if self._by_plan[plan] is previous.entry else previous
             self._superseded.setdefault(plan, []).insert(0, superseded)
 
@@ -67,8 +78,24 @@ class JournalState:
         return self._by_content.get(sha256)
 
     def pending(self) -> Iterator[JournalEntry]:
-        """The latest entries of items that a provider's Batch API has."""
-        return (entry for entry in self._last.values() if entry.is_pending)
+        """The entries of all submissions that a provider's Batch API has."""
+        return (entry for item_id in self._submitted for entry in self.pending_entries(item_id))
+
+    def pending_entries(self, id: str) -> tuple[JournalEntry, ...]:
+        """The entries of an item's submissions that a provider's Batch API has, the latest first.
+
+        There are several if two clones submitted it and their journals were merged.
+        """
+        entries = [
+            entry for entry in self._submitted.get(id, {}).values() if entry.is_pending and not self._is_ended(entry)
+        ]
+        last = self._last.get(id)
+        return tuple(sorted(entries, key=lambda entry: (entry is not last, -entry.run)))
+
+    def _is_ended(self, entry: JournalEntry) -> bool:
+        """Whether *entry* was ended as earlier versions did it, without naming the submission."""
+        end, live = self._unnamed_ends.get(entry.id, 0), self._live_runs.get(entry.id, 0)
+        return end >= entry.run and not entry.run <= live <= end
 
     def files_by_hash(self, hash: str) -> tuple[RecordedFile, ...]:
         """The files of items with this request hash, whatever their ids. The index is built at the first call."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.api_state import BatchApiRun, needs_batch_api, open_batch_api_run
-from imagecli.commands.batch.api_steps import cancel_pending, fetch_finished, submit_missing, wait_for_batches
+from imagecli.commands.batch.api_steps import BatchWaiter, cancel_pending, fetch_finished, is_temporary, submit_missing
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     count_up_to_date,
@@ -72,19 +72,26 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
 
 
 def _run_steps(api_run: BatchApiRun, mode: BatchApiMode) -> list[ImagecliError]:
-    """Cancels, fetches and submits as *mode* says. Returns the errors that belong to no row."""
+    """Cancels, fetches and submits as *mode* says, to wait until nothing is pending if it says so.
+
+    Returns the errors that belong to no row; of a run that waits, those that another attempt does not help against.
+    """
     errors = [*api_run.errors]
     if errors and mode.wait:
         return errors
+    waiter = BatchWaiter() if mode.wait else None
     try:
         if mode.cancel:
             errors += cancel_pending(api_run)
-        if mode.wait:
-            errors += wait_for_batches(api_run, submit=not mode.cancel)
-        else:
-            errors += fetch_finished(api_run)
-            if not mode.cancel and not errors:
-                errors += submit_missing(api_run)
+        while True:
+            fetch_errors = fetch_finished(api_run)
+            final = [error for error in fetch_errors if not (waiter and is_temporary(error))]
+            if not (mode.cancel or errors or fetch_errors):
+                # Also a row that was changed while it was pending, when its earlier version has ended.
+                final = submit_missing(api_run)
+            errors += final
+            if final or not (waiter and waiter.wait(api_run, fetch_errors)):
+                return errors
     except (KeyboardInterrupt, Terminated) as signal:
         api_run.reporter.counts.signal_code = signal_exit_code(signal)
         errors.append(_interruption_error(api_run))

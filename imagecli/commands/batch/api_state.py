@@ -9,7 +9,7 @@ from typing import Final
 
 from imagecli.batch.api.discover import claim_found_batches
 from imagecli.batch.api.duplicates import DuplicateFinder, resolve_unanswered
-from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
+from imagecli.batch.api.pending_items import PendingItem, build_pending_item, find_stray_items
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.request_hash import base_url_for_journal, is_same_address
@@ -18,7 +18,7 @@ from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
 from imagecli.client.file_and_batch_requests import ApiClient
 from imagecli.commands.batch.context import BatchContext
-from imagecli.commands.batch.open_run import BatchRun, build_budget, number_calls
+from imagecli.commands.batch.open_run import BatchRun, build_budget, is_pending, number_calls
 from imagecli.commands.batch.plan_items import plan_items, planned_outputs
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.domain import Json
@@ -61,8 +61,8 @@ class BatchApiRun:
     batch_jobs: dict[str, BatchJob] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     """Items that have ended in this run, which does not submit them again."""
-    _priced: dict[str, PricedCalls] = field(default_factory=dict)
-    """The calls of every item that was pending in this run."""
+    _priced: dict[tuple[str, str | None], PricedCalls] = field(default_factory=dict)
+    """The calls of every item that was pending in this run, by its id and submission."""
 
     def refresh(self) -> None:
         """Plans every item anew, by the journal and the disk."""
@@ -72,7 +72,8 @@ class BatchApiRun:
         self.pending_items = [item for item in items if item.entry.batch not in self.fetched]
         for item in self.pending_items:
             if plan := item.plan:
-                self._priced[item.entry.id] = priced[plan.first_call : plan.first_call + len(plan.requests())]
+                calls = priced[plan.first_call : plan.first_call + len(plan.requests())]
+                self._priced[item.entry.id, item.entry.submission] = calls
         self.budget = build_budget(context, priced)
         self.reporter.budget = self.budget
         self.emit_progress()
@@ -93,8 +94,7 @@ class BatchApiRun:
         return plan.identity.id not in self._ended
 
     def _is_pending(self, plan: ItemPlan) -> bool:
-        last = self.run.state.last_entry(plan.identity.id)
-        return last is not None and last.is_pending
+        return is_pending(plan, self.run.state)
 
     def pending_by_batch(self) -> dict[str, list[PendingItem]]:
         """The pending items by the id of their batch."""
@@ -259,10 +259,11 @@ def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[Pending
     items: list[PendingItem] = []
     priced: PricedCalls = []
     for plan in plans:
-        item = find_pending_item(plan, state, len(priced), manifest)
-        if item and _is_at_provider(item.entry, context):
-            items.append(item)
-            priced += [(call, plan.item.model) for call in (item.plan.calls() if item.plan else ())]
+        for entry in state.pending_entries(plan.identity.id):
+            if _is_at_provider(entry, context):
+                item = build_pending_item(plan, entry, state, len(priced), manifest)
+                items.append(item)
+                priced += [(call, plan.item.model) for call in (item.plan.calls() if item.plan else ())]
     if not context.only:
         # Rows that were removed are paid for all the same: their results are kept.
         known_ids = {planned_outputs(item)[0] for item in context.manifest_items.items}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from imagecli.batch.api.collect import BatchCollector, unknown_batch_error
+from imagecli.batch.api.duplicates import wait_until_listed
 from imagecli.batch.api.pending_items import PendingItem
 from imagecli.batch.api.submit import BatchSubmitter, UploadedInputs
 from imagecli.batch.item_plan import ItemResult
@@ -90,6 +91,7 @@ def _build_collector(api_run: BatchApiRun) -> BatchCollector:
     context = api_run.run.context
     return BatchCollector(
         client=api_run.client,
+        state=api_run.run.state,
         finalizer=build_finalizer(context, api_run.budget, api_run.run.journal),
         downloader=api_run.downloader,
         context=build_batch_run_context(context, batch_run_id(context))._replace(base_url=api_run.base_url),
@@ -109,11 +111,19 @@ def submit_missing(api_run: BatchApiRun) -> list[ImagecliError]:
     try:
         check_inputs_and_folders(plans, api_run.run.events, make=True)
         api_run.run.events(budget.run_started())
-        for result in _build_submitter(api_run).submit(plans):
+        submitter = _build_submitter(api_run)
+        for result in submitter.submit(plans):
+            error = result.error
             if result.job:
-                api_run.add_batch(result.job, sum(len(plan.requests()) for plan in result.plans))
-            if result.error:
-                errors.append(result.error)
+                wait_until_listed()
+                # Until this is in the journal, a run that is ended leaves the check to the next one.
+                checked = api_run.duplicates.check(result.job, result.sent)
+                error = submitter.try_journal(checked.entries) or checked.error
+                if not checked.is_cancelled:
+                    api_run.add_batch(result.job, sum(len(plan.requests()) for plan in result.plans))
+            if error:
+                errors.append(error)
+                break
     except ImagecliError as error:
         errors.append(error)
     api_run.refresh()
@@ -129,7 +139,6 @@ def _build_submitter(api_run: BatchApiRun) -> BatchSubmitter:
         journal=api_run.run.journal,
         manifest=context.manifest_path,
         digest=context.manifest.digest,
-        duplicates=api_run.duplicates,
         folder=_input_file_folder(context),
         on_event=api_run.run.events,
     )
@@ -146,52 +155,38 @@ def _input_file_folder(context: BatchContext) -> Path:
     return folder / name
 
 
-def wait_for_batches(api_run: BatchApiRun, *, submit: bool) -> list[ImagecliError]:
-    """Fetches results, and with *submit* submits what is missing, until nothing is pending, or for `MAX_WAIT`.
-
-    A row that was changed while it was pending is submitted when its earlier version has ended.
-    Returns the errors that another attempt does not help against.
-    """
-    timer, pause = _HeartbeatTimer(), FIRST_PAUSE
-    while True:
-        errors = fetch_finished(api_run)
-        if final := [error for error in errors if not _is_temporary(error)]:
-            return final
-        for error in errors:
-            message = f"{error.message}; asked again in {pause:.0f} s"
-            api_run.run.events(WarningEvent(code=error.code, message=message))
-        if submit and not errors and (refused := submit_missing(api_run)):
-            return refused
-        if not api_run.pending_items:
-            return []
-        if timer.elapsed() > MAX_WAIT:
-            message = "the batch has not ended in its time: look again later"
-            api_run.run.events(WarningEvent(code="still_away", message=message))
-            return []
-        timer.sleep(pause, api_run.run.events)
-        pause = min(pause * 1.5, MAX_PAUSE)
-
-
-def _is_temporary(error: ImagecliError) -> bool:
+def is_temporary(error: ImagecliError) -> bool:
     """Whether asking for the batch again may help."""
     return isinstance(error, (NetworkError, LimitError, UnsavedError)) and not isinstance(error, QuotaError)
 
 
-class _HeartbeatTimer:
-    """Sleeps, and emits a heartbeat every `HEARTBEAT_SECONDS`."""
+class BatchWaiter:
+    """Waits between two attempts to fetch what is pending, for `MAX_WAIT` in all; emits heartbeats meanwhile."""
 
     def __init__(self) -> None:
         self._started = self._last_beat = time.monotonic()
+        self._pause = FIRST_PAUSE
 
-    def elapsed(self) -> float:
-        """Seconds since the timer was created."""
-        return time.monotonic() - self._started
+    def wait(self, api_run: BatchApiRun, errors: Sequence[ImagecliError]) -> bool:
+        """Waits, unless nothing is pending or the time is over: then False. *errors* are those of the last attempt."""
+        on_event = api_run.run.events
+        for error in errors:
+            message = f"{error.message}; asked again in {self._pause:.0f} s"
+            on_event(WarningEvent(code=error.code, message=message))
+        if not api_run.pending_items:
+            return False
+        if time.monotonic() - self._started > MAX_WAIT:
+            message = "the batch has not ended in its time: look again later"
+            on_event(WarningEvent(code="still_away", message=message))
+            return False
+        self._sleep(self._pause, on_event)
+        self._pause = min(self._pause * 1.5, MAX_PAUSE)
+        return True
 
-    def sleep(self, seconds: float, on_event: EventHandler) -> None:
-        """Sleeps for *seconds*."""
+    def _sleep(self, seconds: float, on_event: EventHandler) -> None:
         end = time.monotonic() + seconds
         while (remaining := end - time.monotonic()) > 0:
             time.sleep(min(remaining, max(self._last_beat + HEARTBEAT_SECONDS - time.monotonic(), 0.0)))
             if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
                 self._last_beat = time.monotonic()
-                on_event(Heartbeat(elapsed=self.elapsed()))
+                on_event(Heartbeat(elapsed=time.monotonic() - self._started))

@@ -13,6 +13,7 @@ from imagecli.batch.shards import Shard
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
 from imagecli.checks.addresses import check_no_address
+from imagecli.commands.terminal_input import read_stdin
 from imagecli.config.paths import current_folder
 from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import NOT_RAISED, SettingFlags, flag_name
@@ -112,12 +113,7 @@ def read_manifest_argument(argument: str, format: Format | None, env: Env) -> Ma
     if argument != "-":
         check_no_address(argument, "a manifest", UsageError)
         return read_manifest(Path(env.expand_home(argument)), format)
-    if env.stdin.isatty():
-        raise UsageError("- reads the manifest from stdin, and stdin is this terminal", hint="pipe something in")
-    try:
-        data = env.stdin.buffer.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
+    data = read_stdin(env, "the manifest", MAX_BYTES)
     if len(data) > MAX_BYTES:
         raise UsageError(f"stdin brings more than {MAX_BYTES // 1024**2} MB", hint="make several manifests of it")
     return read_piped_manifest(data, format)

@@ -7,7 +7,7 @@ import mmap
 import stat
 from pathlib import Path
 
-from imagecli.batch.file_state import DiskState
+from imagecli.batch.file_state import DiskState, choose_record
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
@@ -21,13 +21,13 @@ def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder
     """The files of an item that exist, described by the journal, or by their bytes if it does not know them."""
     files = []
     for output in plan.outputs:
-        entry = state.file_planned_at(output)
-        below = entry[1].path if entry else output
+        recorded = choose_record(state.files_planned_at(output), disk)
+        below = recorded.file.path if recorded else output
         path, status = folder / below, disk.stat(below)
         if status and status.bytes is None:
             continue  # a pipe, or a link that leads out of the folder
         with contextlib.suppress(OutputError):
-            file = _skipped_from_record(path, entry[1]) if entry else None
+            file = _skipped_from_record(path, recorded.file) if recorded else None
             files.append(file or inspect_skipped_file(path, (0, 0))[0])
     return files
 

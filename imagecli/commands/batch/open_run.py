@@ -150,7 +150,12 @@ def find_waiting(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[WaitingRespo
 
 def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[ItemPlan]:
     """Those of *plans* that a provider's Batch API has, by the journal."""
-    return [plan for plan in plans if (entry := state.last_entry(plan.identity.id)) and entry.is_pending]
+    return [plan for plan in plans if is_pending(plan, state)]
+
+
+def is_pending(plan: ItemPlan, state: JournalState) -> bool:
+    """Whether the item waits for results of a provider's Batch API, by the journal."""
+    return plan.decision.kind != "done" and bool(state.pending_entries(plan.identity.id))
 
 
 def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:

@@ -105,7 +105,7 @@ class BatchReporter:
         if not self.context.display.json:
             return
         for plan in plans:
-            if entry := state.last_entry(plan.identity.id):
+            for entry in state.pending_entries(plan.identity.id)[:1]:
                 keys = item_keys(plan.item, "submitted")
                 keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
                 result = CommandResult(command=COMMAND, cost=costs.get(entry.id, Cost()))

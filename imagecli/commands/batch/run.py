@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.batch.item_plan import ItemPlan, result_errors
+from imagecli.batch.file_state import choose_record
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.item_worker import ItemWorker
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
@@ -24,9 +25,10 @@ from imagecli.commands.batch.open_run import (
     open_batch_run,
     plan_run,
 )
+from imagecli.commands.batch.plan_items import disk_state
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.refused_key import explain_refused_keys
-from imagecli.errors import DiskError, ImagecliError, Terminated
+from imagecli.errors import ImagecliError, Terminated
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, InputsByModel
@@ -89,8 +91,8 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
 
 def _existing_files(run: BatchRun, plan: ItemPlan) -> tuple[str, ...]:
     """The files of an item that is up to date, as the user would type them."""
-    folder = run.context.manifest.folder
-    recorded = [(path, run.state.file_planned_at(path)) for path in plan.outputs]
+    folder, disk = run.context.manifest.folder, disk_state(run.context)
+    recorded = [(path, choose_record(run.state.files_planned_at(path), disk)) for path in plan.outputs]
     names = [(path, file.file.path if file else path) for path, file in recorded]
     return tuple(str(folder / (saved if (folder / saved).exists() else path)) for path, saved in names)
 
@@ -142,10 +144,7 @@ def _run_items(
                 counts.add(result)
                 reporter.print_result(replace(result, results=explained))
                 events(counts.progress())
-                # What a disk can't take, it can't take of the next row either.
-                is_final = any(call_result.is_final for call_result in result.results) or any(
-                    isinstance(error, DiskError) for error in result_errors(result)
-                )
+                is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
                 if not (failed or result.is_over_budget):
                     settled[result.plan.identity.id] = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagecli.checks.addresses import check_no_address
-from imagecli.commands.image.prompt import read_stdin, refuse_terminal
+from imagecli.commands.terminal_input import read_stdin
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError
@@ -16,8 +16,7 @@ def read_input_source(word: str, env: Env) -> InputSource:
     if word != "-":
         check_no_address(word, "an input image")
         return InputSource(name=word, path=Path(env.expand_home(word)))
-    refuse_terminal(env, "the picture")
-    data = read_stdin(env, MAX_PICTURE_BYTES)
+    data = read_stdin(env, "the picture", MAX_PICTURE_BYTES)
     if len(data) > MAX_PICTURE_BYTES:
         raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
     return InputSource(name="-", data=data)

@@ -88,8 +88,9 @@ def _exists(path: Path) -> bool:
 
 def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
-        refuse_terminal(env, "the prompt")
-        return decode_prompt(read_stdin(env, MAX_PROMPT_BYTES), "stdin")
+        from imagecli.commands.terminal_input import read_stdin
+
+        return decode_prompt(read_stdin(env, "the prompt", MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.checks.addresses import check_no_address
@@ -107,17 +108,3 @@ def _from_argv(word: str) -> str:
         return word.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
         return word
-
-
-def read_stdin(env: Env, limit: int) -> bytes:
-    """All of stdin, or one byte more than *limit*. Raises UsageError if it can't be read."""
-    try:
-        return env.stdin.buffer.read(limit + 1)
-    except OSError as error:
-        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
-
-
-def refuse_terminal(env: Env, what: str) -> None:
-    """Raises UsageError if *what* would be read from a terminal."""
-    if env.stdin.isatty():
-        raise UsageError(f"- reads {what} from stdin, and stdin is this terminal", hint="pipe something in")

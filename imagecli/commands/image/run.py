@@ -28,11 +28,14 @@ def run_requests(
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
     warnings = validate_requests(requests, context)
-    plan = build_request_plan(
-        prompts, requests, context.output, context.settings.if_exists, context.model, context.env.now()
-    )
+    plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
     with open_progress(context.env, context.display) as progress:
+        if plan.calls and not context.dry_run and (context.settings.state_dir / "rescued").is_dir():
+            from imagecli.commands.image.save_rescued import save_rescued
+
+            if save_rescued(plan, context, progress):
+                plan = _plan_requests(prompts, requests, context)
         for event in (*_settings_notes(context, endpoint_note), *context.notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
@@ -55,6 +58,12 @@ def run_requests(
         if call_result.stdout_image:
             result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
+
+
+def _plan_requests(prompts: Sequence[Prompt], requests: Sequence[ImageRequest], context: CommandContext) -> RequestPlan:
+    return build_request_plan(
+        prompts, requests, context.output, context.settings.if_exists, context.model, context.env.now()
+    )
 
 
 def validate_requests(requests: Iterable[ImageRequest], context: CommandContext) -> tuple[WarningEvent, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
+from imagecli.batch.api.pending_items import PendingItem, build_pending_item, find_stray_items
 from imagecli.batch.api.submission_ids import LineId
 from imagecli.batch.item_plan import planned_paths
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
@@ -37,7 +37,8 @@ def away(folder: Path, *rows: dict[str, Any]) -> JournalState:
 
 def slip(folder: Path, row: dict[str, Any], ledger: JournalState) -> PendingItem | None:
     (purchase,) = purchases(folder, row, ledger=ledger)
-    return find_pending_item(purchase, ledger, 7, folder / "m.jsonl")
+    pending = ledger.pending_entries(purchase.identity.id)
+    return build_pending_item(purchase, pending[0], ledger, 7, folder / "m.jsonl") if pending else None
 
 
 def test_what_is_not_away_has_none(tmp_path: Path) -> None:
