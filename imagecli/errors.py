@@ -97,7 +97,7 @@ class ImagecliError(Exception):
 
     @property
     def may_be_billed(self) -> bool:
-        """Whether something may be billed although this went wrong; a bug of imagecli tells nothing about it."""
+        """Whether something may be billed although this went wrong; a bug in imagecli leaves that open."""
         return self.exit_code in POSSIBLY_BILLED
 
     @property

@@ -17,7 +17,7 @@ from imagecli.prepared_call import ManifestRef, OutputFile
 
 
 class PlannedCall(NamedTuple):
-    """One call of a plan: at most as many images as the model creates at once, and where they are saved."""
+    """One call of a plan: at most as many images as the model creates in one request, and where they are saved."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index
     """0-based, in the order of the plan."""
@@ -36,7 +36,7 @@ class PlannedCall(NamedTuple):
 
 
 def plan_calls(requests: Sequence[ImageRequest], row: ModelRow) -> tuple[PlannedCall, ...]:
-    """The calls for *requests*, split so that none requests more images than the model creates at once."""
+    """The calls for *requests*, split so that none requests more images than the model creates in one request."""
     parts: list[ImageRequest] = []
     for request in requests:
         first = 0

@@ -156,7 +156,7 @@ class BatchApiClient:
             raise
 
     def get_file_size(self, file_id: str, on_event: EventHandler) -> int | None:
-        """The size of a file in bytes; None if the provider does not tell it."""
+        """The size of a file in bytes; None if the provider does not report it."""
         try:
             call = ApiCall(path=self._item_path(self._row.files_path, file_id), max_tries=1)
             document = json_or_none(self._calls.send(call, on_event))

@@ -207,7 +207,7 @@ class _Connection(HTTPConnection):
 
     def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
         target = self._limits.target
-        if target is not None and not url.startswith("/"):  # a proxy is told the origin, too
+        if target is not None and not url.startswith("/"):  # a proxy is sent the origin, too
             scheme, _, rest = url.partition("://")
             target = f"{scheme}://{re.split('[/?]', rest, maxsplit=1)[0]}{target}"
         super().putrequest(method, url if target is None else target, *more, **options)

@@ -92,7 +92,7 @@ class _PaidRequest(ProgressHooks):
         return self._enough() if self._enough else None
 
     def clear_sent(self) -> None:
-        """Nothing came of this attempt, and there will be another one: until then nothing may be billed."""
+        """This attempt produced nothing, and another one follows: until then nothing can be billed."""
         if self._entry:
             self._entry.clear_sent()
 

@@ -237,7 +237,7 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
             return _create_files(id, description, folder)
         except FileNotFoundError as error:
             failure = error
-            with suppress(FileExistsError):  # mkdir's answer if the folder is removed between its two looks
+            with suppress(FileExistsError):  # mkdir raises it if the folder is removed between its two checks
                 make_missing_folders(folder)
     raise failure
 

@@ -41,7 +41,7 @@ class ExchangeProgress(Protocol):
 
     @property
     def is_drip_timeout(self) -> bool:
-        """Whether the time for the whole exchange has passed while data was arriving."""
+        """Whether the time limit of the exchange has passed while data was arriving."""
 
 
 @contextmanager

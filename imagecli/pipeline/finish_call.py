@@ -35,7 +35,7 @@ from imagecli.worker_pool import run_unordered
 MAX_FURTHER_URLS = 4
 """So many result URLs are fetched beyond the number of images that were requested; a response could list millions."""
 _PROMPT_PIECES = 4
-"""A revised prompt is no longer than so many pieces of the file."""
+"""A revised prompt is read up to this many pieces of the file."""
 
 
 @contextmanager

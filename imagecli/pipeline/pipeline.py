@@ -348,7 +348,7 @@ def without_bill_hint(error: ImagecliError) -> ImagecliError:
     return error if "; ".join(parts) == (error.hint or "") else error.with_facts(hint="; ".join(parts) or _HINT_FREE)
 
 
-_HINT_FREE = "this provider bills nothing; run the same command again"
+_HINT_FREE = "this provider is free of charge; run the same command again"
 
 
 def new_run_id(env: Env) -> str:
@@ -368,7 +368,7 @@ def build_pipeline(
 ) -> Pipeline:
     """The pipeline of a run. An embedded provider is started, and stopped when *stack* is closed.
 
-    *per_minute*: at most so many images are requested a minute.
+    *per_minute*: the most images that are requested per minute.
     """
     server = server_of(settings, catalog, stack)
     timeouts = timeouts_from_settings(settings)
@@ -466,7 +466,7 @@ def discard_unanswered(
         part = prepared.part if prepared else None
         if not every and (part.manifest if part else None) != (str(manifest.absolute()) if manifest else None):
             continue
-        # Of several commands that start at once, the one that has the lock warns and removes.
+        # Of several commands that start at the same time, the one that has the lock warns and removes.
         with hold_spooled(spooled) as body:
             if body is None:
                 if not spooled.body.exists():

@@ -84,7 +84,7 @@ class Budget(NamedTuple):
         )
 
     def billed_usd(self, result: CallResult) -> float | None:
-        """USD that a call was billed; None if its response does not tell."""
+        """USD that a call was billed; None if its response does not report it."""
         return None if self._unpriced_note(result) else self.reported_usd(result)
 
     def reported_usd(self, result: CallResult) -> float | None:
@@ -106,7 +106,7 @@ class Budget(NamedTuple):
         return self.cap_passed_warning(known, whole=None not in costs and not any(map(self._unpriced_note, results)))
 
     def cap_passed_warning(self, known: float, *, whole: bool) -> WarningEvent | None:
-        """As `overrun_warning`, for *known* USD that were billed; *whole*: that is the whole bill."""
+        """As `overrun_warning`, for *known* USD that were billed; *whole*: that is the complete bill."""
         if self.allows(known):
             return None
         least = "" if whole else "at least "

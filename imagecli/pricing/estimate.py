@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 def estimate_price(request: ImageRequest, row: ModelRow, provider: ProviderRow) -> Estimate | None:
     """The price of one request; None if it is unknown."""
     if provider.free:
-        return Estimate(low_usd=0.0, high_usd=0.0, about=f"{provider.name} bills nothing")
+        return Estimate(low_usd=0.0, high_usd=0.0, about=f"{provider.name} is free of charge")
     prices = row.prices
     if not provider.priced or prices is None:
         return None

@@ -238,7 +238,7 @@ def is_quota(status: int, body: bytes) -> bool:
 
 
 def _telling_code(detail: Mapping[str, str], status: int) -> str:
-    """The code or type of an error that says more than its *status*; "" if it has none."""
+    """The code or type of an error that is more specific than its *status*; "" if it has none."""
     names = (detail["code"], detail["type"])
     return next((name for name in names if name not in ("", str(status), "None")), "")
 
@@ -309,7 +309,7 @@ _NO_ROUTE: Final = (
     r"|(?:invalid|unrecognized request) url\b.*|cannot post .*"
     r"|(?:route|path|endpoint) .{0,60}not found|(?:unknown|no) route.*"
 )
-"""What a web server or a framework says of a path that it does not know; the whole message."""
+"""The complete message of a web server or framework for a path that it does not know."""
 
 
 def _describe_redirect(status: int, location: str, path: str) -> tuple[str, str]:

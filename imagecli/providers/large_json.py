@@ -84,7 +84,7 @@ class CondensedBody:
         yield text[at:].encode("utf-8", "surrogatepass")
 
     def iter_file(self) -> Iterator[memoryview]:
-        """The whole file in pieces. Use each before you take the next: they share memory."""
+        """The complete file in pieces. Use each before you take the next: they share memory."""
         return self._read(CutString(0, self._file.seek(0, 2), False))
 
     def _read(self, cut: CutString) -> Iterator[memoryview]:

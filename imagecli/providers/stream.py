@@ -46,7 +46,7 @@ class StreamResult:
     items: tuple[Any, ...]
     """Images in order of arrival, like the items of `data`; None for one that can't be parsed."""
     usage: dict[str, Any] | None = None
-    """Of the whole request."""
+    """Of the entire request."""
     errors: tuple[ImagecliError, ...] = ()
 
 

@@ -284,7 +284,7 @@ def test_requests_that_differ_are_shown_one_by_one(imagecli: Run) -> None:
             ["--provider", "openrouter", "-m", "a/b"],
             "unknown: the catalogue has no prices for openrouter; its responses report the cost",
         ),
-        (["--provider", "sandbox"], "nothing: sandbox bills nothing"),
+        (["--provider", "sandbox"], "nothing: sandbox is free of charge"),
     ],
 )
 def test_the_price_says_what_the_other_qualities_cost(imagecli: Run, flags: list[str], line: str) -> None:

@@ -123,4 +123,4 @@ def test_the_quality_that_would_fit_is_looked_for_at_the_same_share() -> None:
 def test_the_price_of_a_plan_is_said_to_be_the_batch_api_s() -> None:
     assert budget(HALF).cost().about == "gpt-image-2, high, 1024x1024; prices of 2026-11; half price with the Batch API"
     assert "Batch API" not in budget(1.0).cost().about
-    assert budget(HALF, provider="sandbox").cost().about == "sandbox bills nothing"
+    assert budget(HALF, provider="sandbox").cost().about == "sandbox is free of charge"
