@@ -22,9 +22,9 @@ def run() -> None:
 
 
 def _restart_in_utf8() -> None:
-    """Restart in UTF-8 if Python was told that all text and file names are ASCII.
+    """Restart in UTF-8 if Python was configured to treat all text and file names as ASCII.
 
-    LC_ALL=C with PYTHONUTF8=0 or PYTHONCOERCECLOCALE=0 does that; arguments and file names are UTF-8 all the same.
+    LC_ALL=C with PYTHONUTF8=0 or PYTHONCOERCECLOCALE=0 does that; arguments and file names are UTF-8 regardless.
     """
     if sys.getfilesystemencoding() != "ascii" or sys.flags.utf8_mode or not sys.executable:
         return
@@ -42,7 +42,7 @@ def _show_version() -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        _print_error(f"imagecli: error: stdout can't be written: {error.strerror}\n")
+        _print_error(f"imagecli: error: can't write to stdout: {error.strerror}\n")
         sys.exit(8)
 
 

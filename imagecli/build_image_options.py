@@ -1,4 +1,4 @@
-"""Steps in which flags and the rows of a manifest alike become `ImageOptions`: --param, a format, the model's size."""
+"""Steps that turn flags and manifest rows into `ImageOptions`: --param, a format, the model's size."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def apply_format_of_name(
         return options, None
     if flagged:
         raise UsageError(
-            f"-o {output.text} asks for {ending}, --output-format for {options.output_format}",
-            hint="leave one of them out",
+            f"-o {output.text} implies {ending}, but --output-format is {options.output_format}",
+            hint="omit one of them",
         )
     # An unknown model is not sent a format that was not typed as one; the response is converted. A compression means
     # nothing without its format.

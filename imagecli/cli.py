@@ -24,7 +24,7 @@ from imagecli.output.terminal import DisplayOptions
 from imagecli.quoting import shell_quote
 
 WELCOME = """\
-imagecli makes, edits and varies pictures. Three commands to start with:
+imagecli generates, edits and varies images. Three commands to start with:
 
   imagecli generate "a white siamese cat" --provider sandbox     no key needed
   imagecli edit photo.jpg "make the sky pink"
@@ -36,7 +36,7 @@ COMPLETION_VARIABLE = "_IMAGECLI_COMPLETE"
 
 
 class HelpPageMixin:
-    """Prints a command's whole help page for `--help`, and its everyday part for `-h`."""
+    """Prints a command's complete help page for `--help`, and its everyday part for `-h`."""
 
     def get_help(self, ctx: Any) -> str:
         from imagecli.commands import help_page
@@ -86,8 +86,8 @@ class LazyGroup(HelpPageMixin, TyperGroup):
             if hint is None and (" " in word or not word.isascii() or not word.isalpha()):
                 # A prompt, probably.
                 hint = f"imagecli generate {shell_quote(word)}"
-            hint = hint or f"there are: {', '.join(commands.NAMES)}"
-            raise UsageError(f"{word!r} is no command", hint=hint)
+            hint = hint or f"available commands: {', '.join(commands.NAMES)}"
+            raise UsageError(f"unknown command {word!r}", hint=hint)
         return super().resolve_command(ctx, args)
 
 
@@ -105,8 +105,8 @@ class Group(HelpPageMixin, TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         names = self._visible_names(ctx)
         if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
-            hint = _suggest_command(args[0], names, ctx.command_path) or f"there are: {', '.join(names)}"
-            raise UsageError(f"{args[0]!r} is no command of {ctx.command_path}", hint=hint)
+            hint = _suggest_command(args[0], names, ctx.command_path) or f"available commands: {', '.join(names)}"
+            raise UsageError(f"unknown command {args[0]!r} for {ctx.command_path}", hint=hint)
         return super().resolve_command(ctx, args)
 
 
@@ -205,7 +205,7 @@ def _stdout_error(error: Exception) -> DiskError | None:
     """A DiskError if Typer could not write help or completions to stdout: the only system error without a file name."""
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError) or error.filename is not None:
         return None
-    return DiskError(f"stdout can't be written: {error.strerror}", code="stdout")
+    return DiskError(f"can't write to stdout: {error.strerror}", code="stdout")
 
 
 def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
@@ -214,17 +214,17 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
 
     option = getattr(error, "option_name", None)
     if option and (replacement := usage_errors.replacement_for(option)):
-        return UsageError(f"there is no option {option}", hint=replacement)
+        return UsageError(f"unknown option {option}", hint=replacement)
     near = usage_errors.suggest_options(option or "", getattr(error, "possibilities", None) or [])
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
     takes_prompt = command in ("generate", "edit", "vary")
-    if takes_prompt and (" " in (option or "") or "': ' " in message):  # also the value in `-n a cat`
+    if takes_prompt and (" " in (option or "") or "': ' " in text):  # also the value in `-n a cat`
         hint = _HINT_DASHES
     elif near:
         hint = f"did you mean {' or '.join(near)}?"
-    elif takes_prompt and "unexpected extra argument" in message:
+    elif takes_prompt and message.startswith("unexpected argument"):
         hint = usage_errors.extra_words_hint(command, error.ctx.params, text)  # type: ignore[attr-defined]
     elif takes_prompt and option and _looks_like_prompt(option):
         hint = _HINT_DASHES

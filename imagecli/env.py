@@ -20,7 +20,7 @@ def begins_at_home(path: str) -> bool:
 
 
 class Env(NamedTuple):
-    """The machine that a command runs on, as far as it may see it."""
+    """The part of the machine that a command may see."""
 
     stdin: TextIO
     stdout: TextIO

@@ -18,7 +18,7 @@ from imagecli.env import Env
 from imagecli.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, signal_exit_code
 
 OBJECTS_UNTIL_FIRST_COLLECTION = 250_000
-"""More than a short command creates: most of what it loads stays, so looking for garbage among it is in vain."""
+"""More than a short command creates: most of what it loads stays in use, so collecting earlier finds nothing."""
 OBJECTS_UNTIL_COLLECTION = 10_000
 """Python's own figure is 700."""
 
@@ -45,7 +45,7 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
     if code in (EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED):
         # Threads may still be running, and stdout's reader may never read: don't wait for them.
         os._exit(code)
-    # As Python ends, but without deleting module by module and object by object what the system frees at once.
+    # As Python exits, but without deleting every module and object, which the system frees anyway.
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         _flush_or_discard(stream)
@@ -53,7 +53,7 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
 
 
 def _collect_often(phase: str, info: dict[str, int]) -> None:
-    """At the first collection: from now on garbage may be large, for example images that a traceback holds."""
+    """At the first collection: from now on garbage may be large, for example images that a traceback references."""
     gc.callbacks.remove(_collect_often)
     gc.set_threshold(OBJECTS_UNTIL_COLLECTION)
 
@@ -83,7 +83,7 @@ def _repeat_lost_signal(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """The first Ctrl-C ends the work and prints what is saved; a second one exits immediately."""
+    """The first Ctrl-C stops the command and prints what is saved; a second one exits immediately."""
     signal.signal(signal.SIGINT, _exit_immediately)
     raise KeyboardInterrupt
 

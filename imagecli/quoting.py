@@ -39,7 +39,7 @@ def redact_url(url: str) -> str:
     """Scheme and host of *url*, without user name, password, path and query, which can hold secrets."""
     scheme, _, rest = url.partition("://")
     host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
-    return f"{scheme}://{host}" if host else "that address"
+    return f"{scheme}://{host}" if host else "that URL"
 
 
 def printable_url(url: str) -> str:
@@ -55,4 +55,4 @@ def printable_url(url: str) -> str:
 
 def quote_without_secrets(url: str) -> str:
     """*url* quoted, or nothing of it if it may contain a user name and password."""
-    return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])
+    return "(hidden, as it contains @)" if "@" in url else repr(url.split("?")[0])

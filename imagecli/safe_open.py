@@ -1,7 +1,7 @@
 """Opens files and folders in places that others may have filled: never through a link, only regular files.
 
-A cloned repository can hold links, named pipes and devices under the names that imagecli uses. All files of imagecli's
-own in a working tree, and its state, are opened here.
+A cloned repository can hold links, named pipes and devices under the names that imagecli uses. All files that imagecli
+keeps in a working tree, and its state, are opened here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from imagecli.quoting import shell_quote
 
 _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno.ELOOP)}
-"""What systems answer to O_NOFOLLOW when the name is a symbolic link (Linux, FreeBSD, NetBSD)."""
+"""The errors of opening a symbolic link with O_NOFOLLOW (Linux, FreeBSD, NetBSD)."""
 
 
 class UnsafeFileError(OSError):
@@ -25,7 +25,7 @@ class UnsafeFileError(OSError):
     def __init__(self, path: Path, problem: str, *, hint: str | None = None) -> None:
         super().__init__(errno.EPERM, problem, str(path))
         self.hint = hint
-        """What to do, where that can be said."""
+        """How to fix it; None if there is no single way."""
 
 
 def open_regular(
@@ -78,7 +78,7 @@ def read_regular(
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise UnsafeFileError(path, f"it has more than {limit:,} bytes")
+        raise UnsafeFileError(path, f"it is larger than {limit:,} bytes")
     return data
 
 
@@ -95,7 +95,7 @@ def check_folder_is_ours(folder: Path, *, private: bool = False) -> None:
     if os.name == "nt":
         return
     if status.st_uid != os.geteuid():
-        raise UnsafeFileError(folder, f"it belongs to another user (uid {status.st_uid})")
+        raise UnsafeFileError(folder, f"it is owned by another user (uid {status.st_uid})")
     if private and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UnsafeFileError(folder, f"other users can access it (mode {stat.S_IMODE(status.st_mode):04o})")
 
@@ -137,7 +137,7 @@ def check_link_owner(path: Path, owners: Collection[int] | None) -> None:
     """Raise UnsafeFileError if *path* is a link that someone other than *owners* made; None is anyone."""
     status = path.lstat()
     if owners is not None and stat.S_ISLNK(status.st_mode) and status.st_uid not in owners:
-        raise UnsafeFileError(path, f"it is a link of another user (uid {status.st_uid})")
+        raise UnsafeFileError(path, f"it is a symbolic link owned by another user (uid {status.st_uid})")
 
 
 def check_mode(path: Path, status: os.stat_result, forbidden: int) -> None:
@@ -177,7 +177,7 @@ def _stores_modes(status: os.stat_result) -> bool:
 
 
 def real_path(path: Path) -> Path:
-    """*path*, absolute and without links; unlike `Path.resolve`, also where links lead in a circle."""
+    """*path*, absolute and without links; unlike `Path.resolve`, also if links form a loop."""
     return Path(os.path.realpath(path))
 
 
@@ -207,7 +207,7 @@ def _check_status(path: Path, status: os.stat_result, max_links: int | None, own
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeFileError(path, f"it is {_kind(status.st_mode)}, not a file")
     if max_links is not None and status.st_nlink > max_links:
-        raise UnsafeFileError(path, f"it has {status.st_nlink} names (hard links)")
+        raise UnsafeFileError(path, f"it has {status.st_nlink} hard links")
     if os.name == "nt":
         return
     allowed = owners if owners is not None else trusted_owners(path.parent)
@@ -217,7 +217,7 @@ def _check_status(path: Path, status: os.stat_result, max_links: int | None, own
 
 def _check_owner(path: Path, status: os.stat_result, owners: Collection[int]) -> None:
     if status.st_uid not in owners:
-        raise UnsafeFileError(path, f"it belongs to another user (uid {status.st_uid})")
+        raise UnsafeFileError(path, f"it is owned by another user (uid {status.st_uid})")
 
 
 def _kind(mode: int) -> str:

@@ -22,7 +22,7 @@ def suggest_all(word: str, names: Iterable[str], *, cutoff: float = CUTOFF) -> l
 
 
 def join_alternatives(words: Sequence[str]) -> str:
-    """`a, b or c`: there is none that was probably meant."""
+    """`a, b or c`, for a hint."""
     return " or ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
@@ -30,4 +30,4 @@ def unknown_name_hint(name: str, names: Iterable[str]) -> str:
     """A hint for an unknown *name*: the one of *names* that is most like it, or all of them."""
     known = list(names)
     near = suggest(name, known)
-    return f"did you mean {near}?" if near else f"there is: {', '.join(known)}"
+    return f"did you mean {near}?" if near else f"available: {', '.join(known)}"

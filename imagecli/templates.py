@@ -26,7 +26,7 @@ _SPEC: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"\{\{[^{}]*\}\}")
 _MISSPELLED: Final = 0.8
-"""A name in braces that is so much like a variable's (0 to 1) is taken for a misspelling of it."""
+"""A name in braces this similar to a variable's (0 to 1) is treated as a misspelling of it."""
 _ZEROS: Final = re.compile(r"0(\d+)d?")
 
 
@@ -58,7 +58,7 @@ def check_placeholders(prompt: str, variables: Collection[str]) -> None:
         if name.isidentifier() and near:
             raise UsageError(
                 f"prompt: unknown variable {{{text}}}, expected {{{near}}}",
-                hint=f"write {{{near}}}, or {{{{{text}}}}} for the braces themselves",
+                hint=f"write {{{near}}}, or {{{{{text}}}}} for literal braces",
             )
 
 
@@ -131,11 +131,11 @@ def _tokens(template: str) -> tuple[re.Match[str], ...]:
     for token in tokens:
         if token[0] in ("{", "}"):
             raise UsageError(
-                f"name template {template!r} has a lone {token[0]!r}", hint="{{ and }} stand for the braces themselves"
+                f"unmatched {token[0]!r} in name template {template!r}", hint="write {{ or }} for a literal brace"
             )
         if token["conversion"] is not None:
             raise UsageError(
-                f"name template {template!r}: {token[0]} has a conversion (!), which names don't take",
+                f"name template {template!r}: conversions such as {token[0]} are not supported",
                 hint="write {" + token["name"] + "}",
             )
     return tokens
@@ -145,8 +145,8 @@ def _unknown_field_error(name: str, fields: Mapping[str, str | int]) -> UsageErr
     near = suggest(name, fields)
     known = " ".join("{" + field + "}" for field in fields)
     return UsageError(
-        f"a name can't have {{{name}}}; its fields are {known}",
-        hint=f"did you mean {{{near}}}?" if near else f"--var {name or 'NAME'}=VALUE makes a field of your own",
+        f"unknown field {{{name}}} in an output name; available: {known}",
+        hint=f"did you mean {{{near}}}?" if near else f"define it with --var {name or 'NAME'}=VALUE",
     )
 
 
@@ -170,6 +170,6 @@ def _format_field(name: str, value: str | int, spec: str) -> str:
 def _bad_spec_error(name: str, value: str | int, spec: str) -> UsageError:
     kind = "a number" if isinstance(value, int) else "text"
     return UsageError(
-        f"{{{name}:{spec}}}: {kind} can't be written as {spec!r}",
-        hint=f"{{n:02}} pads a number, {{slug:.20}} cuts text; at most {MAX_WIDTH} wide",
+        f"{{{name}:{spec}}}: invalid format {spec!r} for {kind}",
+        hint=f"{{n:02}} pads a number, {{slug:.20}} shortens text; the maximum width is {MAX_WIDTH}",
     )

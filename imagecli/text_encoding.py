@@ -11,7 +11,7 @@ _MARKS: Final = {  # UTF-32's little-endian mark begins with UTF-16's
     b"\xfe\xff": "UTF-16",
 }
 """Byte order marks → the encoding."""
-_AS_UTF_8: Final = "save it as UTF-8, or iconv -f {} -t UTF-8"
+_AS_UTF_8: Final = "save it as UTF-8, or convert it with iconv -f {} -t UTF-8"
 
 
 class TextProblem(NamedTuple):
@@ -29,9 +29,9 @@ def find_text_problem(data: bytes) -> TextProblem | None:
         if data.startswith(mark):
             return TextProblem(0, f"it is {encoding}, expected UTF-8", _AS_UTF_8.format(encoding))
     if (position := data.find(b"\0")) >= 0:
-        return TextProblem(position, "a NUL byte: not text, or UTF-16", _AS_UTF_8.format("UTF-16"))
+        return TextProblem(position, "it contains a NUL byte, expected UTF-8 text", _AS_UTF_8.format("UTF-16"))
     try:
         data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return TextProblem(error.start, f"byte 0x{data[error.start]:02x} is not UTF-8 text", "save it as UTF-8")
+        return TextProblem(error.start, f"byte 0x{data[error.start]:02x} is not valid UTF-8", "save it as UTF-8")
     return None

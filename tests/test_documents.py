@@ -97,7 +97,7 @@ def test_the_models_toml_that_is_shown_gives_a_model_its_price(imagecli: Run, tm
     row = imagecli("models", "my-model").stdout
     assert "draft" in row
     assert "768x512" in row
-    assert not {"low", "medium", "high", "1024x1024"} & set(row.split("About")[1].split())
+    assert not {"low", "medium", "high", "1024x1024"} & set(row.split("Approximate")[1].split())
 
 
 # --- help ------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def test_the_variations_endpoint_takes_no_words(prompt: str | None, strength: st
         varied("dall-e-2", OTHER, prompt, "variations", strength)
 
 
-OTHER_MODEL = "-m gpt-image-2 edits the entire image"
+OTHER_MODEL = "-m gpt-image-2 edits the entire image instead"
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
     [
         ({"maks": "m"}, "unknown field 'maks'; did you mean mask"),
         ({"base_url": 7}, "base_url: expected text, got 7"),
-        ({"auth": "basic"}, "auth: unknown value 'basic'; there is: bearer, api-key, none"),
+        ({"auth": "basic"}, "auth: unknown value 'basic'; available: bearer, api-key, none"),
         ({"max_n": 0}, "max_n: expected an integer from 1, got 0"),
         ({"max_n": True}, "max_n: expected an integer from 1, got true"),
         ({"silence": -1}, "silence: expected a number above 0, got -1"),
@@ -139,7 +139,7 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
         ({"images": "image"}, "images: expected a list of strings"),
         ({"images": [1]}, "images: expected text, got 1"),
         ({"paths": "/g"}, "paths: expected a table"),
-        ({"paths": {"paint": "/p"}}, "paths: unknown value 'paint'; there is: generations, edits, variations"),
+        ({"paths": {"paint": "/p"}}, "paths: unknown value 'paint'; available: generations, edits, variations"),
         ({"renamed": {"size": 1}}, "renamed.size: expected text, got 1"),
         ({"words": {"size": "1K"}}, "words.size: expected a list of strings"),
         ({"images": {"a": 1}}, "images: expected a list of strings"),

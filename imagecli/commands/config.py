@@ -12,7 +12,7 @@ from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
 from imagecli.commands.login import KeyOnStdin, KeyringFlag, ProviderName, StdinFlag
 
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def config() -> None:
@@ -29,13 +29,11 @@ def path(
     ctx: typer.Context,
     which: Annotated[
         str | None,
-        typer.Argument(
-            metavar="NAME", help="only the path of settings, credentials, models, state, trusted or project"
-        ),
+        typer.Argument(metavar="NAME", help="settings, credentials, models, state, trusted or project"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the files and folders in use, existing or not.
+    """Print the paths of config and state files.
 
     Examples:
       imagecli config path
@@ -50,7 +48,7 @@ def path(
     paths = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
     matching = [row for row in paths if which in (None, row.name)]
     if not matching:
-        raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(row.name for row in paths)}")
+        raise UsageError(f"unknown path {which!r}", hint=f"available: {', '.join(row.name for row in paths)}")
     if not as_json:
         return print_paths(matching, ctx.obj, bare=which is not None)
     from imagecli.output.json_result import print_json_document
@@ -64,10 +62,10 @@ def path(
 @with_flag_groups
 def list_settings(
     ctx: typer.Context,
-    origin: Annotated[bool, typer.Option("--origin", help="print where each value comes from")] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="print the source of each value")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List every setting as a command typed here would use it; of a key only whether it is set.
+    """List the effective settings; for keys, only whether they are set.
 
     Examples:
       imagecli config list --origin
@@ -86,12 +84,12 @@ def get_setting(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
+            metavar="NAME", help="setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Print the value of a setting as a command typed here would use it.
+    """Print the effective value of a setting.
 
     Examples:
       imagecli config get model
@@ -110,12 +108,14 @@ def set_value(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
+            metavar="NAME", help="setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
         ),
     ],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="text, or a TOML value")],
 ) -> None:
-    """Write a setting into your own settings file; its comments and order stay.
+    """Set a setting in your settings file.
+
+    Comments and order in the file are preserved.
 
     Examples:
       imagecli config set model gpt-image-2
@@ -134,12 +134,12 @@ def unset(
         str,
         typer.Argument(
             metavar="NAME",
-            help="as for set; providers.PROVIDER takes all of it",
+            help="setting, providers.PROVIDER.FIELD, or providers.PROVIDER for all",
             autocompletion=completers.complete_settings,
         ),
     ],
 ) -> None:
-    """Take a setting out of your own settings file.
+    """Remove a setting from your settings file.
 
     Examples:
       imagecli config unset model
@@ -152,7 +152,7 @@ def unset(
 
 @with_flag_groups
 def edit_settings(ctx: typer.Context) -> None:
-    """Open your settings file in $VISUAL or $EDITOR, and check it afterwards.
+    """Edit your settings file in $VISUAL or $EDITOR, and check it afterwards.
 
     Examples:
       imagecli config edit
@@ -170,7 +170,7 @@ def store_or_remove_key(
     source: KeyOnStdin = None,
     stdin: StdinFlag = False,
     keyring: KeyringFlag = False,
-    delete: Annotated[bool, typer.Option("--delete", help="the same as imagecli logout")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="same as imagecli logout")] = False,
 ) -> None:
     """The former name of `imagecli login`, and with --delete of `imagecli logout`."""
     from imagecli.commands.login_actions import remove_key, store_typed_key
@@ -184,12 +184,12 @@ def store_or_remove_key(
 def trust(
     ctx: typer.Context,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="the project's folder  [default: the current one]")
+        Path | None, typer.Argument(metavar="DIR", help="project folder  [default: current folder]")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="trust it no more")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="skip the confirmation")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="revoke trust")] = False,
 ) -> None:
-    """Let a project's imagecli.toml, as it is now, decide where keys and data go.
+    """Let a project's imagecli.toml decide where keys and data go, until it changes.
 
     Examples:
       imagecli config trust

@@ -23,7 +23,7 @@ from imagecli.suggestions import unknown_name_hint
 
 
 def read_setting_rows(env: Env) -> list[SettingRow]:
-    """Every setting as a command typed here would use it. Prints notes. Raises UsageError, SettingsError."""
+    """Every setting with its effective value. Prints notes. Raises UsageError, SettingsError."""
     rows = load_user_catalog(env)
     sources = read_settings_sources(SettingFlags(), env, rows, current_folder())
     settings = build_setting_rows(sources, env, rows)
@@ -39,7 +39,9 @@ def find_setting_row(name: str, env: Env) -> SettingRow:
     if found := rows.get(name) or rows.get(written):
         return found
     if is_key_name(name):
-        raise UsageError(f"{name} is a key, which is not printed", hint="imagecli config list shows whether it is set")
+        raise UsageError(
+            f"{name} is a key, and keys are never printed", hint="run imagecli config list to see whether it is set"
+        )
     provider, _, field = name.removeprefix("providers.").partition(".")
     if name.startswith("providers.") and field:
         return _provider_field_row(name, provider, field, env)
@@ -59,11 +61,11 @@ def write_setting(name: str, text: str, env: Env) -> None:
     """Write a setting to the user's file, and print where, and what overrides it. Raises UsageError, SettingsError."""
     folders = find_folders(env)
     value = write_value(name, text, folders, catalog.load_shipped_catalog())
-    print_note(f"{name} is set in {folders.settings}", env)
+    print_note(f"set {name} in {folders.settings}", env)
     if note := _unknown_word_note(name, value, env):
         print_note(note, env)
     if source := _stronger_source(name, env):
-        print_note(f"{source} says another one, and goes before it here", env)
+        print_note(f"{source} sets {name} too, and overrides it here", env)
 
 
 def _unknown_word_note(name: str, value: object, env: Env) -> str | None:
@@ -73,7 +75,7 @@ def _unknown_word_note(name: str, value: object, env: Env) -> str | None:
     words |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
     if not words or value in words:
         return None
-    return f"no model of the catalogue takes {name} {value}: there is {', '.join(words)}"
+    return f"no model in the catalogue accepts {name} {value}; available: {', '.join(words)}"
 
 
 def _stronger_source(name: str, env: Env) -> str | None:
@@ -96,7 +98,7 @@ def remove_setting(name: str, env: Env) -> None:
     folders = find_folders(env)
     if not remove_value(name, folders, catalog.load_shipped_catalog()):
         raise UsageError(f"{folders.settings} does not set {name}", hint="imagecli config list --origin")
-    print_note(f"{name} is taken out of {folders.settings}", env)
+    print_note(f"removed {name} from {folders.settings}", env)
 
 
 def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> None:
@@ -105,17 +107,17 @@ def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> 
     folder = Path(env.expand_home(str(folder))).absolute() if folder else current_folder()
     project = find_project(folder, in_ci=env.in_ci)
     if project is None:
-        raise UsageError(f"there is no {PROJECT_FILE} for {folder}", hint="imagecli config trust DIR")
+        raise UsageError(f"no {PROJECT_FILE} found for {folder}", hint="imagecli config trust DIR")
     if remove:
         set_trusted(project.path, None, folders)
-        return print_note(f"{project.path} is not trusted", env)
+        return print_note(f"{project.path} is no longer trusted", env)
     rows = catalog.load_shipped_catalog()
     effective = read_settings_sources(SettingFlags(), env, rows, None).effective
     sensitive = project.sensitive_names(free_providers(value_or(effective.provider, rows.default_provider), rows))
     if not sensitive:
-        return print_note(f"{project.path} sets nothing that wants trust", env)
+        return print_note(f"{project.path} sets nothing that requires trust", env)
     if trusted_digest(project.path, folders) == project.digest:
-        return print_note(f"{project.path} is trusted already", env)
+        return print_note(f"{project.path} is already trusted", env)
     if not yes:
         _confirm_trust(project, sensitive, env)
     set_trusted(project.path, project.digest, folders)
@@ -126,13 +128,17 @@ def _confirm_trust(project: ProjectFile, sensitive: tuple[str, ...], env: Env) -
     """Show what would be allowed, and ask. Raises UsageError if the answer is no or stdin is not a terminal."""
     if not env.stdin.isatty():
         raise UsageError(
-            "there is no terminal to ask on", hint=f"imagecli config trust {shell_quote(project.path.parent)} --yes"
+            "can't ask for confirmation: stdin is not a terminal",
+            hint=f"imagecli config trust {shell_quote(project.path.parent)} --yes",
         )
-    write_line(env.stderr, f"{sanitize(str(project.path))} sets what decides where keys and data go:")
+    write_line(env.stderr, f"{sanitize(str(project.path))} controls where keys and data are sent:")
     for name, value in _flatten(project.document, sensitive):
         write_line(env.stderr, sanitize(f"  {name} = {value!r}"))
-    if not confirm("Trust it, as it is now?", env):
-        raise UsageError(f"{project.path} is not trusted", hint=f"remove {', '.join(sensitive)} there")
+    if not confirm("Trust this version of the file?", env):
+        raise UsageError(
+            f"{project.path} is not trusted",
+            hint=f"remove {', '.join(sensitive)} from the file to use it without trust",
+        )
 
 
 def _flatten(table: object, names: tuple[str, ...] = (), before: str = "") -> list[tuple[str, object]]:

@@ -17,7 +17,7 @@ from imagecli.output.terminal import DisplayOptions, print_note
 
 
 def edit_settings_file(env: Env) -> None:
-    """Open the file, created with every setting as a comment if there is none, until it is valid or the user gives up.
+    """Open the file until it is valid or the user gives up; a missing file is created with every setting as a comment.
 
     Raises UsageError if no editor can be started, and SettingsError if the file is not valid in the end.
     """
@@ -30,7 +30,7 @@ def edit_settings_file(env: Env) -> None:
             raise error
         print_error(error, DisplayOptions(), env)
         if not confirm("Edit it again?", env):
-            raise SettingsError(f"{path} is not valid, and other commands can't use it", hint="imagecli config edit")
+            raise SettingsError(f"{path} is not valid, so other commands can't use it", hint="imagecli config edit")
         edit_file(path, env)
     print_note(f"{path} is valid", env)
 

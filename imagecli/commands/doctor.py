@@ -51,7 +51,7 @@ def doctor(
         findings.append(finding)
         if not as_json:
             print_finding(finding, env, terminal_columns(env))
-    # A command would end with the first error.
+    # A command would exit with the first error.
     first = next((finding.error for finding in findings if finding.error), None)
     if as_json:
         print_findings_json(findings, context.models, first, env)

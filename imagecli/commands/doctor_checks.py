@@ -83,26 +83,28 @@ def _version(package: str) -> str:
 
 
 def _check_terminal(context: DoctorContext) -> Iterator[Finding]:
-    """What the environment says about the terminal. The terminal itself is not asked: it may not answer."""
+    """What the environment says about the terminal. The terminal itself is not queried: it may not respond."""
     env, environ = context.env, context.env.environ
     terminal = env.stderr.isatty()
-    colours = "true colour" if environ.get("COLORTERM") in ("truecolor", "24bit") else "colours by TERM"
+    colors = "true color" if environ.get("COLORTERM") in ("truecolor", "24bit") else "basic colors"
     if "NO_COLOR" in environ or not terminal or environ.get("TERM", "dumb") == "dumb":
-        colours = "no colours"
+        colors = "no colors"
     columns = terminal_columns(env)
-    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ), "no locale")
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ), "no locale set")
     parts = [
-        "a terminal" if terminal else "no terminal on stderr",
+        "interactive" if terminal else "stderr is not a terminal",
         f"{columns} columns" if columns else "",
         f"TERM={environ.get('TERM', '')}" if terminal else "",
-        colours,
+        colors,
         f"{locale}, {env.stdout.encoding}",
     ]
     message = ", ".join(part for part in parts if part)
     if (env.stdout.encoding or "").lower().replace("-", "") == "utf8":
         yield Finding(topic="terminal", message=message)
     else:
-        yield Finding(topic="terminal", level="note", message=message, hint="LC_ALL=C.UTF-8 shows every character")
+        yield Finding(
+            topic="terminal", level="note", message=message, hint="set LC_ALL=C.UTF-8 to display every character"
+        )
 
 
 PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -110,7 +112,7 @@ CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def _check_proxies(context: DoctorContext) -> Iterator[Finding]:
-    """The proxy variables, which change silently what a command does. Both spellings are used."""
+    """The proxy variables, which silently affect every request. Both spellings are used."""
     environ = context.env.environ
     for name in PROXY_VARIABLES:
         for spelling in (name, name.lower()):
@@ -131,32 +133,33 @@ def _check_certificates(context: DoctorContext) -> Iterator[Finding]:
         if Path(environ[name]).exists():
             yield Finding(topic="certificates", level="note", message=f"{name} is {environ[name]}")
         else:
-            message = f"{name} is {environ[name]}, which is not there"
-            hint = f"unset {name}, or name a file of PEM certificates"
+            message = f"{name} is {environ[name]}, which does not exist"
+            hint = f"unset {name}, or set it to a file of PEM certificates"
             yield Finding(topic="certificates", level="warning", message=message, hint=hint)
 
 
 def _check_env_file(context: DoctorContext) -> Iterator[Finding]:
-    """A file of variables that other tools would read."""
+    """A file of variables that other tools read."""
     if (context.folder / ".env").is_file():
-        yield Finding(topic="variables", level="note", message=".env is here, and is not read", hint="set -a; . ./.env")
+        message = "this folder has a .env file, which imagecli does not read"
+        yield Finding(topic="variables", level="note", message=message, hint="to load it: set -a; . ./.env; set +a")
 
 
 def _check_provider(context: DoctorContext) -> Iterator[Finding]:
-    """The provider in use and what chose it, without its key: whatever is wrong with that is a finding of its own."""
+    """The provider in use and what chose it, without its key, which is checked separately."""
     catalog = load_user_catalog(context.env)
     settings = load_settings(context.flags, context.env, catalog, context.folder, with_key=False)
     context.catalog = catalog
-    origin = settings.origins.get("provider", "the default")
-    where = f" at {printable_url(settings.base_url)}" if settings.base_url else ", started for the command"
-    yield Finding(topic="provider", message=f"{settings.provider.name}{where}; the provider comes from {origin}")
+    origin = settings.origins.get("provider")
+    where = f" at {printable_url(settings.base_url)}" if settings.base_url else ", built in"
+    chosen = f"set by {origin}" if origin else "the default provider"
+    yield Finding(topic="provider", message=f"{settings.provider.name}{where} ({chosen})")
 
 
 def _check_current_folder(context: DoctorContext) -> Iterator[Finding]:
     """Whether images can be saved in the current folder."""
     check_folder(context.folder, make=False)
-    free = _free_space(context.folder)
-    yield Finding(topic="here", message=f"{context.folder} can be written to, {free} free")
+    yield Finding(topic="current folder", message=f"{context.folder} is writable, {_free_space(context.folder)}")
 
 
 def _check_settings_folder(context: DoctorContext) -> Iterator[Finding]:
@@ -175,23 +178,23 @@ def _check_own_folder(topic: str, folder: Path, hint: str) -> Finding:
     except (OutputError, DiskError) as error:
         return Finding(topic=topic, level="warning", message=error.message, hint=hint)
     if not folder.is_dir():
-        return Finding(topic=topic, message=f"{folder} is made when it is needed")
+        return Finding(topic=topic, message=f"{folder} is created when needed")
     if os.name == "posix" and folder.stat().st_mode & 0o002:
-        message = f"{folder} can be written to by anybody"
+        message = f"{folder} is writable by everyone"
         return Finding(topic=topic, level="warning", message=message, hint=f"chmod o-w {shell_quote(folder)}")
     try:
         check_private_folder(folder)
     except OSError as error:
         return Finding(topic=topic, level="warning", message=f"{folder}: {error.strerror}", hint=hint)
-    return Finding(topic=topic, message=f"{folder} can be written to, {_free_space(folder)} free")
+    return Finding(topic=topic, message=f"{folder} is writable, {_free_space(folder)}")
 
 
 def _free_space(folder: Path) -> str:
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
-        return "an unknown amount"
-    return f"{free / 1024**3:,.1f} GB" if free >= 1024**3 else f"{free / 1024**2:,.0f} MB"
+        return "free space unknown"
+    return f"{free / 1024**3:,.1f} GB free" if free >= 1024**3 else f"{free / 1024**2:,.0f} MB free"
 
 
 def _check_settings(context: DoctorContext) -> Iterator[Finding]:
@@ -215,19 +218,19 @@ def _check_key(context: DoctorContext) -> Iterator[Finding]:
     if context.settings.no_key:
         raise context.settings.no_key
     if row.auth == "none":
-        yield Finding(topic="key", message=f"provider {row.name} wants none")
+        yield Finding(topic="key", message=f"provider {row.name} needs none")
     elif not key:
-        yield Finding(topic="key", message="none, and a server like this one may want none")
+        yield Finding(topic="key", message="not set; this server may not need one")
     else:
         yield Finding(topic="key", message=f"set, {len(key.secret.reveal())} characters, from {key.origin}")
 
 
 MODELS_SHOWN: Final = 5
-"""Names of models in one line."""
+"""How many unknown models one line names."""
 
 
 def _check_server(context: DoctorContext) -> Iterator[Finding]:
-    """Ask the server for its models, and report whether it answers, which ones it lists and which of them end soon."""
+    """Ask the server for its models, and report whether it responds, which ones it lists and which of them end soon."""
     from imagecli.client.server_models import list_server_models
     from imagecli.pipeline.pipeline import server_of
 
@@ -249,11 +252,11 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
         except ImagecliError as error:
             failure = explain_refused_key(error, settings)
             raise failure.with_facts(message=_redact(failure.message, settings), hint=_advice(error)) from error
-    where = f"{printable_url(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
+    where = f"{printable_url(server.base_url)} responds" if not row.embedded else "the sandbox starts and responds"
     if listing.models is None:
-        reason = f"does not list its models: {_redact(listing.refusal, settings) or 'no list'}"
-        untested = "whether address and key are right can't be tested without buying"
-        message = f"{where} (HTTP {listing.status}), and {reason}; {untested}"
+        reason = _redact(listing.refusal, settings) or "no list"
+        untested = "the base URL and key can't be verified without a paid request"
+        message = f"{where} (HTTP {listing.status}) but does not list its models: {reason}; {untested}"
         yield Finding(topic="server", level="note", message=message)
         return
     context.models = [_redact(name, settings) for name in listing.models]
@@ -281,12 +284,12 @@ def _redact(text: str, settings: Settings) -> str:
 def _check_offered_models(models: list[str], catalog: Catalog) -> Finding:
     catalog_names = [name for name in catalog.models if name in models]
     if catalog_names:
-        return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(catalog_names)}")
+        return Finding(topic="models", message=f"{len(models)} listed; in the catalogue: {', '.join(catalog_names)}")
     if not models:
-        return Finding(topic="models", level="note", message="it lists none")
+        return Finding(topic="models", level="note", message="the server lists none")
     names = ", ".join(models[:MODELS_SHOWN]) + (", …" if len(models) > MODELS_SHOWN else "")
-    message = f"{len(models)} listed, none of the catalogue's: {names}"
-    return Finding(topic="models", level="note", message=message, hint="-m NAME")
+    message = f"{len(models)} listed, none in the catalogue: {names}"
+    return Finding(topic="models", level="note", message=message, hint="choose one with -m NAME")
 
 
 def _check_ending_models(context: DoctorContext, settings: Settings, catalog: Catalog) -> Iterator[Finding]:
@@ -310,7 +313,7 @@ CHECKS: Final = (
     Check("certificates", _check_certificates),
     Check("variables", _check_env_file),
     Check("settings", _check_provider),
-    Check("here", _check_current_folder),
+    Check("current folder", _check_current_folder),
     Check("settings folder", _check_settings_folder),
     Check("state folder", _check_state_folder),
     Check("settings", _check_settings),

@@ -26,12 +26,10 @@ def edit_file(path: Path, env: Env) -> None:
         stdout = None if env.stdout.isatty() else _STDERR
         code = subprocess.run([*command, str(path)], stdout=stdout, env=dict(env.environ)).returncode
     except OSError as error:
-        raise UsageError(
-            f"editor {command[0]} can't be started: {error.strerror}", hint="export EDITOR=nano"
-        ) from error
+        raise UsageError(f"can't start the editor {command[0]}: {error.strerror}", hint="export EDITOR=nano") from error
     if code:
         raise UsageError(
-            f"editor {command[0]} failed with exit code {code}", hint="set another one, for example export EDITOR=nano"
+            f"editor {command[0]} failed with exit code {code}", hint="choose another one: export EDITOR=nano"
         )
 
 
@@ -44,7 +42,7 @@ def _find_editor(path: Path, env: Env) -> list[str]:
         for name in _FALLBACKS:
             if program := find_program(name, env):
                 return [program]
-    raise UsageError("no editor is set", hint=f"set one (export EDITOR=nano), or edit the file yourself: {path}")
+    raise UsageError("no editor found", hint=f"set one with export EDITOR=nano, or edit the file yourself: {path}")
 
 
 def _parse_command(text: str, variable: str, env: Env) -> list[str]:
@@ -55,7 +53,5 @@ def _parse_command(text: str, variable: str, env: Env) -> list[str]:
         raise UsageError(f"{variable} has an unclosed quote: {text}", hint=f"export {variable}=nano") from error
     program = find_program(words[0].strip('"'), env)
     if program is None:
-        raise UsageError(
-            f"editor {words[0]!r} (from {variable}) was not found on the PATH", hint=f"export {variable}=nano"
-        )
+        raise UsageError(f"editor {words[0]!r} (from {variable}) not found", hint=f"export {variable}=nano")
     return [program, *words[1:]]

@@ -26,7 +26,7 @@ class PromptFlags(NamedTuple):
     """The prompt, and the values of its variables."""
 
     prompt_option: Annotated[
-        str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, in place of PROMPT; - reads stdin")
+        str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, instead of PROMPT; - reads stdin")
     ] = None
     prompt_file: Annotated[
         Path | None, typer.Option("--prompt-file", "-f", metavar="FILE", help="read the prompt from a file")
@@ -114,7 +114,7 @@ class ImageFlags(NamedTuple):
     ] = None
     frame_count: Annotated[int | None, typer.Option(metavar="COUNT", help="number of frames of a gif (2-16)")] = None
     frame_duration_ms: Annotated[
-        int | None, typer.Option(metavar="MS", help="duration of each frame of a gif, from 20")
+        int | None, typer.Option(metavar="MS", help="milliseconds per frame of a gif, at least 20")
     ] = None
     svg_model: Annotated[str | None, typer.Option(metavar="NAME", help="model that writes an svg")] = None
     svg_reasoning_effort: Annotated[
@@ -144,7 +144,9 @@ class ImageFlags(NamedTuple):
     user: Annotated[str | None, typer.Option(metavar="TEXT", help="ID of your end user, for older servers")] = None
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=MAX_SEED, metavar="NUMBER", help="repeatable images, if the provider accepts a seed"),
+        typer.Option(
+            min=0, max=MAX_SEED, metavar="NUMBER", help="seed for repeatable images, if the provider accepts one"
+        ),
     ] = None
 
 
@@ -153,7 +155,7 @@ class InputFlags(NamedTuple):
 
     crop: Annotated[
         Crop,
-        typer.Option(metavar="EDGE", help="crop to a square at center, top, bottom, left or right, or none"),
+        typer.Option(metavar="EDGE", help="crop to a square: center, top, bottom, left, right or none"),
     ] = "center"
     pad: Annotated[bool, typer.Option("--pad", help="pad to a square instead of cropping")] = False
     input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink the input to fit within WxH")] = None
@@ -227,7 +229,7 @@ class ProviderFlags(NamedTuple):
 
 
 class CostFlags(NamedTuple):
-    """The price: what it may be, or that only the plan is shown."""
+    """The cost limit, and whether only the plan is printed."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print requests, file names and price; send nothing")] = (
         False

@@ -48,7 +48,7 @@ EVERYDAY_OPTIONS: Final = frozenset(
 """The options that `-h` shows of a long page."""
 
 _NOISE: Final = re.compile(r"  \[(required|[x<>=.,\d_]+)\]|; (required|[x<>=.,\d_]+)(?=\])")
-"""What Typer adds to descriptions: ranges, which errors name, and what the usage line says already."""
+"""What Typer adds to descriptions: ranges, which errors name, and what the usage line already shows."""
 
 _OWN_TEXTS: Final = {
     "--help": "print help; -h prints the everyday options",
@@ -77,7 +77,7 @@ class HelpEntry(NamedTuple):
 
 
 class HelpPage(NamedTuple):
-    """All that the help of a command says."""
+    """The content of a command's help."""
 
     usage: str
     """Such as `imagecli generate [OPTIONS] [PROMPT]`."""

@@ -14,14 +14,14 @@ ProviderName = Annotated[
     str | None,
     typer.Argument(
         metavar="PROVIDER",
-        help="the provider of the key  [default: the provider in your settings]",
+        help="provider of the key  [default: the one in your settings]",
         autocompletion=completers.complete_providers,
     ),
 ]
 KeyOnStdin = Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")]
-StdinFlag = Annotated[bool, typer.Option("--stdin", help="the same as -")]
+StdinFlag = Annotated[bool, typer.Option("--stdin", help="same as -")]
 KeyringFlag = Annotated[
-    bool, typer.Option("--keyring", help="store it in the system's keyring (needs the extra `keyring`)")
+    bool, typer.Option("--keyring", help="store the key in the system keyring (needs the keyring package)")
 ]
 
 

@@ -34,7 +34,7 @@ def store_typed_key(provider: str | None, source: str | None, env: Env, *, stdin
         api_keys.write_keyring_key(row.name, secret, env)
         place = KEYRING
     api_keys.write_credential(sources.folders, row.name, None if keyring else secret)
-    print_note(f"stored the key of {row.name} in {place}", env)
+    print_note(f"stored the {row.name} key in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
             print_note(f"{variable.env} is set and overrides it", env)
@@ -49,10 +49,8 @@ def remove_key(provider: str | None, env: Env) -> None:
     if entry == api_keys.IN_KEYRING:
         api_keys.remove_keyring_key(name, env)
     if entry is None:
-        raise UsageError(
-            f"no key of {name} is stored in {sources.folders.credentials}", hint="imagecli config list --origin"
-        )
-    print_note(f"removed the key of {name}", env)
+        raise UsageError(f"no {name} key in {sources.folders.credentials}", hint="imagecli config list --origin")
+    print_note(f"removed the {name} key", env)
 
 
 def _read_secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:
@@ -60,10 +58,10 @@ def _read_secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:
         name = row.title or row.name
         if row.key_page:
             write_line(env.stderr, sanitize(f"Create a key at {row.key_page}"))
-        return clean_key(prompt_hidden(f"Paste your {name} API key (hidden): ", env), "what was typed")
+        return clean_key(prompt_hidden(f"Paste your {name} API key (hidden): ", env), "the input")
     if not stdin:
         raise UsageError(
-            "stdin is not a terminal to ask for a key on",
-            hint=f"imagecli login {row.name} - < FILE reads it from a file",
+            "can't prompt for a key: stdin is not a terminal",
+            hint=f"imagecli login {row.name} - < FILE",
         )
     return clean_key(read_stdin_text(env), "stdin")

@@ -37,21 +37,20 @@ def models(
 
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
-        print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
+        print_note(f"{project_error.message}; its providers are not listed", ctx.obj)
     selection = rows.models if name is None else {name: _find_row(rows, name)}
     if name is not None and name not in rows.models:
         bare_name, gateways = name.rpartition("/")[2], ", ".join(rows.gateways(name))
-        print_note(f"{name} is {bare_name} at {gateways}, with the same limits; the price is the gateway's", ctx.obj)
+        print_note(f"{name} is {bare_name} at {gateways}, with the same limits; the gateway sets the price", ctx.obj)
     if as_json:
         from imagecli.output.json_result import print_json_document
 
         entries: Any = [model_to_json(row) for row in selection.values()]
         facts = {"default": rows.default_model, "drafts": rows.draft_model, "models": entries}
         return print_json_document("models", facts, ctx.obj)
-    today = ctx.obj.now().date()
     if name is None:
-        return print_models(rows, today, ctx.obj)
-    return print_model(selection[name], today, ctx.obj)
+        return print_models(rows, ctx.obj.now().date(), ctx.obj)
+    return print_model(selection[name], ctx.obj)
 
 
 def _find_row(rows: Catalog, name: str) -> ModelRow:
@@ -63,9 +62,9 @@ def _find_row(rows: Catalog, name: str) -> ModelRow:
     row = rows.models.get(name) or rows.model_behind_prefix(name, vendors)
     if row is None:
         near = suggest(name, rows.models, cutoff=0.5)
-        suggestion = f"did you mean {near}? " if near else ""
+        suggestion = f"did you mean {near}? Otherwise, " if near else ""
         raise UsageError(
-            f"no model {name!r} in the catalogue",
-            hint=f"{suggestion}imagecli models lists them; a server may take others: -m passes any name on",
+            f"unknown model {name!r}",
+            hint=f"{suggestion}run imagecli models for a list; -m also accepts names that only your server knows",
         )
     return row

@@ -1,4 +1,4 @@
-"""`imagecli providers`: lists providers, or what is special about one."""
+"""`imagecli providers`: lists providers, or shows one in full."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def providers(
 
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
-        print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
+        print_note(f"{project_error.message}; its providers are not listed", ctx.obj)
     selection = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
         from imagecli.output.json_result import print_json_document

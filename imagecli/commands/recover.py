@@ -1,4 +1,4 @@
-"""`imagecli recover`: saves images of responses that were received and not saved."""
+"""`imagecli recover`: saves images from responses that were received but not saved."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def recover(
     display = build_display_options(display_flags, ctx.obj)
     if source is not None:
         if delete or only_list:
-            raise UsageError("--from only saves", hint="omit --list and --delete")
+            raise UsageError("--from can't be combined with --list or --delete", hint="omit --list and --delete")
         raise typer.Exit(save_from(ctx.obj, display, source, output))
     session = RecoverSession.find(ctx.obj, display, output)
     if delete:

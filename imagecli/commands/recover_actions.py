@@ -1,4 +1,4 @@
-"""The actions of `recover`: list, delete or save the responses that were received and not saved."""
+"""The actions of `recover`: list, delete or save the responses that were received but not saved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.progress import open_progress
 from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
-from imagecli.output.terminal import DisplayOptions, print_note
+from imagecli.output.terminal import DisplayOptions, plural, print_note
 from imagecli.pipeline import recover
 from imagecli.pipeline.pipeline import build_downloader, discard_unanswered
 from imagecli.pipeline.recover import RecoverableCall, recover_images
@@ -36,7 +36,7 @@ from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, real_path
 from imagecli.storage.preflight import check_folder, stat_path
 from imagecli.worker_pool import CallSlot, WorkerPool
 
-NOTHING = "nothing is left to be saved"
+NOTHING = "nothing to recover"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class RecoverSession:
     ignored: tuple[Ignored, ...]
     """Entries that are not used, near where the command was typed."""
     folder: Path | None
-    """-o; None is where each picture was to go."""
+    """-o; None is the original folder of each image."""
     state_dir: Path
 
     @classmethod
@@ -102,15 +102,15 @@ class RecoverSession:
         calls = {call.spooled.id: call for call in self.calls}
         for call_id in ids:
             if call_id not in calls:
-                raise UsageError(f"nothing with the id {call_id} is left", hint="imagecli recover --list shows the ids")
+                raise UsageError(f"unknown response ID {call_id}", hint="run imagecli recover --list for the IDs")
             if calls[call_id].state == "under_way":
-                raise UsageError(f"{call_id} is under way in another process", hint="end that one first")
+                raise UsageError(f"{call_id} is in use by another process", hint="stop that process first")
         for call_id in ids:
             recover.discard_recoverable(calls[call_id])
         if self.display.json:
             print_json_document("recover", {"deleted": list(ids)}, self.env)
         elif not self.display.quiet:
-            print_note(f"removed {', '.join(ids)}", self.env)
+            print_note(f"deleted {', '.join(ids)}", self.env)
 
     def save(self) -> int:
         """Saves the images that can be saved, prints the result, and returns the exit code."""
@@ -135,7 +135,7 @@ class RecoverSession:
         ) -> CallResult | None:
             number, one = numbered
             if one.state == "under_way":
-                message = f"{one.spooled.id} is under way in another process, which will save it"
+                message = f"{one.spooled.id} is in use by another process, which will save it"
                 on_event(NoteEvent(code="under_way", message=message))
                 return None
             access = self._access(one)
@@ -147,7 +147,7 @@ class RecoverSession:
             return [result for result in pool.run(recover_one, list(enumerate(calls))) if result]
 
     def _access(self, call: RecoverableCall) -> tuple[str, str] | None:
-        """The provider and the base URL whose key the result URLs of *call* may want; None if they want none.
+        """The provider and the base URL whose key the result URLs of *call* may require; None if they require none.
 
         Only the state folder's own record decides where a key is sent.
         """
@@ -181,10 +181,8 @@ def save_from(env: Env, display: DisplayOptions, source: str, output: str | None
     with open_progress(env, display) as listener:
         with WorkerPool(jobs=1, on_event=listener) as pool:
             outcomes = list(pool.run(recover_one, list(enumerate(bodies))))
-        responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
-        listener(
-            NoteEvent(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there")
-        )
+        responses = plural(len(bodies), "response")
+        listener(NoteEvent(code="entries_kept", message=f"kept {responses} in {bodies[0].parent}; --from deletes none"))
         report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
     return print_result(report, display, env)
 
@@ -199,7 +197,10 @@ def _find_bodies(source: str) -> list[Path]:
     except OSError as error:
         raise UsageError(f"--from {source}: can't read {folder}: {error.strerror}") from error
     if not bodies:
-        raise UsageError(f"--from {source}: no responses in {folder}", hint="imagecli recover --list")
+        raise UsageError(
+            f"--from {source}: no responses in {folder}",
+            hint="imagecli recover --list",
+        )
     return bodies
 
 
@@ -208,7 +209,7 @@ def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders
     try:
         check_folder_is_ours(places.own, private=True)
     except UnsafeFileError as error:
-        yield Ignored(folder=places.own, entries=None, message=f"{places.own} is not used: {error.strerror}")
+        yield Ignored(folder=places.own, entries=None, message=f"ignored {places.own}: {error.strerror}")
     except OSError:
         pass  # there is none
     recorded = {one.spooled.body for one in calls}
@@ -217,14 +218,14 @@ def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders
         try:
             entries = len(unrecorded_in(spool, recorded))
         except OSError as error:
-            yield Ignored(folder=spool, entries=None, message=f"{spool} is not used: {error.strerror}")
+            yield Ignored(folder=spool, entries=None, message=f"ignored {spool}: {error.strerror}")
             continue
         if entries:
             yield Ignored(
                 folder=spool,
                 entries=entries,
-                message=f"{spool} has {'1 entry' if entries == 1 else f'{entries:,} entries'} that this machine has no "
-                f"record of; imagecli recover --from {shell_quote(folder)} saves the images in them",
+                message=f"{spool} has {plural(entries, 'response')} that this machine has no record of; run "
+                f"imagecli recover --from {shell_quote(folder)} to save the images",
             )
 
 
@@ -234,5 +235,5 @@ def _read_folder(output: str | None, env: Env) -> Path | None:
         return None
     read = parse_output(env.expand_home(output), look=stat_path)
     if read.kind != "folder":
-        raise UsageError(f"-o {output} is no folder", hint="each picture has its name: -o FOLDER/")
+        raise UsageError(f"-o {output} is not a folder", hint="use -o FOLDER/; each image keeps its name")
     return Path(read.text)

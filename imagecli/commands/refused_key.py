@@ -8,7 +8,7 @@ from imagecli.results import CallResult
 
 
 def explain_refused_key(error: ImagecliError, settings: Settings) -> ImagecliError:
-    """*error*; if a key was refused, with its origin, as there may be a better one, or with the ways to set one."""
+    """*error*; if a key was refused, with the key's origin, or if there was none, with the ways to set one."""
     if not isinstance(error, AuthenticationError) or not error.status:
         return error
     if settings.key:
@@ -16,7 +16,7 @@ def explain_refused_key(error: ImagecliError, settings: Settings) -> ImagecliErr
     row, (_, _, reason) = settings.provider, error.message.partition(": ")
     ways = [f"imagecli login {row.name}", *(f"export {key.env}=…" for key in row.keys[:1])]
     return error.with_facts(
-        message=f"the server wants a key, and none was sent: {reason}", hint=f"set one: {', or '.join(ways)}"
+        message=f"the server requires an API key, but none was sent: {reason}", hint=f"run {', or '.join(ways)}"
     )
 
 

@@ -12,18 +12,18 @@ import typer
 from imagecli.env import Env
 
 PORT = 8787
-"""The default: fixed, so that a base URL can be written down."""
+"""The default port: fixed, so that base URLs stay valid."""
 
 
 def _check_not_nan(value: float) -> float:
     """*value*, unless it is nan, which a range does not exclude."""
     if math.isnan(value):
-        raise typer.BadParameter("nan is no number")
+        raise typer.BadParameter("expected a number, found nan")
     return value
 
 
 def _check_failures(values: list[str] | None) -> list[str]:
-    """*values*, if each describes a failure."""
+    """*values*, if each is a valid failure."""
     from imagecli.sandbox.fault_injection import Failure
 
     for value in values or ():
@@ -120,15 +120,15 @@ def sandbox(
 
 
 def _key(env: Env) -> str:
-    """The key on stdin, which no list of processes shows as it shows arguments. Raises UsageError if there is none."""
+    """The key on stdin, where other processes can't read it. Raises UsageError if there is none."""
     from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
     from imagecli.errors import UsageError
 
-    key = (prompt_hidden("Key to require, not shown: ", env) if env.stdin.isatty() else read_stdin_text(env)).strip()
+    key = (prompt_hidden("Key to require (hidden): ", env) if env.stdin.isatty() else read_stdin_text(env)).strip()
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError(
-            "stdin has no key: one line of ASCII text was expected",
-            hint="imagecli sandbox --require-key - < FILE reads the key from a file",
+            "no key on stdin, expected one line of ASCII text",
+            hint="imagecli sandbox --require-key - < FILE",
         )
     return key
 

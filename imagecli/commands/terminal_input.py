@@ -22,8 +22,8 @@ def prompt_hidden(question: str, env: Env) -> str:
             return getpass.getpass(question, stream=env.stderr)
         except getpass.GetPassWarning:
             raise UsageError(
-                "this terminal can't hide what is typed",
-                hint="imagecli login - < FILE reads the key from a file",
+                "this terminal can't hide typed input",
+                hint="imagecli login - < FILE",
             ) from None
         except EOFError:
             return ""
@@ -36,7 +36,7 @@ def read_line(question: str, env: Env) -> str:
     try:
         line = env.stdin.readline(MAX_CHARACTERS)
     except UnicodeDecodeError as error:
-        raise UsageError("what was typed is not text in the encoding of this terminal", hint="use -f FILE") from error
+        raise UsageError("the input is not valid text in the encoding of this terminal", hint="use -f FILE") from error
     except KeyboardInterrupt:
         env.stderr.write("\n")
         raise
@@ -58,11 +58,11 @@ def read_stdin(env: Env, what: str, limit: int) -> bytes:
     Raises UsageError if it is a terminal or can't be read.
     """
     if env.stdin.isatty():
-        raise UsageError(f"- reads {what} from stdin, and stdin is this terminal", hint="pipe something in")
+        raise UsageError(f"- reads {what} from stdin, but stdin is a terminal", hint="pipe something in")
     try:
         return env.stdin.buffer.read(limit + 1)
     except OSError as error:
-        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
+        raise UsageError(f"can't read stdin: {error.strerror}", hint="pipe something in, or name a file") from error
 
 
 def read_stdin_text(env: Env) -> str:
@@ -70,4 +70,4 @@ def read_stdin_text(env: Env) -> str:
     try:
         return env.stdin.read(MAX_CHARACTERS)
     except (UnicodeDecodeError, ValueError) as error:
-        raise UsageError("stdin holds no text", hint="the key alone, as it was copied") from error
+        raise UsageError("stdin is not text, expected a key", hint="pipe in the key alone") from error

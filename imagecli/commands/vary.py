@@ -18,7 +18,7 @@ def vary(
     input_flags: InputFlags,
     common: CommonFlags,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what to change, in place of the built-in prompt")
+        str | None, typer.Argument(metavar="PROMPT", help="what to change; replaces the built-in prompt")
     ] = None,
     via: Annotated[
         Via,
@@ -26,7 +26,11 @@ def vary(
     ] = "auto",
     strength: Annotated[
         Strength | None,
-        typer.Option(metavar="WORD", help="subtle, medium or strong  [default: medium]", rich_help_panel="Variation"),
+        typer.Option(
+            metavar="WORD",
+            help="size of the change: subtle, medium or strong  [default: medium]",
+            rich_help_panel="Variation",
+        ),
     ] = None,
 ) -> None:
     """Create variations of an image.

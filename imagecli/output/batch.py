@@ -1,4 +1,4 @@
-"""What a batch prints: each row as soon as it ends, progress lines for pipes and CI, and the summary."""
+"""What a batch prints: each row as soon as it is done, progress lines for pipes and CI, and the summary."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class LineWriter(Protocol):
 
 
 class BatchOutput:
-    """Writes each row to stdout as it ends, so that nothing of it has to be kept."""
+    """Writes each row to stdout when it is done, so that it need not stay in memory."""
 
     def __init__(self, env: Env, display: DisplayOptions, progress: LineWriter) -> None:
         self._env, self._display, self._progress = env, display, progress
         self._printed_hints: set[str] = set()
         self.failure: DiskError | None = None
-        """Why stdout can't be written to any more."""
+        """Why stdout can no longer be written to."""
 
     @property
     def exit_code(self) -> int:
-        """The exit code for what could not be written to stdout; 0 if everything was."""
+        """The exit code if stdout could not be written to; otherwise 0."""
         return self.failure.exit_code if self.failure else 0
 
     def print_row(self, row: int, result: CommandResult, **more: Json) -> None:
-        """Prints a row that has ended: its paths, or its JSON object with the keys of *more*."""
+        """Prints a finished row: its paths, or its JSON object with the keys of *more*."""
         if self._display.json:
             envelope = {**build_envelope(result, row), "row": row, **more}
             self._write_line(json_line(envelope, ascii_only=self._env.stdout.isatty()))
@@ -49,7 +49,7 @@ class BatchOutput:
             if image.path:
                 self._write_line(printable_path(image.path, self._env.stdout))
 
-    def note_made(self, result: CommandResult, ended: int, total: int) -> None:
+    def note_saved(self, result: CommandResult, ended: int, total: int) -> None:
         """Prints a line about a row's new files, unless a table or the paths on the same screen show them already."""
         if self._display.live or self._display.quiet or (self._env.stdout.isatty() and not self._display.json):
             return
@@ -103,7 +103,7 @@ class BatchOutput:
         if self.failure:
             return
         if self._display.live and self._env.stdout.isatty():
-            # stdout is the same screen: a line that the live table did not know of would break it.
+            # stdout is the same screen: a line printed past the live table would break it.
             self._progress.line(self._display.redact(line))
             return
         try:
@@ -113,7 +113,7 @@ class BatchOutput:
 
 
 def row_result(results: Sequence[CallResult], cost: Cost) -> CommandResult:
-    """A row's calls as a result of their own, numbered from 0."""
+    """A row's calls as one result, numbered from 0."""
     numbered = tuple(
         result._replace(request=number, saved=tuple(image._replace(request=number) for image in result.saved))
         for number, result in enumerate(results)

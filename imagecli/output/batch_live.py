@@ -28,14 +28,14 @@ ECHO_COLUMNS: Final = 4
 
 
 class BatchLiveProgress(PlainProgress):
-    """As `PlainProgress`, with a table under the lines; all of it on stderr, gone at the end."""
+    """As `PlainProgress`, with a table below the lines, on stderr, which is removed at the end."""
 
     def __init__(self, env: Env, display: DisplayOptions) -> None:
         super().__init__(env, display)
         self._console = open_console(env, display)
         self._started = time.monotonic()
         self._ends: deque[float] = deque(maxlen=10_000)
-        """When the latest items ended."""
+        """When the latest items were done or failed."""
         self._retry_times: dict[int, float] = {}
         """Request → when it is sent again."""
         self._progress: BatchProgress | None = None
@@ -67,7 +67,7 @@ class BatchLiveProgress(PlainProgress):
                 self._api_progress = event if event.batches else None
             case RetryWait():
                 self._retry_times[event.request] = now + event.seconds
-                # The table shows how many requests wait.
+                # The table shows how many requests are waiting.
                 return
             case UploadProgress():
                 self._retry_times.pop(event.request, None)
@@ -93,18 +93,18 @@ class BatchLiveProgress(PlainProgress):
             return [
                 ("done", f"{progress.done:,}/{progress.total:,}"),
                 ("failed", f"{progress.failed:,}"),
-                ("answered", f"{api_progress.answered:,}/{api_progress.total:,}"),
-                ("waited", format_seconds(now - self._started)),
+                ("completed", f"{api_progress.answered:,}/{api_progress.total:,}"),
+                ("elapsed", format_seconds(now - self._started)),
             ]
         waits = [time - now for time in self._retry_times.values() if time > now]
         billed = format_usd(progress.billed_usd)
         return [
             ("done", f"{progress.done:,}/{progress.total:,}"),
             ("failed", f"{progress.failed:,}"),
-            ("waiting for the limit", f"{len(waits)}, {max(waits):.0f} s" if waits else "0"),
-            ("a minute", self._rate(now)),
+            ("rate limited", f"{len(waits)}, {max(waits):.0f} s" if waits else "0"),
+            ("per minute", self._rate(now)),
             ("cost", f"{billed}+" if progress.unknown else billed),
-            ("left", self._time_left(progress, now)),
+            ("time left", self._time_left(progress, now)),
         ]
 
     def _rate(self, now: float) -> str:
@@ -116,7 +116,7 @@ class BatchLiveProgress(PlainProgress):
         return format_seconds((now - self._started) / ended * (progress.total - ended)) if ended else "?"
 
 
-OMITTED_FIRST: Final = ("a minute", "cost", "left", "failed", "waiting for the limit")
+OMITTED_FIRST: Final = ("per minute", "cost", "time left", "failed", "rate limited")
 """Headings that a narrow terminal omits, in this order; values of 0 are omitted before them."""
 
 

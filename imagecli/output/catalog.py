@@ -20,23 +20,22 @@ if TYPE_CHECKING:
     from imagecli.catalog.provider import ProviderRow
 
 SQUARE = Size(1024, 1024)
-"""The size that every price table has."""
-
+"""A size that every price table has."""
 
 QUALITIES: Final = ("low", "medium", "high")
-"""Those whose prices the table of models has."""
+"""The columns of the table of models."""
 
 
 def print_models(catalog: Catalog, today: date, env: Env) -> None:
-    """A line per model: the price of a square image at three qualities, and its dates."""
-    cells = [("MODEL", *(quality.upper() for quality in QUALITIES), "DATES")]
+    """A line per model: the price of a square image at three qualities, and its release or shutdown."""
+    cells = [("MODEL", *(quality.upper() for quality in QUALITIES), "AVAILABLE")]
     for row in catalog.models.values():
         name = f"{row.name} *" if row.name == catalog.default_model else row.name
-        cells.append((name, *_square_prices(row), _format_dates(row, today)))
+        cells.append((name, *_square_prices(row), _format_availability(row, today)))
     width = output_width(env)
     legend = (
-        f"Prices are for one {SQUARE} image, about; imagecli models NAME shows all qualities, sizes and limits.",
-        f"* the default: {catalog.default_reason}.",
+        f"Approximate price of one {SQUARE} image by quality. Run imagecli models NAME for other sizes and limits.",
+        f"* default: {catalog.default_reason}.",
         f"For drafts: {_describe_drafts(catalog.models[catalog.draft_model])}.",
     )
     lines = [line for text in legend for line in wrap_text(text, width)]
@@ -52,51 +51,60 @@ def _square_prices(row: ModelRow) -> Iterator[str]:
 
 
 def _describe_drafts(row: ModelRow) -> str:
-    """`-m gpt-image-2.5-flare, the cheapest model without an end date ($0.006 at low, $0.013 at medium)`."""
+    """`-m gpt-image-2.5-flare, the cheapest model with no shutdown date ($0.006 at low, $0.013 at medium)`."""
     low, medium, _ = _square_prices(row)
-    return f"-m {row.name}, the cheapest model without an end date ({low} at low, {medium} at medium)"
+    return f"-m {row.name}, the cheapest model with no shutdown date ({low} at low, {medium} at medium)"
 
 
-def print_model(row: ModelRow, today: date, env: Env) -> None:
+def print_model(row: ModelRow, env: Env) -> None:
     """Every field of a model's row, and the prices of its images."""
     document, width = model_to_json(row), output_width(env)
     del document["sizes"]
+    for name in ("ranges", "unstated_ranges"):
+        document[name] = {key: f"{low:,}-{high:,}" for key, (low, high) in document[name].items()}
     prices = document.pop("prices") or {}
     prices.pop("output_tokens", None)
     facts: dict[str, Json] = {
         **document,
-        "life": _format_dates(row, today),
         "sizes": size_rule_differences(row.sizes),
-        "USD for a million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
+        "USD per million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
     }
     lines = [line for name, value in _stated_facts(facts).items() for line in _format_fact(name, value, width)]
     if row.prices and row.output_tokens():
-        lines += ["", *wrap_text(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):", width)]
+        lines += [
+            "",
+            *wrap_text(f"Approximate price of one image (table of {row.prices.month}; {row.prices.source}):", width),
+        ]
         lines += _format_price_table(row.output_tokens(), row.prices, width)
     else:
-        lines += ["", "Its price is unknown."]
+        lines += ["", "The price is unknown."]
     _print_lines(lines, env)
 
 
 def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
     """A line per provider: its key variable, its operations, its host."""
-    cells = [("PROVIDER", "KEY", "DOES", "HOST")]
+    cells = [("PROVIDER", "KEY", "OPS", "HOST")]
     for row in rows:
-        key = row.keys[0].env if row.keys else ("none needed" if row.free else "imagecli login")
+        key = row.keys[0].env if row.keys else ("not needed" if row.free else "imagecli login")
         host = urlsplit(row.base_url or row.base_url_form or "").netloc
-        host = host or ("started for the command" if row.embedded else "--base-url")
-        does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
-        cells.append((row.name, key, does, host))
-    legend = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
+        host = host or ("built in" if row.embedded else "--base-url URL")
+        letters = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
+        cells.append((row.name, key, letters, host))
+    legend = (
+        "KEY: the variable for the API key, or how to set one; imagecli login stores a key for any provider.",
+        "OPS: G generations, E edits, V variations (without V, imagecli vary uses edits).",
+        "Run imagecli providers NAME for details.",
+    )
     width = output_width(env)
-    _print_lines([*format_table(cells, width), "", *wrap_text(legend, width)], env)
+    lines = [line for text in legend for line in wrap_text(text, width)]
+    _print_lines([*format_table(cells, width), "", *lines], env)
 
 
 _LETTERS: Final[dict[str, Operation]] = {"G": "generations", "E": "edits", "V": "variations"}
 
 
 def print_provider(row: ProviderRow, env: Env) -> None:
-    """The fields of a provider's row that differ from their defaults, and its notes."""
+    """The fields of a provider's row that differ from their defaults, by the names that settings use, and its notes."""
     facts: dict[str, Json] = provider_differences(row)
     if row.keys:
         facts["keys"] = [key.env if key.auth == row.auth else f"{key.env} ({key.auth})" for key in row.keys]
@@ -108,25 +116,31 @@ def print_provider(row: ProviderRow, env: Env) -> None:
         ["notes:", *(line for note in row.notes for line in wrap_text(f"  {note}", width, "    "))] if notes else []
     )
     lines += _format_fact("source", source, width)
-    lines += ["", *wrap_text("All else is as with a server that speaks plain OpenAI; --json has every field.", width)]
+    lines += [
+        "",
+        *wrap_text(
+            "All other fields have the defaults of an OpenAI-compatible server; use --json to list them.", width
+        ),
+    ]
     _print_lines(lines, env)
 
 
-# --- words -----------------------------------------------------------------------------------------------------------
+# --- texts -----------------------------------------------------------------------------------------------------------
 
 
-def _format_dates(row: ModelRow, today: date) -> str:
+def _format_availability(row: ModelRow, today: date) -> str:
     if row.shutdown:
-        return f"{'ended' if row.shutdown < today else 'ends'} {row.shutdown}"
+        return f"{'ended' if row.shutdown < today else 'until'} {row.shutdown}"
     return f"since {row.released}" if row.released else "-"
 
 
 def _format_price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:
+    """A line per size, a column per quality."""
     sizes = sorted({size for table in tables.values() for size in table}, key=attrgetter("pixels"))
-    cells = [("", *(str(size) for size in sizes))]
-    for quality, tokens in tables.items():
-        row = (format_usd(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
-        cells.append((quality, *row))
+    cells = [("SIZE", *(quality.upper() for quality in tables))]
+    for size in sizes:
+        row = (format_usd(table[size] * prices.image_out / 1e6) if size in table else "-" for table in tables.values())
+        cells.append((str(size), *row))
     return format_table(cells, width)
 
 

@@ -53,7 +53,7 @@ def _shortest(value: Json) -> Json:
 def print_paths(used: Sequence[PathRow], env: Env, *, bare: bool) -> None:
     """Print a line per file or folder: its name and path; with *bare* the path alone."""
     width = max(len(one.name) for one in used) + 2
-    missing = {one.name: "" if one.path.exists() else "  (not there)" for one in used}
+    missing = {one.name: "" if one.path.exists() else "  (does not exist)" for one in used}
     lines = [
         printable_path(one.path, env.stdout)
         if bare

@@ -24,7 +24,7 @@ class Finding:
     level: Level = "ok"
     hint: str | None = None
     error: ImagecliError | None = None
-    """The error that a command which creates images would end with."""
+    """The error that a command which creates images would exit with."""
 
 
 def finding_from_error(topic: str, error: ImagecliError) -> Finding:
@@ -62,7 +62,7 @@ def _wrap_line(line: str, columns: int | None) -> str:
 def print_findings_json(
     findings: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env
 ) -> None:
-    """Print all findings as one JSON object; *first* is the error that a command would end with."""
+    """Print all findings as one JSON object; *first* is the error that a command would exit with."""
     entries: Any = [
         {
             "topic": finding.topic,

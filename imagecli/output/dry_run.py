@@ -1,4 +1,4 @@
-"""What a dry run prints: a command's requests, files and price, or a batch's counts, price and time.
+"""What a dry run prints: the requests, files and price of a command, or the counts, price and time of a batch.
 
 Pure; rich only lays the lines out on a terminal.
 """
@@ -28,7 +28,7 @@ class BatchDryRun(NamedTuple):
     """Rows, and each combination of their variables."""
     up_to_date: int
     pending: int
-    """Items that the Batch API has already."""
+    """Items that are pending in the Batch API."""
     requests: int
     images: int
     files: int
@@ -40,11 +40,11 @@ class BatchDryRun(NamedTuple):
     jobs: int
     """Requests in flight at the same time."""
     window: str
-    """How long the Batch API may take, in its own words; empty without the Batch API."""
+    """How long the Batch API may take, such as `24h`; empty without the Batch API."""
     first: tuple[Row, ...]
     """`missing` or `stale`, and a file."""
     more: int
-    """Items of which no file is shown."""
+    """How many further items are not shown."""
     reads: tuple[str, ...] = ()
     """All files that rows read, each with its target if it is a link."""
 
@@ -53,34 +53,34 @@ def format_batch_dry_run(plan: BatchDryRun) -> list[str]:
     """The lines that a batch's dry run prints."""
     rows: list[Row] = [
         ("manifest", f"{plan.manifest}, {plural(plan.rows, 'row')}"),
-        ("buys", _format_items(plan)),
-        ("requests", f"{plan.requests:,} for {plural(plan.images, 'picture')} in {plural(plan.files, 'file')}"),
+        ("items", _format_items(plan)),
+        ("requests", f"{plan.requests:,}, for {plural(plan.images, 'image')} in {plural(plan.files, 'file')}"),
         ("price", format_price(plan.cost)),
     ]
     if plan.requests:
         rows.append(("time", _format_time(plan)))
     rows += plan.first
     if plan.more:
-        rows.append(("and", f"{plan.more:,} more; --json tells of each"))
+        rows.append(("…", f"{plan.more:,} more; use --json to list all"))
     rows += [("reads", path) for path in plan.reads]
-    rows.append(("sent", "nothing: this was a dry run"))
+    rows.append(("sent", "nothing (dry run)"))
     return [f"{label:<10}{sanitize(text)}" for label, text in rows]
 
 
 def _format_time(plan: BatchDryRun) -> str:
     if plan.window:
-        return f"within {plan.window}, by the Batch API"
+        return f"up to {plan.window}, with the Batch API"
     if plan.min_seconds is not None:
-        return f"at least {format_seconds(plan.min_seconds)}, at {plan.rate:g} a minute"
+        return f"at least {format_seconds(plan.min_seconds)} at {plan.rate:g} per minute"
     rounds = -(-plan.requests // plan.jobs)
-    long = "as long as a request" if rounds == 1 else f"{rounds:,} times as long as a request"
-    return f"unknown; at least {long}, {plan.jobs:,} at once (--rate tells a limit)"
+    requests = plural(plan.jobs, "parallel request")
+    return f"unknown; {plural(rounds, 'round')} of {requests} (--rate gives an estimate)"
 
 
 def _format_items(plan: BatchDryRun) -> str:
     missing = plan.items - plan.up_to_date - plan.pending
-    pending = f", {plan.pending:,} are with the Batch API" if plan.pending else ""
-    return f"{missing:,} of {plan.items:,}, {plan.up_to_date:,} are there{pending}"
+    pending = f", {plan.pending:,} pending in the Batch API" if plan.pending else ""
+    return f"{missing:,} to create, {plan.up_to_date:,} up to date{pending}"
 
 
 SHOWN: Final = 20
@@ -104,11 +104,11 @@ def _dry_run_rows(result: CommandResult, env: Env) -> Iterator[Row]:
         yield "", ""
         shown += len(group)
     if len(requests) > shown:
-        yield "and", f"{len(requests) - shown:,} more requests; --json lists them"
+        yield "…", f"{plural(len(requests) - shown, 'more request')}; use --json to list all"
     for skipped in result.skipped:
-        yield "keeps", printable_path(skipped.path, env.stdout)
-    yield from _price_rows(result.cost) if requests else (("price", "nothing: all of it is there"),)
-    yield "sent", "nothing: this was a dry run"
+        yield "exists", printable_path(skipped.path, env.stdout)
+    yield from _price_rows(result.cost) if requests else (("price", "nothing; every image exists"),)
+    yield "sent", "nothing (dry run)"
 
 
 def _equal_requests(requests: Sequence[DryRunRequest]) -> list[list[DryRunRequest]]:
@@ -155,7 +155,7 @@ def _request_rows(group: Sequence[DryRunRequest], title: str, env: Env) -> Itera
         yield sanitize(file.field), f"{file.filename}, {file.media_type}, {file.bytes:,} bytes"
     paths = [printable_path(path, env.stdout) for one in group for path in one.paths] or ["to stdout"]
     if len(paths) > MAX_PATHS:
-        paths = [paths[0], f"and {len(paths) - 2:,} more, to", paths[-1]]
+        paths = [paths[0], f"… {len(paths) - 2:,} more …", paths[-1]]
     for number, path in enumerate(paths):
         yield "" if number else "saves", path
 

@@ -17,7 +17,8 @@ def print_errors(errors: Sequence[ImagecliError], display: DisplayOptions, env: 
     for error, *others in by_message.values():
         print_error(error, display, env)
         if others:
-            write_line(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
+            times = "once" if len(others) == 1 else f"{len(others):,} more times"
+            write_line(env.stderr, f"imagecli: error: repeated {times}; use --json to list each")
         for path in dict.fromkeys(other.rescued_path for other in others):
             if path and path != error.rescued_path:
                 write_line(env.stderr, display.redact(f"kept: {sanitize(path)}"))

@@ -77,12 +77,12 @@ class LiveProgress(PlainProgress):
                 self.print_price(event)
             case UploadProgress():
                 self._sent[event.request] = event.sent
-                self._step = "waiting for the picture" if event.sent >= event.total else "sending"
+                self._step = "waiting for the image" if event.sent >= event.total else "sending"
             case DownloadProgress():
                 self._received[event.request] = event.received
                 self._step = "receiving"
             case RetryWait():
-                self._step = f"waiting {event.seconds:.0f} s to send again"
+                self._step = f"retrying in {event.seconds:.0f} s"
             case PartialImage():
                 self._partial = format_partial(event)
             case ImageSaved():

@@ -23,7 +23,7 @@ _LOGGER = logging.getLogger("imagecli")
 
 
 class LogHandler(logging.Handler):
-    """Prints the records of imagecli's own loggers. They may come from any thread."""
+    """Prints the records of imagecli's own loggers, from any thread."""
 
     def __init__(self, progress: PlainProgress, display: DisplayOptions) -> None:
         super().__init__(logging.DEBUG if display.debug else logging.INFO)
@@ -37,7 +37,7 @@ class LogHandler(logging.Handler):
         _LOGGER.setLevel(self.level)
 
     def remove(self) -> None:
-        """From now on nothing is logged, whatever threads are still at work."""
+        """Stop logging, even if other threads are still running."""
         _LOGGER.removeHandler(self)
         _LOGGER.setLevel(logging.NOTSET)
 
@@ -64,7 +64,7 @@ class PlainProgress:
         self._close_log()
         for event, times in self._counts.items():
             if times > 1 and (line := format_event(event, self._display)):
-                self.line(self._display.redact(f"{line} ({times} times in all)"))
+                self.line(self._display.redact(f"{line} ({times} times in total)"))
         self._counts.clear()
 
     def _close_log(self) -> None:
@@ -83,7 +83,7 @@ class PlainProgress:
             self.line(self._display.redact(line))
 
     def print_price(self, event: RunStarted) -> None:
-        """For a terminal: what the requests can cost, before the first one is sent."""
+        """Print what the requests can cost, before the first one is sent. Only for a terminal."""
         if event.price:
             self.line(f"imagecli: price: {sanitize(event.price)}")
 
@@ -93,7 +93,7 @@ class PlainProgress:
 
 
 class BatchPlainProgress(PlainProgress):
-    """As `PlainProgress`; the heartbeat tells how far the batch is."""
+    """As `PlainProgress`; the heartbeat reports how many rows are done."""
 
     def __init__(self, env: Env, display: DisplayOptions) -> None:
         super().__init__(env, display)
@@ -113,12 +113,12 @@ class BatchPlainProgress(PlainProgress):
 
 
 def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | None) -> str:
-    """`3 of 20 saved, 1 failed, 8 of 16 answered by the Batch API`."""
+    """`3 of 20 saved, 1 failed, 8 of 16 completed by the Batch API`."""
     text = f"{progress.done:,} of {progress.total:,} saved"
     if progress.failed:
         text += f", {progress.failed:,} failed"
     if api_progress and api_progress.total:
-        text += f", {api_progress.answered:,} of {api_progress.total:,} answered by the Batch API"
+        text += f", {api_progress.answered:,} of {api_progress.total:,} completed by the Batch API"
     return text
 
 
@@ -136,7 +136,9 @@ def format_event(event: Event, display: DisplayOptions) -> str | None:
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
         case PartialImage() if display.verbose:
-            return f"imagecli: {format_partial(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
+            return (
+                f"imagecli: received {format_partial(event)} of request {event.request + 1}, {len(event.data):,} bytes"
+            )
     return None
 
 

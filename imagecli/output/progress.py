@@ -1,4 +1,4 @@
-"""Shows that a command is at work: as a live line on a terminal, else as plain lines; or a note if it takes long."""
+"""Shows the progress of a command: a live line on a terminal, else plain lines; or a note if a step is slow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def open_batch_progress(env: Env, display: DisplayOptions) -> PlainProgress:
 
 
 SLOW_SECONDS: Final = 2.0
-FOR_A_KEY: Final = "waiting for the key: its command or keyring may want an answer elsewhere"
+FOR_A_KEY: Final = "waiting for the API key; its command or the keyring may be asking for confirmation"
 
 
 @contextmanager

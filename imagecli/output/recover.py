@@ -13,36 +13,39 @@ if TYPE_CHECKING:
     from imagecli.pipeline.recover import RecoverableCall
 
 WORDS = {
-    "whole": "whole answer",
-    "part": "part of an answer",
-    "no_pictures": "answer without pictures",
+    "whole": "complete response",
+    "part": "partial response",
+    "no_pictures": "response without images",
     "nothing_came": "no response, may be billed",
     "never_sent": "never sent",
-    "under_way": "under way",
-    "unknown": "not readable",
+    "under_way": "in progress",
+    "unknown": "unreadable",
 }
 """State → its description."""
 NO_RESPONSE = "no response"
-"""Of a provider that bills nothing."""
+"""Its description for a provider that bills nothing."""
 _PROMPT_CHARACTERS = 40
 
 
 def print_recoverable(calls: Sequence[RecoverableCall], env: Env) -> None:
-    """Print a line each: id, time, command, model, state of the response, prompt."""
-    rows = [
-        (
-            call.spooled.id,
-            f"{call.when:%Y-%m-%d %H:%M}",
-            call.prepared.command if call.prepared else "?",
-            call.prepared.model if call.prepared else "?",
-            NO_RESPONSE if call.state == "nothing_came" and call.prepared and call.prepared.free else WORDS[call.state],
-            _shorten_prompt((call.prepared.prompt or "") if call.prepared else ""),
-        )
-        for call in calls
-    ]
+    """Print a table of the calls, a line each."""
+    rows = [("ID", "DATE", "COMMAND", "MODEL", "STATE", "PROMPT"), *map(_table_row, calls)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     write_to_stdout(env, "".join(f"{sanitize(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+
+
+def _table_row(call: RecoverableCall) -> tuple[str, ...]:
+    prepared = call.prepared
+    state = NO_RESPONSE if call.state == "nothing_came" and prepared and prepared.free else WORDS[call.state]
+    return (
+        call.spooled.id,
+        f"{call.when:%Y-%m-%d %H:%M}",
+        prepared.command if prepared else "?",
+        prepared.model if prepared else "?",
+        state,
+        _shorten_prompt((prepared.prompt or "") if prepared else ""),
+    )
 
 
 def recoverable_to_json(calls: Sequence[RecoverableCall]) -> list[Json]:

@@ -37,14 +37,12 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
         data = [printable_path(path, env.stdout) for path in saved]
     elif not display.quiet:
         for path in saved:
-            write_line(env.stderr, f"imagecli: note: a further picture is saved as {sanitize(str(path))}")
+            write_line(env.stderr, f"imagecli: note: another image is saved as {sanitize(str(path))}")
     if not data:
         return result.exit_code
     try:
         text = "".join(f"{line}\n" for line in data)
-        write_to_stdout(
-            env, text.encode("utf-8", "surrogateescape"), "the pictures themselves are saved" if saved else None
-        )
+        write_to_stdout(env, text.encode("utf-8", "surrogateescape"), "the images are saved" if saved else None)
     except DiskError as error:
         from imagecli.output.errors import print_error
 
@@ -59,7 +57,7 @@ def _print_bill(result: CommandResult, display: DisplayOptions, env: Env) -> Non
 
 
 def format_bill(result: CommandResult) -> str | None:
-    """What was billed; None if nothing was, or nothing ever is, or nothing is known about it."""
+    """What was billed; None if nothing was, the provider is free, or the price is unknown."""
     # Here, as usage errors are shown without it.
     from imagecli.money import format_price, format_usd
 
@@ -67,16 +65,16 @@ def format_bill(result: CommandResult) -> str | None:
     if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
         return None
     if all(call_result.is_free for call_result in result.outcomes):
-        return "cost: nothing; this server is the sandbox"
+        return "cost: free (sandbox)"
     if cost.actual_usd is not None:
         return f"cost: {format_usd(cost.actual_usd)}"
     if cost.reported_usd is not None:
         return f"cost: {format_usd(cost.reported_usd)} plus {cost.unpriced_note}"
-    return f"cost: not told; {format_price(cost)}" if cost.low_usd is not None else None
+    return f"cost: not reported; {format_price(cost)}" if cost.low_usd is not None else None
 
 
 def print_failure(error: ImagecliError, command: str, display: DisplayOptions, env: Env) -> int:
-    """Print the error of a command that ended before anything was sent, and return its exit code."""
+    """Print the error of a command that failed before anything was sent, and return its exit code."""
     if not display.json:
         from imagecli.output.errors import print_errors
 
@@ -99,18 +97,18 @@ def write_image_to_stdout(image: StdoutImage, result: CommandResult, env: Env, o
         _write_staged(image, env)
     except (BrokenPipeError, ValueError):
         path = image.save()
-        message = f"stdout was closed too early; the picture is saved as {path}"
+        message = f"stdout was closed early; the image is saved as {path}"
         warning = WarningEvent(code="stdout_closed", message=message)
         on_event(warning)
         return result._replace(notes=(*result.notes, warning))
     except (KeyboardInterrupt, Terminated) as signal:
-        message = "interrupted while the picture was written to stdout"
+        message = "interrupted while writing the image to stdout"
         unsaved = UnsavedError(message, code="interrupted", rescued_path=str(image.save()))
         return result._replace(errors=(*result.errors, unsaved), signal_code=signal_exit_code(signal))
     except OSError as error:
         failure = DiskError(
-            f"stdout can't be written: {error.strerror}",
-            hint="the picture is whole in that file",
+            f"can't write to stdout: {error.strerror}",
+            hint="that file has the complete image",
             code="stdout",
             rescued_path=str(image.save()),
         )

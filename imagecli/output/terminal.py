@@ -107,7 +107,7 @@ def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
     except (BrokenPipeError, ValueError):
         return
     except OSError as error:
-        raise DiskError(f"stdout can't be written: {error.strerror}", hint=hint, code="stdout") from error
+        raise DiskError(f"can't write to stdout: {error.strerror}", hint=hint, code="stdout") from error
 
 
 def write_stdout_buffer(env: Env, data: bytes) -> None:

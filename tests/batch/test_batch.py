@@ -255,18 +255,18 @@ def test_a_dry_run_shows_price_and_time_and_needs_no_key(imagecli: Run, folder: 
     manifest(folder)
     result = imagecli("batch", "assets.jsonl", "--dry-run", "--rate", "1")
     assert (result.exit_code, [path.name for path in folder.iterdir()]) == (0, ["assets.jsonl"])
-    assert "requests  3 for 3 pictures in 3 files\n" in result.stdout
+    assert "requests  3, for 3 images in 3 files\n" in result.stdout
     assert "price     about $0.018" in result.stdout
-    assert "time      at least 2 min 00 s, at 1 a minute\n" in result.stdout
+    assert "time      at least 2 min 00 s at 1 per minute\n" in result.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--rate", "50"), "at least 2 s, at 50 a minute"),
-        ((), "unknown; at least as long as a request, 4 at once (--rate tells a limit)"),
-        (("-j", "1"), "unknown; at least 3 times as long as a request, 1 at once (--rate tells a limit)"),
-        (("--batch-api",), "within 24h, by the Batch API"),
+        (("--rate", "50"), "at least 2 s at 50 per minute"),
+        ((), "unknown; 1 round of 4 parallel requests (--rate gives an estimate)"),
+        (("-j", "1"), "unknown; 3 rounds of 1 parallel request (--rate gives an estimate)"),
+        (("--batch-api",), "up to 24h, with the Batch API"),
     ],
 )
 def test_a_dry_run_tells_the_time_as_far_as_it_is_known(
@@ -280,7 +280,7 @@ def test_a_dry_run_of_nothing_takes_no_time(imagecli: Run, folder: Path, server:
     manifest(folder)
     imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--dry-run")
-    assert "buys      0 of 3, 3 are there\n" in result.stdout
+    assert "items     0 to create, 3 up to date\n" in result.stdout
     assert "time" not in result.stdout
 
 
@@ -420,7 +420,7 @@ def test_a_full_stdout_is_a_failure_whatever_is_looked_at(
         typed = [*command, *arguments]
         done = subprocess.run(typed, cwd=folder, env=os.environ | own, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == (10 if "--check" in arguments else 8)
-    assert b"stdout can't be written: No space left on device" in done.stderr
+    assert b"can't write to stdout: No space left on device" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_a_full_stdout_is_a_failure_whatever_is_looked_at(
     [
         (["--check", "--prune"], "--prune and --check: each does something of its own"),
         (["--yes"], "--yes agrees to what --prune lists"),
-        (["--rate", "0"], "Invalid value for '--rate'"),
+        (["--rate", "0"], "invalid value for --rate"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
@@ -446,13 +446,13 @@ def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: P
         result = imagecli(
             "batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1", tty=("stderr",), env={"COLUMNS": "100"}
         )
-    for heading in ("done", "failed", "waiting for the limit", "a minute", "cost", "left"):
+    for heading in ("done", "failed", "rate limited", "per minute", "cost", "time left"):
         assert heading in result.stderr
     assert "1/3" in result.stderr
     assert "2 bought, 1 failed" in result.stderr.splitlines()[-1]
     assert result.stdout == "cat.png\nowl.png\n"
     elsewhere = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "fox.png")
-    assert "a minute" not in elsewhere.stderr
+    assert "per minute" not in elsewhere.stderr
 
 
 @pytest.mark.parametrize("look", ["--check", "--dry-run"])

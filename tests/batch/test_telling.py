@@ -67,7 +67,7 @@ def test_a_key_that_is_waited_for_is_said_to_be(imagecli: Run, folder: Path, tmp
     manifest(folder)
     result = imagecli("batch", "assets.jsonl", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", 0)
     assert result.exit_code == 6
-    assert result.stderr.startswith("imagecli: note: waiting for the key: its command or keyring may want an answer")
+    assert result.stderr.startswith("imagecli: note: waiting for the API key; its command or the keyring may")
 
 
 def test_a_long_run_is_heard_of_every_half_minute() -> None:
@@ -93,23 +93,24 @@ def test_a_long_run_is_heard_of_every_half_minute() -> None:
 CELLS = [
     ("done", "12/200"),
     ("failed", "0"),
-    ("waiting for the limit", "0"),
-    ("a minute", "24"),
+    ("rate limited", "0"),
+    ("per minute", "24"),
     ("cost", "$0.28"),
-    ("left", "7 min"),
+    ("time left", "7 min"),
 ]
-WAITS = [cell if cell[0] != "waiting for the limit" else (cell[0], "3, 12 s") for cell in CELLS]
+WAITS = [cell if cell[0] != "rate limited" else (cell[0], "3, 12 s") for cell in CELLS]
 
 
 @pytest.mark.parametrize(
     ("cells", "width", "shown"),
     [
-        (CELLS, 96, ["done", "failed", "waiting for the limit", "a minute", "cost", "left"]),
-        (CELLS, 40, ["done", "a minute", "cost", "left"]),
-        (CELLS, 36, ["done", "a minute", "cost", "left"]),
-        (CELLS, 30, ["done", "cost", "left"]),
-        (WAITS, 44, ["done", "waiting for the limit", "left"]),
-        (WAITS, 36, ["done", "waiting for the limit"]),
+        (CELLS, 96, ["done", "failed", "rate limited", "per minute", "cost", "time left"]),
+        (CELLS, 40, ["done", "per minute", "cost", "time left"]),
+        (CELLS, 38, ["done", "cost", "time left"]),
+        (CELLS, 24, ["done", "time left"]),
+        (WAITS, 44, ["done", "rate limited", "cost", "time left"]),
+        (WAITS, 36, ["done", "rate limited", "time left"]),
+        (WAITS, 26, ["done", "rate limited"]),
         (CELLS, 6, ["done"]),
         (CELLS, -3, ["done"]),
     ],

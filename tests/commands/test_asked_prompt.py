@@ -41,7 +41,7 @@ def test_without_a_terminal_nothing_is_asked(imagecli: Run, tty: tuple[str, ...]
         (b"\n", "the prompt is empty; nothing was sent"),
         (b"", "the prompt is empty; nothing was sent"),
         (b"photo.jpg\n", "not a description"),
-        (b"\xff\xfe\n", "is not text"),
+        (b"\xff\xfe\n", "is not valid text"),
     ],
 )
 def test_what_is_typed_is_checked_like_an_argument(imagecli: Run, folder: Path, typed: bytes, words: str) -> None:
@@ -139,7 +139,7 @@ def test_what_the_editor_leaves_is_sent_as_written(
     path, mode = first.split()
     assert mode == "600"
     assert not Path(path).exists()
-    assert "Without a prompt, nothing is sent." in explanation
+    assert "Leave it empty to cancel." in explanation
     assert all(line == "" or line.startswith("# ") for line in explanation.splitlines())
 
 

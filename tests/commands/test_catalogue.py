@@ -26,7 +26,7 @@ def test_the_table_has_every_row_and_fits_80_columns(imagecli: Run, command: str
 
 def test_the_table_has_the_price_of_a_square_at_three_qualities(imagecli: Run) -> None:
     rows = {line.split()[0]: line.split() for line in imagecli("models").stdout.splitlines() if line}
-    assert rows["MODEL"] == ["MODEL", "LOW", "MEDIUM", "HIGH", "DATES"]
+    assert rows["MODEL"] == ["MODEL", "LOW", "MEDIUM", "HIGH", "AVAILABLE"]
     assert rows["gpt-image-2"][:5] == ["gpt-image-2", "*", "$0.006", "$0.053", "$0.21"]
     assert rows["gpt-image-2.5-flare"][:4] == ["gpt-image-2.5-flare", "$0.006", "$0.013", "$0.053"]
     assert rows["dall-e-2"][1:4] == ["-", "-", "-"]
@@ -34,11 +34,9 @@ def test_the_table_has_the_price_of_a_square_at_three_qualities(imagecli: Run) -
 
 def test_the_table_names_the_default_with_its_reason_and_the_cheap_model_for_drafts(imagecli: Run) -> None:
     words = " ".join(imagecli("models").stdout.split())
-    assert "* the default: nearly every compatible server and gateway has it." in words
-    assert (
-        "For drafts: -m gpt-image-2.5-flare, the cheapest model without an end date ($0.006 at low, $0.013 at medium)."
-        in words
-    )
+    assert "* default: nearly every compatible server and gateway has it." in words
+    assert "For drafts: -m gpt-image-2.5-flare, the cheapest model with no shutdown date" in words
+    assert "($0.006 at low, $0.013 at medium)." in words
     document = imagecli("models", "--json").json
     assert (document["default"], document["drafts"]) == ("gpt-image-2", "gpt-image-2.5-flare")
 
@@ -55,7 +53,13 @@ def test_the_model_for_drafts_is_the_cheapest_without_an_end_date() -> None:
 
 def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> None:
     told = imagecli("models", "gpt-image-1.5").stdout
-    for words in ("ends 2026-12-01", "successor: gpt-image-2.6-flare", "1024x1536", "$0.009", "OpenAI API reference"):
+    for words in (
+        "shutdown: 2026-12-01",
+        "successor: gpt-image-2.6-flare",
+        "1024x1536",
+        "$0.009",
+        "OpenAI API reference",
+    ):
         assert words in told
     assert max(len(line) for line in told.splitlines()) < 80
 
@@ -63,7 +67,7 @@ def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> No
 def test_a_gateways_name_of_a_model_is_explained(imagecli: Run) -> None:
     result = imagecli("models", "openai/gpt-image-2")
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "name: openai/gpt-image-2")
-    assert "Its price is unknown." in result.stdout
+    assert "The price is unknown." in result.stdout
     assert "openai/gpt-image-2 is gpt-image-2 at " in result.stderr
     assert "openrouter" in result.stderr
     (row,) = imagecli("models", "openai/gpt-image-2", "--json").json["models"]
@@ -82,11 +86,11 @@ def test_a_model_at_a_gateway_is_checked_and_has_no_known_price(imagecli: Run) -
 
 
 def test_a_model_past_its_last_day_has_ended(imagecli: Run) -> None:
-    assert "ended 2026-05-12" in imagecli("models", "dall-e-2").stdout
+    assert "ended 2026-05-12" in imagecli("models").stdout
 
 
 def test_an_unknown_price_is_said_to_be_unknown(imagecli: Run) -> None:
-    assert "Its price is unknown." in imagecli("models", "dall-e-3").stdout
+    assert "The price is unknown." in imagecli("models", "dall-e-3").stdout
 
 
 def test_a_provider_is_shown_with_address_key_and_what_is_different(imagecli: Run) -> None:
@@ -175,8 +179,8 @@ UNTRUSTED = 'base_url = "http://127.0.0.1:1/v1"\n[providers.attic]\nbase_url = "
 @pytest.mark.parametrize(
     ("project", "noted"),
     [
-        (UNTRUSTED, "its providers are left out here"),
-        ("[[", "its providers are left out here"),
+        (UNTRUSTED, "its providers are not listed"),
+        ("[[", "its providers are not listed"),
         ('base_url = "http://127.0.0.1:1/v1"', ""),
         ("timeout = -5", ""),
     ],
@@ -203,7 +207,7 @@ def test_prices_of_another_model_are_not_shown_for_what_a_row_does_not_make(imag
     (tmp_path / "config").mkdir()
     row = '[models.mine]\nlike = "gpt-image-2"\nsizes = { set = ["512x512"] }\nwords.quality = ["draft"]\n'
     (tmp_path / "config" / "models.toml").write_text(row)
-    assert imagecli("models", "mine").stdout.endswith("Its price is unknown.\n")
+    assert imagecli("models", "mine").stdout.endswith("The price is unknown.\n")
     (line,) = [line for line in imagecli("models").stdout.splitlines() if line.startswith("mine")]
     assert "-       -       -" in line
     (shown,) = imagecli("models", "mine", "--json").json["models"]

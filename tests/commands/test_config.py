@@ -43,7 +43,7 @@ def test_paths_are_told_whether_they_exist_or_not(imagecli: Run, home: Path, fol
     assert found["state"] == (str(state), False)
     assert found["project"] == (str(folder / "imagecli.toml"), True)
     lines = imagecli("config", "path").stdout.splitlines()
-    assert f"credentials  {home / 'credentials.toml'}  (not there)" in lines
+    assert f"credentials  {home / 'credentials.toml'}  (does not exist)" in lines
 
 
 def test_one_path_alone_is_for_a_script(imagecli: Run, home: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_value_is_printed_alone(imagecli: Run, home: Path, name: str, value: s
     [
         ("modle", "unknown setting 'modle'", "did you mean model?"),
         ("colour", "unknown setting 'colour'", "provider, base_url, model"),
-        ("api_key", "api_key is a key, which is not printed", "imagecli config list shows whether it is set"),
+        ("api_key", "api_key is a key, and keys are never printed", "imagecli config list to see whether it is set"),
         ("providers.nope.base_url", "no provider 'nope'", "there are: openai"),
         ("providers.openai.bas_url", "unknown setting 'providers.openai.bas_url'", "did you mean base_url?"),
         ("providers.openai", "unknown setting 'providers.openai'", ""),
@@ -218,10 +218,10 @@ def test_what_edit_leaves_is_checked(imagecli: Run, home: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (None, "no editor is set"),
-        ("no-such-editor", "editor 'no-such-editor' (from EDITOR) was not found on the PATH"),
-        ("./ed", "editor './ed' (from EDITOR) was not found on the PATH"),
-        ("ed", "editor 'ed' (from EDITOR) was not found on the PATH"),
+        (None, "no editor found"),
+        ("no-such-editor", "editor 'no-such-editor' (from EDITOR) not found"),
+        ("./ed", "editor './ed' (from EDITOR) not found"),
+        ("ed", "editor 'ed' (from EDITOR) not found"),
         ("false", "failed with exit code 1"),
         ("'ed", "unclosed quote"),
     ],
@@ -340,7 +340,7 @@ def test_a_word_that_no_model_takes_is_remarked_on(
 ) -> None:
     result = imagecli("config", "set", name, word)
     assert result.exit_code == 0
-    assert (f"note: no model of the catalogue takes {name} {word}: there is " in result.stderr) is strange
+    assert (f"note: no model in the catalogue accepts {name} {word}; available: " in result.stderr) is strange
     assert rows(imagecli)[name]["value"] == word
 
 
@@ -365,9 +365,9 @@ def test_a_broken_file_is_named_with_its_line_and_left_alone(imagecli: Run, home
 
 def test_what_goes_before_a_setting_is_said_when_it_is_written(imagecli: Run, folder: Path) -> None:
     said = imagecli("config", "set", "model", "x", env={"IMAGECLI_MODEL": "y"}).stderr
-    assert "IMAGECLI_MODEL says another one" in said
+    assert "IMAGECLI_MODEL sets model too" in said
     (folder / "imagecli.toml").write_text('size = "auto"')
-    assert "imagecli.toml says another one" in imagecli("config", "set", "size", "512x512").stderr
+    assert "imagecli.toml sets size too" in imagecli("config", "set", "size", "512x512").stderr
 
 
 # --- trust -----------------------------------------------------------------------------------------------------------
@@ -398,7 +398,7 @@ def test_without_a_terminal_trust_wants_a_yes(imagecli: Run, delicate: Path, fol
     assert result.exit_code == 2
     assert f"imagecli config trust {folder} --yes" in result.stderr
     assert imagecli("config", "trust", folder, "--yes").exit_code == 0
-    assert "trusted already" in imagecli("config", "trust", "--yes").stderr
+    assert "already trusted" in imagecli("config", "trust", "--yes").stderr
     assert imagecli("config", "trust", "--remove").exit_code == 0
     assert "untrusted" in imagecli("config", "list", "--json").stdout
 
@@ -406,7 +406,7 @@ def test_without_a_terminal_trust_wants_a_yes(imagecli: Run, delicate: Path, fol
 def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state: Path) -> None:
     assert imagecli("config", "trust", "--yes").exit_code == 2
     (folder / "imagecli.toml").write_text('model = "x"')
-    assert "nothing that wants trust" in imagecli("config", "trust", "--yes").stderr
+    assert "nothing that requires trust" in imagecli("config", "trust", "--yes").stderr
     assert not state.exists()
 
 
@@ -418,7 +418,7 @@ def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state
     [
         ([], "imagecli config --help"),
         (["lsit"], "did you mean imagecli config list?"),
-        (["x"], "there are: list, get, set, unset, edit, path, trust\n"),
+        (["x"], "available commands: list, get, set, unset, edit, path, trust\n"),
     ],
 )
 def test_a_command_that_is_none_is_answered_with_those_there_are(imagecli: Run, typed: list[str], hint: str) -> None:

@@ -36,7 +36,7 @@ def test_the_sandbox_lacks_nothing(imagecli: Run) -> None:
     result = imagecli("doctor", "--provider", "sandbox")
     assert result.exit_code == 0, result.stdout
     assert "FAIL" not in result.stdout
-    assert "server: the sandbox starts and answers" in result.stdout
+    assert "server: the sandbox starts and responds" in result.stdout
     assert "gpt-image-2" in result.stdout
 
 
@@ -45,7 +45,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         result = imagecli("doctor", "--base-url", server.base_url, "--json", env={"OPENAI_API_KEY": KEY})
     assert (result.exit_code, result.json["status"], result.json["errors"]) == (0, "ok", [])
     assert result.json["models"] == ["gpt-image-2", "whisper-1"]
-    assert found(result, "models")[0]["message"] == "2 listed; of the catalogue's: gpt-image-2"
+    assert found(result, "models")[0]["message"] == "2 listed; in the catalogue: gpt-image-2"
     assert found(result, "key")[0]["message"] == f"set, {len(KEY)} characters, from OPENAI_API_KEY"
     assert [request.split(b"\r\n")[0] for request in server.requests] == [b"GET /v1/models HTTP/1.1"]
     assert f"Authorization: Bearer {KEY}".encode() in server.requests[0]
@@ -55,9 +55,9 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
 @pytest.mark.parametrize(
     ("answer", "exit_code", "words"),
     [
-        (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none of the catalogue's: m"),
-        (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none of the catalogue's: m, n"),
-        (http("200 OK", b'{"data": []}'), 0, "it lists none"),
+        (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none in the catalogue: m"),
+        (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none in the catalogue: m, n"),
+        (http("200 OK", b'{"data": []}'), 0, "the server lists none"),
         (http("200 OK", b'{"object": "ok"}'), 0, "does not list its models"),
         (http("200 OK", b"<html>hello</html>"), 4, "did not return the API's JSON"),
         (http("200 OK", b"[" * 100_000), 4, "did not return the API's JSON"),
@@ -113,7 +113,7 @@ def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
         result = imagecli(*command, "--base-url", server.base_url, env=environ)
     assert result.exit_code == 3
     said = result.stdout + result.stderr
-    assert f"the server wants a key, and none was sent: {reason}" in said
+    assert f"the server requires an API key, but none was sent: {reason}" in said
     assert ways in said
     assert "refused" not in said
 
@@ -172,7 +172,7 @@ def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
     assert result.exit_code == 0
     (finding,) = found(result, "server")
     assert finding["level"] == "note"
-    assert finding["message"].endswith("whether address and key are right can't be tested without buying")
+    assert finding["message"].endswith("the base URL and key can't be verified without a paid request")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,10 @@ def test_secrets_of_proxies_are_hidden(imagecli: Run) -> None:
 
 def test_an_env_file_is_told_not_to_be_read(imagecli: Run, folder: Path) -> None:
     (folder / ".env").write_text(f"OPENAI_API_KEY={KEY}")
-    assert ".env is here, and is not read" in imagecli("doctor", "--provider", "sandbox").stdout
+    assert (
+        "this folder has a .env file, which imagecli does not read"
+        in imagecli("doctor", "--provider", "sandbox").stdout
+    )
 
 
 def test_foreign_words_do_not_steer_the_terminal(imagecli: Run) -> None:

@@ -31,7 +31,7 @@ def test_the_plan_tells_request_files_and_price_and_needs_no_key(imagecli: Run, 
         "",
         "price          about $0.21 at high (low $0.006, medium $0.053)",
         "               gpt-image-2, high, 1024x1024; prices of 2026-11",
-        "sent           nothing: this was a dry run",
+        "sent           nothing (dry run)",
     ]
     assert not list(folder.iterdir())
     assert not state.exists()
@@ -167,9 +167,9 @@ def test_what_is_there_is_kept_and_costs_nothing(imagecli: Run, folder: Path) ->
     photo(folder / "cat.png")
     result = imagecli("generate", "a cat", "-o", "cat.png", "--if-exists", "skip", *DRY)
     assert result.stdout.splitlines() == [
-        "keeps  cat.png",
-        "price  nothing: all of it is there",
-        "sent   nothing: this was a dry run",
+        "exists  cat.png",
+        "price   nothing; every image exists",
+        "sent    nothing (dry run)",
     ]
 
 
@@ -232,7 +232,7 @@ def test_many_requests_are_counted_and_json_has_them_all(imagecli: Run) -> None:
     many = [word for n in range(30) for word in ("--var", f"name=cat{n}")]
     command = ["generate", "a {name}", *many, "--quality", "low", "-s", "1024x1024", *DRY]
     result = imagecli(*command)
-    assert "\nand            10 more requests; --json lists them\n" in result.stdout
+    assert "\n…              10 more requests; use --json to list all\n" in result.stdout
     assert result.stdout.count("POST") == 20
     assert len(imagecli(*command, "--json").json["requests"]) == 30
 
@@ -249,12 +249,12 @@ def test_equal_requests_are_shown_once(imagecli: Run) -> None:
         "quality        low",
         "size           1024x1024",
         "saves          a-fox-1.png",
-        "               and 28 more, to",
+        "               … 28 more …",
         "               a-fox-30.png",
         "",
         "price          about $0.18 at low for 30 images (medium $1.59, high $6.33)",
         "               gpt-image-2, low, 1024x1024; prices of 2026-11",
-        "sent           nothing: this was a dry run",
+        "sent           nothing (dry run)",
     ]
     assert len(imagecli(*command, "-n", 30, "--json").json["requests"]) == 3
     titles = [line for line in imagecli(*command, "-n", 25).stdout.splitlines() if "request" in line]

@@ -142,8 +142,8 @@ def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "tty", "found"),
     [
-        (["-o", "-"], ("stdout",), "stdout is this terminal"),
-        (["-o", "-", "--json"], (), "both want stdout"),
+        (["-o", "-"], ("stdout",), "stdout is a terminal"),
+        (["-o", "-", "--json"], (), "both write to stdout"),
         (["-o", "-", "-n", "2"], (), "takes one picture"),
         (["-o", "-", "--var", "a=1", "--var", "a=2"], (), "one picture"),
     ],

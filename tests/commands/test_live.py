@@ -51,7 +51,7 @@ def test_a_partial_is_on_disk_while_the_picture_is_made(imagecli: Run, folder: P
         (["--partial-images", 2], []),
         (["--partial-images", 2, "--quiet"], []),
         (["--keep-partials", "--quiet"], []),
-        (["--partial-images", 2, "-v"], ["partial 1/2 of request 1 came", "partial 2/2 of request 1 came"]),
+        (["--partial-images", 2, "-v"], ["received partial 1/2 of request 1", "received partial 2/2 of request 1"]),
     ],
 )
 def test_in_a_pipe_nothing_but_the_path_comes_out(imagecli: Run, flags: list[object], lines: list[str]) -> None:
@@ -182,4 +182,4 @@ def test_the_sandbox_streams_what_is_kept(imagecli: Run, folder: Path, sandbox: 
 def test_partial_pictures_that_are_not_asked_for_can_not_be_kept(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--stream", "--partial-images", "0", "--keep-partials", "--dry-run")
     assert result.exit_code == 2
-    assert "--keep-partials keeps them, and --partial-images 0 asks for none" in result.stderr
+    assert "--keep-partials can't be combined with --partial-images 0" in result.stderr

@@ -150,7 +150,7 @@ def test_a_key_goes_into_the_keyring_and_is_found_there(imagecli: Run, home: Pat
 def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
     (Path(keyring["PYTHONPATH"]) / "kept.json").write_text(json.dumps({"imagecli openai": KEY}))
     here = ("doctor", "--base-url", "http://127.0.0.1:1/v1")
-    assert "key: none" in imagecli(*here, env=keyring).stdout
+    assert "key: not set" in imagecli(*here, env=keyring).stdout
     write_user_file(home, "keyring = true")
     assert "from the system's keyring" in imagecli(*here, env=keyring).stdout
 

@@ -159,7 +159,7 @@ def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path
     assert error["hint"].startswith("--max-cost 5 is enough for all requests; 4 of 6 images are saved; ")
     assert error["hint"].endswith(" --if-exists skip")
     assert said["cost"]["actual_usd"] == pytest.approx(4 * (30_000 * 30 + 50) / 1_000_000)
-    assert "4 of 6 pictures saved, 2 requests were not sent" in result.stderr
+    assert "4 of 6 images saved; 2 requests not sent" in result.stderr
 
 
 def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost") -> Budget:
@@ -360,7 +360,7 @@ def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: 
         (
             None,
             ["--quality", "medium"],
-            "imagecli: cost: not told; about $0.053 (gpt-image-2, medium, 1024x1024; prices of 2026-11; "
+            "imagecli: cost: not reported; about $0.053 (gpt-image-2, medium, 1024x1024; prices of 2026-11; "
             "assuming this server bills like openai)\n",
             None,
         ),

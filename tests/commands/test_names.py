@@ -73,13 +73,13 @@ def test_each_prompts_kept_pictures_stand_beside_its_own(imagecli: Run, folder: 
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(b"", "no whole picture: empty"), (b"hello", "no whole picture"), (b"\x89PNG\r\n\x1a\n", "ends in")],
+    [(b"", "not a complete image: empty"), (b"hello", "not a complete image"), (b"\x89PNG\r\n\x1a\n", "ends in")],
 )
 def test_a_kept_file_that_is_no_picture_is_said(imagecli: Run, folder: Path, data: bytes, said: str) -> None:
     (folder / "fox.png").write_bytes(data)
     result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
     assert (result.exit_code, result.stdout) == (0, "fox.png\n")
-    assert "warning: fox.png is kept" in result.stderr
+    assert "warning: skipped fox.png" in result.stderr
     assert said in result.stderr
 
 

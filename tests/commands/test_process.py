@@ -40,7 +40,7 @@ def test_a_picture_that_a_closed_pipe_did_not_take_becomes_a_file(folder: Path, 
     process.stdout.close()
     assert process.wait(timeout=30) == 0
     assert process.stderr
-    assert b"the picture is saved as a-cat.png" in process.stderr.read()
+    assert b"the image is saved as a-cat.png" in process.stderr.read()
     assert (folder / "a-cat.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -166,7 +166,7 @@ def test_a_terminal_shows_what_is_waited_for_and_is_left_clean(
     lines = [line.rstrip() for line in screen.display if line.strip()]
     assert lines[0].startswith("imagecli: price: about ")
     (start,) = [number for number, line in enumerate(lines) if line.startswith("imagecli: error: ")]
-    assert "".join(lines[start:]).startswith("imagecli: error: interrupted: 0 of 1 pictures saved")
+    assert "".join(lines[start:]).startswith("imagecli: error: interrupted: 0 of 1 images saved")
     assert not any("waiting" in line for line in lines)
     assert not screen.cursor.hidden
 

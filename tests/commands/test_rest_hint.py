@@ -82,7 +82,7 @@ def test_names_that_are_not_found_again_get_no_command(
     if before:
         (folder / before).write_bytes(png(9, 9))
     hint, _ = run_and_paste(imagecli, ["generate", "a cat", "-n", "11", *argv], 1)
-    assert hint == "hint: 10 of 11 images are saved; the same command requests all of them again, so lower -n first"
+    assert hint == "hint: 10 of 11 images are saved; the same command requests all of them again; lower -n first"
 
 
 def test_a_command_that_saved_nothing_keeps_its_hint(imagecli: Run) -> None:

@@ -73,7 +73,7 @@ def test_a_signal_ends_it_within_a_second_and_says_what_may_be_paid(
     stdout, stderr = process.communicate(timeout=10)
     assert time.monotonic() - began < PROMPT_SECONDS
     assert process.returncode == code
-    assert b"0 of 1 pictures saved; 1 request under way may be billed" in stderr
+    assert b"0 of 1 images saved; 1 request in flight may be billed" in stderr
     assert b"Traceback" not in stderr
     answer = json.loads(stdout)
     assert (answer["exit_code"], answer["errors"][0]["code"]) == (code, "interrupted")

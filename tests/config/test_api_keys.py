@@ -243,4 +243,4 @@ def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")
     result = imagecli("generate", "x", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", 0, *flags)
     assert result.exit_code == 6
-    assert ("note: waiting for the key: its command" in result.stderr) is noted
+    assert ("note: waiting for the API key; its command" in result.stderr) is noted

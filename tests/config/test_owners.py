@@ -100,7 +100,7 @@ OWN_FILES = [
     (USER, 0o666, r"other users can change it \(mode 0666\)"),
     (USER, 0o602, r"other users can change it \(mode 0602\)"),
     (ROOT, 0o646, r"other users can change it \(mode 0646\)"),
-    (OTHER, 0o644, rf"it belongs to another user \(uid {OTHER}\)"),
+    (OTHER, 0o644, rf"it is owned by another user \(uid {OTHER}\)"),
 ]
 PRIVATE_FILES = [
     (USER, 0o600, ""),
@@ -148,7 +148,7 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
         "credentials.toml": lambda: api_keys.write_credential(places, "openai", Secret("sk-1")),
         "trusted.json": home.load,
     }
-    with acting_as(USER), pytest.raises(SettingsError, match=f"{name} is not used: it belongs to another user"):
+    with acting_as(USER), pytest.raises(SettingsError, match=f"{name} is not used: it is owned by another user"):
         steps[name]()
 
 
@@ -169,7 +169,7 @@ def test_an_own_file_may_be_a_link_of_ones_own(home: Home, read: Callable[[Path]
 def test_a_link_of_another_user_is_not_followed(home: Home, read: Callable[[Path], bytes | None], target: str) -> None:
     put(home.config / "there", mode=0o600)
     path = link(home.config / "file", target, OTHER)
-    with acting_as(USER), pytest.raises(SettingsError, match=rf"a link of another user \(uid {OTHER}\)"):
+    with acting_as(USER), pytest.raises(SettingsError, match=rf"a symbolic link owned by another user \(uid {OTHER}\)"):
         read(path)
 
 
@@ -196,7 +196,7 @@ KINDS = {
     "folder": "a folder, not a file",
     "device": "a device, not a file",
     "loop": "a symbolic link",
-    "huge": "more than 1,000,000 bytes",
+    "huge": "larger than 1,000,000 bytes",
 }
 
 
@@ -242,9 +242,9 @@ def test_on_a_disk_that_stores_no_modes_only_keys_are_refused(home: Home, monkey
         (USER, 0o644, ""),
         (USER, 0o664, ""),
         (ROOT, 0o644, ""),
-        (OTHER, 0o644, rf"it belongs to another user \(uid {OTHER}\)"),
+        (OTHER, 0o644, rf"it is owned by another user \(uid {OTHER}\)"),
         (USER, 0o666, r"other users can change it \(mode 0666\)"),
-        (OTHER, 0o666, "it belongs to another user"),
+        (OTHER, 0o666, "it is owned by another user"),
     ],
 )
 def test_a_project_s_file_is_read_if_its_owner_and_mode_are_right(
@@ -302,7 +302,7 @@ def test_a_project_s_file_is_a_regular_one_of_a_bounded_size(home: Home, kind: s
         ("../../../config/config.toml", "a link that leads out of"),
         ("../../../nowhere", "a link that leads out of"),
         ("out/config.toml", "a link that leads out of"),
-        ("../foreign.toml", "it belongs to another user"),
+        ("../foreign.toml", "it is owned by another user"),
     ],
 )
 def test_a_project_s_file_may_be_a_link_inside_its_repository(home: Home, target: str, refusal: str) -> None:
@@ -361,9 +361,9 @@ def test_in_ci_a_project_s_file_may_be_open_to_all(home: Home) -> None:
         (USER, 0o775, None, ""),
         (USER, 0o700, USER, ""),
         (USER, 0o777, None, r"other users can change it \(mode 0777\)"),
-        (OTHER, 0o755, None, rf"it belongs to another user \(uid {OTHER}\)"),
-        (ROOT, 0o755, None, rf"it belongs to another user \(uid {ROOT}\)"),
-        (USER, 0o700, OTHER, rf"a link of another user \(uid {OTHER}\)"),
+        (OTHER, 0o755, None, rf"it is owned by another user \(uid {OTHER}\)"),
+        (ROOT, 0o755, None, rf"it is owned by another user \(uid {ROOT}\)"),
+        (USER, 0o700, OTHER, rf"a symbolic link owned by another user \(uid {OTHER}\)"),
     ],
 )
 def test_trust_is_neither_read_nor_kept_in_a_state_folder_that_others_can_change(
@@ -447,7 +447,7 @@ def test_doctor_names_a_state_folder_of_another_user(home: Home, imagecli: Run) 
     os.chown(state, OTHER, OTHER)
     found = imagecli("doctor", "--provider", "sandbox", "--json", env=home.environ).json["findings"]
     of_state = next(finding for finding in found if finding["topic"] == "state folder")
-    assert (of_state["level"], f"belongs to another user (uid {OTHER})" in of_state["message"]) == ("warning", True)
+    assert (of_state["level"], f"owned by another user (uid {OTHER})" in of_state["message"]) == ("warning", True)
 
 
 def test_completion_offers_words_beside_a_refused_project(home: Home) -> None:

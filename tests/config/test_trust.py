@@ -86,7 +86,7 @@ def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
 
 def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('provider = "sandbox"')
-    assert "sets nothing that wants trust" in imagecli("config", "trust", "--yes").stderr
+    assert "sets nothing that requires trust" in imagecli("config", "trust", "--yes").stderr
     (folder / "imagecli.toml").write_text('provider = "xai"')
     refused = imagecli("generate", "a cat", "--dry-run")
     assert (refused.exit_code, refused.stdout) == (2, "")
@@ -132,7 +132,7 @@ def test_a_project_s_overwrite_replaces_nothing_and_its_output_does_not_follow_a
         (folder / "imagecli.toml").write_text(f'output = "{output}"\nprovider = "sandbox"')
         refused = imagecli("generate", "a cat")
         assert refused.exit_code == 2
-        assert "output in imagecli.toml leads out of the current folder" in refused.stderr
+        assert "output in imagecli.toml is outside the current folder" in refused.stderr
     assert not list(folder.parent.glob("*.png"))
     assert imagecli("generate", "a cat", "-o", "out/").exit_code == 0
 

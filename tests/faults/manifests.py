@@ -128,9 +128,9 @@ CASES = (
     manifest("M7", "latin-1", CAT.encode() + b'{"prompt": "caf\xe9"}\n', told=["m.jsonl:2: byte 0xe9"]),
     manifest("M7", "UTF-16", CAT.encode("utf-16"), told=["m.jsonl:1: it is UTF-16, expected UTF-8"]),
     manifest("M7", "UTF-16 without a mark", CAT.encode("utf-16-le"), told=["NUL"]),
-    manifest("M7", "a NUL byte", CAT.encode() + b'{"prompt": "a\0cat"}\n', told=["m.jsonl:2: a NUL byte"]),
+    manifest("M7", "a NUL byte", CAT.encode() + b'{"prompt": "a\0cat"}\n', told=["m.jsonl:2: it contains a NUL byte"]),
     manifest("M7", "half of a pair", '{"prompt": "a \\ud83d cat"}\n', told=["m.jsonl:1: "]),
-    manifest("M7", "a picture", PNG, told=["m.jsonl:3: a NUL byte"]),
+    manifest("M7", "a picture", PNG, told=["m.jsonl:3: it contains a NUL byte"]),
     Case(id="M7", case="a picture, through stdin", command=("batch", "-"), stdin=PNG),
     manifest(
         "M8",

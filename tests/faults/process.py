@@ -26,11 +26,11 @@ PROMPT = 2.5
 
 
 def says_what_may_be_paid(place: Place, lab: Lab, result: Result) -> None:
-    assert "0 of 1 pictures saved; 1 request under way may be billed" in result.stderr
+    assert "0 of 1 images saved; 1 request in flight may be billed" in result.stderr
 
 
 def one_of_two_is_saved(place: Place, lab: Lab, result: Result) -> None:
-    assert "1 of 2 pictures saved; 1 request under way may be billed" in result.stderr
+    assert "1 of 2 images saved; 1 request in flight may be billed" in result.stderr
     assert [str(path) for path in result.paths] in (["a-cat-1.png"], ["a-cat-2.png"])
 
 

@@ -57,7 +57,7 @@ def test_output_is_read(text: str | None, kind: str, read: str) -> None:
         ("", "empty"),
         ("a\0b", "no file name"),
         ("a\ud800", "no file name"),
-        ("a{b", "lone '{'"),
+        ("a{b", "unmatched '{'"),
         ("/dev/full", "device or pipe"),
         ("pipe", "device or pipe"),
     ],

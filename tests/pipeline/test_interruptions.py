@@ -104,7 +104,7 @@ def test_a_signal_names_the_folder_that_really_has_it(
         process.send_signal(number)
         _, stderr = process.communicate(timeout=10)
     assert process.returncode == code
-    assert f"imagecli recover saves what was received, kept in {spool}".encode() in stderr
+    assert f"run imagecli recover to save what was received, kept in {spool}".encode() in stderr
     after = recovered(folder, environ)
     assert after.returncode == 7
     assert "is incomplete" in after.stderr
@@ -133,7 +133,7 @@ def test_ctrl_c_while_a_refused_request_waits_says_nothing_of_a_bill(
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert b"interrupted: 0 of 1 pictures saved\nhint: nothing else was sent" in stderr
+    assert b"interrupted: 0 of 1 images saved\nhint: nothing else was sent" in stderr
     assert b"billed" not in stderr
 
 

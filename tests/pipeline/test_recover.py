@@ -201,7 +201,7 @@ def test_nothing_left_is_said_and_is_no_failure(imagecli: Run) -> None:
     for arguments in (["recover"], ["recover", "--list"]):
         result = imagecli(*arguments)
         assert (result.exit_code, result.stdout) == (0, "")
-        assert "nothing is left" in result.stderr
+        assert "nothing to recover" in result.stderr
 
 
 def test_what_was_saved_before_the_end_is_not_saved_twice_and_what_is_another_stays(
@@ -249,7 +249,7 @@ def test_one_name_for_many_pictures_is_refused(imagecli: Run, leave: Leave, stat
     leave(pictures(RED))
     result = imagecli("recover", "-o", output)
     assert result.exit_code == 2
-    assert f"-o {output} is no folder" in result.stderr
+    assert f"-o {output} is not a folder" in result.stderr
     assert len(files(state)) == 3
 
 
@@ -394,7 +394,7 @@ def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder
         assert imagecli("recover", "--delete", "live-0000").exit_code == 2
         assert [row["state"] for row in listed] == ["whole", "under_way"]
         assert (result.exit_code, files(folder)) == (0, {"cat.png": BLUE})
-        assert "live-0000 is under way" in result.stderr
+        assert "live-0000 is in use" in result.stderr
         assert len(files(state)) == 3
 
 
@@ -447,9 +447,10 @@ def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, 
 def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(pictures(RED), prompt="a\x1b[31m\ncat " * 20)
     before = files(state)
-    (line,) = imagecli("recover", "--list").stdout.splitlines()
+    heading, line = imagecli("recover", "--list").stdout.splitlines()
+    assert heading.split() == ["ID", "DATE", "COMMAND", "MODEL", "STATE", "PROMPT"]
     assert line.startswith("run-0000  ")
-    assert "generate  gpt-image-2  whole answer" in line
+    assert "generate  gpt-image-2  complete response" in line
     assert "\x1b" not in line
     assert len(line) < 140
     assert files(state) == before

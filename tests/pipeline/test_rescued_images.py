@@ -85,7 +85,7 @@ def test_a_rerun_saves_them_first_and_does_not_pay_again(name: str, imagecli: Ru
         again = imagecli(*command, "--base-url", server.base_url)
         # The name was typed, and exists now.
         assert (again.exit_code, len(server.prompts)) == (2, 1)
-        assert "out/cat.png, which an earlier command could not write, is saved now" in again.stderr
+        assert "saved out/cat.png, which an earlier command could not write" in again.stderr
         skipped = imagecli(*command, "--base-url", server.base_url, "--if-exists", "skip")
         assert (skipped.exit_code, skipped.paths, len(server.prompts)) == (0, [Path("out/cat.png")], 1)
     assert not (state / "rescued").exists()
@@ -119,4 +119,4 @@ def test_the_first_image_that_fails_stops_a_command(imagecli: Run, out: Path) ->
         assert failed.exit_code == 8
         # At most those that were in flight.
         assert len(server.prompts) < 12
-        assert "requests were not sent" in failed.stderr
+        assert "requests not sent" in failed.stderr

@@ -79,7 +79,7 @@ def test_a_forged_entry_writes_replaces_and_fetches_nothing(
         for arguments in (["recover"], ["recover", "--list"], ["recover", "-o", "."]):
             result = imagecli(*arguments)
             assert (result.exit_code, result.stdout) == (0, "")
-            said = ".imagecli-spool has 4 entries that this machine has no record of; imagecli recover --from . saves"
+            said = "has 4 responses that this machine has no record of; run imagecli recover --from . to save"
             assert said in result.stderr
         assert imagecli("recover", "--delete", "run-0000").exit_code == 2
         assert (
@@ -105,7 +105,7 @@ def test_a_record_of_another_description_does_not_help_a_forged_entry(
     forge(spool, folder=home)
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "has 1 entry that this machine has no record of" in result.stderr
+    assert "has 1 response that this machine has no record of" in result.stderr
     assert files(home) == {"notes.json": b"{}"}
     assert (spool / "run-0000.body").exists()
 
@@ -184,7 +184,7 @@ def test_from_saves_the_images_under_new_names_and_leaves_the_entries(
     before = files(spool)
     result = imagecli("recover", "--from", source)
     assert (result.exit_code, result.stdout.split()) == (0, ["run-0001-1.png", "run-0001-2.png", "run-0000_2.png"])
-    assert f"2 responses stay in {spool}; imagecli removes none there" in result.stderr
+    assert f"kept 2 responses in {spool}; --from deletes none" in result.stderr
     assert files(spool) == before
     assert files(home) == {"notes.json": b"{}"}
     assert (folder / "run-0000.png").read_bytes() == b"another image"
@@ -291,7 +291,7 @@ def test_a_kill_with_an_unwritable_state_folder_is_recovered(
     plain = run(["recover"], folder, environ)
     if recorded == "nowhere":
         assert (plain.returncode, plain.stdout) == (0, "")
-        assert "imagecli recover --from . saves" in plain.stderr
+        assert "imagecli recover --from . to save" in plain.stderr
         saved = run(["recover", "--from", "."], folder, environ)
         assert saved.returncode == 0, saved.stderr
         assert (folder / saved.stdout.strip()).read_bytes() == RED
@@ -351,4 +351,4 @@ def test_what_is_removed_unsaved_is_reported(imagecli: Run, folder: Path, state:
 def test_a_state_spool_that_others_can_access_is_reported(imagecli: Run, state: Path) -> None:
     (state / "spool").mkdir(parents=True)
     (state / "spool").chmod(0o777)
-    assert f"{state / 'spool'} is not used: other users can access it (mode 0777)" in imagecli("recover").stderr
+    assert f"ignored {state / 'spool'}: other users can access it (mode 0777)" in imagecli("recover").stderr

@@ -54,7 +54,7 @@ def test_a_sandbox_under_a_base_url_costs_nothing(imagecli: Run, sandbox: Sandbo
     plain = imagecli(*command)
     result = imagecli(*command, "--json").json
     assert plain.exit_code == 0
-    assert plain.stderr.splitlines()[-1] == "imagecli: cost: nothing; this server is the sandbox"
+    assert plain.stderr.splitlines()[-1] == "imagecli: cost: free (sandbox)"
     assert result["cost"]["actual_usd"] == 0.0
     assert result["requests"][0]["usage"]["output_tokens"] == 196
 

@@ -129,7 +129,7 @@ class BatchReporter:
             row = row_result(result.results, cost)
             self.output.print_row(item.row, row, **item_keys(item, "failed" if errors else "bought"))
             if not errors:
-                self.output.note_made(row, self.counts.created + self.counts.failed, self.counts.to_create)
+                self.output.note_saved(row, self.counts.created + self.counts.failed, self.counts.to_create)
         if errors:
             self.output.print_failure(f"{self.context.manifest.name}:{item.line}", errors)
 

@@ -1,4 +1,4 @@
-"""A prompt that the user is asked for: a line at the terminal, or a text in an editor."""
+"""Asks the user for a prompt: a line at the terminal, or a text in an editor."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from imagecli.errors import UsageError
 from imagecli.templates import fill_prompt
 
 _EXPLANATION: Final = (
-    "# Write the prompt above these lines. It is sent as written; only these lines are removed.",
-    "# Without a prompt, nothing is sent.",
+    "# Write the prompt above these lines. It is sent verbatim, without these lines.",
+    "# Leave it empty to cancel.",
 )
 
 
@@ -35,7 +35,7 @@ def ask_for_prompt(
         raise context.settings.no_key
     text = _edit_prompt(context.env) if editor else _read_prompt_line(context.env)
     if not text:
-        raise UsageError("the prompt is empty; nothing was sent", hint='give it with --prompt "…"')
+        raise UsageError("the prompt is empty; nothing was sent", hint='use --prompt "…"')
     command, *words = context.env.argv
     argv = (command, "--prompt", text, *(word for word in words if word != "--editor"))
     filled = [prompt._replace(text=fill_prompt(text, prompt.variables), typed=text) for prompt in prompts]
@@ -49,7 +49,7 @@ def _read_prompt_line(env: Env) -> str:
 
 
 def _edit_prompt(env: Env) -> str:
-    """What the user writes into a private temporary file, without the explanation and the blank lines around it."""
+    """What the user writes in a private temporary file, without the explanation and the blank lines around it."""
     descriptor, name = tempfile.mkstemp(prefix="imagecli-prompt-", suffix=".txt")  # with mode 0600
     path = Path(name)
     try:
@@ -58,7 +58,7 @@ def _edit_prompt(env: Env) -> str:
         edit_file(path, env)
         lines = decode_prompt(path.read_bytes(), "the edited prompt").splitlines()
     except OSError as error:
-        raise UsageError(f"the edited prompt can't be read: {error.strerror}", hint="use -f FILE") from error
+        raise UsageError(f"can't read the edited prompt: {error.strerror}", hint="use -f FILE") from error
     finally:
         path.unlink(missing_ok=True)
     return "\n".join(line for line in lines if line not in _EXPLANATION).strip()

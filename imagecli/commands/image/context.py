@@ -39,7 +39,7 @@ MAX_PARTIAL_IMAGES = 3
 
 
 class CommandContext(NamedTuple):
-    """Everything that a command was given, resolved. Data only."""
+    """Everything that a command received, resolved. Data only."""
 
     env: Env
     command: str
@@ -74,7 +74,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
     if typed_output is None and settings.output:
         output = parse_output(env.expand_home(settings.output), look=stat_path)
         if settings.is_output_from_project:
-            # A file that came with a cloned repository may not choose a place outside of the current folder.
+            # A file from a cloned repository may not choose a place outside the current folder.
             check_output_inside(output)
             output_root = current_folder()
     if output.kind == "stdout":
@@ -162,12 +162,10 @@ def options_from_flags(
 def _partial_image_count(flags: StreamFlags, model: ModelRow) -> int | None:
     """How many partial images to request: the flag's number, or with --keep-partials as many as there can be.
 
-    Raises UsageError if --keep-partials has none to keep.
+    Raises UsageError for --keep-partials with --partial-images 0.
     """
     if flags.partial_images == 0 and flags.keep_partials:
-        raise UsageError(
-            "--keep-partials keeps them, and --partial-images 0 asks for none", hint="leave one of them out"
-        )
+        raise UsageError("--keep-partials can't be combined with --partial-images 0", hint="omit one of them")
     if flags.partial_images is None and flags.keep_partials:
         return model.ranges.get("partial_images", (0, MAX_PARTIAL_IMAGES))[1]
     return flags.partial_images
@@ -218,8 +216,8 @@ def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
 
 def _check_stdout(env: Env, flags: DisplayFlags) -> None:
     if not env.has_stdout:
-        raise UsageError("-o - writes to stdout, and stdout is closed", hint="-o FILE, or > FILE")
+        raise UsageError("-o - writes to stdout, but stdout is closed", hint="use -o FILE, or redirect to > FILE")
     if env.stdout.isatty():
-        raise UsageError("-o - writes the picture's bytes, and stdout is this terminal", hint="add > picture.png")
+        raise UsageError("-o - writes image data to stdout, but stdout is a terminal", hint="add > image.png")
     if flags.json:
-        raise UsageError("-o - and --json both want stdout", hint="-o FILE with --json")
+        raise UsageError("-o - and --json both write to stdout", hint="use -o FILE with --json")

@@ -11,6 +11,7 @@ from imagecli.commands.image.plan import RequestPlan
 from imagecli.errors import Terminated, UnsavedError, signal_exit_code
 from imagecli.events import WarningEvent
 from imagecli.output.plain_progress import PlainProgress
+from imagecli.output.terminal import plural
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, RunContext
 from imagecli.plan_calls import PlannedCall, count_images
@@ -77,7 +78,7 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
 def _execute_calls(
     calls: tuple[PlannedCall, ...], context: CommandContext, pipeline: Pipeline, progress: PlainProgress
 ) -> CommandResult:
-    """The results of *calls*, or of as many as the cost limit, a signal or a final error let."""
+    """The results of *calls*, or of those executed before the cost limit, a signal or a final error."""
     requested = count_images(calls)
     results: list[CallResult] = []
     try:
@@ -124,16 +125,15 @@ def _interrupted_result(
         for call in in_flight
     ]
     saved = sum(len(result.saved) for result in (*results, *unfinished))
-    message = f"interrupted: {saved} of {requested} pictures saved"
+    message = f"interrupted: {saved} of {requested} images saved"
     hint = "nothing else was sent"
     if in_flight:
-        plural = "s" if len(in_flight) > 1 else ""
         is_free = context.settings.provider.free
-        message += f"; {len(in_flight)} request{plural} under way{'' if is_free else ' may be billed'}"
+        message += f"; {plural(len(in_flight), 'request')} in flight{'' if is_free else ' may be billed'}"
         folders = sorted({str(call.folder) for call in in_flight})
-        hint = f"imagecli recover saves what was received, kept in {' and '.join(folders)}"
+        hint = f"run imagecli recover to save what was received, kept in {' and '.join(folders)}"
         if not is_free:
-            hint += "; the provider's usage page tells what was billed"
+            hint += "; the provider's usage page shows what was billed"
     return CommandResult(
         command=context.command,
         outcomes=_in_order((*results, *unfinished)),
@@ -145,5 +145,5 @@ def _interrupted_result(
 def _warn_of_unsent(results: list[CallResult], calls: tuple[PlannedCall, ...], progress: PlainProgress) -> None:
     if unsent := len(calls) - len(results):
         saved = sum(len(result.saved) for result in results)
-        message = f"stopped: {saved} of {count_images(calls)} pictures saved, {unsent} requests were not sent"
+        message = f"stopped: {saved} of {count_images(calls)} images saved; {plural(unsent, 'request')} not sent"
         progress(WarningEvent(code="stopped", message=message))

@@ -16,7 +16,7 @@ def read_input_source(word: str, env: Env) -> InputSource:
     if word != "-":
         check_no_address(word, "an input image")
         return InputSource(name=word, path=Path(env.expand_home(word)))
-    data = read_stdin(env, "the picture", MAX_PICTURE_BYTES)
+    data = read_stdin(env, "the image", MAX_PICTURE_BYTES)
     if len(data) > MAX_PICTURE_BYTES:
-        raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
+        raise InputImageError("stdin is larger than 512 MB, the limit for an input image")
     return InputSource(name="-", data=data)

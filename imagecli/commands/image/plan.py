@@ -1,4 +1,7 @@
-"""Requests and prompts → calls that know where each image goes, and what exists already. Reads the disk only."""
+"""Turns requests and prompts into calls with a name for each image, without the files that exist already.
+
+Reads the disk, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -48,11 +51,13 @@ def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFi
     if info.format and info.whole:
         return file, None
     problem = info.problem if data else "empty"
-    return file, WarningEvent(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
+    return file, WarningEvent(
+        code="kept_no_picture", message=f"skipped {path}, which is not a complete image: {problem}"
+    )
 
 
 class RequestPlan(NamedTuple):
-    """The calls to execute, and the files that exist already and are kept."""
+    """The calls to execute, and the files that exist already and are skipped."""
 
     calls: tuple[PlannedCall, ...]
     skipped: tuple[SkippedFile, ...] = ()
@@ -106,7 +111,7 @@ def build_request_plan(
 
 
 def _build_plan(calls: tuple[PlannedCall, ...], existing: list[tuple[Path, int]], output: OutputPattern) -> RequestPlan:
-    """*existing* are the files that `--if-exists skip` keeps, each with the number of images that come before it."""
+    """*existing* are the files that `--if-exists skip` skips, each with the number of images before it."""
     places = [(call.index, index) for call in calls for index in range(len(call.names))]
     places.append((len(calls), 0))
     notes: list[NoteEvent | WarningEvent] = []

@@ -46,7 +46,9 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
     """
     sources = [place for place in (argument, flags.prompt_option, flags.prompt_file) if place is not None]
     if len(sources) + flags.editor > 1:
-        raise UsageError("the prompt is given twice", hint="PROMPT, --prompt, --prompt-file or --editor: one of them")
+        raise UsageError(
+            "more than one prompt given", hint="use only one of PROMPT, --prompt, --prompt-file and --editor"
+        )
     if argument is not None and argument != "-":
         check_typed_prompt(argument, env, image)
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
@@ -67,16 +69,16 @@ def check_typed_prompt(prompt: str, env: Env, image: InputSource | None = None) 
 def check_one_stdin(*words: object) -> None:
     """Raises UsageError if more than one of *words* is `-`."""
     if sum(str(word) == "-" for word in words if word is not None) > 1:
-        raise UsageError("stdin (-) is wanted twice, and it comes only once", hint="give one of them as a file")
+        raise UsageError("- (stdin) can be used only once", hint="use a file for all but one of them")
 
 
 def no_prompt_error(image: InputSource) -> UsageError:
-    """The error for an edit with one argument: is the prompt missing, or the image?"""
+    """The error for an edit with one argument: the prompt is missing, or the image."""
     if image.path is None or _exists(image.path) or looks_like_image_name(image.name):
-        hint = f'imagecli edit {shell_quote(image.name)} "what the whole picture shows"'
-        return UsageError("no prompt: what shall change?", hint=hint)
-    hint = f"imagecli edit photo.jpg {shell_quote(image.name)}; - in place of photo.jpg reads the picture from stdin"
-    return UsageError(f"no picture: {image.name!r} is no file", hint=hint)
+        hint = f'imagecli edit {shell_quote(image.name)} "what the complete new image shows"'
+        return UsageError("missing prompt", hint=hint)
+    hint = f"imagecli edit photo.jpg {shell_quote(image.name)}; use - instead of photo.jpg to read the image from stdin"
+    return UsageError(f"missing image: {image.name!r} is not a file", hint=hint)
 
 
 def _exists(path: Path) -> bool:

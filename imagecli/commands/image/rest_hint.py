@@ -62,7 +62,7 @@ def _rest_command(
     now = context.env.now() + _LATER
     plan = build_request_plan(prompts, requests, context.output, "skip", context.model, now)
     if {file.path for file in plan.skipped} != have or count_images(plan.calls) != total - len(have):
-        return "the same command requests all of them again, so lower -n first"
+        return "the same command requests all of them again; lower -n first"
     command = " ".join(map(shell_quote, ("imagecli", *_with_skip(context.env.argv))))
     if len(command) > _MAX_COMMAND:
         return "to request only the rest, add --if-exists skip to the same command"

@@ -1,4 +1,4 @@
-"""What generate, edit and vary do once their options are read: validate, plan, then execute or show the plan."""
+"""What generate, edit and vary do once their options are resolved: validate, plan, then execute or print the plan."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def validate_requests(requests: Iterable[ImageRequest], context: CommandContext)
 
 
 def _check_output_root(plan: RequestPlan, context: CommandContext) -> None:
-    """Raises OutputError if an output that a project file chose leads out of the current folder through a link."""
+    """Raises OutputError if an output that a project file sets leaves the current folder through a link."""
     for folder in {folder for call in plan.calls for folder in call.folders}:
         if context.output_root and not is_below(folder, context.output_root):
             raise OutputError(
-                f"output in {PROJECT_FILE} leads out of the current folder, to {real_path(folder)}",
-                hint="-o PATH, if that is where you want it",
+                f"output in {PROJECT_FILE} is outside the current folder: {real_path(folder)}",
+                hint="use -o PATH to save there anyway",
             )
 
 

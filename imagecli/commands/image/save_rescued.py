@@ -1,6 +1,6 @@
 """Before a command sends anything: saves the images of earlier ones that could not be written to the same folder.
 
-A rerun so finds that its file exists, and does not pay for the image again unless it is told to.
+A rerun then finds that its file exists, and pays for the image again only with --if-exists overwrite.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagecli.safe_open import real_path
 def save_rescued(plan: RequestPlan, context: CommandContext, on_event: EventHandler) -> bool:
     """Saves what earlier commands rescued because a folder of *plan* failed. Returns whether anything was saved.
 
-    What still can't be saved stays as it is, for `recover`.
+    What still can't be saved is left for `recover`.
     """
     settings = context.settings
     folders = {real_path(folder) for call in plan.calls for folder in call.folders}
@@ -32,6 +32,6 @@ def save_rescued(plan: RequestPlan, context: CommandContext, on_event: EventHand
         result = recover_call(call, number, None, build_downloader(settings), settings.state_dir, ignore_event)
         for image in result.saved:
             is_saved = True
-            message = f"{image.path}, which an earlier command could not write, is saved now"
+            message = f"saved {image.path}, which an earlier command could not write"
             on_event(NoteEvent(code="recovered", message=message))
     return is_saved

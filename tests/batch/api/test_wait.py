@@ -34,7 +34,7 @@ def seen(text: str) -> str:
         ([PROGRESS], "3 of 20 saved after 30 s"),
         (
             [PROGRESS, BatchApiProgress(batches=2, answered=1200, total=1700)],
-            "3 of 20 saved, 1,200 of 1,700 answered by the Batch API after 30 s",
+            "3 of 20 saved, 1,200 of 1,700 completed by the Batch API after 30 s",
         ),
         (
             [
@@ -62,7 +62,7 @@ def test_the_table_tells_what_is_awaited_until_it_has_come(monkeypatch: pytest.M
         for event in (PROGRESS, BatchApiProgress(batches=2, answered=12, total=17)):
             table(event)
     shown = seen(heard.raw_bytes.getvalue().decode())
-    assert re.search(r"done +failed +answered +waited\n3/20 +0 +12/17 +0 s", shown)
+    assert re.search(r"done +failed +completed +elapsed\n3/20 +0 +12/17 +0 s", shown)
     heard = Stream(tty=True)
     with BatchLiveProgress(env_of(heard), DisplayOptions()) as table:
         for event in (
@@ -80,5 +80,5 @@ def test_a_run_that_waits_shows_it_on_a_terminal(batch: Batch, front: Front, fol
     manifest(folder)
     result = batch("--wait", tty=("stderr",))
     assert result.exit_code == 0
-    assert re.search(r"done +failed +answered +waited", seen(result.stderr))
+    assert re.search(r"done +failed +completed +elapsed", seen(result.stderr))
     assert "preparing" in seen(result.stderr)
