@@ -94,26 +94,30 @@ Case = tuple[ImageRequest, str, str]
 """A request, the words of its refusal, and of the hint."""
 
 COMMON: list[Case] = [
-    (made("x" * 32_001), "the prompt has 32,001 characters;", "shorten it"),
-    (made(n=0), "-n 0: at least 1 picture is wanted", "-n 1"),
-    (edited(17), "17 input pictures;", "leave some --image out"),
-    (varied(), "takes no variations", "it can generate and edit"),
-    (made(style="vivid"), "--style:", "--style out"),
-    (made(response_format="url"), "--response-format:", "saves either"),
+    (made("x" * 32_001), "the prompt has 32,001 characters;", "shorten the prompt"),
+    (made(n=0), "-n 0: expected at least 1", "-n 1"),
+    (edited(17), "17 input images;", "use fewer input images"),
+    (varied(), "does not support variations", "it supports generate and edit"),
+    (made(style="vivid"), "--style:", "omit --style"),
+    (made(response_format="url"), "--response-format:", "always returns base64"),
     (made(background="white"), "--background white:", "--background transparent"),
     (made(output_format="jpg"), "--output-format jpg:", "--output-format jpeg"),
     (made(output_format="webp", output_compression=101), "--output-compression 101:", "--output-compression 100"),
-    (made(output_format="webp", output_compression=-1), "takes 0 to 100", "--output-compression 0"),
-    (made(output_compression=50), "--output-compression is for jpeg and webp, not for png", "--output-format webp"),
-    (made(background="transparent", output_format="jpeg"), "png or webp; jpeg has none", "--output-format png"),
+    (made(output_format="webp", output_compression=-1), "accepts 0 to 100", "--output-compression 0"),
+    (
+        made(output_compression=50),
+        "--output-compression: only for jpeg and webp, not for png",
+        "--output-format webp",
+    ),
+    (made(background="transparent", output_format="jpeg"), "png or webp, not jpeg", "--output-format png"),
     (made(moderation="none"), "--moderation none:", "--moderation low"),
     (made(stream=True, partial_images=4), "--partial-images 4:", "--partial-images 3"),
-    (made(partial_images=1), "--partial-images come in a stream", "add --stream"),
+    (made(partial_images=1), "--partial-images requires --stream", "add --stream"),
     (made(complexity="max"), "--complexity max:", "--complexity low"),
-    (made(input_fidelity="low"), "--input-fidelity is for edits", "imagecli edit IMAGE --input-fidelity"),
+    (made(input_fidelity="low"), "--input-fidelity: only for edits", "imagecli edit IMAGE --input-fidelity"),
     (edited(input_fidelity="max"), "--input-fidelity max:", "--input-fidelity"),
-    (edited(mask=True, markup=True), "--mask and --markup exclude each other", "leave one of them out"),
-    (made(params=(("stream", True),)), "--param stream: imagecli sets that itself", "--stream"),
+    (edited(mask=True, markup=True), "--mask can't be used with --markup", "omit one of them"),
+    (made(params=(("stream", True),)), "--param stream: this field has its own option", "--stream"),
 ]
 FREE_SIZES: list[Case] = [
     (
@@ -127,31 +131,31 @@ FREE_SIZES: list[Case] = [
     (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, the maximum is 8,294,400", "--size 2880x2880"),
 ]
 THREE_SIZES: list[Case] = [
-    (made(size=Size(1792, 1024)), "expected 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
-    (made(size=Size(512, 512)), "--size 512x512: expected 1024x1024", "--size 1024x1024, or --fit 512x512"),
+    (made(size=Size(1792, 1024)), "it supports 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
+    (made(size=Size(512, 512)), "--size 512x512: it supports 1024x1024", "--size 1024x1024, or --fit 512x512"),
 ]
 NO_GIF: list[Case] = [
-    (made(output_format="gif"), "--output-format gif:", "-m gpt-image-2.6-flare takes gif"),
-    (made(output_format="svg"), "takes png, jpeg, webp", "-m gpt-image-2.6-flare takes svg"),
-    (made(frame_count=9), "--frame-count:", "-m gpt-image-2.6-flare takes it"),
-    (made(frame_duration_ms=200), "--frame-duration-ms:", "-m gpt-image-2.6-flare takes it"),
-    (made(svg=SvgOptions(effort="low")), "--svg-reasoning-effort:", "-m gpt-image-2.6-flare takes it"),
-    (made(svg=SvgOptions(model="m")), "--svg-model:", "-m gpt-image-2.6-flare takes it"),
+    (made(output_format="gif"), "--output-format gif:", "for gif, use -m gpt-image-2.6-flare"),
+    (made(output_format="svg"), "accepts png, jpeg, webp", "for svg, use -m gpt-image-2.6-flare"),
+    (made(frame_count=9), "--frame-count:", "or use -m gpt-image-2.6-flare"),
+    (made(frame_duration_ms=200), "--frame-duration-ms:", "or use -m gpt-image-2.6-flare"),
+    (made(svg=SvgOptions(effort="low")), "--svg-reasoning-effort:", "or use -m gpt-image-2.6-flare"),
+    (made(svg=SvgOptions(model="m")), "--svg-model:", "or use -m gpt-image-2.6-flare"),
 ]
 OF_FRAMES: list[Case] = [
     (made(output_format="gif", frame_count=17), "--frame-count 17:", "--frame-count 16"),
-    (made(frame_duration_ms=90), "--frame-duration-ms is for gif, not for png", "ends in .gif"),
+    (made(frame_duration_ms=90), "--frame-duration-ms: only for gif, not for png", "name ending in .gif"),
     (
         made(output_format="svg", svg=SvgOptions(effort="huge")),
         "--svg-reasoning-effort huge:",
         "--svg-reasoning-effort",
     ),
-    (edited(mask=True, output_format="gif"), "--mask: a gif is made without one", "leave --mask out"),
+    (edited(mask=True, output_format="gif"), "--mask: can't be used with gif", "omit --mask"),
 ]
 NO_XHIGH: list[Case] = [
-    (made(quality="xhigh"), "takes low, medium, high, auto", "--quality high; -m gpt-image-2.6-flare takes xhigh"),
-    (made(quality="max"), "--quality max:", "-m gpt-image-2.6-flare takes max"),
-    (made(quality="hd"), "takes low, medium, high, auto", "--quality high"),
+    (made(quality="xhigh"), "accepts low, medium, high, auto", "--quality high; for xhigh, use -m gpt-image-2.6-flare"),
+    (made(quality="max"), "--quality max:", "for max, use -m gpt-image-2.6-flare"),
+    (made(quality="hd"), "accepts low, medium, high, auto", "--quality high"),
 ]
 
 REFUSED: dict[str, Sequence[Case]] = {
@@ -160,35 +164,35 @@ REFUSED: dict[str, Sequence[Case]] = {
         (
             *COMMON,
             *FREE_SIZES,
-            (made(quality="hd"), "takes low, medium, high, xhigh, max, auto", "--quality high"),
+            (made(quality="hd"), "accepts low, medium, high, xhigh, max, auto", "--quality high"),
             (made(output_format="gif", frame_count=65), "--frame-count 65:", "--frame-count "),
-            (made(output_format="gif", frame_count=1), "takes 2 to ", "--frame-count 2"),
-            (made(output_format="gif", frame_duration_ms=19), "takes 20 to 655,350", "--frame-duration-ms 20"),
-            (made(output_format="gif", frame_duration_ms=655_351), "takes 20 to", "--frame-duration-ms 655350"),
-            (made(frame_count=9), "--frame-count is for gif, not for png", "--output-format gif"),
-            (made(frame_duration_ms=90), "--frame-duration-ms is for gif, not for png", "ends in .gif"),
+            (made(output_format="gif", frame_count=1), "accepts 2 to ", "--frame-count 2"),
+            (made(output_format="gif", frame_duration_ms=19), "accepts 20 to 655,350", "--frame-duration-ms 20"),
+            (made(output_format="gif", frame_duration_ms=655_351), "accepts 20 to", "--frame-duration-ms 655350"),
+            (made(frame_count=9), "--frame-count: only for gif, not for png", "--output-format gif"),
+            (made(frame_duration_ms=90), "--frame-duration-ms: only for gif, not for png", "name ending in .gif"),
             (
                 made(svg=SvgOptions(effort="low")),
-                "--svg-reasoning-effort is for svg, not for png",
+                "--svg-reasoning-effort: only for svg, not for png",
                 "--output-format svg",
             ),
             (
                 made(svg=SvgOptions(model="m"), output_format="gif"),
-                "--svg-model is for svg, not for gif",
-                "ends in .svg",
+                "--svg-model: only for svg, not for gif",
+                "name ending in .svg",
             ),
             (
                 made(output_format="svg", svg=SvgOptions(effort="huge")),
                 "--svg-reasoning-effort huge:",
                 "--svg-reasoning-effort",
             ),
-            (made(output_format="gif", stream=True), "--stream: a gif comes whole", "--output-format png"),
-            (made(output_format="svg", stream=True), "--stream: an svg comes whole", "leave --stream"),
-            (made(output_format="gif", output_compression=5), "is for jpeg and webp, not for gif", ""),
-            (made(output_format="svg", output_compression=5), "is for jpeg and webp, not for svg", ""),
-            (made(output_format="gif", background="transparent"), "png or webp; gif has none", ""),
-            (edited(mask=True, output_format="gif"), "--mask: a gif is made without one", "leave --mask out"),
-            (made(output_format="svg", fit=Size(9, 9)), "--fit is for pixels; an svg has none", "leave --fit out"),
+            (made(output_format="gif", stream=True), "--stream: can't be used with gif", "--output-format png"),
+            (made(output_format="svg", stream=True), "--stream: can't be used with svg", "omit --stream"),
+            (made(output_format="gif", output_compression=5), "only for jpeg and webp, not for gif", ""),
+            (made(output_format="svg", output_compression=5), "only for jpeg and webp, not for svg", ""),
+            (made(output_format="gif", background="transparent"), "png or webp, not gif", ""),
+            (edited(mask=True, output_format="gif"), "--mask: can't be used with gif", "omit --mask"),
+            (made(output_format="svg", fit=Size(9, 9)), "--fit: can't be used with svg", "omit --fit"),
         ),
     ),
     **dict.fromkeys(
@@ -197,7 +201,7 @@ REFUSED: dict[str, Sequence[Case]] = {
             *COMMON,
             *FREE_SIZES,
             *OF_FRAMES,
-            (made(quality="standard"), "takes low, medium, high, xhigh, max, auto", "--quality medium"),
+            (made(quality="standard"), "accepts low, medium, high, xhigh, max, auto", "--quality medium"),
         ),
     ),
     **dict.fromkeys(TWOS, (*COMMON, *FREE_SIZES, *OF_FRAMES, *NO_XHIGH)),
@@ -207,25 +211,25 @@ REFUSED: dict[str, Sequence[Case]] = {
         *THREE_SIZES,
         *NO_GIF,
         *NO_XHIGH,
-        (edited(input_fidelity="high"), "--input-fidelity high: gpt-image-1-mini takes low", "--input-fidelity low"),
+        (edited(input_fidelity="high"), "--input-fidelity high: gpt-image-1-mini accepts low", "--input-fidelity low"),
     ],
     "dall-e-2": [
-        (made("x" * 1001), "the prompt has 1,001 characters; dall-e-2 takes 1,000", "shorten it"),
-        (made(size=Size(1024, 1536)), "expected 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
-        (made(size="auto"), "--size auto: expected 256x256", "leave --size out"),
-        (edited(2), "2 input pictures; dall-e-2 takes 1", "leave some --image out"),
-        (made(quality="high"), "--quality: dall-e-2 does not take it", "-m gpt-image-2.6-flare takes it"),
-        (made(stream=True), "--stream: dall-e-2 does not take it", "leave --stream out"),
-        (edited(markup=True), "--markup: dall-e-2 does not take it", "leave --markup out"),
-        (made(response_format="json"), "--response-format json: dall-e-2 takes url, b64_json", "--response-format"),
+        (made("x" * 1001), "the prompt has 1,001 characters; dall-e-2 accepts at most 1,000", "shorten the prompt"),
+        (made(size=Size(1024, 1536)), "it supports 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        (made(size="auto"), "--size auto: it supports 256x256", "omit --size"),
+        (edited(2), "2 input images; dall-e-2 accepts at most 1", "use fewer input images"),
+        (made(quality="high"), "--quality: not supported by dall-e-2", "or use -m gpt-image-2.6-flare"),
+        (made(stream=True), "--stream: not supported by dall-e-2", "omit --stream"),
+        (edited(markup=True), "--markup: not supported by dall-e-2", "omit --markup"),
+        (made(response_format="json"), "--response-format json: dall-e-2 accepts url, b64_json", "--response-format"),
     ],
     "dall-e-3": [
-        (made("x" * 4001), "the prompt has 4,001 characters; dall-e-3 takes 4,000", "shorten it"),
-        (made(size=Size(1536, 1024)), "expected 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
-        (made(quality="high"), "--quality high: dall-e-3 takes standard, hd", "--quality hd"),
-        (made(style="bold"), "--style bold: dall-e-3 takes vivid, natural", "--style"),
-        (edited(), "dall-e-3 takes no edits", "it can generate"),
-        (varied(), "dall-e-3 takes no variations", "it can generate"),
+        (made("x" * 4001), "the prompt has 4,001 characters; dall-e-3 accepts at most 4,000", "shorten the prompt"),
+        (made(size=Size(1536, 1024)), "it supports 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        (made(quality="high"), "--quality high: dall-e-3 accepts standard, hd", "--quality hd"),
+        (made(style="bold"), "--style bold: dall-e-3 accepts vivid, natural", "--style"),
+        (edited(), "dall-e-3 does not support edits", "it supports generate"),
+        (varied(), "dall-e-3 does not support variations", "it supports generate"),
     ],
 }
 
@@ -253,9 +257,9 @@ def test_what_a_model_does_not_take_is_refused(model: str, ask: ImageRequest, wo
 @pytest.mark.parametrize(
     ("ask", "others", "taker"),
     [
-        (made(complexity="low"), ("gpt-image-2", "gpt-image-2.6-sunburst"), "-m gpt-image-2.6-sunburst takes it"),
-        (made(quality="low"), ("gpt-image-1", "gpt-image-1.5", "gpt-image-2"), "-m gpt-image-2 takes it"),
-        (made(quality="low"), (), "name another model"),
+        (made(complexity="low"), ("gpt-image-2", "gpt-image-2.6-sunburst"), "or use -m gpt-image-2.6-sunburst"),
+        (made(quality="low"), ("gpt-image-1", "gpt-image-1.5", "gpt-image-2"), "or use -m gpt-image-2"),
+        (made(quality="low"), (), "choose another model"),
     ],
 )
 def test_a_hint_names_a_model_that_lives_and_surely_takes_it(
@@ -280,21 +284,21 @@ def test_what_no_document_says_a_model_takes_is_sent_with_a_warning(
     for model in models:
         (warning,) = check_request(ask, ROWS.model(model))
         assert warning.code == "unstated"
-        assert warning.message.startswith(f"{flag}: no document says that {model} takes it")
+        assert warning.message.startswith(f"{flag}: not documented for {model}")
 
 
 @pytest.mark.parametrize(("count", "warned"), [(16, False), (17, True), (64, True)])
 def test_more_frames_than_the_reference_has_go_to_the_newest_models_with_a_warning(count: int, warned: bool) -> None:
     row = ROWS.model("gpt-image-2.6-flare")
     found = list(inspect_parameters(made(output_format="gif", frame_count=count), row, []))
-    message = f"--frame-count {count}: gpt-image-2.6-flare is documented for 2 to 16; it is sent"
+    message = f"--frame-count {count}: gpt-image-2.6-flare documents 2 to 16; imagecli sends it"
     assert found == ([WarningEvent(code="unstated", message=message)] if warned else [])
     (refused,) = (
         one
         for one in inspect_parameters(made(output_format="gif", frame_count=17), ROWS.model("gpt-image-2.5-flare"), [])
         if isinstance(one, UsageError)
     )
-    assert "takes 2 to 16" in refused.message
+    assert "accepts 2 to 16" in refused.message
 
 
 @pytest.mark.parametrize("model", [*FREE_FORMS, *TWOS])
@@ -313,7 +317,7 @@ def test_more_frames_than_the_reference_has_go_to_the_newest_models_with_a_warni
 def test_gif_and_svg_go_to_models_of_which_no_document_says_whether_they_make_them(
     model: str, ask: ImageRequest, said: list[str]
 ) -> None:
-    tail = f": no document says that {model} takes it; it is sent as you asked; -m gpt-image-2.6-flare takes it"
+    tail = f": not documented for {model}; imagecli sends it anyway; -m gpt-image-2.6-flare supports it"
     warnings = check_request(ask, ROWS.model(model), ROWS.models.values())
     assert [warning.message for warning in warnings] == [flag + tail for flag in said]
     assert {warning.code for warning in warnings} == {"unstated"}
@@ -322,7 +326,7 @@ def test_gif_and_svg_go_to_models_of_which_no_document_says_whether_they_make_th
 def test_a_hint_names_no_model_of_which_no_document_says_that_it_takes_the_word() -> None:
     with pytest.raises(UsageError) as caught:
         check_request(edited(input_fidelity="high"), ROWS.model("gpt-image-1-mini"), ROWS.models.values())
-    assert caught.value.hint == "--input-fidelity low"
+    assert caught.value.hint == "use --input-fidelity low"
 
 
 @pytest.mark.parametrize(

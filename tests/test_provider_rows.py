@@ -221,7 +221,7 @@ def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[
 
 
 @pytest.mark.parametrize(
-    ("provider", "words"), [("siliconflow", "5 input pictures; provider siliconflow takes 3"), ("local", "")]
+    ("provider", "words"), [("siliconflow", "5 input images; provider siliconflow accepts at most 3"), ("local", "")]
 )
 def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
     images = (InputSource(name="a.png"),) * 5
@@ -236,7 +236,7 @@ def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider
 
 def test_a_shape_that_a_provider_does_not_make_is_named_as_a_ratio() -> None:
     ask = Generate(prompt="x", options=ImageOptions(model="m", size=Size(1568, 1120)))
-    with pytest.raises(UsageError, match="--size: provider xai makes no aspect ratio near 7:5"):
+    with pytest.raises(UsageError, match="--size: provider xai has no aspect ratio near 7:5"):
         check_capabilities(ask, ROWS.provider("xai"))
 
 

@@ -92,23 +92,28 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
 def test_a_shape_becomes_a_size_and_it_is_said(model: str, word: str, size: str) -> None:
     made, (note,) = resolve_size(parse_size(word), None, ROWS.model(model))
     assert str(made) == size
-    assert f"{word} is made at {size}" in note.message
+    assert f"{word} is generated at {size}" in note.message
 
 
 @pytest.mark.parametrize(("word", "near"), [("2.39:1", True), ("16:9", False), ("landscape", False)])
 def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near: bool) -> None:
     _, (note,) = resolve_size(parse_size(word), None, FREE)
-    assert ("as near to it as gpt-image-2 comes" in note.message) is near
+    assert ("the closest size gpt-image-2 supports" in note.message) is near
 
 
 @pytest.mark.parametrize(
     ("model", "word", "words", "hint"),
     [
-        ("gpt-image-1.5", "16:9", "--size 16:9: expected 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
-        ("gpt-image-1.5", "1000:999", "expected 1024x1024", "--size 1024x1024"),
-        ("dall-e-2", "landscape", "--size landscape: expected 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
-        ("dall-e-3", "16:9", "expected 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
-        ("dall-e-3", "9:16", "expected 1024x1024", "--size 1024x1792"),
+        (
+            "gpt-image-1.5",
+            "16:9",
+            "--size 16:9: it supports 1024x1024, 1536x1024, 1024x1536 or auto",
+            "--size 1536x1024",
+        ),
+        ("gpt-image-1.5", "1000:999", "it supports 1024x1024", "--size 1024x1024"),
+        ("dall-e-2", "landscape", "--size landscape: it supports 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        ("dall-e-3", "16:9", "it supports 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        ("dall-e-3", "9:16", "it supports 1024x1024", "--size 1024x1792"),
         ("gpt-image-2", "4:1", "--size 4:1: the long edge is at most 3 times the short one", "--size 1536x512"),
         ("gpt-image-2", "1:9999", "at most 3 times", "--size 512x1536"),
     ],
@@ -142,7 +147,7 @@ def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size:
     ask = Generate(prompt="x", options=ImageOptions(model=model, size=Size.parse(size)))
     with pytest.raises(UsageError) as caught:
         check_request(ask, ROWS.model(model))
-    assert caught.value.hint == f"--size {near}, or --fit {size} for exactly this"
+    assert caught.value.hint == f"use --size {near}, or --fit {size} for exactly that size"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +176,7 @@ def test_a_fit_is_made_at_a_legal_size_that_covers_it(model: str, fit: str, size
     made, notes = resolve_size(None, Size.parse(fit), ROWS.model(model))
     assert str(made) == size
     assert [note.message for note in notes] == (
-        [f"--fit {fit} is made at {size}, then cropped and resized"] if fit != size else []
+        [f"--fit {fit} is generated at {size}, then cropped and resized"] if fit != size else []
     )
 
 
@@ -184,9 +189,9 @@ def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
 @pytest.mark.parametrize(
     ("size", "said"),
     [
-        ("1024x1024", ["--fit 500x300 is made at 1024x1024, then cropped and resized"]),
-        ("auto", ["--fit 500x300 is made at a size of the model's choice, then cropped and resized"]),
-        ("16:9", ["16:9 is made at 1536x864", "--fit 500x300 is made at 1536x864, then cropped and resized"]),
+        ("1024x1024", ["--fit 500x300 is generated at 1024x1024, then cropped and resized"]),
+        ("auto", ["--fit 500x300 is generated at a size chosen by the model, then cropped and resized"]),
+        ("16:9", ["16:9 is generated at 1536x864", "--fit 500x300 is generated at 1536x864, then cropped and resized"]),
         ("500x300", []),
     ],
 )
@@ -198,12 +203,12 @@ def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str
 @pytest.mark.parametrize(
     ("model", "size", "hint"),
     [
-        ("gpt-image-2", "16x9", "did you mean 16:9? --size 16:9, or --fit 16x9 for exactly this"),
-        ("gpt-image-2", "3x2", "did you mean 3:2? --size 3:2, or --fit 3x2 for exactly this"),
-        ("gpt-image-2", "9x1", "--size 1440x480, or --fit 9x1 for exactly this"),
-        ("gpt-image-2", "160x90", "--size 1088x608, or --fit 160x90 for exactly this"),
-        ("gpt-image-2", "32x32", "--size 816x816, or --fit 32x32 for exactly this"),
-        ("dall-e-2", "16x9", "--size 256x256, or --fit 16x9 for exactly this"),
+        ("gpt-image-2", "16x9", "did you mean --size 16:9? for exactly 16x9 pixels, use --fit 16x9"),
+        ("gpt-image-2", "3x2", "did you mean --size 3:2? for exactly 3x2 pixels, use --fit 3x2"),
+        ("gpt-image-2", "9x1", "use --size 1440x480, or --fit 9x1 for exactly that size"),
+        ("gpt-image-2", "160x90", "use --size 1088x608, or --fit 160x90 for exactly that size"),
+        ("gpt-image-2", "32x32", "use --size 816x816, or --fit 32x32 for exactly that size"),
+        ("dall-e-2", "16x9", "use --size 256x256, or --fit 16x9 for exactly that size"),
     ],
 )
 def test_a_size_of_a_few_pixels_was_meant_as_a_ratio_where_the_model_makes_that(
@@ -215,7 +220,7 @@ def test_a_size_of_a_few_pixels_was_meant_as_a_ratio_where_the_model_makes_that(
 
 
 def test_a_fit_that_no_machine_wants_is_refused() -> None:
-    with pytest.raises(UsageError, match="at most 100,000,000 are made here"):
+    with pytest.raises(UsageError, match="the limit is 100,000,000"):
         resolve_size(None, Size(99_999, 99_999), UNKNOWN)
 
 
@@ -279,7 +284,7 @@ def test_a_rule_of_anybodys_gives_what_is_legal_or_nothing(rule: SizeRule, size:
 def test_the_command_makes_a_ratio_and_says_at_which_size(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "-s", "4:3", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
-    assert "4:3 is made at 1536x1152" in done.stderr
+    assert "4:3 is generated at 1536x1152" in done.stderr
     assert picture(done.paths[0]).size == (1536, 1152)
 
 
@@ -287,7 +292,8 @@ def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) 
     done = imagecli("generate", "a cat", "-m", "dall-e-2", "--provider", "sandbox", env={"IMAGECLI_SIZE": "16:9"})
     assert done.exit_code == 2
     assert (
-        "--size 16:9: expected 256x256, 512x512 or 1024x1024 (dall-e-2); size comes from IMAGECLI_SIZE" in done.stderr
+        "--size 16:9: it supports 256x256, 512x512 or 1024x1024 (dall-e-2); size comes from IMAGECLI_SIZE"
+        in done.stderr
     )
 
 
@@ -295,11 +301,11 @@ def test_no_pixels_are_promised_where_the_server_chooses_them(imagecli: Run) -> 
     done = imagecli("generate", "a cat", "-s", "16:9", "--provider", "xai", "--dry-run", "--json")
     assert done.exit_code == 0, done.stderr
     assert "16:9" in done.stdout
-    assert "is made at" not in done.stdout + done.stderr
+    assert "is generated at" not in done.stdout + done.stderr
 
 
 def test_the_command_makes_exactly_what_fits(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "--fit", "500x300", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
-    assert "--fit 500x300 is made at" in done.stderr
+    assert "--fit 500x300 is generated at" in done.stderr
     assert picture(done.paths[0]).size == (500, 300)

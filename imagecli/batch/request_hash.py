@@ -111,7 +111,7 @@ def _file_digest(path: Path) -> FileDigest:
         return FileDigest(raw=raw, sha256=sha256)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputImageError(f"can't read {path}: {reason}", hint="check the name and your rights to it") from error
+        raise InputImageError(f"can't read {path}: {reason}", hint="check the name and its permissions") from error
 
 
 def _json_sha256(value: object) -> str:

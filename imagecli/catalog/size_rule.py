@@ -55,9 +55,9 @@ class SizeRule(NamedTuple):
     def objection(self, size: RequestedSize) -> str | None:
         """Why *size* is not made, in words that finish "SIZE: …"; None when it is."""
         if isinstance(size, str):
-            return None if self.auto else f"expected {self.describe()}"
+            return None if self.auto else f"it supports {self.describe()}"
         if self.set:
-            return None if size in self.set else f"expected {self.describe()}"
+            return None if size in self.set else f"it supports {self.describe()}"
         longer, shorter = max(size.width, size.height), min(size.width, size.height)
         if size.width % self.multiple or size.height % self.multiple:
             edge = size.height if size.height % self.multiple else size.width

@@ -1,4 +1,4 @@
-"""Addresses that are typed where a file belongs. imagecli fetches none; the error says how to get the file."""
+"""URLs that are typed in place of a file. imagecli downloads none of them; the error says how to get the file."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _SHOWN_CHARACTERS: Final = 60
 
 
 def is_address(word: str) -> bool:
-    """Whether *word* is an address, not a path."""
+    """Whether *word* is a URL, not a path."""
     scheme = _ADDRESS.match(word)
     return scheme is not None and (scheme[1].lower() in ("data", "blob") or word[scheme.end() :].startswith("//"))
 
 
 def way_to_file(address: str) -> str:
-    """How to make a file of what is at *address*, for a hint."""
+    """How to get a file with the content of *address*, for a hint."""
     scheme = address.partition(":")[0].lower()
     if scheme == "file":
-        return f"write the path alone: {shell_quote(unquote(urlsplit(address).path))}"
+        return f"use the path: {shell_quote(unquote(urlsplit(address).path))}"
     if scheme == "data":
-        return "decode what follows the comma into a file: base64 -d < data.txt > picture.png"
+        return "decode the part after the comma into a file: base64 -d < data.txt > image.png"
     if scheme in ("http", "https", "ftp", "ftps", "sftp"):
-        return f"download it first: curl -Lo picture.png {shell_quote(address)}"
-    return "download it first, and name the file"
+        return f"download it first: curl -Lo image.png {shell_quote(address)}"
+    return "download it first, then use the file"
 
 
 def check_no_address(word: str, what: str, error: type[UsageError] = InputImageError) -> None:
-    """Raises *error* if *word*, where a file with *what* belongs, is an address."""
+    """Raises *error* if *word*, which must be a file with *what*, is a URL."""
     if not is_address(word):
         return
     is_long = word.lower().startswith("data:") and len(word) > _SHOWN_CHARACTERS
     shown = f"{word[:_SHOWN_CHARACTERS]}…" if is_long else word
-    raise error(f"{shown} is an address; {what} is read from a file", hint=way_to_file(word))
+    raise error(f"{shown} is a URL; {what} must be a local file", hint=way_to_file(word))

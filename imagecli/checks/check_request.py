@@ -38,14 +38,14 @@ def check_model_life(row: ModelRow, provider: ProviderRow, base_url: str, today:
     if days < 0:
         raise UsageError(
             f"{row.name} was shut down on {row.shutdown}",
-            hint=_suggest_successor(row, "makes pictures instead"),
+            hint=_suggest_successor(row),
             code="model_ended",
             flag="--model",
         )
     if days > NOTICE_DAYS:
         return ()
     when = ("today", "tomorrow")[days] if days < 2 else f"in {days} days"
-    message = f"{row.name} is shut down {when}, on {row.shutdown}; {_suggest_successor(row, 'comes after it')}"
+    message = f"{row.name} shuts down {when}, on {row.shutdown}; {_suggest_successor(row)}"
     return (WarningEvent(code="model_ends", message=message),)
 
 
@@ -57,14 +57,14 @@ def unknown_model_warnings(row: ModelRow, names: Iterable[str]) -> tuple[Warning
     """A warning if the chosen model is not one of *names*, those of the catalogue, with the one probably meant."""
     if row.known:
         return ()
-    message = f"{row.name} is not in the catalogue: its options are not checked"
+    message = f"{row.name} is not in the catalogue; imagecli can't check its options"
     if near := suggest(row.name, names, cutoff=_MIN_SIMILARITY):
         message += f"; did you mean {near}?"
     return (WarningEvent(code="unknown_model", message=message),)
 
 
-def _suggest_successor(row: ModelRow, does: str) -> str:
-    return f"-m {row.successor} {does}" if row.successor else "-m names another model"
+def _suggest_successor(row: ModelRow) -> str:
+    return f"use -m {row.successor} instead" if row.successor else "choose another model: imagecli models"
 
 
 def check_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[WarningEvent, ...]:
@@ -79,14 +79,14 @@ def check_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRo
 
 
 class RequestFindings(NamedTuple):
-    """All that can be said about a request to a model before it is sent."""
+    """The warnings and errors about a request to a model, found before it is sent."""
 
     warnings: tuple[WarningEvent, ...]
     errors: tuple[UsageError, ...]
 
 
 def inspect_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> RequestFindings:
-    """As `check_request`, with all errors. If the model can't do the operation, that is the only one."""
+    """Like `check_request`, but returns all errors. An unsupported operation is the only error."""
     errors: list[UsageError] = []
     warnings: list[WarningEvent] = []
     with collect_errors(errors):
@@ -130,8 +130,8 @@ def _check_operation(request: ImageRequest, row: ModelRow) -> None:
     if row.known and operation not in row.operations:
         others = [word for word, kind in COMMANDS.items() if kind in row.operations]
         raise UsageError(
-            f"{row.name} takes no {operation}",
-            hint=f"it can {' and '.join(others)}; -m names another model",
+            f"{row.name} does not support {operation}",
+            hint=f"it supports {' and '.join(others)}; choose another model: imagecli models",
             flag="--model",
         )
 
@@ -147,11 +147,11 @@ MAX_PROMPT_BYTES: Final = 1024 * 1024
 def decode_prompt(data: bytes, name: str) -> str:
     """The text of a prompt file, without the final line end that editors add. Raises UsageError."""
     if len(data) > MAX_PROMPT_BYTES:
-        raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
+        raise UsageError(f"{name} is larger than 1 MB, too large for a prompt")
     if problem := find_text_problem(data):
         raise UsageError(
             f"{name} is not UTF-8 text (byte {problem.position}): {problem.message}",
-            hint=f"{problem.hint}; an image is the argument of edit",
+            hint=f"{problem.hint}; to edit an image: imagecli edit IMAGE",
         )
     return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
 
@@ -162,13 +162,15 @@ def check_prompt_text(prompt: str, row: ModelRow) -> None:
         prompt.encode()
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"the prompt is not Unicode text (character {error.start + 1})", hint="type it in UTF-8, or -f FILE"
+            f"the prompt is not valid Unicode (character {error.start + 1})",
+            hint="use a UTF-8 locale, or read the prompt from a file with -f FILE",
         ) from error
     if not prompt.strip():
         raise UsageError("the prompt is empty", hint='imagecli generate "a white siamese cat"')
     if len(prompt) > row.max_prompt:
         raise UsageError(
-            f"the prompt has {len(prompt):,} characters; {row.name} takes {row.max_prompt:,}", hint="shorten it"
+            f"the prompt has {len(prompt):,} characters; {row.name} accepts at most {row.max_prompt:,}",
+            hint="shorten the prompt",
         )
 
 
@@ -189,26 +191,26 @@ def check_prompt_argument(
     is_image = looks_like_image_name(word)
     if not (is_image or is_file):
         return
-    message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
+    message = f"the prompt {prompt!r} is {'a file' if is_file else 'an image file name'}, not a description"
     suggestion = _suggest_prompt(word, is_image, image, has_image)
     if not (is_file and image):
-        suggestion += '; --prompt "…" sends such words all the same'
+        suggestion += "; to send it as text, use --prompt"
     raise UsageError(message, hint=suggestion)
 
 
 def _check_prompt_address(word: str) -> None:
-    """Raises UsageError if *word* is the address of an image."""
+    """Raises UsageError if *word* is the URL of an image."""
     from imagecli.checks.addresses import is_address, way_to_file
 
     if word.lower().startswith("data:image/"):
-        raise UsageError("the prompt is an image as a data: URL, not a description", hint=way_to_file(word))
+        raise UsageError("the prompt is an image data: URL, not a description", hint=way_to_file(word))
     if is_address(word) and " " not in word and looks_like_image_name(word.partition("?")[0]):
-        raise UsageError(f"the prompt {word} is the address of an image, not a description", hint=way_to_file(word))
+        raise UsageError(f"the prompt {word} is an image URL, not a description", hint=way_to_file(word))
 
 
 def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_image: bool) -> str:
     if not is_image:
-        return f"-f {shell_quote(word)} reads the prompt from it"
+        return f"to read the prompt from it: -f {shell_quote(word)}"
     file = shell_quote(word)
     if image is None:
         return f'imagecli edit {file} "what to change", or imagecli vary {file}'
@@ -221,7 +223,7 @@ def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_im
 MAX_FIT_PIXELS: Final = 100_000_000
 """The limit of --fit: ten times the largest image of any model. Enlarging further would add no detail."""
 
-_NO_PICTURE: Final = 64
+_NO_IMAGE: Final = 64
 """A size with two edges below this was probably meant as a ratio, unless it is a square, as icons are."""
 
 
@@ -234,14 +236,17 @@ def resolve_size(
     """
     if fit and fit.pixels > MAX_FIT_PIXELS:
         raise UsageError(
-            f"--fit {fit}: it has {fit.pixels:,} pixels, at most {MAX_FIT_PIXELS:,} are made here",
-            hint="--fit with a smaller size",
+            f"--fit {fit}: it has {fit.pixels:,} pixels; the limit is {MAX_FIT_PIXELS:,}",
+            hint="use --fit with a smaller size",
             flag="--fit",
         )
     if isinstance(size, Shape):
         pixels = _size_of_shape(size, row)
-        near = "" if size.is_named or size.is_exactly(pixels) else f", as near to it as {row.name} comes"
-        return pixels, (NoteEvent(code="size", message=f"{size} is made at {pixels}{near}"), *_fit_notes(fit, pixels))
+        near = "" if size.is_named or size.is_exactly(pixels) else f", the closest size {row.name} supports"
+        return pixels, (
+            NoteEvent(code="size", message=f"{size} is generated at {pixels}{near}"),
+            *_fit_notes(fit, pixels),
+        )
     chosen = size or (row.sizes.covering(fit) if fit else None)
     return chosen, _fit_notes(fit, chosen)
 
@@ -250,8 +255,8 @@ def _fit_notes(fit: Size | None, requested: RequestedSize | None) -> tuple[NoteE
     """A note if the *requested* size is not the one of --fit."""
     if fit is None or requested in (None, fit):
         return ()
-    where = "a size of the model's choice" if requested == "auto" else requested
-    return (NoteEvent(code="size", message=f"--fit {fit} is made at {where}, then cropped and resized"),)
+    where = "a size chosen by the model" if requested == "auto" else requested
+    return (NoteEvent(code="size", message=f"--fit {fit} is generated at {where}, then cropped and resized"),)
 
 
 def check_size(size: RequestedSize | None, row: ModelRow) -> None:
@@ -265,19 +270,19 @@ def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
     size = row.sizes.nearest_to_shape(shape)
     if size is None:
         about = row.sizes.approximate(shape)
-        objection = row.sizes.objection(about) or f"expected {row.sizes.describe()}"
+        objection = row.sizes.objection(about) or f"it supports {row.sizes.describe()}"
         raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row), flag="--size")
     return size
 
 
 def _suggest_size(size: RequestedSize, row: ModelRow) -> str:
     if isinstance(size, str):
-        return f"leave --size out, or --size {row.sizes.examples()[-1]}"
+        return f"omit --size, or use --size {row.sizes.examples()[-1]}"
     shape = Shape(size.width, size.height, f"{size.width}:{size.height}")
-    if not size.is_square and max(size.width, size.height) < _NO_PICTURE and row.sizes.nearest_to_shape(shape):
-        return f"did you mean {shape}? --size {shape}, or --fit {size} for exactly this"
+    if not size.is_square and max(size.width, size.height) < _NO_IMAGE and row.sizes.nearest_to_shape(shape):
+        return f"did you mean --size {shape}? for exactly {size} pixels, use --fit {size}"
     near = row.sizes.nearest(size)
-    return f"--size {near}, or --fit {size} for exactly this" if near else "leave --size out"
+    return f"use --size {near}, or --fit {size} for exactly that size" if near else "omit --size"
 
 
 class FormatSupport(NamedTuple):
@@ -301,11 +306,11 @@ class FormatSupport(NamedTuple):
         accepted = self._provider_accepts(name)
         if self.surely_makes(name) or (accepted and (not self.row.known or name == self._fixed_format)):
             return None
-        message = f"{(self.row if accepted else self.provider).name} makes no {name}: what comes is converted here"
+        message = f"{(self.row if accepted else self.provider).name} can't return {name}; imagecli converts the image"
         if name == "gif":
-            message += ", to one still frame"
+            message += " to a single frame"
         if other := self.model_that_makes(name):
-            message += f"; -m {other} makes them"
+            message += f"; -m {other} supports {name}"
         return WarningEvent(code="other_format", message=message)
 
     def model_that_makes(self, name: str) -> str | None:

@@ -26,11 +26,11 @@ def flag_for_field(name: str, value: object = None) -> str:
 
 OWN_FIELDS: Final[Mapping[str, str]] = {
     **{name: flag_for_field(name) for name in ("model", "size", *OPTIONAL)},
-    "prompt": "PROMPT or --prompt",
+    "prompt": "--prompt",
     "n": "-n",
-    "image": "imagecli edit IMAGE, and --image",
-    "image[]": "imagecli edit IMAGE, and --image",
-    "images": "imagecli edit IMAGE, and --image",
+    "image": "imagecli edit IMAGE --image FILE",
+    "image[]": "imagecli edit IMAGE --image FILE",
+    "images": "imagecli edit IMAGE --image FILE",
     "mask": "imagecli edit IMAGE --mask FILE",
     "markup": "imagecli edit IMAGE --markup FILE",
 }
@@ -50,9 +50,9 @@ def check_framing(request: ImageRequest, row: ModelRow) -> Iterator[WarningEvent
     crop, pad = f"--crop {request.input_fit.crop}", request.input_fit.pad
     crops = request.input_fit.crop not in _NO_CROP
     if pad and crops:
-        raise UsageError(f"--pad fills up to the square, and {crop} cuts one out", hint="leave one of them out")
+        raise UsageError(f"--pad can't be used with {crop}", hint="omit one of them")
     if (pad or crops) and not row.image.square:
-        message = f"{'--pad' if pad else crop} changes nothing: {row.name} wants no square"
+        message = f"{'--pad' if pad else crop} has no effect: {row.name} does not require square images"
         yield WarningEvent(code="no_effect", message=message)
 
 
@@ -76,7 +76,9 @@ def check_input_count(request: ImageRequest, row: ModelRow) -> None:
     count = len(input_sources(request))
     if count > row.max_images:
         limiter = row.images_by or row.name
-        raise UsageError(f"{count} input pictures; {limiter} takes {row.max_images}", hint="leave some --image out")
+        raise UsageError(
+            f"{count} input images; {limiter} accepts at most {row.max_images}", hint="use fewer input images"
+        )
 
 
 ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {
@@ -100,57 +102,54 @@ def check_pairs(request: ImageRequest) -> None:
         if value is not None and output_format not in formats:
             flag = flag_for_field(name, value)
             raise UsageError(
-                f"{flag} is for {' and '.join(formats)}, not for {output_format}",
-                hint=f"add --output-format {formats[-1]}, or save to a name that ends in .{formats[-1]}",
+                f"{flag}: only for {' and '.join(formats)}, not for {output_format}",
+                hint=f"add --output-format {formats[-1]}, or use a file name ending in .{formats[-1]}",
                 flag=flag,
             )
     if options.background == "transparent" and output_format not in ("png", "webp"):
         raise UsageError(
-            f"a transparent background needs png or webp; {output_format} has none", hint="--output-format png"
+            f"a transparent background requires png or webp, not {output_format}", hint="use --output-format png"
         )
     if options.fit and output_format == "svg":
         raise UsageError(
-            "--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size", flag="--fit"
+            "--fit: can't be used with svg, which has no pixels",
+            hint="omit --fit: an svg is sharp at any size",
+            flag="--fit",
         )
     _check_stream(options, output_format)
     if isinstance(request, Edit):
         _check_mask(request, output_format)
     elif options.input_fidelity is not None:
-        raise UsageError("--input-fidelity is for edits", hint="imagecli edit IMAGE --input-fidelity high")
+        raise UsageError("--input-fidelity: only for edits", hint="imagecli edit IMAGE --input-fidelity high")
 
 
 def _check_stream(options: ImageOptions, output_format: str) -> None:
     if options.stream and output_format in WHOLE:
         raise UsageError(
-            f"--stream: {_with_article(output_format)} comes whole",
-            hint="leave --stream and --partial-images out, or --output-format png",
+            f"--stream: can't be used with {output_format}",
+            hint="omit --stream and --partial-images, or use --output-format png",
         )
     if options.partial_images is not None and not options.stream:
-        raise UsageError("--partial-images come in a stream", hint="add --stream")
+        raise UsageError("--partial-images requires --stream", hint="add --stream")
 
 
 def _check_mask(request: Edit, output_format: str) -> None:
     if request.mask and output_format == "gif":
-        raise UsageError("--mask: a gif is made without one", hint="--output-format png, or leave --mask out")
+        raise UsageError("--mask: can't be used with gif", hint="use --output-format png, or omit --mask")
     if request.mask and request.markup:
-        raise UsageError("--mask and --markup exclude each other", hint="leave one of them out")
-
-
-def _with_article(name: str) -> str:
-    return f"an {name}" if name == "svg" else f"a {name}"
+        raise UsageError("--mask can't be used with --markup", hint="omit one of them")
 
 
 def inspect_parameters(
     request: ImageRequest, row: ModelRow, others: Iterable[ModelRow]
 ) -> Iterator[WarningEvent | UsageError]:
-    """A warning for each parameter or value of which no document says whether *row* accepts it.
+    """A warning for each parameter or value that is not documented for *row*, and an error for each it does not accept.
 
-    And an error for each that the model does not accept, with the nearest value, or one of the *others* that accepts
-    it.
+    The hint names the nearest value, or one of the *others* that accepts it.
     """
     options = request.options
     if options.n < 1:
-        yield UsageError(f"-n {options.n}: at least 1 picture is wanted", hint="-n 1")
+        yield UsageError(f"-n {options.n}: expected at least 1", hint="use -n 1")
     for key, _ in options.params:
         try:
             _check_extra_param(key, options, row)
@@ -171,29 +170,29 @@ def inspect_parameters(
         if not row.surely_takes(name, word):
             flag = flag_for_field(name, value)
             message = flag if name in row.unstated else f"{flag} {word}"
-            message += f": no document says that {row.name} takes it; it is sent as you asked"
+            message += f": not documented for {row.name}; imagecli sends it anyway"
             supporting = first_living_model(
                 other for other in others if other.surely_takes(name, word) and _model_accepts(other, name, word)
             )
             if supporting:
-                message += f"; -m {supporting} takes it"
+                message += f"; -m {supporting} supports it"
             yield WarningEvent(code="unstated", message=message)
         elif _is_outside(name, value, row):
             low, high = row.ranges[name]
-            message = f"{flag_for_field(name)} {value}: {row.name} is documented for {low:,} to {high:,}; it is sent"
+            message = f"{flag_for_field(name)} {value}: {row.name} documents {low:,} to {high:,}; imagecli sends it"
             yield WarningEvent(code="unstated", message=message)
 
 
 def _check_extra_param(key: str, options: ImageOptions, row: ModelRow) -> None:
     """Raise UsageError for a --param that has a flag, unless the row lends its field and the flag is not used."""
     if key == "seed" and options.seed is not None:
-        raise UsageError("--param seed: --seed sets it too", hint="omit one of them")
+        raise UsageError("--param seed: can't be used with --seed", hint="omit one of them")
     if key not in OWN_FIELDS:
         return
     if not (row.lends_fields and key in LENT):
-        raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
+        raise UsageError(f"--param {key}: this field has its own option", hint=f"use {OWN_FIELDS[key]}")
     if getattr(options, key) is not None:
-        raise UsageError(f"--param {key}: {flag_for_field(key)} says it too", hint="leave one of them out")
+        raise UsageError(f"--param {key}: can't be used with {flag_for_field(key)}", hint="omit one of them")
 
 
 def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
@@ -201,12 +200,12 @@ def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[M
         return
     flag = flag_for_field(name, value)
     supporting = first_living_model(other for other in others if other.surely_takes(name, _word_in(value)))
-    hint = f"leave {flag} out, or name another model with -m"
+    hint = f"omit {flag}, or choose another model: imagecli models"
     if name == "response_format":
-        hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
+        hint = "omit --response-format: this model always returns base64"
     elif supporting:
-        hint = f"leave {flag} out; -m {supporting} takes it"
-    raise UsageError(f"{flag}: {row.name} does not take it", hint=hint, flag=flag)
+        hint = f"omit {flag}, or use -m {supporting}"
+    raise UsageError(f"{flag}: not supported by {row.name}", hint=hint, flag=flag)
 
 
 def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
@@ -217,8 +216,8 @@ def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelR
     supporting = first_living_model(
         other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
     )
-    hint = f"{flag} {near}; -m {supporting} takes {word}" if supporting else f"{flag} {near}"
-    raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint, flag=flag)
+    hint = f"use {flag} {near}" + (f"; for {word}, use -m {supporting}" if supporting else "")
+    raise UsageError(f"{flag} {word}: {row.name} accepts {', '.join(allowed)}", hint=hint, flag=flag)
 
 
 def _word_in(value: object) -> str | None:
@@ -243,8 +242,8 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
     if not low <= value <= high:
         flag = flag_for_field(name)
         raise UsageError(
-            f"{flag} {value}: {row.name} takes {low:,} to {high:,}",
-            hint=f"{flag} {min(max(value, low), high)}",
+            f"{flag} {value}: {row.name} accepts {low:,} to {high:,}",
+            hint=f"use {flag} {min(max(value, low), high)}",
             flag=flag,
         )
 

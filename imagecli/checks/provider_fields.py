@@ -23,7 +23,7 @@ def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[Warning
     """
     operation = OPERATIONS[type(request)]
     if operation not in row.paths:
-        raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
+        raise UsageError(f"provider {row.name} does not support {operation}", hint=_INSTEAD[operation])
     for name, value in _set_fields(request):
         _check_field(name, value, operation, row)
     _check_seed(request, row)
@@ -36,14 +36,15 @@ def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[Warning
 
 
 def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
-    problem = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
+    problem = f"not documented for {operation} at provider {row.name}; imagecli sends it anyway"
     return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
 
 
+_OTHER_PROVIDER = "choose another provider: imagecli providers"
 _INSTEAD = {
-    "generations": "imagecli providers tells what each can do; --provider names another",
-    "edits": "imagecli providers tells which ones edit; --provider names another",
-    "variations": "leave --via out: an edit varies it",
+    "generations": _OTHER_PROVIDER,
+    "edits": _OTHER_PROVIDER,
+    "variations": "omit --via to use an edit",
 }
 
 
@@ -61,12 +62,12 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
     flag = _flag(name)
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
-        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
+        raise UsageError(f"{flag}: not supported by provider {row.name}{where}", hint=f"omit {flag}", flag=flag)
     allowed = row.allowed_values(name, operation)
     if allowed and value not in allowed:
         near = suggest(str(value), allowed) or join_alternatives(allowed)
         raise UsageError(
-            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
+            f"{flag} {value}: provider {row.name} accepts {', '.join(allowed)}", hint=f"use {flag} {near}", flag=flag
         )
 
 
@@ -76,8 +77,8 @@ def _check_seed(request: ImageRequest, row: ProviderRow) -> None:
         return
     where = f" for {operation}" if row.seed else ""
     raise UsageError(
-        f"--seed: provider {row.name} documents no seed{where}",
-        hint=f"omit --seed; or --param seed={seed} sends the field all the same",
+        f"--seed: not documented for provider {row.name}{where}",
+        hint=f"omit --seed, or send it anyway with --param seed={seed}",
         flag="--seed",
     )
 
@@ -86,8 +87,8 @@ def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
     size = request.options.size
     if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row.ratios) is None:
         raise UsageError(
-            f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
-            hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
+            f"--size: provider {row.name} has no aspect ratio near {reduced_ratio(size)}",
+            hint=f"use one of {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
             flag="--size",
         )
 
@@ -95,14 +96,16 @@ def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
 def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
     if request.mask and row.mask_support == "ignored":
         raise UsageError(
-            f"--mask: provider {row.name} ignores it and would edit the complete image",
+            f"--mask: provider {row.name} ignores it and would edit the entire image",
             hint="omit --mask and describe in the prompt what to change",
         )
     if request.mask and not row.mask:
         raise UsageError(
-            f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"
+            f"--mask: not supported by provider {row.name}",
+            hint="omit --mask and describe in the prompt what to change",
         )
     if request.markup and not row.markup:
         raise UsageError(
-            f"--markup: provider {row.name} takes none", hint="leave --markup out and say in the prompt what to change"
+            f"--markup: not supported by provider {row.name}",
+            hint="omit --markup and describe in the prompt what to change",
         )

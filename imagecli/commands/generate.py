@@ -15,7 +15,8 @@ def generate(
     prompt_flags: PromptFlags,
     common: CommonFlags,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin; a terminal asks for it")
+        str | None,
+        typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin; asked for on a terminal"),
     ] = None,
 ) -> None:
     """Create images from text.

@@ -49,7 +49,9 @@ _FOREIGN: Final = {
     ),
     "give the prompt as an argument, or use --prompt TEXT": "--description --prompt-text --text",
     'give the prompt as an argument: imagecli generate "a cat"; or use --prompt TEXT': "-p",
-    "describe it in the prompt, or if the server accepts it, --param negative_prompt=…": "--negative --negative-prompt",
+    "describe it in the prompt; if the server accepts it, use --param negative_prompt=…": (
+        "--negative --negative-prompt"
+    ),
     "if the server accepts it, use --param cfg_scale=7": "--cfg-scale",
     "if the server accepts it, use --param guidance=7": "--guidance --guidance-scale",
     "if the server accepts it, use --param steps=30": "--steps",

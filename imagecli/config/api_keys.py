@@ -1,4 +1,4 @@
-"""API keys: where they are looked for, stored and validated. The text of a key is never part of an error."""
+"""API keys: finds, stores and validates them. The text of a key is never part of an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError
 
 IN_KEYRING: Mapping[str, Any] = {"keyring": True}
-"""The value in credentials.toml for a provider whose key is in the system's keyring."""
+"""The value in credentials.toml for a provider whose key is in the system keyring."""
 
 
 def read_credentials(folders: Folders) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def read_credentials(folders: Folders) -> dict[str, Any]:
 
 
 def write_credential(folders: Folders, provider: str, key: Secret | None) -> None:
-    """Store the provider's *key*; None if it is in the system's keyring. Raises SettingsError."""
+    """Store the provider's *key*; None if it is in the system keyring. Raises SettingsError."""
     from imagecli.config.toml_edit import set_toml_value
 
     path = folders.credentials
@@ -51,7 +51,7 @@ def remove_credential(folders: Folders, provider: str) -> Any:
 
 
 KEY_COMMAND_SECONDS = 60
-KEYRING = "the system's keyring"
+KEYRING = "the system keyring"
 
 
 class Key(NamedTuple):
@@ -63,7 +63,7 @@ class Key(NamedTuple):
 
 
 class KeySource(NamedTuple):
-    """A place where a key is, or may be. It is not read yet: no command has run, and no keyring was asked."""
+    """A place where a key is, or may be. It is not read yet: no command has run, and no keyring was accessed."""
 
     kind: Literal["variable", "file", "keyring", "command"]
     origin: str
@@ -122,8 +122,8 @@ def find_key(
                 text = _run_key_command(command, env, _environ_for(row, env, providers), folders)
         if text is None and source.is_certain:
             raise AuthenticationError(
-                f"the key of {row.name} is no more in {source.origin}",
-                hint=f"imagecli login {row.name} --keyring, or imagecli login {row.name}",
+                f"the key of {row.name} is no longer in {source.origin}",
+                hint=f"store it again: imagecli login {row.name} --keyring",
                 code="no_key",
             )
         if text is not None:
@@ -135,19 +135,19 @@ def clean_key(text: Any, origin: str) -> Secret:
     """*text* as a key, without surrounding white space. Raises AuthenticationError, which never quotes it."""
     if not isinstance(text, str) or not text.strip():
         raise AuthenticationError(
-            f"the key in {origin} is empty or not text", hint="copy it again, whole", code="no_key"
+            f"the key in {origin} is empty or not text", hint="copy the complete key again", code="no_key"
         )
     key = text.strip()
     if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'`":
         raise AuthenticationError(
-            f"the key in {origin} stands in quotes, which are no part of it",
-            hint="copy it again, without quotes around it",
+            f"the key in {origin} is wrapped in quotes",
+            hint="remove the quotes",
             code="bad_key",
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise AuthenticationError(
-            f"the key in {origin} holds a character that no key has (a line break, a space, a typographic quote?)",
-            hint="copy it again, without quotes around it",
+            f"the key in {origin} contains an invalid character, such as a line break, a space or a curly quote",
+            hint="copy the key again, without quotes",
             code="bad_key",
         )
     return Secret(key)
@@ -178,8 +178,8 @@ def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise AuthenticationError(
-            f"api_key_command {command[0]!r} gave no key: {_key_command_reason(error)}",
-            hint="run it by itself: it has to print the key, and nothing else",
+            f"api_key_command {command[0]!r} failed: {_key_command_reason(error)}",
+            hint="run it yourself: it must print the key and nothing else",
             code="no_key",
         ) from None
     return process.stdout.decode("utf-8", "replace")
@@ -197,7 +197,7 @@ def _program(name: str, env: Env, folders: Folders) -> str:
     if Path(name).name != name:
         raise AuthenticationError(
             f"api_key_command {name!r} is a relative path; expected the name of a program or an absolute path",
-            hint=f"write the absolute path of the program into {folders.settings}",
+            hint=f"set it to the program's absolute path in {folders.settings}",
             code="no_key",
         )
     raise FileNotFoundError
@@ -218,19 +218,19 @@ def _key_command_reason(error: Exception) -> str:
 
     match error:
         case subprocess.CalledProcessError():
-            return f"it ended with exit code {error.returncode}"
+            return f"exit code {error.returncode}"
         case subprocess.TimeoutExpired():
-            return f"it took longer than {KEY_COMMAND_SECONDS} s"
+            return f"timed out after {KEY_COMMAND_SECONDS} s"
         case FileNotFoundError():
-            return "there is no such program"
+            return "program not found"
         case OSError():
             return (error.strerror or type(error).__name__).lower()
     return type(error).__name__
 
 
-# --- the system's keyring --------------------------------------------------------------------------------------------
+# --- the system keyring -----------------------------------------------------------------------------------------------
 #
-# A child process accesses it: it can be ended if the keyring waits for a user who is absent, it has no terminal on
+# A child process accesses it: it can be ended if the keyring waits for the user, it has no terminal on
 # which the keyring could ask for a password, and it keeps slow imports out of this process. The key goes through
 # pipes, never through argv. The extra `keyring` has to be installed.
 
@@ -252,14 +252,14 @@ def write_keyring_key(provider: str, key: Secret, env: Env) -> None:
     """Store the key, and read it back: some keyrings store nothing without an error. Raises SettingsError."""
     _ask_keyring(_STORE, provider, env, key.reveal())
     if read_keyring_key(provider, env) != key.reveal():
-        raise SettingsError("the system's keyring does not keep what it is given", hint=_HINT)
+        raise SettingsError("the system keyring did not store the key", hint=_HINT)
 
 
 def remove_keyring_key(provider: str, env: Env) -> None:
     _ask_keyring(_FORGET, provider, env)
 
 
-_HINT = "imagecli login keeps the key in a file that only you can read"
+_HINT = "without --keyring, imagecli login stores the key in a file that only you can read"
 
 
 def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
@@ -283,15 +283,15 @@ def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
             start_new_session=os.name == "posix",
         )
     except subprocess.TimeoutExpired:
-        raise SettingsError(f"the system's keyring did not answer within {KEYRING_SECONDS} s", hint=_HINT) from None
+        raise SettingsError(f"the system keyring did not respond within {KEYRING_SECONDS} s", hint=_HINT) from None
     except OSError as error:
-        raise SettingsError(f"the system's keyring can't be asked: {error.strerror}", hint=_HINT) from error
+        raise SettingsError(f"can't use the system keyring: {error.strerror}", hint=_HINT) from error
     if process.returncode:
-        raise SettingsError(f"the system's keyring can't be used: {_error_name(process.stderr)}", hint=_HINT)
+        raise SettingsError(f"can't use the system keyring: {_error_name(process.stderr)}", hint=_HINT)
     return process.stdout
 
 
 def _error_name(trace: str) -> str:
     """The name of the error at the end of a traceback; its message may contain secrets."""
     lines = trace.strip().splitlines() or [""]
-    return lines[-1].partition(":")[0].rpartition(".")[2] or "it failed"
+    return lines[-1].partition(":")[0].rpartition(".")[2] or "unknown error"

@@ -16,15 +16,15 @@ def validate_base_url(text: str) -> str:
     example = "for example --base-url http://localhost:8080/v1"
     text = text.strip()
     if "\\" in text or " " in text or not text.isprintable():
-        raise UsageError("the base URL has a character that no address has", hint=example)
+        raise UsageError("the base URL contains a space, a backslash or a control character", hint=example)
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the base URL {quote_without_secrets(text)} is none", hint=example) from error
+        raise UsageError(f"invalid base URL {quote_without_secrets(text)}", hint=example) from error
     if parts.scheme not in ("http", "https"):
         raise UsageError(
-            f"the base URL {quote_without_secrets(text)} does not begin with http:// or https://", hint=example
+            f"the base URL {quote_without_secrets(text)} must start with http:// or https://", hint=example
         )
     labels = (parts.hostname or "").split(".")
     if (
@@ -33,7 +33,7 @@ def validate_base_url(text: str) -> str:
         or any(not label or len(label) > 63 for label in labels[:-1])
         or len(labels[-1]) > 63
     ):
-        raise UsageError(f"the base URL {quote_without_secrets(text)} names no host", hint=example)
+        raise UsageError(f"the base URL {quote_without_secrets(text)} has no valid host name", hint=example)
     return text
 
 

@@ -81,9 +81,11 @@ def _check_document(document: dict[str, Any], path: Path, catalog: Catalog) -> N
 def _split_setting_name(name: str) -> tuple[str, ...]:
     names = tuple(name.split("."))
     if not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in names):
-        raise UsageError(f"{name!r} is no setting's name", hint="for example: imagecli config set model gpt-image-2")
+        raise UsageError(f"invalid setting name {name!r}", hint="for example: imagecli config set model gpt-image-2")
     if names[0] == "providers" and len(names) < 2:
-        raise UsageError("providers is a table of providers", hint="name one: providers.NAME.base_url")
+        raise UsageError(
+            "providers is a table, not a setting", hint="name a field in it, for example providers.NAME.base_url"
+        )
     return names
 
 
@@ -92,8 +94,8 @@ def _refuse_keys(names: tuple[str, ...], text: str) -> None:
     provider = f" {names[1]}" if names[0] == "providers" and len(names) > 1 else ""
     if (is_key_name(names[-1]) and names[-1] != "keys") or re.match(r"[\"']?sk-[\w-]{8,}", text):
         raise UsageError(
-            "a key is no setting, and every process can read a command line; nothing was written",
-            hint=f"imagecli login{provider}; your shell's history may hold this line now",
+            "API keys are not settings, and a command line is not private; nothing was written",
+            hint=f"use imagecli login{provider}, and delete this line from your shell's history",
         )
 
 

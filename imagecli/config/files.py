@@ -29,7 +29,7 @@ MAX_BYTES: Final = 1_000_000
 ROOT: Final = 0
 """Root's user id. Root can replace every file anyway."""
 
-_REPLACE: Final = "replace it by a copy of your own if you trust its content, or remove it"
+_REPLACE: Final = "replace it with a copy of your own if you trust its content, or remove it"
 
 
 # --- the user's own files ---------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def read_user_file(path: Path) -> bytes | None:
 def read_private_file(path: Path) -> bytes | None:
     """The content of credentials.toml or trusted.json; None if there is no such file. Raises SettingsError.
 
-    The user must own it, and nobody else may read or change it. It may be a link, too.
+    The user must own it, and no one else may read or change it. It may be a link, too.
     """
     return _read_own(path, owned_by_root=False, forbidden_mode=stat.S_IRWXG | stat.S_IRWXO)
 
@@ -82,7 +82,7 @@ def _own_ids(path: Path) -> set[int] | None:
     """The user ids that count as the user's for *path*; None on Windows, which has none.
 
     For root, the owner of the folder is one of them: a container that runs as root has its user's folder mounted, and
-    some `sudo` keep HOME. Nobody else can give root a folder of settings.
+    some `sudo` keep HOME. No one else can give root a folder of settings.
     """
     if os.name == "nt":
         return None
@@ -113,13 +113,13 @@ def read_project_file(path: Path, folder: Path, *, in_ci: bool) -> tuple[bytes, 
             if relaxed and (owner := target.stat().st_uid) not in (user, ROOT):
                 reason = "it runs as root" if user == ROOT else "CI is set"
                 note = f"{path} belongs to another user (uid {owner}); imagecli uses it because {reason}"
-        # GitLab's runner checks out with umask 000, so in CI the mode says nothing.
+        # GitLab's runner checks out with umask 000, so in CI the mode is meaningless.
         forbidden_mode = 0 if in_ci else stat.S_IWOTH
         return read_regular(target, MAX_BYTES, owners=owners, forbidden_mode=forbidden_mode), note
     except FileNotFoundError as error:
         if not path.is_symlink():
             return None
-        raise _refusal(path, UnsafeFileError(path, "it is a link that leads nowhere"), "remove it") from error
+        raise _refusal(path, UnsafeFileError(path, "it is a broken link"), "remove it") from error
     except OSError as error:
         raise _refusal(path, error, _project_hint(path, folder)) from error
 
@@ -131,18 +131,22 @@ def _target_in_repository(path: Path) -> Path:
     root = next((place for place in path.parents if os.path.lexists(place / ".git")), path.parent)
     target = Path(os.path.realpath(path))
     if not target.is_relative_to(os.path.realpath(root)):
-        raise UnsafeFileError(path, f"it is a link that leads out of {root}")
+        raise UnsafeFileError(path, f"it is a link to a file outside {root}")
     return target
 
 
 def _project_hint(path: Path, folder: Path) -> str:
-    return _REPLACE if path.parent == folder else f"{_REPLACE}; or end the search for it below its folder: git init"
+    return (
+        _REPLACE
+        if path.parent == folder
+        else f"{_REPLACE}; or run git init here, so that imagecli doesn't search parent folders"
+    )
 
 
 def _refusal(path: Path, error: OSError, hint: str) -> SettingsError:
     if isinstance(error, UnsafeFileError):
-        return SettingsError(f"{path} is not used: {error.strerror}", hint=error.hint or hint, code="unsafe_file")
-    return SettingsError(f"{path} can't be read: {error.strerror}")
+        return SettingsError(f"refusing to use {path}: {error.strerror}", hint=error.hint or hint, code="unsafe_file")
+    return SettingsError(f"can't read {path}: {error.strerror}")
 
 
 # --- their TOML -------------------------------------------------------------------------------------------------------
@@ -161,26 +165,26 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
     """The tables of *data*, the content of *path*. Errors quote nothing of it, because it may be a key."""
     if problem := find_text_problem(data):
         raise SettingsError(
-            f"{path} can't be read: it is not UTF-8 at byte {problem.position}: {problem.message}", hint=problem.hint
+            f"can't read {path}: not UTF-8 at byte {problem.position}: {problem.message}", hint=problem.hint
         )
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from None
+        raise SettingsError(f"{path} is not TOML: {error}", hint="fix that line, or remove the file") from None
     except ValueError:
-        # Python makes no number of more than 4300 digits, and tomllib says that in Python's words.
+        # Python parses no number of more than 4300 digits, and tomllib passes on Python's own message.
         raise SettingsError(
-            f"{path} can't be read: a number in it has too many digits", hint="mend it, or remove the file"
+            f"can't read {path}: a number has too many digits", hint="shorten the number, or remove the file"
         ) from None
     except RecursionError:
-        raise SettingsError(f"{path} is not TOML: it is nested too deep", hint="mend it, or remove the file") from None
+        raise SettingsError(f"{path} is not TOML: it is nested too deeply", hint="fix it, or remove the file") from None
 
 
 def unknown_name_error(
     what: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
 ) -> SettingsError:
     """An error for a name that does not exist; the default *hint* is the similar one of *names*."""
-    return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint or unknown_name_hint(name, names))
+    return SettingsError(f"{path}: unknown {what} {name!r}", hint=hint or unknown_name_hint(name, names))
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
@@ -212,4 +216,7 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise SettingsError(f"{path} can't be written: {error.strerror}", hint="IMAGECLI_CONFIG_DIR=FOLDER") from error
+        raise SettingsError(
+            f"can't write {path}: {error.strerror}",
+            hint="make it writable, or set IMAGECLI_CONFIG_DIR to another folder",
+        ) from error

@@ -65,4 +65,4 @@ def current_folder() -> Path:
     try:
         return Path.cwd()
     except OSError as error:
-        raise SettingsError("the current folder does not exist any more", hint="cd to one that does") from error
+        raise SettingsError("the current folder no longer exists", hint="change to an existing folder") from error

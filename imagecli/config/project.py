@@ -57,7 +57,7 @@ def _read_trusted(folders: Folders) -> dict[str, str]:
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         raise SettingsError(
             f"{folders.trusted_projects} is damaged",
-            hint=f"rm {shell_quote(folders.trusted_projects)}, then trust each project again",
+            hint=f"rm {shell_quote(folders.trusted_projects)}, then run imagecli config trust in each project",
         )
     return digests
 
@@ -119,17 +119,16 @@ def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collec
         return
     names = ", ".join(sensitive)
     if digest:
-        message = f"{project.path} sets {names}, and has changed since it was trusted"
+        message = f"{project.path} sets {names} and has changed since you trusted it"
     elif sensitive == ("provider",):
         message = (
-            f"{project.path} chooses provider {project.document['provider']}, which is not your own: "
-            "it decides who gets your prompts and pictures, and which account pays"
+            f"{project.path} sets provider {project.document['provider']}, which is not your own; "
+            "the provider gets your prompts and images, and charges your account there"
         )
     else:
-        message = f"{project.path} sets {names}, which a project's file may not: it decides where the key goes"
+        message = f"{project.path} sets {names}, which decides where your API key is sent"
     raise SettingsError(
         message,
-        hint=f"read it, then imagecli config trust {shell_quote(project.path.parent)}; or remove it there, and set it "
-        "in your own settings, by a variable or by a flag",
+        hint=f"read the file, then imagecli config trust {shell_quote(project.path.parent)}; or remove that setting",
         code="untrusted",
     )

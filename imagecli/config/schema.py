@@ -22,7 +22,7 @@ class Setting(NamedTuple):
 
 def _parse_text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("text is wanted")
+        raise ValueError("expected text")
     return value
 
 
@@ -37,7 +37,7 @@ def _parse_pixels(value: Any) -> Size:
 def _parse_dollars(value: Any) -> float:
     dollars = _parse_number(value)
     if not 0 <= dollars < math.inf:
-        raise ValueError("an amount of USD from 0 is wanted")
+        raise ValueError("expected an amount in USD, 0 or more")
     return dollars
 
 
@@ -48,21 +48,21 @@ MAX_SECONDS = 10_000_000
 def _parse_seconds(value: Any) -> float:
     seconds = _parse_number(value)
     if not 0 < seconds <= MAX_SECONDS:
-        raise ValueError(f"a number of seconds above 0 and up to {MAX_SECONDS:,} is wanted")
+        raise ValueError(f"expected a number of seconds above 0, at most {MAX_SECONDS:,}")
     return seconds
 
 
 def _parse_count(value: Any) -> int:
     count = _parse_number(value)
     if not (count.is_integer() and 0 <= count < 2**31):
-        raise ValueError("a whole number from 0 is wanted")
+        raise ValueError("expected an integer, 0 or more")
     return int(count)
 
 
 def _parse_percent(value: Any) -> int:
     percent = _parse_number(value)
     if not (percent.is_integer() and 0 <= percent <= 100):
-        raise ValueError("a whole number from 0 to 100 is wanted")
+        raise ValueError("expected an integer from 0 to 100")
     return int(percent)
 
 
@@ -78,14 +78,14 @@ def _parse_number(value: Any) -> float:
 
 def _parse_if_exists(value: Any) -> IfExists:
     if value not in get_args(IfExists):
-        raise ValueError(f"one of {', '.join(get_args(IfExists))} is wanted")
+        raise ValueError(f"expected one of {', '.join(get_args(IfExists))}")
     return cast(IfExists, value)
 
 
 def _parse_bool(value: Any) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if not isinstance(value, bool) and str(value).lower() not in words:
-        raise ValueError("true or false is wanted")
+        raise ValueError("expected true or false")
     return value if isinstance(value, bool) else words[str(value).lower()]
 
 
@@ -96,35 +96,33 @@ DEFAULT_MAX_WAIT: Final = 120.0
 """Seconds."""
 
 SETTINGS: Mapping[str, Setting] = {
-    "provider": Setting(read=_parse_text, about="which provider makes the pictures"),
-    "base_url": Setting(read=_parse_text, about="base URL of any server that speaks the Images API", in_project=False),
-    "model": Setting(read=_parse_text, about="the model"),
+    "provider": Setting(read=_parse_text, about="provider that generates the images"),
+    "base_url": Setting(read=_parse_text, about="base URL of an OpenAI-compatible server", in_project=False),
+    "model": Setting(read=_parse_text, about="name of the model"),
     "size": Setting(read=_parse_size, about="WIDTHxHEIGHT in pixels, a name or ratio, or auto"),
-    "quality": Setting(read=_parse_text, about="the model's quality"),
+    "quality": Setting(read=_parse_text, about="image quality (values depend on the model)"),
     "background": Setting(read=_parse_text, about="transparent, opaque or auto"),
     "output_format": Setting(read=_parse_text, about="png, jpeg, webp, gif or svg"),
     "output_compression": Setting(read=_parse_percent, about="0 to 100, for jpeg and webp"),
-    "fit": Setting(read=_parse_pixels, about="exactly this size, by cropping and resizing what was made"),
+    "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
-    "max_cost": Setting(read=_parse_dollars, about="USD that a command may cost at most", default=DEFAULT_MAX_COST),
-    "timeout": Setting(read=_parse_seconds, about="seconds to wait for an answer in all"),
-    "max_retries": Setting(
-        read=_parse_count, about="how often a refused request is sent again", default=DEFAULT_MAX_RETRIES
-    ),
+    "max_cost": Setting(read=_parse_dollars, about="cost limit of a command in USD", default=DEFAULT_MAX_COST),
+    "timeout": Setting(read=_parse_seconds, about="request timeout in seconds"),
+    "max_retries": Setting(read=_parse_count, about="number of retries", default=DEFAULT_MAX_RETRIES),
     "max_wait": Setting(
         read=_parse_seconds,
-        about="the longest wait before a request is sent again, in seconds",
+        about="longest wait before a retry, in seconds",
         default=DEFAULT_MAX_WAIT,
     ),
     "insecure_http": Setting(
         read=_parse_bool,
-        about="true lets a key go over plain http:// to a public host",
+        about="true allows sending a key over plain http:// to a public host",
         default=False,
         in_project=False,
     ),
     "keyring": Setting(
-        read=_parse_bool, about="true looks for keys in the system's keyring too", default=False, in_project=False
+        read=_parse_bool, about="true also looks for keys in the system keyring", default=False, in_project=False
     ),
 }
 """Name in settings files → setting. The variable is IMAGECLI_ and the name in capitals."""
@@ -172,8 +170,8 @@ def value_or(setting: SettingValue[T] | None, default: T) -> T:
 
 
 FOLDER_VARIABLES = {
-    "IMAGECLI_CONFIG_DIR": "the folder of the user's settings and credentials",
-    "IMAGECLI_STATE_DIR": "the folder where answers are kept until they are saved",
+    "IMAGECLI_CONFIG_DIR": "folder of settings and credentials",
+    "IMAGECLI_STATE_DIR": "folder of unsaved responses and of the history",
 }
 
 

@@ -116,9 +116,9 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
     is_plain = has_secret and urlsplit(base_url).scheme == "http" and is_public(base_url)
     if is_plain and not value_or(effective.insecure_http, False):
         raise UsageError(
-            f"{'the API key' if key else 'a header with a key'} would go over plain http:// to a public host, "
+            f"{'the API key' if key else 'a header with a key'} would be sent over plain http:// to a public host, "
             f"{printable_url(base_url)}; nothing was sent",
-            hint="use https://; or --insecure-http, if you trust the network up to that host",
+            hint="use https://, or --insecure-http if you trust the network up to that host",
             code="insecure_base_url",
         )
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
@@ -183,10 +183,10 @@ def resolve_base_url(row: ProviderRow, sources: SettingsSources, env: Env, catal
     if row.embedded:
         if sources.flags.base_url:
             raise UsageError(
-                f"provider {row.name} is started for the command, so it has no base URL",
-                hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
+                f"provider {row.name} runs inside the command and has no base URL",
+                hint="omit --provider to use the URL, or omit --base-url to use the sandbox",
             )
-        return SettingValue("", "started for the command")
+        return SettingValue("", "runs inside the command")
     base_url = (
         sources.flags.base_url
         or sources.environment.base_url
@@ -196,8 +196,9 @@ def resolve_base_url(row: ProviderRow, sources: SettingsSources, env: Env, catal
     )
     if base_url is None:
         raise UsageError(
-            f"provider {row.name} has no base URL of its own",
-            hint=f"--base-url {row.base_url_form or 'URL'}" + (f", or {row.base_url_env}" if row.base_url_env else ""),
+            f"provider {row.name} has no default base URL",
+            hint=f"use --base-url {row.base_url_form or 'URL'}"
+            + (f", or set {row.base_url_env}" if row.base_url_env else ""),
         )
     url = without_endpoint(validate_base_url(base_url.value))
     _check_form(url, row, sources)
@@ -215,8 +216,8 @@ def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> No
     for other in sources.providers.rows.values():
         if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
             raise UsageError(
-                f"the base URL ends with {path}, which is the form of provider {other.name}, not of {row.name}",
-                hint=f"--provider {other.name}; or {row.base_url_env}={row.base_url_form or 'URL'}",
+                f"the base URL ends with {path}, the form for provider {other.name}, not {row.name}",
+                hint=f"use --provider {other.name}, or set {row.base_url_env}={row.base_url_form or 'URL'}",
             )
 
 
@@ -265,12 +266,12 @@ def _no_key_error(
     message = f"no API key for {row.name}"
     chosen = sources.effective.provider
     if chosen and not sources.flags.provider:
-        message += f", the provider from {chosen.origin}"
+        message += f", the provider set by {chosen.origin}"
     # `login` does not look at flags and project files.
     is_own = chosen_provider((sources.environment, sources.user), catalog) == row.name
     hint = f"run `imagecli login{'' if is_own else f' {row.name}'}`"
     if env.in_ci and row.keys:
-        hint = f"set the variable {row.keys[0].env} from a secret"
+        hint = f"set {row.keys[0].env} from a CI secret"
     if not sources.flags.base_url:
         hint += ", or try it for free with --provider sandbox"
     # Tools built on python-dotenv would read it. It is not opened: a cloned repository may have put it there.
@@ -288,7 +289,7 @@ def _account_headers(row: ProviderRow, env: Env) -> dict[str, str]:
     for header, name in (("OpenAI-Organization", row.organization_env), ("OpenAI-Project", row.project_env)):
         text = env.environ.get(name or "", "").strip()
         if not (text.isascii() and text.isprintable()):
-            raise SettingsError(f"{name} holds a character that no id has", hint="copy it again, without quotes")
+            raise SettingsError(f"{name} contains an invalid character", hint="copy it again, without quotes")
         if text:
             headers[header] = text
     return headers
@@ -296,7 +297,7 @@ def _account_headers(row: ProviderRow, env: Env) -> dict[str, str]:
 
 def _base_url_warnings(is_plain: bool) -> Iterator[WarningEvent]:
     if is_plain:
-        message = "the API key goes over plain http:// to a public host; https:// keeps it secret"
+        message = "the API key is sent unencrypted, over plain http:// to a public host; use https://"
         yield WarningEvent(code="insecure_base_url", message=message)
 
 
@@ -307,7 +308,7 @@ def _world_writable_warning(folder: Path) -> Iterator[WarningEvent]:
     except OSError:
         return
     if is_open:
-        message = f"{folder} can be written to by anybody: chmod o-w {shell_quote(folder)}"
+        message = f"any user can write to {folder}; to fix it: chmod o-w {shell_quote(folder)}"
         yield WarningEvent(code="open_folder", message=message)
 
 
@@ -318,5 +319,7 @@ def _readable_headers_warning(origin: str | None) -> Iterator[WarningEvent]:
     except OSError:
         return
     if is_readable:
-        message = f"other users can read {origin}, and its headers may hold a key: chmod 600 {shell_quote(origin)}"
+        message = (
+            f"other users can read {origin}, and its headers may be a key; to fix it: chmod 600 {shell_quote(origin)}"
+        )
         yield WarningEvent(code="readable_headers", message=message)

@@ -98,11 +98,11 @@ def _key_row(row: ProviderRow, sources: SettingsSources, env: Env) -> SettingRow
     """The key's origin, without running a command or asking the keyring for it."""
     name = f"key of {row.name}"
     if row.auth == "none":
-        return SettingRow(name=name, value=None, origin=None, note="none wanted")
+        return SettingRow(name=name, value=None, origin=None, note="not used")
     command = sources.providers.overrides_of(row.name).api_key_command
     keyring = value_or(sources.effective.keyring, False)
     if source := next(key_sources(row, env, sources.folders, has_command=bool(command), keyring=keyring), None):
-        note = "set" if source.is_certain else "looked for"
+        note = "set" if source.is_certain else "read when needed"
         return SettingRow(name=name, value=None, origin=source.origin, note=note)
     return SettingRow(name=name, value=None, origin=None, note="not needed" if row.key_optional else "not set")
 
@@ -112,9 +112,9 @@ def build_path_rows(folders: Folders, project: Path | None) -> list[PathRow]:
     rows = [
         PathRow(name="settings", path=folders.settings, about="your settings"),
         PathRow(name="credentials", path=folders.credentials, about="your keys"),
-        PathRow(name="models", path=folders.models, about="models of your own"),
-        PathRow(name="state", path=folders.state, about="answers until they are saved, and history"),
-        PathRow(name="trusted", path=folders.trusted_projects, about="projects you trust"),
+        PathRow(name="models", path=folders.models, about="your custom models"),
+        PathRow(name="state", path=folders.state, about="unsaved responses and history"),
+        PathRow(name="trusted", path=folders.trusted_projects, about="trusted projects"),
     ]
     if project:
         rows.append(PathRow(name="project", path=project, about="this project's settings"))

@@ -28,7 +28,7 @@ from imagecli.errors import SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.suggestions import suggest
 
-NOT_RAISED: Final = ", which can't raise the built-in cap"
+NOT_RAISED: Final = ", which can't raise the built-in limit"
 """Added to the origin of a cost limit that a project's file or a manifest sets too high."""
 
 
@@ -156,13 +156,13 @@ def _restrict(
     notes = []
     chosen = value_or(project.provider, own_provider)
     if chosen != own_provider and not stronger.provider:
-        message = f"{path} chooses provider {chosen}; your own is {own_provider}"
+        message = f"{path} sets provider {chosen}; your own is {own_provider}"
         notes.append(NoteEvent(code="provider", message=message))
     if project.if_exists and project.if_exists.value == "overwrite":
         project = project._replace(if_exists=None)
         if not stronger.if_exists:
-            message = f"if_exists = overwrite in {path} is not applied, as it would replace files you may need"
-            notes.append(NoteEvent(code="if_exists", message=f"{message}; --if-exists overwrite does"))
+            message = f"ignoring if_exists = overwrite in {path}, which could replace files you need"
+            notes.append(NoteEvent(code="if_exists", message=f"{message}; to allow it: --if-exists overwrite"))
     return project, notes
 
 
@@ -195,14 +195,14 @@ def settings_from_environment(env: Env) -> SettingValues:
 
 
 def unknown_variable_warnings(env: Env) -> list[WarningEvent]:
-    """A warning for each IMAGECLI_ variable that sets nothing."""
+    """A warning for each unknown IMAGECLI_ variable."""
     prefix = environment_variable("")
     names = [name.removeprefix(prefix) for name in (*map(environment_variable, SETTINGS), *FOLDER_VARIABLES)]
     warnings = []
     for name in sorted(env.environ):
         if name.startswith(prefix) and name.removeprefix(prefix) not in names:
             near = suggest(name.removeprefix(prefix), names)
-            message = f"{name} sets nothing" + (f"; did you mean {prefix}{near}?" if near else "")
+            message = f"unknown variable {name}" + (f"; did you mean {prefix}{near}?" if near else "")
             warnings.append(WarningEvent(code="unknown_variable", message=message))
     return warnings
 
@@ -211,7 +211,7 @@ def settings_from_file(document: Mapping[str, Any], path: Path) -> SettingValues
     """The settings of a file. Raises SettingsError for an unknown name or a wrong value."""
     for name in document:
         if name not in SETTINGS:
-            hint = "imagecli login keeps a key where only you can read it" if is_key_name(name) else None
+            hint = "store the key with imagecli login" if is_key_name(name) else None
             raise unknown_name_error("setting", name, path, [*SETTINGS, "providers"], hint=hint)
     return SettingValues(
         **{name: _read_setting(name, value, str(path), place=f"{path}: {name}") for name, value in document.items()}
@@ -240,13 +240,13 @@ def how_to_unset(name: str, origin: str) -> str:
     """How to remove the setting *name* from its *origin*: a flag, a variable, or a file."""
     origin = origin.removesuffix(NOT_RAISED)
     if origin == flag_name(name):
-        return f"leave {origin} out"
+        return f"omit {origin}"
     if origin == environment_variable(name):
         return f"unset {origin}"
     if origin.startswith(f"{name} in "):
-        return f"take {origin.replace(' in ', ' out of ', 1)}"
+        return f"remove {origin.replace(' in ', ' from ', 1)}"
     if Path(origin).name == PROJECT_FILE:
-        return f"take {name} out of {origin}"
+        return f"remove {name} from {origin}"
     return f"imagecli config unset {name}"
 
 
@@ -263,9 +263,9 @@ def foreign_model_reason(row: ProviderRow, sources: SettingsSources, catalog: Ca
     server_has_default = not row.takes_default_model and not row.needs_model and catalog.model(model.value).known
     if not row.model and not server_has_default:
         return None
-    model_name = row.model or "the server's own model"
+    model_name = row.model or "the server's default model"
     reason = f"{model.value} from {model.origin} is not for provider {row.name}"
-    return f"{model_name} is used: {reason}; -m takes any model there"
+    return f"using {model_name}: {reason}; choose another model with -m"
 
 
 def chosen_provider(sources: Sequence[SettingValues], catalog: Catalog) -> str:

@@ -22,7 +22,7 @@ def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> s
             place[name] = tomlkit.table(is_super_table=depth < len(names) - 1)
         place, plain = place[name], plain.setdefault(name, {})
         if not isinstance(plain, dict):
-            raise SettingsError(f"{path}: {'.'.join(names[:depth])} is no table", hint="mend it in an editor")
+            raise SettingsError(f"{path}: {'.'.join(names[:depth])} is not a table", hint="fix it in a text editor")
     place[names[-1]] = plain[names[-1]] = value
     return _verify_edit(tomlkit.dumps(document), expected, path)
 
@@ -54,7 +54,7 @@ def _parse_editable(text: str, path: Path) -> Any:
 
 
 def _unsafe_edit_error(path: Path) -> SettingsError:
-    return SettingsError(f"{path} is laid out so that it can't be changed safely", hint="change it in an editor")
+    return SettingsError(f"{path} has a layout that imagecli can't edit safely", hint="edit it in a text editor")
 
 
 def _verify_edit(text: str, expected: dict[str, Any], path: Path) -> str:

@@ -36,7 +36,7 @@ def load_user_catalog(env: Env) -> Catalog:
         return catalog.with_user_models(tables, str(path)) if tables else catalog.load_shipped_catalog()
     except UsageError as error:
         raise SettingsError(
-            f"{path}: {error.message}", hint=error.hint or "imagecli models gpt-image-2 shows a row"
+            f"{path}: {error.message}", hint=error.hint or "to see an example: imagecli models gpt-image-2"
         ) from error
 
 
@@ -87,13 +87,11 @@ _KEY_HEADERS: Final = ("authorization", "api-key")
 def _parse_header_name(name: Any) -> str:
     """A header's name. Raises UsageError if no header has such a name, or imagecli sets it itself."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-        raise UsageError(f"headers: {name!r} can't be the name of a header", hint=_HEADERS_EXAMPLE)
+        raise UsageError(f"headers: invalid header name {name!r}", hint=_HEADERS_EXAMPLE)
     if name.lower() in _KEY_HEADERS:
-        raise UsageError(
-            f"headers: {name} is the header of the key", hint="imagecli login NAME stores the provider's key"
-        )
+        raise UsageError(f"headers: {name} is reserved for the API key", hint="store the key with imagecli login NAME")
     if name.lower() in _OWN_HEADERS:
-        raise UsageError(f"headers: imagecli sets {name} itself", hint="take it out")
+        raise UsageError(f"headers: imagecli sets {name} itself", hint="remove it")
     return name
 
 
@@ -102,7 +100,7 @@ def _parse_header_value(value: Any) -> Secret:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("expected text")
     if not (value.isascii() and value.isprintable()):
-        raise ValueError("it has a character that no header can have, such as a line break or a typographic quote")
+        raise ValueError("it contains an invalid character, such as a line break or a curly quote")
     return Secret(value.strip())
 
 
@@ -131,8 +129,8 @@ class ProviderTable(NamedTuple):
             near = suggest(name, self.rows, cutoff=0.65)
             suggestion = f"did you mean {near}? " if near else ""
             raise UsageError(
-                f"{origin}: no provider {name!r}",
-                hint=f"{suggestion}there are: {', '.join(self.rows)}; or --base-url URL",
+                f"{origin}: unknown provider {name!r}",
+                hint=f"{suggestion}available: {', '.join(self.rows)}; or use --base-url URL",
             )
         return self.rows[name]
 
@@ -170,7 +168,9 @@ def build_provider_table(
     """
     before = before or ProviderTable(rows=catalog.providers)
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise SettingsError(f"{path}: providers is no table of tables", hint="write [providers.openai] above its lines")
+        raise SettingsError(
+            f"{path}: providers must contain one table per provider", hint="put its settings below [providers.NAME]"
+        )
     if not tables:
         # Without a copy of the rows, which would build them all.
         return before
@@ -198,7 +198,7 @@ def _build_row(
         if row.base_url:
             validate_base_url(row.base_url)
     except UsageError as error:
-        raise _field_error(name, error, path, "imagecli providers openai shows a row") from error
+        raise _field_error(name, error, path, "to see an example: imagecli providers openai") from error
     _check_variables(row, path, catalog)
     return row
 
@@ -229,8 +229,8 @@ def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
     for key in row.keys:
         if key.env in owners and key.env not in {own.env for own in shipped.keys}:
             raise SettingsError(
-                f"{path}: [providers.{row.name}] keys: {key.env} is the key of provider {owners[key.env]}",
-                hint=f"imagecli login {row.name}; or another variable",
+                f"{path}: [providers.{row.name}] keys: {key.env} holds the key of provider {owners[key.env]}",
+                hint=f"use imagecli login {row.name}, or another variable",
             )
 
 
@@ -256,5 +256,5 @@ def provider_field_names() -> list[str]:
 
 
 def _unknown_field_error(name: str, key: str, path: Path) -> SettingsError:
-    hint = f"imagecli login {name} keeps a key; or api_key_command" if is_key_name(key) else None
+    hint = f"store the key with imagecli login {name}, or set api_key_command" if is_key_name(key) else None
     return unknown_name_error(f"setting in [providers.{name}]", key, path, provider_field_names(), hint=hint)

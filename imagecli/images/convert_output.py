@@ -31,7 +31,7 @@ MADE_BY_MODEL = (
 """XMP with IPTC's term for AI-generated images, which shops and search engines look for (IPTC, 2024)."""
 _TARGETS = frozenset({"png", "jpeg", "webp", "gif"})
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
-_NAME = "the picture"
+_NAME = "the image"
 _REDUCING_GAP = 3.0
 """Pillow's value for a fast resize that hardly differs from the slow one."""
 
@@ -44,7 +44,7 @@ def convert_image(data: bytes, format: str, fit: Size | None = None) -> bytes:
     """
     source = detect_image_format(data)
     if source is None or format not in _TARGETS:
-        raise ImagecliError(f"{source or identify_image(data).problem or 'this'} can't be converted to {format}")
+        raise ImagecliError(f"can't convert {source or identify_image(data).problem or 'this image'} to {format}")
     try:
         image: Image.Image = open_image(data, source, _NAME)
         with translate_decoder_errors(_NAME):
@@ -110,7 +110,7 @@ def _resize_animation(image: Image.Image, format: str, fit: Size) -> tuple[Image
     """
     count = getattr(image, "n_frames", 1)
     if count * fit.pixels * 4 > MAX_DECODED_BYTES:
-        raise InputImageError(f"its {count} frames of {fit} are more than can be decoded at once")
+        raise InputImageError(f"its {count} frames of {fit} need too much memory")
     frames, durations = [], []
     for frame in ImageSequence.Iterator(image):
         frames.append(_resize_to_fit(frame.convert("RGBA"), fit))

@@ -16,12 +16,12 @@ from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
 from imagecli.images.orientation import Box, set_upright
-from imagecli.images.pillow_io import encode_within
+from imagecli.images.pillow_io import SAVE_AGAIN, encode_within
 from imagecli.images.strip_metadata import has_trailer, read_exif, strip_metadata
 from imagecli.images.transform_input import render_transformed
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
-TURNED = "turned upright"
+TURNED = "rotated upright"
 NO_METADATA = "private metadata removed"
 NO_TRAILER = "data after the end of the image removed"
 CLASSIC_SIDE = 1024
@@ -56,7 +56,7 @@ def check_input_whole(header: ImageHeader) -> None:
     """Raises InputImageError if *header* is truncated or damaged; formats without a check of ours fail when decoded."""
     identity = inspect_image(header.data) if header.format in LABELS else None
     if identity and not identity.whole:
-        raise InputImageError(f"{header.name} is broken: {identity.problem}", hint="open and save it anew")
+        raise InputImageError(f"{header.name} is damaged: {identity.problem}", hint=SAVE_AGAIN)
 
 
 def _try_unchanged(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage | None:
@@ -90,7 +90,7 @@ def _must_shrink(size: Size, inside: Size) -> bool:
 def _crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) -> Transform:
     """The crop or padding that makes the square *rule* requires; none if it requires none, or the image is square.
 
-    Raises InputImageError if a square is required and *framing* forbids to make one.
+    Raises InputImageError if a square is required and *framing* does not allow making one.
     """
     if upright.is_square or not rule.square:
         return Transform(upright=upright)
@@ -98,7 +98,7 @@ def _crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) 
         return Transform(upright=upright, pad=_padding_box(upright))
     if framing.crop == "none":
         raise InputImageError(
-            f"{name} is {upright}, a square is wanted", hint="--crop center cuts one out, --pad fills up"
+            f"{name} is {upright}; expected a square", hint="use --crop center, or --pad to keep the entire image"
         )
     return Transform(upright=upright, crop=_crop_box(upright, framing.crop))
 
@@ -182,16 +182,16 @@ def _describe_changes(
         header.frame_note,
         TURNED if header.orientation != 1 else None,
         _describe_framing(transform, framing),
-        "brought to 8 bits a channel" if header.is_deep else None,
+        "reduced to 8 bits per channel" if header.is_deep else None,
         note,
         f"shrunk to {transform.size}" if transform.size else None,
         f"converted to {LABELS[format]}" if format != header.format else None,
         NO_METADATA if removes_metadata else None,
     )
-    return tuple(phrase for phrase in phrases if phrase) or ("compressed anew",)
+    return tuple(phrase for phrase in phrases if phrase) or ("recompressed",)
 
 
 def _describe_framing(transform: Transform, framing: InputFit) -> str | None:
     if transform.pad:
         return f"padded to {transform.framed_size}"
-    return f"{_SIDES[framing.crop]} square {transform.framed_size} cropped" if transform.crop else None
+    return f"cropped to the {_SIDES[framing.crop]} {transform.framed_size} square" if transform.crop else None

@@ -48,7 +48,7 @@ def _fit_overlay(kind: _OverlayKind, header: ImageHeader, image: FittedImage, fr
     """
     if not header.has_alpha:
         raise MaskError(
-            f"{header.name} has no transparency; a {kind.what} is transparent {kind.is_clear}", hint=kind.way_out
+            f"{header.name} has no transparency; a {kind.what} must be transparent {kind.is_clear}", hint=kind.way_out
         )
     transform = _image_transform(header, image, kind.what)
     with _raise_as_mask_error():
@@ -67,8 +67,8 @@ def _image_transform(header: ImageHeader, image: FittedImage, what: str) -> Tran
     sent_size = "" if image.transform.upright == image.image.size else f" (sent as {image.image.size})"
     raise MaskError(
         f"{header.name} is {header.size}, {image.name} is {image.transform.upright}{rotation}{sent_size}; "
-        f"a {what} has its image's size",
-        hint=f"scale the {what} to {image.transform.upright}",
+        f"a {what} must have the size of its image",
+        hint=f"resize the {what} to {image.transform.upright}",
     )
 
 
@@ -98,8 +98,8 @@ def _encode_overlay(kind: _OverlayKind, header: ImageHeader, transform: Transfor
     data = encode_with_pillow(pixels, "png", compress_level=9)
     if len(data) > kind.max_bytes:
         raise MaskError(
-            f"{header.name} is {len(data):,} bytes as PNG, at most {kind.max_bytes:,} are taken",
-            hint=f"--input-size makes image and {kind.what} smaller",
+            f"{header.name} is {len(data):,} bytes as PNG; the limit is {kind.max_bytes:,}",
+            hint=f"use --input-size to shrink the image and its {kind.what}",
         )
     image = InputImage(data=data, format="png", size=Size(*pixels.size), has_alpha=True)
     changes = _describe_changes(header, transform) + ((FAINT_ALPHA,) if is_faint else ())
@@ -120,12 +120,12 @@ def _describe_changes(header: ImageHeader, transform: Transform) -> tuple[str, .
 def _describe_transform(transform: Transform) -> str | None:
     steps = {"cropped": transform.crop, "padded": transform.pad, "resized": transform.size}
     applied = [word for word, step in steps.items() if step]
-    return f"{' and '.join(applied)} as its image" if applied else None
+    return f"{' and '.join(applied)} like its image" if applied else None
 
 
 MIN_ALPHA = 16
 """A lower alpha counts as 0, which alone is editable: brushes and resizing leave such pixels behind."""
-FAINT_ALPHA = f"alpha below {MIN_ALPHA} read as transparent"
+FAINT_ALPHA = f"alpha below {MIN_ALPHA} treated as transparent"
 _UNCHANGED = (0, 0, 0, 255)
 """Padding of masks: black and opaque, not to be edited."""
 
@@ -137,20 +137,20 @@ def fit_mask(header: ImageHeader, rule: InputRule, image: FittedImage, framing: 
     """
     kind = _OverlayKind(
         what="mask",
-        is_clear="where the picture may change",
-        way_out="erase the area to be edited and save as PNG with alpha",
+        is_clear="where the image may change",
+        way_out="erase the area to edit and save as PNG with transparency",
         formats=rule.formats,
         modes=frozenset() if rule.white else frozenset({"RGBA"}),
         max_bytes=rule.max_bytes,
         is_mask=True,
-        redrawn="rewritten as white and black with alpha",
+        redrawn="redrawn in white and black with transparency",
     )
     mask = _fit_overlay(kind, header, image, framing)
     if not mask_coverage(mask.image):
-        part = "the part left after cropping" if mask.transform.crop else "it"
+        part = "the cropped part" if mask.transform.crop else "it"
         raise MaskError(
-            f"{header.name} allows no change: {part} has no transparent pixel",
-            hint="--pad keeps the whole image" if mask.transform.crop else kind.way_out,
+            f"{header.name} allows no edits: {part} has no transparent pixel",
+            hint="use --pad to keep the entire image" if mask.transform.crop else kind.way_out,
         )
     return mask
 
@@ -182,13 +182,13 @@ def fit_markup(header: ImageHeader, max_bytes: int, image: FittedImage, framing:
     """Fits a drawing to its *image*, as PNG of at most *max_bytes*. Raises MaskError as `_fit_overlay` does."""
     drawing = _OverlayKind(
         what="drawing",
-        is_clear="where the picture shows through",
-        way_out="draw on a transparent kind, and save that kind alone as PNG",
+        is_clear="where the image shows through",
+        way_out="draw on a transparent layer and save only that layer as PNG",
         formats=("png",),
         modes=SENDABLE,
         max_bytes=max_bytes,
         is_mask=False,
-        redrawn="compressed anew",
+        redrawn="recompressed",
     )
     return _fit_overlay(drawing, header, image, framing)
 

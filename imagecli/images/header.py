@@ -12,7 +12,7 @@ from imagecli.images.formats.tiff import is_camera_raw, largest_page_first, tiff
 from imagecli.images.identify import LABELS, RAW, identify_image
 from imagecli.images.integrity import inspect_image
 from imagecli.images.orientation import read_orientation, turned_size
-from imagecli.images.pillow_io import detect_image_format, open_image, translate_decoder_errors
+from imagecli.images.pillow_io import SAVE_AGAIN, detect_image_format, open_image, translate_decoder_errors
 from imagecli.images.strip_metadata import has_metadata, read_exif
 
 _EXIF, _GPS = 0x8769, 0x8825
@@ -56,8 +56,8 @@ class ImageHeader:
         if self.frames == 1:
             return None
         if self.format == "tiff":
-            return f"largest of {self.frames} pages taken"
-        return f"first of {self.frames} frames taken"
+            return f"largest of {self.frames} pages used"
+        return f"first of {self.frames} frames used"
 
     @property
     def stored_size(self) -> Size:
@@ -74,10 +74,10 @@ def read_header(data: bytes, name: str) -> ImageHeader:
     if detected is None:
         raise _not_an_image_error(data, name)
     if detected in LABELS and (problem := identify_image(data).problem):
-        raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew")
+        raise InputImageError(f"{name} is damaged: {problem}", hint=SAVE_AGAIN)
     pages = tiff_pages(data)
     if is_camera_raw(data, pages):
-        raise InputImageError(f"{name} is {RAW}, expected a developed image", hint="export it as JPEG or PNG first")
+        raise InputImageError(f"{name} is {RAW}; expected a developed image", hint="export it as JPEG or PNG first")
     data = largest_page_first(data, pages)
     try:
         image = open_image(data, detected, name)
@@ -91,7 +91,7 @@ def read_header(data: bytes, name: str) -> ImageHeader:
         problem = inspect_image(data).problem if detected in LABELS else None
         if problem is None:
             raise
-        raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew") from error
+        raise InputImageError(f"{name} is damaged: {problem}", hint=SAVE_AGAIN) from error
 
 
 def _header_from_pillow(image: ImageFile.ImageFile, data: bytes, format: str, name: str) -> ImageHeader:
@@ -129,10 +129,10 @@ def _has_metadata(image: ImageFile.ImageFile) -> bool:
 def _not_an_image_error(data: bytes, name: str) -> InputImageError:
     identity = identify_image(data)
     if identity.format == "svg":
-        return InputImageError(f"{name} is an SVG drawing; pixels are wanted", hint="export it as PNG first")
+        return InputImageError(f"{name} is an SVG drawing; expected a raster image", hint="export it as PNG first")
     if not data:
         return InputImageError(f"{name} is empty (0 bytes)")
     return InputImageError(
-        f"{name} is {identity.problem}; a picture is wanted",
-        hint="PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP can be read",
+        f"{name} is {identity.problem}; expected an image",
+        hint="supported formats: PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP",
     )

@@ -19,8 +19,8 @@ LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SV
 _INPUT_STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-_INPUT_LABELS = {"bmp": "a BMP picture", "ico": "an icon"}
-RAW = "a camera's raw file"
+_INPUT_LABELS = {"bmp": "a BMP image", "ico": "an icon"}
+RAW = "a camera raw file"
 _OTHER_STARTS = (
     (b"FUJIFILMCCD-RAW", RAW),
     (b"IIU\0", RAW),
@@ -29,9 +29,9 @@ _OTHER_STARTS = (
     (b"MMOR", RAW),
     (b"FOVb", RAW),
     (b"%PDF", "a PDF"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP", "a JPEG 2000 picture"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (b"\0\0\0\x0cjP", "a JPEG 2000 image"),
     (b"8BPS", "a Photoshop file"),
     (b"%!PS", "a PostScript file"),
     (b"PK\3\4", "a ZIP archive"),
@@ -55,9 +55,9 @@ def identify_image(data: Data) -> ImageInfo:
             return ImageInfo(format=None, whole=False, problem=describe_bytes(view))
         size = _read_size(view, detected)
     if size is None and detected != "svg":
-        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} ends in its headers")
+        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} ends in the middle of its headers")
     if size is not None and not size.pixels:
-        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} says it is {size} pixels")
+        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} has an invalid size, {size}")
     return ImageInfo(format=detected, size=size)
 
 
@@ -93,7 +93,7 @@ NO_IMAGE: Final = frozenset({"empty", "an HTML page", "XML", "JSON", "text"})
 
 
 def describe_bytes(data: memoryview) -> str:
-    """What bytes that are not a known image look like: "an HTML page", "JSON", "a PDF", "empty", "unknown bytes" …"""
+    """What bytes that are not a known image look like: "an HTML page", "JSON", "a PDF", "empty", "unknown data" …"""
     if not len(data):
         return "empty"
     head = bytes(data[:_HEAD_BYTES])
@@ -102,9 +102,9 @@ def describe_bytes(data: memoryview) -> str:
     if head[4:12] == b"ftypcrx ":
         return RAW
     if head[4:8] == b"ftyp":
-        return "a video or an unknown picture"
+        return "a video or an unknown image"
     known = next((description for start, description in _OTHER_STARTS if head.startswith(start)), None)
-    return known or (_describe_text(head) if _is_text(head) else "unknown bytes")
+    return known or (_describe_text(head) if _is_text(head) else "unknown data")
 
 
 def _is_text(head: bytes) -> bool:

@@ -43,6 +43,11 @@ _READERS = {
 """Format → module and class, imported when needed: all of them take as much memory as Python itself."""
 
 
+_USE_SMALLER = "use a smaller copy"
+SAVE_AGAIN = "open it in an image editor and save it again"
+"""The hint for damaged inputs."""
+
+
 @contextmanager
 def translate_decoder_errors(name: str) -> Iterator[None]:
     """Turns any exception of a decoder into InputImageError: OSError, SyntaxError, ValueError, KeyError …"""
@@ -51,10 +56,10 @@ def translate_decoder_errors(name: str) -> Iterator[None]:
     except (InputImageError, KeyboardInterrupt):
         raise
     except MemoryError as error:
-        raise InputImageError(f"{name} needs more memory than there is", hint="send a smaller copy") from error
+        raise InputImageError(f"not enough memory to decode {name}", hint=_USE_SMALLER) from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputImageError(f"{name} can't be read as a picture: {reason}", hint="open and save it anew") from error
+        raise InputImageError(f"can't decode {name}: {reason}", hint=SAVE_AGAIN) from error
 
 
 def detect_image_format(data: bytes) -> str | None:
@@ -108,11 +113,11 @@ def _check_icon(image: ImageFile.ImageFile) -> None:
 
 def _refuse_bomb(size: Size, bytes_per_pixel: int, name: str) -> None:
     if size.width < 1 or size.height < 1:
-        raise InputImageError(f"{name} says it is {size} pixels")
+        raise InputImageError(f"{name} has an invalid size, {size}")
     max_pixels = MAX_DECODED_BYTES // bytes_per_pixel
     if size.pixels > max_pixels:
         raise LargeImageError(
-            f"{name} is {size}, {size.pixels:,} pixels; at most {max_pixels:,} are decoded", hint="send a smaller copy"
+            f"{name} is {size}, {size.pixels:,} pixels; the limit is {max_pixels:,}", hint=_USE_SMALLER
         )
 
 
@@ -141,7 +146,7 @@ def encode_within(image: Image.Image, format: str, max_bytes: int, **options: An
         data = encode_with_pillow(attempt, format, **{**step, **options})
         if len(data) <= max_bytes:
             return data, attempt
-    raise InputImageError(f"no picture fits into {max_bytes:,} bytes as {format}")
+    raise InputImageError(f"can't encode the image as {format} in {max_bytes:,} bytes")
 
 
 def _attempts(image: Image.Image, format: str) -> Iterator[tuple[Image.Image, dict[str, Any]]]:

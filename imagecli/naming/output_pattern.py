@@ -48,7 +48,7 @@ def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
     if kind == "other":
         raise OutputError(
             f"{text} is a device or pipe, not a file",
-            hint=f"-o - writes to stdout: imagecli … -o - > {shell_quote(text)}",
+            hint=f"to write to it: imagecli … -o - > {shell_quote(text)}",
         )
     if kind == "folder":
         return OutputPattern(kind="folder", text=text)
@@ -64,13 +64,15 @@ def check_output_inside(output: OutputPattern) -> None:
     for index, part in enumerate(split_components(output.text)):
         text = re.sub(r"\{[^{}]*\}", "x", part)
         if text == ".." or (not index and not text and output.text):
-            raise OutputError(f"output {output.text!r} leads out of its folder", hint="name a file below it")
+            raise OutputError(
+                f"output {output.text!r} must stay inside the manifest's folder", hint="use a relative path without .."
+            )
         if text not in ("", ".") and not is_portable(text):
-            raise OutputError(f"output {output.text!r} is a name that not every system can hold", hint=PORTABLE)
+            raise OutputError(f"output {output.text!r} is not a valid file name on every system", hint=PORTABLE)
 
 
 PORTABLE: Final = (
-    'no control characters, no \\ : * ? " < > |, no dot or blank at the end, no device names (con, nul, com1)'
+    'avoid control characters, \\ : * ? " < > |, a dot or space at the end, and device names (con, nul, com1)'
 )
 
 
@@ -104,31 +106,33 @@ def check_variables(names: Iterable[str]) -> None:
     for name in names:
         if name in FIELDS:
             raise UsageError(
-                f"variable {name!r} has the name of a field that imagecli fills itself",
+                f"variable {name!r} has the name of a built-in field",
                 hint=f"rename it, for example my_{name}",
             )
         if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
             raise UsageError(
-                f"variable {name!r} can't stand in braces", hint="a name without braces, colon, ! and outer blanks"
+                f"invalid variable name {name!r}", hint="use a name without braces, colon, ! and surrounding spaces"
             )
 
 
 def _check_writable_text(text: str) -> None:
     if not text:
-        raise UsageError("-o is empty", hint="-o cat.png, -o pictures/, or leave it out for the current folder")
+        raise UsageError("-o is empty", hint="use -o cat.png or -o images/, or omit -o for the current folder")
     if re.match(r"[A-Za-z][\w+.-]+://", text):
-        raise OutputError(f"{text} is an address; images are saved to files", hint="name a file or a folder")
+        raise OutputError(f"{text} is a URL; expected a file or a folder", hint="use -o FILE or -o FOLDER/")
     if unexpanded := re.match(r"(~[^/\\]+|\$\w+|%\w+%)[/\\]", text):
         raise OutputError(
-            f"{unexpanded[1]} at the start of {text} was not replaced by a shell",
-            hint=f"write the folder's path, or ~/… for the home folder; if a folder has this name: ./{text}",
+            f"{unexpanded[1]} at the start of {text} was not expanded by a shell",
+            hint=f"use the folder's path, or ~/… for your home folder; if the folder has that name: ./{text}",
         )
     try:
         if b"\0" not in os.fsencode(text):
             return
     except UnicodeEncodeError:
         pass
-    raise UsageError(f"-o {text!r} has characters that no file name can hold", hint="leave them out, or LC_ALL=C.UTF-8")
+    raise UsageError(
+        f"-o {text!r} contains characters that file names can't have", hint="remove them, or set LC_ALL=C.UTF-8"
+    )
 
 
 WRITABLE: Final = ("png", "jpg", "webp", "gif")
@@ -149,8 +153,8 @@ def check_output_ending(output: OutputPattern, *, svg: bool, maker: str | None =
     hint = f"-o {shell_quote(output.text[: -len(extension)] + better)}"
     writable = (*WRITABLE, "svg") if svg else WRITABLE
     raise OutputError(
-        f"-o {output.text}: a picture can be saved as {', '.join(writable)}, not as {extension}",
-        hint=f"-m {maker} makes svg; or {hint}" if maker and extension == "svg" else hint,
+        f"-o {output.text}: can't save as {extension}; expected {', '.join(writable)}",
+        hint=f"use -m {maker} for svg, or {hint}" if maker and extension == "svg" else f"use {hint}",
     )
 
 
@@ -159,7 +163,7 @@ def added_ending_note(output: OutputPattern) -> str | None:
     extension = _typed_extension(output)
     if not extension or extension.isdecimal() or extension.lower() in ENDINGS:
         return None
-    return f"-o {output.text}: .{extension} is no picture's ending, so the true one is added to the name"
+    return f"-o {output.text}: unknown extension .{extension}; imagecli adds the correct one"
 
 
 def folder_note(output: OutputPattern) -> str | None:
@@ -167,7 +171,7 @@ def folder_note(output: OutputPattern) -> str | None:
     if output.kind != "literal" or "." in output.text.rpartition("/")[2]:
         return None
     folder = shell_quote(f"{output.text}/")
-    return f"-o {output.text} is not a folder, so the image gets that name; -o {folder} makes a folder"
+    return f"-o {output.text} is not a folder, so it is used as the file name; for a folder, use -o {folder}"
 
 
 def _typed_extension(output: OutputPattern) -> str:
@@ -188,7 +192,7 @@ def check_variables_used(variables: Collection[str], text: str | None, *outputs:
     for name in variables:
         if name not in used:
             raise UsageError(
-                f"--var {name}: {{{name}}} stands neither in the prompt nor in -o",
+                f"--var {name}: {{{name}}} is used neither in the prompt nor in -o",
                 hint=_unused_variable_hint(name, (brace for brace in braces if brace not in variables)),
             )
 
@@ -196,6 +200,6 @@ def check_variables_used(variables: Collection[str], text: str | None, *outputs:
 def _unused_variable_hint(name: str, spare: Iterable[str]) -> str:
     near = suggest(name, spare)
     if near:
-        other = f", or --var {near}=VALUE" if near.isidentifier() else ""
-        return f"the prompt has {{{near}}}: write {{{name}}} there{other}"
-    return f"write {{{name}}} where its value shall stand, or leave it out"
+        other = f", or use --var {near}=VALUE" if near.isidentifier() else ""
+        return f"the prompt contains {{{near}}}: change it to {{{name}}}{other}"
+    return f"add {{{name}}} to the prompt or -o, or remove the variable"

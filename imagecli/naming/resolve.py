@@ -61,8 +61,8 @@ def _build_literal_name(text: str, suffix: str) -> OutputName:
     stem += suffix
     if byte_length(stem) + byte_length(ending or "webp") + 1 > MAX_NAME_BYTES:
         raise OutputError(
-            f"the name {name[:40]}… is longer than the {MAX_NAME_BYTES} bytes a file name can have",
-            hint="choose a shorter one",
+            f"the file name {name[:40]}… is too long; the limit is {MAX_NAME_BYTES} bytes",
+            hint="choose a shorter name",
         )
     return OutputName(
         folder=_to_folder(text[: len(text) - len(name)] or "."),
@@ -87,8 +87,8 @@ def _fill_template(template: str, fields: Fields, suffix: str) -> OutputName:
     *folders, last = split_components(template)
     if any("ext" in fields_in(folder) for folder in folders):
         raise UsageError(
-            "{ext} can't stand in a folder's name: it is known only when the picture has come",
-            hint="put it into the file's name",
+            "{ext} can't be used in a folder name: it is known only after the response",
+            hint="use it in the file name",
         )
     if "n" in fields_in(template):
         suffix = ""
@@ -129,7 +129,7 @@ def _fill_component(template: str, fields: Fields) -> str:
             break
     if byte_length(text) > MAX_NAME_BYTES:
         raise OutputError(
-            f"{text[:40]}… is longer than the {MAX_NAME_BYTES} bytes a file name can have", hint="shorten the template"
+            f"the file name {text[:40]}… is too long; the limit is {MAX_NAME_BYTES} bytes", hint="shorten the template"
         )
     if not has_values:
         return text
@@ -193,7 +193,7 @@ def resolve_names(
     Raises OutputError if a name can't be used, UsageError if the template is wrong.
     """
     if output.kind == "stdout" and (total or count) > 1:
-        raise UsageError(f"stdout takes one picture, {total or count} were asked for", hint="-o with a folder, or -n 1")
+        raise UsageError(f"stdout accepts one image; {total or count} were requested", hint="use -o FOLDER/, or -n 1")
     is_literal = output.kind == "literal"
     rule: IfExists = "number"
     if output.kind != "stdout":
@@ -249,13 +249,13 @@ def _occupied_error(path: Path, existing: PathKind) -> OutputError:
     if existing == "file":
         return OutputError(
             f"{path} already exists",
-            hint="--if-exists number keeps both, skip keeps the old one, overwrite replaces it",
+            hint="use --if-exists number to keep both, skip to keep the old one, or overwrite to replace it",
         )
     if existing == "folder":
         return OutputError(
-            f"{path} is a folder, and a picture was to have this name",
-            hint=f"-o {shell_quote(f'{path}/')} saves inside it",
+            f"{path} is a folder; expected a file name",
+            hint=f"to save inside it: -o {shell_quote(f'{path}/')}",
         )
     return OutputError(
-        f"{path} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {shell_quote(path)}"
+        f"{path} is a device or pipe, not a file", hint=f"to write to it: imagecli … -o - > {shell_quote(path)}"
     )

@@ -45,7 +45,7 @@ class Failure:
         """`429:3` means the first three, `500%10` every tenth, `503` all. Raises ValueError."""
         match = _FORM.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is no failure; 429:3, 500%10, {WORDS[0]} or 503 is")
+            raise ValueError(f"invalid failure {text!r}; expected for example 429:3, 500%10, {WORDS[0]} or 503")
         how, count = match["how"], int(match["count"] or 1)
         return cls(what=match["what"], first=count if how == ":" else None, every=count if how == "%" else 1)
 
@@ -116,4 +116,4 @@ def _fault_error(status: int) -> ApiError:
     if status == 404:
         return ApiError("The model does not exist or you do not have access to it.", status=404, code="model_not_found")
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    return ApiError(f"The sandbox was told to fail with {status}.", status=status, type=kind)
+    return ApiError(f"The sandbox is set to fail with {status}.", status=status, type=kind)

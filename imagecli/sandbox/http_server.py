@@ -147,7 +147,7 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
                 self.wfile.write(encode_chunk(part) if chunked else part)
             self.wfile.write(LAST_CHUNK if chunked else b"")
         except OSError:
-            self.log_response(replace(response, trouble="the client went away"))
+            self.log_response(replace(response, trouble="the client disconnected"))
             raise
 
     def reject_unread(self, status: int, message: str) -> None:
@@ -172,7 +172,7 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
         self.reject_unread(status, f"Invalid request: {message or self.responses[code][0]}")
 
     def log_response(self, response: ServerResponse) -> None:
-        images = {0: "", 1: " 1 picture"}.get(response.images, f" {response.images} pictures")
+        images = {0: "", 1: " 1 image"}.get(response.images, f" {response.images} images")
         trouble = f" ({sanitize(response.trouble, _MAX_LOGGED)})" if response.trouble else ""
         path = self.path.partition("?")[0]  # the query of an image's URL holds its signature
         self.server.log(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,9 +63,10 @@ class Sandbox:
             self._server = SandboxHttpServer(self.options.port, self._build_app(), self._log)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(
-                f"port {self.options.port} can't be listened on: {reason}", hint="--port 0 picks a free one"
-            ) from error
+            message = f"can't listen on port {self.options.port}: {reason}"
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                message = f"port {self.options.port} is in use"
+            raise UsageError(message, hint="use --port 0 to pick a free port") from error
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True).start()
         return self
 

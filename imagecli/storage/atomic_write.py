@@ -155,7 +155,7 @@ def _disk_hint(error: OSError) -> str:
     if is_disk_full(error):
         return "free some space there"
     if error.errno == errno.EFBIG:
-        return "raise the limit for a file's size (ulimit -f)"
+        return "raise the file size limit (ulimit -f)"
     return "make that folder writable"
 
 

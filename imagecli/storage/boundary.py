@@ -42,12 +42,12 @@ class Boundary(NamedTuple):
         root = next((root for root in (self.repository, self.folder) if root and target.is_relative_to(root)), None)
         parts = target.relative_to(root).parts if root else target.parts
         if any(part.casefold() == GIT for part in parts):
-            raise UsageError(f"{path} is in a {GIT} folder, which no row may read", hint="copy the file elsewhere")
+            raise UsageError(f"{path} is in a {GIT} folder, which rows can't read", hint="copy the file elsewhere")
         if root is None and not self.allow_outside:
             allowed = "the repository of the manifest" if self.repository else "the manifest's folder"
             raise UsageError(
-                f"{path} is outside {allowed} ({target}), and a row may not read it",
-                hint="copy the file there; or --allow-outside, if you trust the manifest",
+                f"{path} is outside {allowed} ({target}); rows can't read it",
+                hint="copy the file there, or use --allow-outside if you trust the manifest",
             )
 
     def check_output_folder(self, folder: Path) -> None:
@@ -55,6 +55,6 @@ class Boundary(NamedTuple):
         target = real_path(folder)
         if not self.allow_outside and not target.is_relative_to(self.folder):
             raise OutputError(
-                f"{folder} leads out of the manifest's folder, to {target}",
-                hint="replace the link by a folder; or --allow-outside, if you trust the manifest",
+                f"{folder} is outside the manifest's folder ({target})",
+                hint="replace the link with a folder, or use --allow-outside if you trust the manifest",
             )

@@ -26,7 +26,7 @@ RESPONSE_BYTES: Final = 32 * 1024**2
 
 _CHECK: Final = "check"
 """The label of the test file that is written to a folder."""
-_NEED: Final = f"a picture may need {MIN_FREE_BYTES // 1024**2} MB"
+_NEED: Final = f"an image may need {MIN_FREE_BYTES // 1024**2} MB"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _HINT: Final = "choose another folder with -o"
@@ -43,7 +43,7 @@ def stat_path(path: Path) -> PathKind:
         return "file" if error.errno in (errno.ENOENT, errno.ELOOP) and os.path.lexists(path) else "missing"
     except ValueError as error:
         raise OutputError(
-            f"{str(path)!r} can't be a file's name here: {error}", hint="LC_ALL=C.UTF-8, or -o with another name"
+            f"invalid file name {str(path)!r}: {error}", hint="set LC_ALL=C.UTF-8, or choose another name with -o"
         ) from error
     if stat.S_ISDIR(mode):
         return "folder"
@@ -70,7 +70,7 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
         kind = DiskError if error.errno in _NO_ROOM else OutputError
         raise kind(f"can't save to {folder}: {_folder_problem(folder, error)}", hint=_HINT) from error
     except ValueError as error:
-        raise OutputError(f"{str(folder)!r} can't be a folder's name here: {error}", hint=_HINT) from error
+        raise OutputError(f"invalid folder name {str(folder)!r}: {error}", hint=_HINT) from error
 
 
 def check_response_size(count: int) -> None:
@@ -80,11 +80,11 @@ def check_response_size(count: int) -> None:
     """
     need = count * RESPONSE_BYTES
     if (limit := _file_size_limit()) < need:
-        images = "a picture" if count == 1 else f"{count} pictures"
+        images = "1 image" if count == 1 else f"{count} images"
         raise DiskError(
-            f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and an answer with {images} may need "
+            f"the file size limit is {limit / 1024**2:.1f} MB (ulimit -f), but a response with {images} may need "
             f"{need // 1024**2} MB; nothing was sent",
-            hint="ulimit -f unlimited" + (", or fewer pictures a request: -n" if count > 1 else ""),
+            hint="raise it: ulimit -f unlimited" + ("; or request fewer images with -n" if count > 1 else ""),
         )
 
 
@@ -116,9 +116,9 @@ def _check_room(folder: Path) -> None:
     usage = shutil.disk_usage(folder)
     # Some network disks report nothing at all.
     if usage.total and usage.free < MIN_FREE_BYTES:
-        raise OSError(errno.ENOSPC, f"only {usage.free / 1024**2:.1f} MB are free, and {_NEED}")
+        raise OSError(errno.ENOSPC, f"only {usage.free / 1024**2:.1f} MB are free; {_NEED}")
     if (limit := _file_size_limit()) < MIN_FREE_BYTES:
-        raise OSError(errno.EFBIG, f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and {_NEED}")
+        raise OSError(errno.EFBIG, f"the file size limit is {limit / 1024**2:.1f} MB (ulimit -f); {_NEED}")
 
 
 def _file_size_limit() -> float:
@@ -136,7 +136,7 @@ def _folder_problem(folder: Path, error: OSError) -> str:
         return os_error_reason(error)
     for part in (folder, *folder.parents):
         if os.path.lexists(part) and not part.is_dir():
-            return f"{part} is a file, not a folder" if part.exists() else f"{part} is a link that leads nowhere"
+            return f"{part} is a file, not a folder" if part.exists() else f"{part} is a broken link"
     return os_error_reason(error)
 
 
@@ -149,7 +149,7 @@ def check_still_below(folder: Path, root: Path | None) -> None:
     """Raises DiskError if *folder* is outside *root* by now. Called right before a file is written; None allows all."""
     if root and not is_below(folder, root):
         raise DiskError(
-            f"{folder} leads out of the manifest's folder by now, to {real_path(folder)}",
-            hint="replace the link by a folder",
+            f"{folder} now leads outside the manifest's folder, to {real_path(folder)}",
+            hint="replace the link with a folder",
             code="outside",
         )

@@ -35,13 +35,13 @@ def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = Inpu
     except OSError as problem:
         raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
     except ValueError as problem:
-        raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
+        raise error(f"invalid file name {str(path)!r}: {problem}", hint="check the name") from problem
     if not stat.S_ISREG(status.st_mode):
-        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name the file itself")
+        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name a file")
     if status.st_size > limit:
         raise _too_large(path, status.st_size, limit, error)
     if not os.access(path, os.R_OK):
-        raise error(f"can't read {path}: {os.strerror(errno.EACCES)}", hint="check the name and your rights to it")
+        raise error(f"can't read {path}: {os.strerror(errno.EACCES)}", hint="check the name and its permissions")
 
 
 def file_sha256(path: Path) -> str:
@@ -61,7 +61,7 @@ def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImage
     except OSError as problem:
         raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
     except ValueError as problem:
-        raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
+        raise error(f"invalid file name {str(path)!r}: {problem}", hint="check the name") from problem
     try:
         return _read(descriptor, path, limit, error)
     except OSError as problem:
@@ -74,7 +74,7 @@ def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> b
     status = os.fstat(descriptor)
     is_pipe = stat.S_ISFIFO(status.st_mode)
     if not is_pipe and not stat.S_ISREG(status.st_mode):
-        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name the file itself")
+        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name a file")
     data = bytearray()
     while len(data) <= limit and status.st_size <= limit:
         size = min(_PIECE, limit + 1 - len(data))
@@ -86,8 +86,8 @@ def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> b
 
 
 def _too_large(path: Path, length: int, limit: int, error: type[UsageError]) -> UsageError:
-    size = f"{length / 1e6:.1f} MB" if length else "more"
-    return error(f"{path} is too large: {size}, at most {limit / 1e6:g} MB are read", hint="shrink it first")
+    size = f"{length / 1e6:.1f} MB; " if length else ""
+    return error(f"{path} is too large: {size}the limit is {limit / 1e6:g} MB", hint="use a smaller file")
 
 
 def _kind(mode: int) -> str:
@@ -113,8 +113,8 @@ def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) 
             timeout = SILENCE_SECONDS
         if time.monotonic() - begin >= timeout:
             raise error(
-                f"{path} is a pipe, and nothing came through it for {timeout:.0f} s",
-                hint="start the command that writes to it, or name a file",
+                f"{path} is a pipe; nothing was written to it for {timeout:.0f} s",
+                hint="start the command that writes to it, or use a file",
             )
 
 
@@ -124,7 +124,7 @@ def _open_failure(path: Path, problem: OSError) -> str:
     if problem.errno == errno.ENOENT:
         return f"{path} does not exist"
     if problem.errno == errno.ELOOP:
-        return f"{path} is a link that leads round in a circle"
+        return f"{path} is a circular link"
     if problem.errno == errno.ENXIO:
         return f"{path} is a socket or device, not a file"
     return f"can't read {path}: {os_error_reason(problem)}"
@@ -132,7 +132,7 @@ def _open_failure(path: Path, problem: OSError) -> str:
 
 def _suggest_nearby(path: Path, problem: OSError) -> str:
     if problem.errno != errno.ENOENT or path.is_symlink():
-        return "check the name and your rights to it"
+        return "check the name and its permissions"
     try:
         names = [entry.name for entry in path.parent.iterdir() if _are_similar_names(entry.stem, path.stem)]
     except OSError:

@@ -132,7 +132,7 @@ def test_the_flag_allows_all_but_git(imagecli: Run, clone: Path, server: Server)
     refused = imagecli(*command)
     assert (refused.exit_code, server.prompts) == (2, [])
     assert [line for line in refused.stderr.splitlines() if line.startswith("assets.jsonl:")] == [
-        "assets.jsonl:2: image: .git/config is in a .git folder, which no row may read; copy the file elsewhere"
+        "assets.jsonl:2: image: .git/config is in a .git folder, which rows can't read; copy the file elsewhere"
     ]
     manifest(clone, {**EDIT, "image": "../outside.png"})
     assert imagecli(*command).exit_code == 0
@@ -212,7 +212,7 @@ def test_an_output_folder_that_leads_out_is_refused(
     assert (result.exit_code, server.prompts) == (2, [])
     told = [line for line in result.stderr.splitlines() if line.startswith("assets.jsonl:")]
     assert [line.split(" ")[0] for line in told] == [f"assets.jsonl:{number}:" for number in range(1, 7)]
-    assert all("leads out of" in line for line in told)
+    assert all("side the manifest's folder" in line for line in told)
     assert seen(clone.parent) == before
     assert not (clone.parent / "nowhere").exists()
 
@@ -268,7 +268,7 @@ def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
     with serving(swap) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     assert result.exit_code == 8, result.stderr
-    assert "leads out of the manifest's folder by now" in result.stderr
+    assert "now leads outside the manifest's folder" in result.stderr
     assert list(elsewhere.iterdir()) == []
     assert [path.name for path in (state / "rescued").iterdir()] != []
 
@@ -300,7 +300,7 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
         file.write(png())
         staged = describe_staged(file, inspect_image_file(file))
     delivery = ImageSaver(prepared=prepared, rescue_folder=tmp_path / "rescued", on_event=lambda event: None)
-    with pytest.raises(DiskError, match="leads out of the manifest's folder by now") as caught:
+    with pytest.raises(DiskError, match="now leads outside the manifest's folder") as caught:
         list(delivery.save(0, staged, None))
     assert Path(caught.value.rescued_path or "").parent == tmp_path / "rescued"
     assert seen(clone.parent) == before
@@ -391,7 +391,7 @@ def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "limit", "held"),
     [
-        (None, 100, "the cost limit of $5 (max_cost in assets.toml, which can't raise the built-in cap)"),
+        (None, 100, "the cost limit of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
         ("0.5", 100, "the cost limit of $0.5 (IMAGECLI_MAX_COST)"),
         ("100", 0.5, "the cost limit of $0.5 (max_cost in assets.toml)"),
     ],

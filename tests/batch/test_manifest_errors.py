@@ -17,7 +17,7 @@ def row(**fields: Any) -> str:
     return json.dumps({"prompt": "a cat", **fields})
 
 
-BAD_QUALITY = "quality: ultra: gpt-image-2 takes"
+BAD_QUALITY = "quality: ultra: gpt-image-2 accepts"
 BAD_SIZE = "size: 100x100: 100 is not a multiple"
 
 
@@ -36,7 +36,7 @@ BAD_SIZE = "size: 100x100: 100 is not a multiple"
         ({"size": "1x", "output": "../8.png"}, ["size: invalid size '1x'", "output: '../8.png'"]),
         ({"n": 0, "command": "edit", "image": "no.png", "mask": "gone.png"}, ["n: 0", "image: assets/no", "mask: as"]),
         ({"n": 0, "prompt": None, "prompt_file": "no.txt"}, ["n: 0", "prompt_file: assets/no.txt"]),
-        ({"size": "100x100", "output_compression": 50}, [BAD_SIZE, "output_compression: is for jpeg"]),
+        ({"size": "100x100", "output_compression": 50}, [BAD_SIZE, "output_compression: only for jpeg"]),
         ({"prompt": "{animl} {animal}", "vars": {"animal": "x"}, "quality": "ultra"}, ["prompt: unknown", BAD_QUALITY]),
         # What only follows from a problem is no second one.
         ({"qualty": "low", "output": "a.jpg", "output_compression": 50}, ["there is no field 'qualty'"]),
@@ -62,7 +62,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"size": "100x100"}, "m.jsonl:1: size: 100x100: 100 is not a multiple of 16 (gpt-image-2); size "),
+        ({"size": "100x100"}, "m.jsonl:1: size: 100x100: 100 is not a multiple of 16 (gpt-image-2); use size "),
         ({"size": "big"}, "m.jsonl:1: size: invalid size 'big'"),
         ({"size": 1024}, "size: 1024, and text is wanted; put it in quotes"),
         ({"size": "50:1"}, "m.jsonl:1: size: 50:1: "),
@@ -71,11 +71,14 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"qualty": "low"}, "m.jsonl:1: there is no field 'qualty'; did you mean quality?"),
         ({"seed": -1}, "seed: -1: 0 to 9,223,372,036,854,775,807 is wanted"),
         ({"xyz": 7}, "there is no field 'xyz'; names of your own stand in vars"),
-        ({"quality": "ultra"}, "m.jsonl:1: quality: ultra: gpt-image-2 takes low, medium, high, auto; quality "),
+        ({"quality": "ultra"}, "m.jsonl:1: quality: ultra: gpt-image-2 accepts low, medium, high, auto; use quality "),
         ({"quality": ["low"]}, "m.jsonl:1: quality: a list, and text is wanted"),
         ({"quality": ""}, "m.jsonl:1: quality: it is empty"),
-        ({"style": "vivid"}, "m.jsonl:1: style: gpt-image-2 does not take it"),
-        ({"output_compression": 50}, "m.jsonl:1: output_compression: is for jpeg and webp, not for png; add output_"),
+        ({"style": "vivid"}, "m.jsonl:1: style: not supported by gpt-image-2"),
+        (
+            {"output_compression": 50},
+            "m.jsonl:1: output_compression: only for jpeg and webp, not for png; add output_",
+        ),
         ({"output_compression": 101}, "output_compression: 101: 0 to 100 is wanted"),
         (
             {"prompt": "a {animl} or a {animal}", "vars": {"animal": "cat"}},
@@ -90,7 +93,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"prompt": ""}, "m.jsonl:1: the prompt is empty"),
         ({"prompt": None}, "m.jsonl:1: prompt: there is none: what shall the picture show?"),
         ({"prompt": 7}, "m.jsonl:1: prompt: 7, and text is wanted"),
-        ({"prompt": "x" * 32_001}, "m.jsonl:1: the prompt has 32,001 characters; gpt-image-2 takes 32,000"),
+        ({"prompt": "x" * 32_001}, "m.jsonl:1: the prompt has 32,001 characters; gpt-image-2 accepts at most 32,000"),
         ({"prompt": "caf\udce9"}, "m.jsonl:1: prompt: 'caf\\udce9' is not Unicode text (character 4)"),
         ({"prompt_file": "x.txt"}, "m.jsonl:1: prompt_file: prompt is given too"),
         ({"output": "a.png", "outputs": ["b.png"]}, "m.jsonl:1: outputs: output is given too"),
@@ -103,7 +106,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"command": "edit", "image": []}, "m.jsonl:1: image: the list is empty"),
         ({"command": "edit", "image": "a\0b"}, "m.jsonl:1: image: 'a\\x00b' can't be a file's name"),
         ({"command": "edit", "image": "cat.png", "mask": "no.png"}, "m.jsonl:1: mask: assets/no.png does not exist"),
-        ({"command": "edit", "image": ["cat.png"] * 17}, "17 input pictures; gpt-image-2 takes 16"),
+        ({"command": "edit", "image": ["cat.png"] * 17}, "17 input images; gpt-image-2 accepts at most 16"),
         ({"command": "edit", "image": "cat.png", "prompt": None}, "prompt: there is none: what shall change?"),
         ({"command": "edit", "image": "cat.png", "strength": "subtle"}, "m.jsonl:1: strength: edit takes none"),
         ({"command": "edit", "image": "cat.png", "crop": "middle"}, "crop: 'middle', and one of center, top"),
@@ -111,7 +114,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"command": "vary", "image": "cat.png", "via": "variations"}, "variations endpoint accepts no prompt"),
         ({"command": "vary", "image": "cat.png", "strength": "wild"}, "strength: 'wild', and one of subtle"),
         ({"param": {"a": {"b": [1e400]}}}, "Infinity is no JSON"),
-        ({"param": {"model": "x"}}, "m.jsonl:1: param: model: imagecli sets that itself; model"),
+        ({"param": {"model": "x"}}, "m.jsonl:1: param: model: this field has its own option; use model"),
         ({"param": "seed"}, "m.jsonl:1: param: 'seed' is not KEY=VALUE"),
         ({"param": json.loads("[" * 30 + "]" * 30)}, "m.jsonl:1: param: a list, and text is wanted"),
         ({"param": {"a": json.loads("[" * 30 + "]" * 30)}}, "param: it is nested deeper than 20"),
@@ -119,11 +122,14 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"vars": "x"}, "m.jsonl:1: vars: 'x', and an object of names and values is wanted"),
         ({"vars": {"a": {}}}, "m.jsonl:1: vars: a: an object, and text or a number is wanted"),
         ({"vars": {"a": True}}, "m.jsonl:1: vars: a: true, and text or a number is wanted"),
-        ({"vars": {"a": "x"}}, "m.jsonl:1: vars: a: {a} stands neither in the prompt nor in output"),
-        ({"vars": {"name": "x"}, "prompt": "{nam}"}, "the prompt has {nam}: write {name} there, or vars nam=VALUE"),
-        ({"vars": {"date": "x"}, "prompt": "{date}"}, "vars: variable 'date' has the name of a field"),
+        ({"vars": {"a": "x"}}, "m.jsonl:1: vars: a: {a} is used neither in the prompt nor in output"),
+        (
+            {"vars": {"name": "x"}, "prompt": "{nam}"},
+            "the prompt contains {nam}: change it to {name}, or use vars nam=VALUE",
+        ),
+        ({"vars": {"date": "x"}, "prompt": "{date}"}, "vars: variable 'date' has the name of a built-in field"),
         ({"vars": {"a": []}, "prompt": "{a}"}, "m.jsonl:1: vars: a has no value"),
-        ({"output": "/etc/x.png"}, "m.jsonl:1: output: '/etc/x.png' leads out of its folder"),
+        ({"output": "/etc/x.png"}, "m.jsonl:1: output: '/etc/x.png' must stay inside the manifest's folder"),
         ({"output": "~/x.png"}, "m.jsonl:1: output: '~/x.png' is in the home folder"),
         ({"outputs": ["a.png", "~/b.png"]}, "m.jsonl:1: output: '~/b.png' is in the home folder"),
         ({"prompt": "x", "output": "~/"}, "m.jsonl:1: output: '~/' is in the home folder"),
@@ -132,41 +138,41 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
             {"command": "edit", "image": "cat.png", "mask": "~/x.png"},
             "m.jsonl:1: mask: '~/x.png' is in the home folder",
         ),
-        ({"output": "../x.png"}, "m.jsonl:1: output: '../x.png' leads out of its folder"),
-        ({"output": "a/../../x.png"}, "m.jsonl:1: output: 'a/../../x.png' leads out of its folder"),
+        ({"output": "../x.png"}, "m.jsonl:1: output: '../x.png' must stay inside the manifest's folder"),
+        ({"output": "a/../../x.png"}, "m.jsonl:1: output: 'a/../../x.png' must stay inside the manifest's folder"),
         ({"output": "/dev/stdout"}, "m.jsonl:1: output: - is stdout, and rows name files"),
         ({"output": "-"}, "m.jsonl:1: output: - is stdout"),
-        ({"output": "CON.png"}, "m.jsonl:1: output: 'CON.png' is a name that not every system can hold"),
-        ({"output": "a:b.png"}, "m.jsonl:1: output: 'a:b.png' is a name that not every"),
-        ({"output": "C:\\x.png"}, "is a name that not every system"),
-        ({"output": "x./y.png"}, "is a name that not every system"),
+        ({"output": "CON.png"}, "m.jsonl:1: output: 'CON.png' is not a valid file name on every system"),
+        ({"output": "a:b.png"}, "m.jsonl:1: output: 'a:b.png' is not a valid file name"),
+        ({"output": "C:\\x.png"}, "is not a valid file name"),
+        ({"output": "x./y.png"}, "is not a valid file name"),
         ({"output": "{date}/x.png"}, "output: '{date}/x.png': {date} would be another at the next run"),
         ({"output": "x-{time:>8}.png"}, "{time} would be another at the next run"),
         ({"output": "{slog}.png"}, "m.jsonl:1: unknown field {slog} in an output name; available:"),
         ({"output": "{slug.png"}, "unmatched '{'"),
         (
             {"output": "x.tiff", "model": "gpt-image-1"},
-            "m.jsonl:1: output: x.tiff: a picture can be saved as png, jpg, webp, gif, not as tiff",
+            "m.jsonl:1: output: x.tiff: can't save as tiff; expected png, jpg, webp, gif",
         ),
         (
             {"output": "x.svg", "model": "gpt-image-1"},
-            "m.jsonl:1: output: x.svg: a picture can be saved as png, jpg, webp, gif, not as svg",
+            "m.jsonl:1: output: x.svg: can't save as svg; expected png, jpg, webp, gif",
         ),
         ({"output": "x.png", "output_format": "webp"}, "output x.png implies png, but output_format is webp"),
-        ({"output": "x" * 300 + ".png"}, "longer than the 255 bytes"),
+        ({"output": "x" * 300 + ".png"}, "too long; the limit is 255 bytes"),
         ({"outputs": []}, "m.jsonl:1: outputs: a list, and a list of files is wanted"),
         ({"outputs": [{}]}, "m.jsonl:1: outputs: an object, and a name or an object with output is wanted"),
         ({"outputs": [{"output": "a", "fot": "1x1"}]}, "outputs: there is no 'fot' in it; did you mean fit?"),
         ({"outputs": [{"output": "a", "fit": "1"}]}, "m.jsonl:1: outputs: invalid size '1'"),
-        ({"outputs": ["a.png", "../b.png"]}, "m.jsonl:1: output: '../b.png' leads out of its folder"),
+        ({"outputs": ["a.png", "../b.png"]}, "m.jsonl:1: output: '../b.png' must stay inside the manifest's folder"),
         ({"outputs": ["a.png", "a.png"]}, "m.jsonl:1: output: a.png is made by this row already"),
         (
             {"outputs": ["a.png", "b.svg"]},
-            "m.jsonl:1: output: b.svg: a picture can be saved as png, jpg, webp, gif, not",
+            "m.jsonl:1: output: b.svg: can't save as svg",
         ),
         ({"outputs": [{"output": "a.png", "output_format": "webp"}]}, "asks for png, its output_format for webp"),
-        ({"model": "dall-e-3", "command": "edit", "image": "cat.png"}, "dall-e-3 takes no edits"),
-        ({"background": "clear"}, "m.jsonl:1: background: clear: gpt-image-2 takes "),
+        ({"model": "dall-e-3", "command": "edit", "image": "cat.png"}, "dall-e-3 does not support edits"),
+        ({"background": "clear"}, "m.jsonl:1: background: clear: gpt-image-2 accepts "),
     ],
 )
 def test_what_a_row_can_not_say(
@@ -184,7 +190,7 @@ def test_what_a_row_can_not_say(
     [
         ("prompt,qualty\na,high\nb,low", "csv", "m.csv:1: no row uses the column 'qualty'; did you mean quality?"),
         ("prompt,animal\na {anmal},cat", "csv", "m.csv:1: no row uses the column 'animal'; rows have {anmal}"),
-        ("prompt,date\na,x", "csv", "m.csv:1: variable 'date' has the name of a field"),
+        ("prompt,date\na,x", "csv", "m.csv:1: variable 'date' has the name of a built-in field"),
         ("n\n2", "csv", "m.csv:2: prompt: there is none"),
         ("prompt,n\na,two", "csv", "m.csv:2: n: 'two', and a whole number is wanted"),
         ("prompt,pad,command\na,perhaps,edit", "csv", "m.csv:2: pad: 'perhaps', and true or false is wanted"),
@@ -234,7 +240,7 @@ def test_two_prompts_that_begin_alike_want_names_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     ("output", "why"),
-    [("cat.png", "line 1"), ("Cat.PNG", "line 1"), ("./x/../cat.png", "leads out"), ("dog.png", "line 1")],
+    [("cat.png", "line 1"), ("Cat.PNG", "line 1"), ("./x/../cat.png", "must stay inside"), ("dog.png", "line 1")],
 )
 def test_what_the_manifest_reads_is_not_replaced(output: str, why: str, tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
@@ -290,7 +296,7 @@ def test_a_model_past_its_last_day_is_refused_where_it_is_at_home_and_others_are
 
 def test_what_a_provider_does_not_carry_is_refused() -> None:
     (said,) = problems(row(background="opaque"), provider="xai")
-    assert said.startswith("m.jsonl:1: background: provider xai does not take it")
+    assert said.startswith("m.jsonl:1: background: not supported by provider xai")
 
 
 def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() -> None:

@@ -169,7 +169,7 @@ def test_a_yaml_number_that_was_read_differently_is_refused_until_it_is_quoted(s
         ("- prompt: a\n---\n- prompt: b", "yaml", "m.yaml:2: a second document begins"),
         ("- {[a]: 1}", "yaml", "m.yaml:1: a name is a list or an object"),
         ("- " + "[" * 100 + "]" * 100, "yaml", "nested deeper than 50"),
-        ("cat.png\na dog", "text", "m.text:1: the prompt 'cat.png' is named like a picture"),
+        ("cat.png\na dog", "text", "m.text:1: the prompt 'cat.png' is an image file name"),
     ],
 )
 def test_what_is_no_manifest_is_refused_with_its_line(text: str | bytes, format: Format, line: str) -> None:

@@ -21,7 +21,7 @@ def test_a_starter_passes_a_dry_run_as_it_is(imagecli: Run, folder: Path, name: 
     assert f"next: imagecli batch {shell_quote(name)} --dry-run" in result.stderr
     plan = imagecli("batch", name, "--dry-run", *SANDBOX)
     assert plan.exit_code == 0, plan.stderr
-    assert "4 for 4 pictures in 4 files" in plan.stdout
+    assert "4, for 4 images in 4 files" in plan.stdout
     assert "warning" not in plan.stderr
     assert sorted(path.name for path in folder.iterdir()) == [name]
 
@@ -47,7 +47,7 @@ def test_the_row_in_comments_is_valid_too(imagecli: Run, folder: Path, name: str
     mask_for(folder / "mask.png", 320, 320, (0, 0, 160, 160))
     plan = imagecli("batch", name, "--dry-run", *SANDBOX)
     assert plan.exit_code == 0, plan.stderr
-    assert "5 for 5 pictures in 5 files" in plan.stdout
+    assert "5, for 5 images in 5 files" in plan.stdout
 
 
 @pytest.mark.parametrize(

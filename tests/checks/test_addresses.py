@@ -18,8 +18,8 @@ DATA = "data:image/png;base64," + "iVBORw0KGgo" * 2000
 @pytest.mark.parametrize(
     ("argv", "quoted", "way"),
     [
-        (["edit", URL, "at night"], URL, f"curl -Lo picture.png {URL}"),
-        (["edit", f"{URL}?a=1&b=2", "at night"], f"{URL}?a=1&b=2", f'curl -Lo picture.png "{URL}?a=1&b=2"'),
+        (["edit", URL, "at night"], URL, f"curl -Lo image.png {URL}"),
+        (["edit", f"{URL}?a=1&b=2", "at night"], f"{URL}?a=1&b=2", f'curl -Lo image.png "{URL}?a=1&b=2"'),
         (["edit", URL], URL, "curl"),
         (["vary", "HTTP://example.com/x"], "HTTP://example.com/x", "curl"),
         (["edit", "photo.png", "at night", "--image", URL], URL, "curl"),
@@ -27,7 +27,7 @@ DATA = "data:image/png;base64," + "iVBORw0KGgo" * 2000
         (
             ["edit", "file:///tmp/a%20b.png", "at night"],
             "file:///tmp/a%20b.png",
-            'write the path alone: "/tmp/a b.png"',
+            'use the path: "/tmp/a b.png"',
         ),
         (["edit", "s3://bucket/x.png", "at night"], "s3://bucket/x.png", "download it first"),
         (["edit", DATA, "at night"], "data:image/png;base64,iVBOR", "base64 -d"),
@@ -36,7 +36,7 @@ DATA = "data:image/png;base64," + "iVBORw0KGgo" * 2000
         (["generate", URL], URL, "curl"),
         (["generate", f"{URL}?w=100"], f"{URL}?w=100", "curl"),
         (["edit", "photo.png", URL], URL, "curl"),
-        (["generate", DATA], "the prompt is an image as a data: URL", "base64 -d"),
+        (["generate", DATA], "the prompt is an image data: URL", "base64 -d"),
     ],
 )
 def test_an_address_in_a_file_s_place_is_quoted_with_the_way_to_the_file(
@@ -57,7 +57,7 @@ def test_a_row_names_files(imagecli: Run, folder: Path, field: str) -> None:
     (folder / "m.jsonl").write_text(json.dumps(row))
     result = imagecli("batch", "m.jsonl", *NOWHERE)
     assert result.exit_code == 2
-    assert f"m.jsonl:1: {field}: {URL} is an address" in result.stderr
+    assert f"m.jsonl:1: {field}: {URL} is a URL" in result.stderr
 
 
 @pytest.mark.parametrize("word", ["C:/photo.png", "a:b.png", "http", "data", "https:/x", "photo.png", "a cat: data:x"])

@@ -39,10 +39,10 @@ def test_a_model_past_its_last_day_is_refused_with_its_successor(model: str, tod
 @pytest.mark.parametrize(
     ("today", "words"),
     [
-        ("2026-10-02", "is shut down in 60 days, on 2026-12-01"),
-        ("2026-11-22", "gpt-image-1.5 is shut down in 9 days, on 2026-12-01; -m gpt-image-2.6-flare"),
-        ("2026-11-30", "is shut down tomorrow"),
-        ("2026-12-01", "is shut down today"),
+        ("2026-10-02", "shuts down in 60 days, on 2026-12-01"),
+        ("2026-11-22", "gpt-image-1.5 shuts down in 9 days, on 2026-12-01; use -m gpt-image-2.6-flare"),
+        ("2026-11-30", "shuts down tomorrow"),
+        ("2026-12-01", "shuts down today"),
     ],
 )
 def test_a_model_near_its_end_is_warned_of(today: str, words: str) -> None:
@@ -77,7 +77,7 @@ def test_a_model_that_ends_without_a_successor_is_refused_all_the_same() -> None
     row = ROWS.model("gpt-image-1")._replace(successor=None)
     with pytest.raises(UsageError, match="was shut down") as caught:
         check_model_life(row, OPENAI, HOME, date(2026, 11, 22))
-    assert caught.value.hint == "-m names another model"
+    assert caught.value.hint == "choose another model: imagecli models"
 
 
 def test_the_command_refuses_a_dead_model_before_it_asks_for_a_key(imagecli: Run) -> None:
@@ -102,4 +102,4 @@ def test_a_dead_model_lives_on_in_the_sandbox(imagecli: Run) -> None:
 def test_the_warning_comes_before_the_key_is_missed_and_once(imagecli: Run) -> None:
     done = imagecli("generate", "a {x}", "--var", "x=cat", "--var", "x=owl", "-m", "gpt-image-1.5")
     assert done.exit_code == 3
-    assert done.stderr.count("shut down in 8 days, on 2026-12-01") == 1
+    assert done.stderr.count("shuts down in 8 days, on 2026-12-01") == 1

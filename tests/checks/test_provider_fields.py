@@ -27,72 +27,77 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
 @pytest.mark.parametrize(
     ("provider", "ask", "found", "hint"),
     [
-        ("xai", generate(quality="high"), "--quality high: provider xai takes low, medium, auto", "--quality low"),
-        ("xai", generate(style="vivid"), "--style: provider xai does not take it", "leave --style out"),
-        ("xai", edit(mask=CAT), "--mask: provider xai takes none", "leave --mask out"),
-        ("sglang", generate(stream=True), "--stream: provider sglang does not take it", "leave --stream out"),
+        ("xai", generate(quality="high"), "--quality high: provider xai accepts low, medium, auto", "--quality low"),
+        ("xai", generate(style="vivid"), "--style: not supported by provider xai", "omit --style"),
+        ("xai", edit(mask=CAT), "--mask: not supported by provider xai", "omit --mask"),
+        ("sglang", generate(stream=True), "--stream: not supported by provider sglang", "omit --stream"),
         (
             "openrouter",
             generate(moderation="low"),
-            "--moderation: provider openrouter does not take it",
-            "leave --moderation out",
+            "--moderation: not supported by provider openrouter",
+            "omit --moderation",
         ),
-        ("gemini", generate(quality="high"), "--quality: provider gemini does not take it", "leave --quality out"),
-        ("docker", generate(user="u"), "--user: provider docker does not take it", "leave --user out"),
+        ("gemini", generate(quality="high"), "--quality: not supported by provider gemini", "omit --quality"),
+        ("docker", generate(user="u"), "--user: not supported by provider docker", "omit --user"),
         (
             "vllm-omni",
             generate(background="opaque"),
-            "--background: provider vllm-omni does not take it for generations",
-            "leave --background out",
+            "--background: not supported by provider vllm-omni for generations",
+            "omit --background",
         ),
-        ("xai", generate(stream=True), "--stream: provider xai does not take it", "leave --stream out"),
+        ("xai", generate(stream=True), "--stream: not supported by provider xai", "omit --stream"),
         (
             "xai",
             generate(size=Size(1024, 100)),
-            "--size: provider xai makes no aspect ratio near 256:25",
+            "--size: provider xai has no aspect ratio near 256:25",
             "for example --size 1:1",
         ),
         (
             "azure",
             generate(output_format="webp"),
-            "--output-format webp: provider azure takes png, jpeg",
+            "--output-format webp: provider azure accepts png, jpeg",
             "--output-format",
         ),
         (
             "azure",
             generate(response_format="url"),
-            "--response-format: provider azure does not",
-            "leave --response-format out",
+            "--response-format: not supported by provider azure",
+            "omit --response-format",
         ),
         (
             "siliconflow",
             edit(size=Size(8, 8)),
-            "--size: provider siliconflow does not take it for edits",
-            "leave --size out",
+            "--size: not supported by provider siliconflow for edits",
+            "omit --size",
         ),
-        ("zhipu", generate(quality="ultra"), "--quality ultra: provider zhipu takes hd, standard", "--quality hd"),
-        ("zhipu", generate(quality="standart"), "takes hd, standard", "--quality standard"),
-        ("zhipu", edit(), "provider zhipu has no edits", "imagecli providers"),
-        ("xai", generate(seed=7), "--seed: provider xai documents no seed", "omit --seed; or --param seed=7 sends"),
+        ("zhipu", generate(quality="ultra"), "--quality ultra: provider zhipu accepts hd, standard", "--quality hd"),
+        ("zhipu", generate(quality="standart"), "accepts hd, standard", "--quality standard"),
+        ("zhipu", edit(), "provider zhipu does not support edits", "imagecli providers"),
+        (
+            "xai",
+            generate(seed=7),
+            "--seed: not documented for provider xai",
+            "omit --seed, or send it anyway with --param seed=7",
+        ),
         (
             "lemonade",
             Vary(image=CAT, options=ImageOptions(model="m", seed=7)),
-            "--seed: provider lemonade documents no seed for variations",
+            "--seed: not documented for provider lemonade for variations",
             "omit --seed",
         ),
         ("sglang", edit(mask=CAT), "--mask: provider sglang ignores it", "omit --mask and describe"),
-        ("together", edit(mask=CAT), "--mask: provider together takes none", "leave --mask out"),
-        ("openrouter", edit(markup=CAT), "--markup: provider openrouter takes none", "leave --markup out"),
+        ("together", edit(mask=CAT), "--mask: not supported by provider together", "omit --mask"),
+        ("openrouter", edit(markup=CAT), "--markup: not supported by provider openrouter", "omit --markup"),
         (
             "openrouter",
             Vary(image=CAT, options=ImageOptions(model="m")),
-            "provider openrouter has no variations",
+            "provider openrouter does not support variations",
             "--via",
         ),
         (
             "sd-server",
             edit(output_format="webp"),
-            "--output-format webp: provider sd-server takes png, jpeg",
+            "--output-format webp: provider sd-server accepts png, jpeg",
             "--output-format",
         ),
     ],
@@ -133,11 +138,11 @@ def test_what_is_carried_passes(provider: str, ask: ImageRequest) -> None:
     ],
 )
 def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str, ask: ImageRequest, said: int) -> None:
-    words = "--moderation: no document says that provider openai takes it for edits; it is sent as you asked"
+    words = "--moderation: not documented for edits at provider openai; imagecli sends it anyway"
     found = check_capabilities(ask, ROWS.provider(provider))
     assert [(one.code, one.message) for one in found] == [("unstated", words)] * said
 
 
 def test_a_seed_whose_support_no_document_states_is_sent_with_a_warning() -> None:
     (warning,) = check_capabilities(generate(seed=7), ROWS.provider("local"))
-    assert warning.message.startswith("--seed: no document says that provider local takes it for generations")
+    assert warning.message.startswith("--seed: not documented for generations at provider local")

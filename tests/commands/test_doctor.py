@@ -180,7 +180,7 @@ def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
     [
         ({"OPENAI_BASE_URL": "http://192.0.2.1.invalid/v1"}, (), 3, "key", "run `imagecli login`"),
         ({}, ("--base-url", "http://127.0.0.1:1/v1"), 6, "server", "check the network"),
-        ({"OPENAI_API_KEY": "“sk-1”"}, ("--base-url", "http://127.0.0.1:1/v1"), 3, "key", "copy it again"),
+        ({"OPENAI_API_KEY": "“sk-1”"}, ("--base-url", "http://127.0.0.1:1/v1"), 3, "key", "copy the key again"),
         ({}, ("--provider", "opnai"), 2, "settings", "did you mean openai?"),
         ({"IMAGECLI_TIMEOUT": "soon"}, (), 2, "settings", "timeout"),
         ({}, ("--base-url", "ftp://x/v1"), 2, "settings", "http://localhost"),
@@ -239,7 +239,7 @@ def test_folders_that_can_t_be_used_are_found(imagecli: Run, folder: Path, tmp_p
 
 def test_a_variable_that_sets_nothing_is_found(imagecli: Run) -> None:
     result = imagecli("doctor", "--provider", "sandbox", env={"IMAGECLI_MODLE": "x"})
-    assert "warn  settings: IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?" in result.stdout
+    assert "warn  settings: unknown variable IMAGECLI_MODLE; did you mean IMAGECLI_MODEL?" in result.stdout
 
 
 def test_secrets_of_proxies_are_hidden(imagecli: Run) -> None:

@@ -308,7 +308,7 @@ def test_a_fit_that_is_typed_beats_a_size_that_is_not_and_is_told(
     said = imagecli("generate", "a cat", *typed, *DRY, "--json", env=env).json
     assert said["requests"][0]["body"]["size"] == size
     told = [warning["message"] for warning in said["warnings"]]
-    assert told == [f"--fit 500x500 is made at {size}, then cropped and resized"] * notes
+    assert told == [f"--fit 500x500 is generated at {size}, then cropped and resized"] * notes
 
 
 def test_a_prompt_cannot_steer_the_terminal(imagecli: Run) -> None:
@@ -341,6 +341,6 @@ def test_a_model_that_is_left_behind_is_noted(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--provider", "xai", *DRY, env={"IMAGECLI_MODEL": "gpt-image-1"})
     assert ["model", "grok-imagine-image"] in [line.split() for line in result.stdout.splitlines()]
     assert (
-        "note: grok-imagine-image is used: gpt-image-1 from IMAGECLI_MODEL is not for provider xai; -m takes any"
+        "note: using grok-imagine-image: gpt-image-1 from IMAGECLI_MODEL is not for provider xai; choose another"
         in result.stderr
     )

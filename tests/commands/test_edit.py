@@ -45,8 +45,8 @@ def test_the_mask_takes_its_images_transform(imagecli: Run, folder: Path) -> Non
     mask_for(folder / "mask.png", 400, 200, (150, 50, 250, 150))
     result = imagecli("edit", "wide.jpg", "a cat", "--mask", "mask.png", "-m", "dall-e-2", *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert "wide.jpg: centre square 200x200 cropped" in result.stderr
-    assert "mask.png: cropped as its image" in result.stderr
+    assert "wide.jpg: cropped to the centre 200x200 square" in result.stderr
+    assert "mask.png: cropped like its image" in result.stderr
     assert "25.0% of the image may change" in result.stderr
 
 
@@ -54,7 +54,7 @@ def test_the_mask_takes_its_images_transform(imagecli: Run, folder: Path) -> Non
     ("size", "hole", "said"),
     [
         ((256, 256), (0, 0, 128, 256), "50.0% of the image may change"),
-        ((256, 256), (0, 0, 0, 0), "allows no change"),
+        ((256, 256), (0, 0, 0, 0), "allows no edits"),
         ((256, 256), (0, 0, 256, 256), "the entire image may change"),
     ],
 )
@@ -69,17 +69,21 @@ def test_the_masks_coverage_is_said(
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "scale the mask"),
+        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "resize the mask"),
         (["in.png", "x", "--mask", "in.png"], "in.png", ""),
         (["in.png", "x", "-m", "dall-e-2"], "no transparent area", "--mask mask.png"),
-        (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 takes no edits", "it can generate"),
-        (["in.png", "x", "--image", "in.png", "-m", "dall-e-2"], "2 input pictures; dall-e-2 takes 1", "leave some"),
+        (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it supports generate"),
+        (
+            ["in.png", "x", "--image", "in.png", "-m", "dall-e-2"],
+            "2 input images; dall-e-2 accepts at most 1",
+            "use fewer",
+        ),
         (["in.png", "x", "--crop", "none", "--mask", "mask.png", "-m", "dall-e-2"], "320x200", ""),
         (["missing.png", "x"], "missing.png does not exist", ""),
         (["text.png", "x"], "text.png", ""),
         (["in.png"], "missing prompt", "imagecli edit in.png"),
         (["make it night", "in.png"], "'in.png' is a file", 'did you swap them? imagecli edit in.png "make it night"'),
-        (["in.png", "b.jpg"], "'b.jpg' is named like a picture", "--image b.jpg"),
+        (["in.png", "b.jpg"], "'b.jpg' is an image file name", "--image b.jpg"),
         (["-", "-"], "(stdin) can be used only once", "use a file"),
         (["-", "x"], "error: stdin is empty (0 bytes)", ""),
         (["a watercolour"], "missing image: 'a watercolour' is not a file", 'imagecli edit photo.jpg "a watercolour"'),

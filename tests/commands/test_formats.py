@@ -10,8 +10,8 @@ import pytest
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run, picture
 
-FLARE = "-m gpt-image-2.6-flare makes them"
-NO_GIF = f"makes no gif: what comes is converted here, to one still frame; {FLARE}"
+FLARE = "-m gpt-image-2.6-flare supports"
+NO_GIF = f"can't return gif; imagecli converts the image to a single frame; {FLARE} gif"
 CLASSIC = ["-m", "dall-e-2", "--provider", "sandbox"]
 AZURE = ["--provider", "azure", "--base-url", "https://a.example", "-m"]
 
@@ -27,10 +27,10 @@ AZURE = ["--provider", "azure", "--base-url", "https://a.example", "-m"]
         ("x.jpg", ["-m", "flux", "--output-compression", "50"], "jpeg", None),
         ("x.webp", ["-m", "flux", "--output-compression", "50"], "webp", None),
         ("x.webp", [], "webp", None),
-        ("x.webp", CLASSIC, None, f"dall-e-2 makes no webp: what comes is converted here; {FLARE}"),
+        ("x.webp", CLASSIC, None, f"dall-e-2 can't return webp; imagecli converts the image; {FLARE} webp"),
         ("x.png", CLASSIC, None, None),
-        ("x.webp", [*AZURE, "mine"], None, "azure makes no webp: what comes is converted here"),
-        ("x.webp", [*AZURE, "gpt-image-2"], None, "azure makes no webp: what comes is converted here"),
+        ("x.webp", [*AZURE, "mine"], None, "azure can't return webp; imagecli converts the image"),
+        ("x.webp", [*AZURE, "gpt-image-2"], None, "azure can't return webp; imagecli converts the image"),
         ("x.jpg", [*AZURE, "gpt-image-2"], "jpeg", None),
         ("x.webp", ["--base-url", "http://127.0.0.1:1/v1"], "webp", None),
     ],
@@ -47,9 +47,9 @@ def test_an_ending_whose_format_is_not_made_is_warned_of_before_paying(
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        ([], "-m gpt-image-2.6-flare makes svg; or -o x.png"),
-        (["-m", "dall-e-3", "--provider", "sandbox"], "-m gpt-image-2.6-flare makes svg; or -o x.png"),
-        ([*AZURE, "mine"], "-o x.png"),
+        ([], "use -m gpt-image-2.6-flare for svg, or -o x.png"),
+        (["-m", "dall-e-3", "--provider", "sandbox"], "use -m gpt-image-2.6-flare for svg, or -o x.png"),
+        ([*AZURE, "mine"], "use -o x.png"),
     ],
 )
 def test_a_name_for_an_svg_is_refused_where_none_is_made(imagecli: Run, arguments: list[str], hint: str) -> None:

@@ -144,8 +144,8 @@ def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
     [
         (["-o", "-"], ("stdout",), "stdout is a terminal"),
         (["-o", "-", "--json"], (), "both write to stdout"),
-        (["-o", "-", "-n", "2"], (), "takes one picture"),
-        (["-o", "-", "--var", "a=1", "--var", "a=2"], (), "one picture"),
+        (["-o", "-", "-n", "2"], (), "one image"),
+        (["-o", "-", "--var", "a=1", "--var", "a=2"], (), "one image"),
     ],
 )
 def test_stdout_takes_one_picture_and_no_terminal(

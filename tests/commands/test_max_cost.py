@@ -83,14 +83,14 @@ def answer(output_tokens: int | None) -> bytes:
             ["-m", "flux", "--max-cost", "3"],
             {},
             "the price is unknown (the catalogue has no price for flux), and --max-cost 3 requires known prices",
-            "to remove the cost limit: leave --max-cost out; or choose a model with a price: imagecli models",
+            "to remove the cost limit: omit --max-cost; or choose a model with a price: imagecli models",
         ),
         (
             ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
             {},
             "the price is unknown (the catalogue has no price for the model that writes the SVG), "
             "and --max-cost 3 requires known prices",
-            "to remove the cost limit: leave --max-cost out",
+            "to remove the cost limit: omit --max-cost",
         ),
         (
             ["--provider", "azure", "-m", "gpt-image-2", "--base-url", "http://127.0.0.1:1"],
@@ -446,11 +446,11 @@ def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
 @pytest.mark.parametrize(
     ("origin", "way"),
     [
-        ("--max-cost", "leave --max-cost out"),
+        ("--max-cost", "omit --max-cost"),
         ("IMAGECLI_MAX_COST", "unset IMAGECLI_MAX_COST"),
         ("/home/me/config.toml", "imagecli config unset max_cost"),
-        ("/src/imagecli.toml", "take max_cost out of /src/imagecli.toml"),
-        ("/src/imagecli.toml, which can't raise the built-in cap", "take max_cost out of /src/imagecli.toml"),
+        ("/src/imagecli.toml", "remove max_cost from /src/imagecli.toml"),
+        ("/src/imagecli.toml, which can't raise the built-in limit", "remove max_cost from /src/imagecli.toml"),
     ],
 )
 def test_a_cap_is_lifted_where_it_was_said(origin: str, way: str) -> None:

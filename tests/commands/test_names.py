@@ -17,11 +17,11 @@ CLASSIC = ("-m", "dall-e-2", "-s", "256x256", *SANDBOX)
 @pytest.mark.parametrize(
     ("model", "name", "hint"),
     [
-        ("gpt-image-2", "fox.svg", "hint: -m gpt-image-2.6-flare makes svg; or -o fox.png"),
-        ("dall-e-2", "fox.svg", "hint: -m gpt-image-2.6-flare makes svg; or -o fox.png"),
-        ("dall-e-2", "fox.tiff", "hint: -o fox.png"),
-        ("gpt-image-2", "a fox.jfif", 'hint: -o "a fox.jpg"'),
-        ("brand-new", "fox.avif", "hint: -o fox.png"),
+        ("gpt-image-2", "fox.svg", "hint: use -m gpt-image-2.6-flare for svg, or -o fox.png"),
+        ("dall-e-2", "fox.svg", "hint: use -m gpt-image-2.6-flare for svg, or -o fox.png"),
+        ("dall-e-2", "fox.tiff", "hint: use -o fox.png"),
+        ("gpt-image-2", "a fox.jfif", 'hint: use -o "a fox.jpg"'),
+        ("brand-new", "fox.avif", "hint: use -o fox.png"),
     ],
 )
 def test_an_ending_that_can_not_be_saved_is_refused_before_paying(
@@ -40,7 +40,7 @@ def test_an_ending_is_added_once_and_a_second_run_is_refused(
 ) -> None:
     result = imagecli("generate", "a fox", "-o", name, *CLASSIC)
     assert (result.exit_code, result.stdout) == (0, f"{name}.png\n")
-    assert ("is no picture's ending, so the true one is added" in result.stderr) is said
+    assert ("imagecli adds the correct one" in result.stderr) is said
     result = imagecli("generate", "a fox", "-o", name, *CLASSIC)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"{name}.png already exists" in result.stderr
@@ -93,16 +93,19 @@ def test_a_kept_link_that_leads_nowhere_is_no_picture_on_disk(imagecli: Run, fol
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["a {anmal}", "--var", "animal=cat", "--var", "animal=owl"], "the prompt has {anmal}: write {animal} there"),
-        (["a cat", "--var", "colour=red"], "write {colour} where its value shall stand"),
-        (["a {x}", "--var", "x=1", "--var", "y=2", "-o", "{x}"], "write {y} where"),
-        (["a {x:02}", "--var", "x=1"], "write {x}"),
+        (
+            ["a {anmal}", "--var", "animal=cat", "--var", "animal=owl"],
+            "the prompt contains {anmal}: change it to {animal}",
+        ),
+        (["a cat", "--var", "colour=red"], "add {colour} to the prompt or -o"),
+        (["a {x}", "--var", "x=1", "--var", "y=2", "-o", "{x}"], "add {y} to the prompt or -o"),
+        (["a {x:02}", "--var", "x=1"], "add {x}"),
     ],
 )
 def test_a_variable_that_goes_nowhere_is_refused(imagecli: Run, folder: Path, arguments: list[str], hint: str) -> None:
     result = imagecli("generate", *arguments, *CLASSIC)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "stands neither in the prompt nor in -o" in result.stderr
+    assert "is used neither in the prompt nor in -o" in result.stderr
     assert hint in result.stderr
     assert list(folder.iterdir()) == []
 
@@ -222,11 +225,11 @@ def test_a_tilde_elsewhere_in_a_name_is_a_tilde(imagecli: Run, folder: Path, hom
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("~root/cat.png", "~root at the start of ~root/cat.png was not replaced by a shell"),
+        ("~root/cat.png", "~root at the start of ~root/cat.png was not expanded by a shell"),
         ("$HOME/cat.png", "$HOME at the start of"),
         ("%USERPROFILE%\\cat.png", "%USERPROFILE% at the start of"),
-        ("s3://bucket/cat.png", "s3://bucket/cat.png is an address; images are saved to files"),
-        ("file:///tmp/cat.png", "file:///tmp/cat.png is an address"),
+        ("s3://bucket/cat.png", "s3://bucket/cat.png is a URL; expected a file or a folder"),
+        ("file:///tmp/cat.png", "file:///tmp/cat.png is a URL"),
     ],
 )
 def test_an_output_that_a_shell_or_another_program_resolves_makes_no_folder_of_that_name(

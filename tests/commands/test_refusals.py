@@ -19,27 +19,27 @@ SANDBOX = ("--provider", "sandbox")
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["photo.jpg"], "'photo.jpg' is named like a picture", 'imagecli edit photo.jpg "what to change"'),
+        (["photo.jpg"], "'photo.jpg' is an image file name", 'imagecli edit photo.jpg "what to change"'),
         (["notes.txt"], "'notes.txt' is a file", "-f notes.txt"),
         ([], "missing prompt", "imagecli generate"),
         (["x", "--editor"], "more than one prompt given", "--prompt-file and --editor"),
         (["   "], "the prompt is empty", ""),
-        (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 takes 1,000", "shorten"),
+        (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 accepts at most 1,000", "shorten"),
         (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
         (["x", "-s", "1920x1080"], "1080 is not a multiple of 16", ""),
         (["x", "-s", "big"], "invalid size 'big'", "for example 1024x1024"),
-        (["a photo of photo.jpg"], "named like a picture", '--prompt "…" sends such words all the same'),
-        (["x", "--moderation", "none"], "gpt-image-2 takes low, auto", "--moderation low"),
-        (["x", "--output-format", "JPG"], "takes png, jpeg, webp", "--output-format jpeg"),
-        (["x", "--output-format", "jpg", "-o", "x.jpg"], "takes png, jpeg, webp", "--output-format jpeg"),
-        (["x", "--response-format", "url"], "gpt-image-2 does not take it", "saves either"),
-        (["x", "--quality", "best"], "low, medium, high, auto", "hint: --quality low, medium, high or auto\n"),
-        (["x", "-m", "dall-e-2", "--quality", "high"], "dall-e-2 does not take it", ""),
-        (["x", "--output-compression", "50"], "for jpeg and webp, not for png", ""),
-        (["x", "--background", "transparent", "--output-format", "jpeg"], "needs png or webp", ""),
+        (["a photo of photo.jpg"], "an image file name", "; to send it as text, use --prompt"),
+        (["x", "--moderation", "none"], "gpt-image-2 accepts low, auto", "--moderation low"),
+        (["x", "--output-format", "JPG"], "accepts png, jpeg, webp", "--output-format jpeg"),
+        (["x", "--output-format", "jpg", "-o", "x.jpg"], "accepts png, jpeg, webp", "--output-format jpeg"),
+        (["x", "--response-format", "url"], "not supported by gpt-image-2", "always returns base64"),
+        (["x", "--quality", "best"], "low, medium, high, auto", "hint: use --quality low, medium, high or auto\n"),
+        (["x", "-m", "dall-e-2", "--quality", "high"], "not supported by dall-e-2", ""),
+        (["x", "--output-compression", "50"], "only for jpeg and webp, not for png", ""),
+        (["x", "--background", "transparent", "--output-format", "jpeg"], "requires png or webp", ""),
         (["x", "-o", "cat.png", "--output-format", "webp"], "implies png", "omit one"),
         (["x", "-n", "0"], "-n", ""),
-        (["x", "--param", "n=3"], "imagecli sets that itself", ""),
+        (["x", "--param", "n=3"], "this field has its own option", ""),
         (["x", "--param", "seed"], "is not KEY=VALUE", "seed=7"),
         (["x", "--var", "slug=1"], "slug", ""),
         (["x", "--var", "noequals"], "is not NAME=VALUE", "animal=cat"),
@@ -47,9 +47,9 @@ SANDBOX = ("--provider", "sandbox")
         (["-f", "nope.txt"], "nope.txt does not exist", ""),
         (["x", "-o", "{nope}.png"], "{nope}", ""),
         (["x", "-o", "notes.txt/a.png"], "notes.txt", ""),
-        (["x", "--provider", "nobody"], "no provider 'nobody'", "openai"),
+        (["x", "--provider", "nobody"], "unknown provider 'nobody'", "openai"),
         (["x", "--timeout", "-1"], "--timeout", "seconds"),
-        (["x", "--base-url", "ftp://x/v1"], "does not begin with http", "http://localhost"),
+        (["x", "--base-url", "ftp://x/v1"], "must start with http", "http://localhost"),
         (["x", "--transparent"], "unknown option --transparent", "--background transparent"),
         (["x", "--out", "a.png"], "unknown option --out", "-o/--output"),
         (["x", "-V"], "unknown option -V", "imagecli --version"),
@@ -61,7 +61,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--open"], "--open", "hint: imagecli generate --help"),
         (["x", "--sidecar"], "--sidecar", "hint: imagecli generate --help"),
         (["x", "--proxy", "p"], "--proxy", "hint: imagecli generate --help"),
-        (["x", "--provider", "nope"], "no provider 'nope'", "hint: there are: openai"),
+        (["x", "--provider", "nope"], "unknown provider 'nope'", "hint: available: openai"),
         (["x", "--api_key", "sk-1"], "unknown option --api_key", "imagecli login"),
         (
             ["x", "--input-fidelity", "high"],
@@ -70,7 +70,7 @@ SANDBOX = ("--provider", "sandbox")
         ),
         (["x", "-n", "abc"], "expected a whole number, found 'abc'", "imagecli generate --help"),
         (["x", "--timeout", "soon"], "expected a number, found 'soon'", "imagecli generate --help"),
-        (["x", "--max-cost", "-1"], "--max-cost -1: an amount of USD", ""),
+        (["x", "--max-cost", "-1"], "--max-cost -1: expected an amount in USD", ""),
     ],
 )
 def test_nothing_is_sent_and_the_way_out_is_named(
@@ -157,11 +157,11 @@ def test_a_misspelled_model_is_a_warning_with_the_one_that_was_probably_meant(
 def test_a_refusal_by_a_provider_names_the_variable_that_chose_it(imagecli: Run) -> None:
     typed = ("generate", "a cat", "--quality", "best", "--dry-run")
     result = imagecli(*typed, env={"IMAGECLI_PROVIDER": "xai"})
-    assert "provider xai takes low, medium, auto; the provider comes from IMAGECLI_PROVIDER\n" in result.stderr
+    assert "provider xai accepts low, medium, auto; the provider comes from IMAGECLI_PROVIDER\n" in result.stderr
     assert "comes from" not in imagecli(*typed, "--provider", "xai").stderr
     both = imagecli(*typed[:2], "--dry-run", env={"IMAGECLI_PROVIDER": "xai", "IMAGECLI_QUALITY": "best"}).stderr
     assert "the provider comes from IMAGECLI_PROVIDER; quality comes from IMAGECLI_QUALITY\n" in both
-    assert "hint: --quality low, medium or auto; unset IMAGECLI_QUALITY\n" in both
+    assert "hint: use --quality low, medium or auto; unset IMAGECLI_QUALITY\n" in both
 
 
 def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) -> None:
@@ -210,14 +210,14 @@ def test_an_unknown_model_passes_with_one_warning(imagecli: Run, sandbox: str) -
 def test_a_prompt_that_is_no_text_is_refused(imagecli: Run) -> None:
     result = imagecli("generate", "caf\udce9", *SANDBOX)
     assert result.exit_code == 2
-    assert "the prompt is not Unicode text (character 4)" in result.stderr
+    assert "the prompt is not valid Unicode (character 4)" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "mistake"),
     [
         (["generate", ""], "empty"),
-        (["generate", "cat.png"], "named like a picture"),
+        (["generate", "cat.png"], "an image file name"),
         (["generate", "x", "-s", "100x100"], "100x100"),
         (["generate", "x", "-o", "{bad}"], "{bad}"),
         (["generate", "x", "-o", "old.png"], "old.png"),
@@ -245,7 +245,7 @@ def test_a_projects_file_does_not_write_outside_of_its_folder(imagecli: Run, fol
     (folder / "imagecli.toml").write_text(f'output = "{output}"')
     result = imagecli("generate", "x", *SANDBOX)
     assert result.exit_code == 2
-    assert "leads out of its folder" in result.stderr
+    assert "must stay inside the manifest's folder" in result.stderr
 
 
 def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
@@ -256,14 +256,19 @@ def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "arguments", "words", "hint"),
     [
-        ('quality = "high"', ["-m", "dall-e-2"], "--quality: dall-e-2", "imagecli config unset quality; -m "),
+        (
+            'quality = "high"',
+            ["-m", "dall-e-2"],
+            "--quality: not supported by dall-e-2",
+            "imagecli config unset quality, or use -m ",
+        ),
         (
             'quality = "ultra"',
             [],
             "--quality ultra",
             "--quality low, medium, high or auto; imagecli config unset quality",
         ),
-        ('size = "100x100"', [], "--size 100x100", "for exactly this; imagecli config unset size"),
+        ('size = "100x100"', [], "--size 100x100", "for exactly that size; imagecli config unset size"),
     ],
 )
 def test_what_a_file_says_is_dropped_there(
@@ -280,9 +285,9 @@ def test_what_a_file_says_is_dropped_there(
 def test_what_a_variable_says_is_dropped_there_and_a_flag_is_left_out(imagecli: Run) -> None:
     command = ["generate", "a cat", "--provider", "sandbox", "-m", "dall-e-2", "--json"]
     (error,) = imagecli(*command, env={"IMAGECLI_QUALITY": "high"}).json["errors"]
-    assert error["hint"].startswith("unset IMAGECLI_QUALITY; -m ")
+    assert error["hint"].startswith("unset IMAGECLI_QUALITY, or use -m ")
     (error,) = imagecli(*command, "--quality", "high").json["errors"]
-    assert error["hint"].startswith("leave --quality out; -m ")
+    assert error["hint"].startswith("omit --quality, or use -m ")
 
 
 def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: Run) -> None:

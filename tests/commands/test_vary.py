@@ -19,7 +19,7 @@ def test_a_rotated_24_megapixel_jpeg_is_varied_by_the_classic_model(imagecli: Ru
     result = imagecli("vary", "big.jpg", "-m", "dall-e-2", *SANDBOX)
     assert (result.exit_code, result.stdout) == (0, "big-variation.png\n")
     assert "using the variations endpoint of dall-e-2" in result.stderr
-    assert "turned upright, centre square 4000x4000 cropped, shrunk to 1024x1024" in result.stderr
+    assert "rotated upright, cropped to the centre 4000x4000 square, shrunk to 1024x1024" in result.stderr
     assert picture("big-variation.png").size == (1024, 1024)
 
 
@@ -59,8 +59,8 @@ def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments:
         (["in.png", "--strength", "strong", "-m", "dall-e-2"], "hint: omit the strength"),
         (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: omit --via"),
         (["in.png", "blue", "--strength", "strong"], "can't be combined"),
-        (["in.png", "--via", "variations"], "gpt-image-2 takes no variations"),
-        (["in.png", "other.png"], "named like a picture"),
+        (["in.png", "--via", "variations"], "gpt-image-2 does not support variations"),
+        (["in.png", "other.png"], "an image file name"),
         (["nope.png"], "nope.png does not exist"),
     ],
 )

@@ -19,7 +19,7 @@ from tests.config.conftest import LOCAL, Home
         (None, "2", None, 30, 2.0, "IMAGECLI_MAX_COST"),
         (None, "20", 1.5, 30, 1.5, "imagecli.toml"),
         (None, None, 1, None, 1.0, "imagecli.toml"),
-        (None, None, 10, None, 5.0, "can't raise the built-in cap"),
+        (None, None, 10, None, 5.0, "can't raise the built-in limit"),
         (None, None, 10, 20, 10.0, "imagecli.toml"),
         (None, "8", 10, None, 8.0, "IMAGECLI_MAX_COST"),
     ],

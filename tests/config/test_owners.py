@@ -126,7 +126,7 @@ def test_an_own_file_is_read_if_its_owner_and_mode_are_right(
         with pytest.raises(SettingsError, match=refusal) as caught:
             read(path)
     assert (caught.value.code, caught.value.exit_code) == ("unsafe_file", 2)
-    assert caught.value.message.startswith(f"{path} is not used: ")
+    assert caught.value.message.startswith(f"refusing to use {path}: ")
     assert caught.value.hint
     if refusal.startswith("other"):
         assert caught.value.hint == f"chmod o-w {path}"
@@ -148,7 +148,7 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
         "credentials.toml": lambda: api_keys.write_credential(places, "openai", Secret("sk-1")),
         "trusted.json": home.load,
     }
-    with acting_as(USER), pytest.raises(SettingsError, match=f"{name} is not used: it is owned by another user"):
+    with acting_as(USER), pytest.raises(SettingsError, match=f"refusing to use .*{name}: it is owned by another user"):
         steps[name]()
 
 
@@ -206,7 +206,7 @@ def test_an_own_file_is_a_regular_one_of_a_bounded_size(
     home: Home, read: Callable[[Path], bytes | None], kind: str
 ) -> None:
     fill(home.config / "file", kind)
-    with acting_as(USER), pytest.raises(SettingsError, match=f"file is not used: it .*{KINDS[kind]}"):
+    with acting_as(USER), pytest.raises(SettingsError, match=f"refusing to use .*file: it .*{KINDS[kind]}"):
         read(home.config / "file")
 
 
@@ -260,7 +260,7 @@ def test_a_project_s_file_is_read_if_its_owner_and_mode_are_right(
             return
         with pytest.raises(SettingsError, match=refusal) as caught:
             home.load()
-    assert caught.value.message.startswith(f"{path} is not used: ")
+    assert caught.value.message.startswith(f"refusing to use {path}: ")
     assert caught.value.hint
 
 
@@ -289,8 +289,8 @@ def test_a_file_in_a_folder_that_is_open_to_all_stops_nobody_who_has_a_repositor
 def test_a_project_s_file_is_a_regular_one_of_a_bounded_size(home: Home, kind: str) -> None:
     path = home.project / "imagecli.toml"
     fill(path, kind)
-    problem = {"device": "a link that leads out of", "loop": "symbolic link"}.get(kind, KINDS[kind])
-    with acting_as(USER), pytest.raises(SettingsError, match=f"is not used: it .*{problem}"):
+    problem = {"device": "a link to a file outside", "loop": "symbolic link"}.get(kind, KINDS[kind])
+    with acting_as(USER), pytest.raises(SettingsError, match=f"refusing to use .*: it .*{problem}"):
         home.load()
 
 
@@ -298,10 +298,10 @@ def test_a_project_s_file_is_a_regular_one_of_a_bounded_size(home: Home, kind: s
     ("target", "refusal"),
     [
         ("../shared.toml", ""),
-        ("nowhere.toml", "a link that leads nowhere"),
-        ("../../../config/config.toml", "a link that leads out of"),
-        ("../../../nowhere", "a link that leads out of"),
-        ("out/config.toml", "a link that leads out of"),
+        ("nowhere.toml", "a broken link"),
+        ("../../../config/config.toml", "a link to a file outside"),
+        ("../../../nowhere", "a link to a file outside"),
+        ("out/config.toml", "a link to a file outside"),
         ("../foreign.toml", "it is owned by another user"),
     ],
 )
@@ -323,7 +323,7 @@ def test_without_a_repository_a_link_must_stay_in_its_folder(home: Home) -> None
     (home.config.parent / "repository" / ".git").rmdir()
     put(home.project.parent / "shared.toml")
     link(home.project / "imagecli.toml", "../shared.toml")
-    with acting_as(USER), pytest.raises(SettingsError, match="leads out of"):
+    with acting_as(USER), pytest.raises(SettingsError, match="a link to a file outside"):
         find_project(home.project)
 
 
@@ -419,7 +419,7 @@ def test_a_refused_project_stops_a_command_and_not_a_look_at_rows(home: Home, im
     finally:
         os.chdir(here)
     assert (refused.exit_code, refused.json["errors"][0]["code"]) == (2, "unsafe_file")
-    assert f"{path} is not used" in refused.json["errors"][0]["message"]
+    assert f"refusing to use {path}" in refused.json["errors"][0]["message"]
     assert list(home.project.iterdir()) == []
     assert rows.exit_code == 0
     assert "sandbox" in rows.stdout

@@ -114,34 +114,39 @@ def test_a_project_file_can_t_say_where_the_key_goes(home: Home, text: str) -> N
     path = home.in_project(text)
     with pytest.raises(SettingsError) as caught:
         home.load()
-    assert caught.value.message.startswith(f"{path} sets {text.split()[0].strip('[').partition('.')[0]}, which a")
+    assert caught.value.message.startswith(
+        f"{path} sets {text.split()[0].strip('[').partition('.')[0]}, which decides where"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "words", "hint"),
     [
-        ("model = \n", "line 1", "mend"),
-        ('size = "auto"\nmodel = x', "line 2", "mend"),
+        ("model = \n", "line 1", "fix"),
+        ('size = "auto"\nmodel = x', "line 2", "fix"),
         ("\x00", "a NUL byte", "UTF-8"),
-        ("a = " + "[" * 20_000, "not TOML", "mend"),
-        ('modle = "x"', "no setting 'modle'", "did you mean model?"),
-        ('api_key = "sk-1"', "no setting 'api_key'", "imagecli login"),
+        ("a = " + "[" * 20_000, "not TOML", "fix"),
+        ('modle = "x"', "unknown setting 'modle'", "did you mean model?"),
+        ('api_key = "sk-1"', "unknown setting 'api_key'", "imagecli login"),
         ('[providers.openai]\napi_key_command = "op read x"', "api_key_command: expected a list of strings", "op"),
         ("[providers.openai]\napi_key_command = [1]", "api_key_command: expected text, got 1", "op"),
-        ("size = 5", "size 5: text is wanted", "WIDTHxHEIGHT"),
+        ("size = 5", "size 5: expected text", "WIDTHxHEIGHT"),
         ('size = "big"', "invalid size 'big'", "1024x1024"),
-        ('model = ""', "text is wanted", "the model"),
-        ("model = true", "text is wanted", "the model"),
-        ('if_exists = "ask"', "one of number, skip, overwrite, fail is wanted", "if_exists"),
-        ('if_exists = ["skip"]', "is wanted", "if_exists"),
+        ('model = ""', "expected text", "name of the model"),
+        ("model = true", "expected text", "name of the model"),
+        ('if_exists = "ask"', "expected one of number, skip, overwrite, fail", "if_exists"),
+        ('if_exists = ["skip"]', "expected one of", "if_exists"),
         *[(f"timeout = {value}", "number of seconds above 0", "timeout") for value in ("0", "-1", "nan", "inf", "[]")],
         *[(f"timeout = {value}", "number of seconds above 0", "") for value in ("true", '"soon"', "1e20", "9" * 400)],
-        *[(f"max_retries = {value}", "whole number from 0", "again") for value in ("-1", "2.5", "inf", "nan", "{}")],
-        *[(f"max_retries = {value}", "whole number from 0", "") for value in ("true", '"two"', "1e20", "9" * 400)],
-        ("providers = 5", "providers", "[providers.openai]"),
-        ("providers.openai = 5", "providers", "[providers.openai]"),
-        ("[providers.opnai]", "no provider 'opnai'", "did you mean openai?"),
-        ('[providers.openai]\napi_key = "sk-1"', "no setting in [providers.openai] 'api_key'", "api_key_command"),
+        *[
+            (f"max_retries = {value}", "an integer, 0 or more", "retries")
+            for value in ("-1", "2.5", "inf", "nan", "{}")
+        ],
+        *[(f"max_retries = {value}", "an integer, 0 or more", "") for value in ("true", '"two"', "1e20", "9" * 400)],
+        ("providers = 5", "providers", "[providers.NAME]"),
+        ("providers.openai = 5", "providers", "[providers.NAME]"),
+        ("[providers.opnai]", "unknown provider 'opnai'", "did you mean openai?"),
+        ('[providers.openai]\napi_key = "sk-1"', "unknown setting in [providers.openai] 'api_key'", "api_key_command"),
     ],
 )
 def test_a_wrong_line_is_named_with_its_file(home: Home, text: str, words: str, hint: str) -> None:
@@ -172,11 +177,11 @@ def test_a_wrong_flag_is_named(home: Home, flags: dict[str, Any]) -> None:
 
 def test_a_file_that_can_t_be_read_is_named(home: Home) -> None:
     (home.config / "config.toml").mkdir()
-    with pytest.raises(SettingsError, match=r"config\.toml is not used: it is a folder"):
+    with pytest.raises(SettingsError, match=r"refusing to use .*config\.toml: it is a folder"):
         home.load()
     (home.config / "config.toml").rmdir()
     (home.config / "config.toml").write_bytes(b'model = "\xff"')
-    with pytest.raises(SettingsError, match=r"config\.toml can't be read"):
+    with pytest.raises(SettingsError, match=r"can't read .*config\.toml"):
         home.load()
 
 
@@ -234,7 +239,7 @@ def test_the_base_url_has_its_own_order(home: Home) -> None:
 
 
 def test_an_unknown_provider_is_answered_with_the_known(home: Home) -> None:
-    with pytest.raises(UsageError, match="no provider 'x'") as caught:
+    with pytest.raises(UsageError, match="unknown provider 'x'") as caught:
         home.load({"provider": "x"})
     assert "openai" in (caught.value.hint or "")
 
@@ -281,7 +286,7 @@ FREE = ", or try it for free with --provider sandbox"
             {},
             "",
             {"IMAGECLI_PROVIDER": "xai"},
-            "for xai, the provider from IMAGECLI_PROVIDER",
+            "for xai, the provider set by IMAGECLI_PROVIDER",
             f"run `imagecli login`{FREE}",
         ),
         (
@@ -293,7 +298,7 @@ FREE = ", or try it for free with --provider sandbox"
         ),
         ({"provider": "xai"}, 'provider = "xai"', {}, "for xai", f"run `imagecli login`{FREE}"),
         ({"base_url": "https://gw.example/v1"}, "", {}, "for openai", "run `imagecli login`"),
-        ({}, "", {"CI": "true"}, "for openai", f"set the variable OPENAI_API_KEY from a secret{FREE}"),
+        ({}, "", {"CI": "true"}, "for openai", f"set OPENAI_API_KEY from a CI secret{FREE}"),
     ],
 )
 def test_a_missing_key_names_the_provider_and_the_way_to_store_one(
@@ -319,8 +324,8 @@ def test_every_setting_says_what_it_is_about() -> None:
 def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
     warnings = home.load(environ={"IMAGECLI_MODLE": "x", "IMAGECLI_QQQ": "x"}).warnings
     assert [warning.message for warning in warnings if warning.code == "unknown_variable"] == [
-        "IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?",
-        "IMAGECLI_QQQ sets nothing",
+        "unknown variable IMAGECLI_MODLE; did you mean IMAGECLI_MODEL?",
+        "unknown variable IMAGECLI_QQQ",
     ]
 
 

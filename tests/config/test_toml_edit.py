@@ -59,7 +59,7 @@ def test_what_is_taken_out_takes_nothing_with_it() -> None:
 
 
 def test_a_value_is_not_made_a_table() -> None:
-    with pytest.raises(SettingsError, match="size is no table"):
+    with pytest.raises(SettingsError, match="size is not a table"):
         set_toml_value(TEXT, ("size", "x"), 1, HERE)
 
 
@@ -127,7 +127,7 @@ def test_a_file_keeps_its_rights_and_a_link_stays_one(tmp_path: Path) -> None:
 
 def test_a_file_that_can_t_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "config.toml").mkdir()
-    with pytest.raises(SettingsError, match="can't be written"):
+    with pytest.raises(SettingsError, match="can't write"):
         replace_file(tmp_path / "config.toml", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 

@@ -57,7 +57,7 @@ def test_a_project_may_choose_the_users_provider_or_the_sandbox_or_one_that_is_n
     used = "xai" if flags or environ else project
     assert settings.provider.name == used
     own = "xai" if user else "openai"
-    note = NoteEvent(code="provider", message=f"{path} chooses provider {project}; your own is {own}")
+    note = NoteEvent(code="provider", message=f"{path} sets provider {project}; your own is {own}")
     assert settings.notes == ((note,) if used == project != own else ())
 
 
@@ -74,7 +74,7 @@ def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
 ) -> None:
     home.user(user)
     path = home.in_project(f'provider = "{project}"')
-    with pytest.raises(SettingsError, match=f"chooses provider {project}, which is not your own") as caught:
+    with pytest.raises(SettingsError, match=f"sets provider {project}, which is not your own") as caught:
         home.load({})
     assert caught.value.code == "untrusted"
     assert f"imagecli config trust {path.parent}" in (caught.value.hint or "")
@@ -93,7 +93,7 @@ def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(im
     assert imagecli("config", "trust", "--yes").exit_code == 0
     planned = imagecli("generate", "a cat", "--dry-run")
     assert planned.exit_code == 0
-    assert "chooses provider xai; your own is openai" in planned.stderr
+    assert "sets provider xai; your own is openai" in planned.stderr
 
 
 @pytest.mark.parametrize("trusted", [False, True])
@@ -148,7 +148,7 @@ def test_a_changed_file_is_trusted_no_more(home: Home) -> None:
     home.in_project(DELICATE)
     trust(home)
     home.in_project(DELICATE + " ")
-    with pytest.raises(SettingsError, match="has changed since it was trusted"):
+    with pytest.raises(SettingsError, match="has changed since you trusted it"):
         home.load({})
 
 
@@ -174,7 +174,7 @@ def test_trust_holds_for_that_folder_alone(home: Home, tmp_path: Path) -> None:
     trust(home)
     nearer = home.project / "imagecli.toml"
     nearer.write_bytes(path.read_bytes())
-    with pytest.raises(SettingsError, match="which a project's file may not"):
+    with pytest.raises(SettingsError, match="which decides where your API key is sent"):
         home.load({})
 
 

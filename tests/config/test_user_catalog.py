@@ -43,9 +43,9 @@ def test_a_models_own_limits_are_checked(imagecli: Run, rows: Path) -> None:
         """
     )
     run = ("generate", "--provider", "sandbox", "-m", "mine")
-    assert "expected 512x512 or 640x480 (mine)" in imagecli(*run, "a cat", "-s", "1024x1024").stderr
-    assert "--quality high: mine takes draft, final" in imagecli(*run, "a cat", "--quality", "high").stderr
-    assert "mine takes 10" in imagecli(*run, "a very white cat").stderr
+    assert "it supports 512x512 or 640x480 (mine)" in imagecli(*run, "a cat", "-s", "1024x1024").stderr
+    assert "--quality high: mine accepts draft, final" in imagecli(*run, "a cat", "--quality", "high").stderr
+    assert "mine accepts at most 10" in imagecli(*run, "a very white cat").stderr
     done = imagecli(*run, "a cat", "-s", "640x480", "--quality", "final")
     assert done.exit_code == 0, done.stderr
     assert picture(done.paths[0]).size == (640, 480)
@@ -82,10 +82,10 @@ def test_a_model_past_its_day_is_refused_by_a_users_row_too(imagecli: Run, rows:
 def test_a_row_of_ours_is_changed_and_the_rest_of_it_stays(imagecli: Run, rows: Path) -> None:
     rows.write_text('[models.dall-e-2]\nmax_prompt = 5\n[models."gpt-image-2"]\nwords.moderation = ["off"]\n')
     run = ("generate", "--provider", "sandbox")
-    assert "dall-e-2 takes 5" in imagecli(*run, "a white cat", "-m", "dall-e-2").stderr
-    assert "expected 256x256" in imagecli(*run, "a cat", "-m", "dall-e-2", "-s", "300x300").stderr
-    assert "gpt-image-2 takes off" in imagecli(*run, "a cat", "--moderation", "low").stderr
-    assert "takes low, medium, high, auto" in imagecli(*run, "a cat", "--quality", "best").stderr
+    assert "dall-e-2 accepts at most 5" in imagecli(*run, "a white cat", "-m", "dall-e-2").stderr
+    assert "it supports 256x256" in imagecli(*run, "a cat", "-m", "dall-e-2", "-s", "300x300").stderr
+    assert "gpt-image-2 accepts off" in imagecli(*run, "a cat", "--moderation", "low").stderr
+    assert "accepts low, medium, high, auto" in imagecli(*run, "a cat", "--quality", "best").stderr
 
 
 def test_a_price_of_ours_is_changed_for_all_its_models() -> None:
@@ -138,8 +138,8 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "words", "hint"),
     [
-        ("[models.x\n", "models.toml is not TOML: ", "mend that line"),
-        ("[models.x]\nmax_n = \n", "(at line 2", "mend that line"),
+        ("[models.x\n", "models.toml is not TOML: ", "fix that line"),
+        ("[models.x]\nmax_n = \n", "(at line 2", "fix that line"),
         ("[models.x]\nmax_m = 3\n", "models.x: unknown field 'max_m'", "did you mean max_n?"),
         ("[models.x]\nknown = true\n", "models.x: unknown field 'known'", ""),
         ("[model.x]\n", "unknown table 'model'", '[models."model"]'),
@@ -253,4 +253,4 @@ def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
 def test_the_file_that_the_topic_shows_is_one(imagecli: Run, rows: Path) -> None:
     rows.write_text(block("toml", "# models.toml\n"))
     done = imagecli("generate", "a cat", "-m", "my-model", "-s", "2:2", "--quality", "best", "--provider", "sandbox")
-    assert "--quality best: my-model takes draft, final" in done.stderr
+    assert "--quality best: my-model accepts draft, final" in done.stderr

@@ -160,8 +160,9 @@ def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
         assert mask_in(provider, server.asked[-1])
     else:
         assert (result.exit_code, server.asked) == (2, [])
-        reason = "ignores it and would edit the complete image" if provider == "sglang" else "takes none"
-        assert f"--mask: provider {provider} {reason}" in result.stderr
+        ignored = f"--mask: provider {provider} ignores it and would edit the entire image"
+        refused = f"--mask: not supported by provider {provider}"
+        assert (ignored if provider == "sglang" else refused) in result.stderr
 
 
 WHITE = ["local", "sd-server", "lemonade", "vllm-omni", "xinference"]
@@ -208,7 +209,7 @@ def test_a_drawing_of_another_size_is_refused_before_it_is_sent(
     drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
     result = imagecli("edit", "in.png", "a door here", *drawn, env=env(provider))
     assert (result.exit_code, server.asked) == (2, [])
-    assert "arrows.png is 48x64, in.png is 64x48; a drawing has its image's size" in result.stderr
+    assert "arrows.png is 48x64, in.png is 64x48; a drawing must have the size of its image" in result.stderr
 
 
 REFUSALS = [

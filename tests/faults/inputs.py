@@ -166,7 +166,7 @@ CASES = (
         for kind in ("AVIF", "TIFF", "BMP", "ICO", "GIF")
     ),
     edit("I10", "TIFF with a thumbnail", thumbnail_first, after=sent(size=(64, 48))),
-    edit("I2", "a camera's raw file", lambda: with_tags(t50706=b"\1\4\0\0")),
+    edit("I2", "a camera raw file", lambda: with_tags(t50706=b"\1\4\0\0")),
     edit("I10", "HEIC", HEIC.read_bytes, after=sent(size=(96, 64))),
     edit("I9", "a video after the image", PNG + b"ftypmp42 Kamera", after=sent(without=b"Kamera")),
     edit("I9", "an image after the image", JPEG + UPRIGHT, after=sent(without=b"Kamera")),

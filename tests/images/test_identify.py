@@ -116,19 +116,19 @@ def test_no_cut_anywhere_goes_unseen(name: str) -> None:
         (WHOLE["png"][:60], "PNG ends in the middle of its IDAT chunk"),
         (WHOLE["png"][:-12], "PNG ends before its IEND chunk"),
         (WHOLE["png"][:50] + b"\0\0\0" + WHOLE["png"][53:], "PNG has a bad CRC in its IDAT chunk"),
-        (WHOLE["png"][:20], "PNG ends in its headers"),
+        (WHOLE["png"][:20], "PNG ends in the middle of its headers"),
         (WHOLE["png"][:33] + chunk(b"IEND", b""), "PNG has no pixels"),
         (WHOLE["png"][:33] + b"\0" * 40, "PNG is damaged: no chunk at byte 33"),
         (WHOLE["jpeg"][:-20], "JPEG ends in the middle of its pixels"),
-        (WHOLE["jpeg"][:100], "JPEG ends in its headers"),
+        (WHOLE["jpeg"][:100], "JPEG ends in the middle of its headers"),
         (WHOLE["jpeg"][:300], "JPEG ends in the middle of its headers"),
-        (b"\xff\xd8\xff\xd9", "JPEG ends in its headers"),
+        (b"\xff\xd8\xff\xd9", "JPEG ends in the middle of its headers"),
         (WHOLE["webp"][:90], "WebP ends in the middle of its VP8 chunk"),
-        (b"RIFF\x04\0\0\0WEBP", "WebP ends in its headers"),
+        (b"RIFF\x04\0\0\0WEBP", "WebP ends in the middle of its headers"),
         (LYING_WEBP, "WebP ends in the middle of its XMP chunk"),
-        (WHOLE["gif"][:-1], "GIF ends in the middle of a picture"),
+        (WHOLE["gif"][:-1], "GIF ends in the middle of an image"),
         (WHOLE["gif"][:13], "GIF ends before its pixels"),
-        (b"GIF89a\0\0\0\0\0\0\0;", "GIF says it is 0x0 pixels"),
+        (b"GIF89a\0\0\0\0\0\0\0;", "GIF has an invalid size, 0x0"),
         (SVG[:-9], "SVG ends before its closing tag"),
     ],
 )
@@ -152,9 +152,9 @@ def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:12", "a Git LFS pointer"),
         (b"/annex/objects/SHA256E-s123--abc.png\n", "a git-annex pointer"),
         (b"\x89PNG\n\x1a\n\0\0\0\rIHDR", "a PNG whose line ends were converted"),
-        (b"BM" + b"\0" * 40, "a BMP picture"),
-        (b"\0\0\0\x1cftypisom", "a video or an unknown picture"),
-        (bytes(range(256)), "unknown bytes"),
+        (b"BM" + b"\0" * 40, "a BMP image"),
+        (b"\0\0\0\x1cftypisom", "a video or an unknown image"),
+        (bytes(range(256)), "unknown data"),
     ],
 )
 def test_what_is_no_picture_is_named(data: bytes, problem: str) -> None:
@@ -359,8 +359,8 @@ def test_one_byte_too_few_is_seen(size: tuple[int, int], colour: int, depth: int
 
 GRAY = (10, 10, 8, 0, 0, 0, 0)
 PACKED = zlib.compress(bytes(110))
-UNPACKABLE = "PNG has pixels that can't be unpacked"
-SENSELESS = "PNG has a header that makes no sense"
+UNPACKABLE = "PNG has pixels that can't be decompressed"
+SENSELESS = "PNG has an invalid header"
 
 
 @pytest.mark.parametrize(

@@ -55,17 +55,17 @@ def test_a_drawing_of_its_images_size_is_sent_byte_for_byte() -> None:
 def test_it_has_the_size_of_the_upright_picture() -> None:
     turned = photo(60, 40, orientation=6)
     assert beside(drawing(40, 60), turned).image.size == Size(40, 60)
-    with pytest.raises(MaskError, match=r"arrows\.png is 60x40, in\.jpg is 40x60 after rotation; a drawing has its"):
+    with pytest.raises(MaskError, match=r"arrows\.png is 60x40, in\.jpg is 40x60 after rotation; a drawing must have"):
         beside(drawing(60, 40), turned)
 
 
 def test_it_is_shrunk_and_cropped_with_its_picture() -> None:
     square = InputRule(formats=("png",), max_bytes=10_000_000, square=True)
     small = beside(drawing(), photo(), InputFit(input_size=Size(30, 30)))
-    assert (small.image.size, small.changes) == (Size(30, 20), ("resized as its image",))
+    assert (small.image.size, small.changes) == (Size(30, 20), ("resized like its image",))
     assert (pixels(small).getpixel((2, 10)), pixels(small).getpixel((27, 10))) == (RED, CLEAR)
     cut = beside(drawing(), photo(), InputFit(crop="right"), square)
-    assert (cut.image.size, cut.changes) == (Size(40, 40), ("cropped as its image",))
+    assert (cut.image.size, cut.changes) == (Size(40, 40), ("cropped like its image",))
     assert (pixels(cut).getpixel((8, 5)), pixels(cut).getpixel((12, 5))) == (RED, CLEAR)
 
 
@@ -78,10 +78,10 @@ def test_colours_stay_and_another_format_becomes_png() -> None:
 @pytest.mark.parametrize(
     ("data", "rule", "words"),
     [
-        (drawing(mode="RGB"), RULE, "no transparency; a drawing is transparent where"),
-        (drawing(30, 40), RULE, "a drawing has its image's size"),
-        (drawing()[:-20], RULE, "is broken"),
-        (drawing(), InputRule(formats=("jpeg",), max_bytes=100), "at most 100 are taken"),
+        (drawing(mode="RGB"), RULE, "no transparency; a drawing must be transparent where"),
+        (drawing(30, 40), RULE, "a drawing must have the size of its image"),
+        (drawing()[:-20], RULE, "is damaged"),
+        (drawing(), InputRule(formats=("jpeg",), max_bytes=100), "the limit is 100"),
     ],
 )
 def test_what_can_not_lie_on_the_picture_is_refused(data: bytes, rule: InputRule, words: str) -> None:

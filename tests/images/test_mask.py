@@ -56,7 +56,7 @@ def test_an_alpha_that_is_nearly_0_counts_as_0(alpha: int, share: float | None, 
     mask.paste((255, 255, 255, alpha), (0, 0, 40, 40))
     image = fitted(saved(scene(80, 80)))
     if share is None:
-        with pytest.raises(MaskError, match="allows no change"):
+        with pytest.raises(MaskError, match="allows no edits"):
             masked(saved(mask), image, rule)
         return
     result = masked(saved(mask), image, rule)
@@ -66,7 +66,7 @@ def test_an_alpha_that_is_nearly_0_counts_as_0(alpha: int, share: float | None, 
 
 def test_a_mask_whose_transparent_area_is_cropped_away_is_refused() -> None:
     mask = saved(mask_of(160, 80, (0, 0, 20, 20)))
-    with pytest.raises(MaskError, match="left after cropping") as caught:
+    with pytest.raises(MaskError, match="the cropped part") as caught:
         masked(mask, fitted(PHOTO, CLASSIC), CLASSIC_MASK)
     assert "--pad" in (caught.value.hint or "")
 
@@ -76,7 +76,7 @@ def test_a_mask_is_cropped_as_its_image() -> None:
     result = masked(saved(mask_of(160, 80, (40, 0, 60, 20))), image, CLASSIC_MASK)
     assert result.image.size == image.image.size == Size(80, 80)
     assert clear_box(result) == (0, 0, 20, 20)
-    assert result.changes == ("cropped as its image",)
+    assert result.changes == ("cropped like its image",)
 
 
 def test_the_padding_of_a_mask_is_opaque() -> None:
@@ -109,7 +109,7 @@ def test_the_orientation_of_the_mask_itself_is_applied() -> None:
     stored = mask_of(160, 80, (0, 0, 30, 20)).transpose(Image.Transpose.ROTATE_90)
     result = masked(saved(stored, exif=exif(6)), fitted(PHOTO))
     assert clear_box(result) == (0, 0, 30, 20)
-    assert "turned upright" in result.changes
+    assert "rotated upright" in result.changes
 
 
 def test_a_mask_of_the_size_that_is_sent_needs_no_transform() -> None:
@@ -122,9 +122,10 @@ def test_mask_of_other_size_is_refused() -> None:
     with pytest.raises(MaskError) as caught:
         masked(saved(mask_of(100, 100, (0, 0, 9, 9))), fitted(PHOTO, CLASSIC), CLASSIC_MASK)
     assert (
-        caught.value.message == "mask.png is 100x100, photo.jpg is 160x80 (sent as 80x80); a mask has its image's size"
+        caught.value.message
+        == "mask.png is 100x100, photo.jpg is 160x80 (sent as 80x80); a mask must have the size of its image"
     )
-    assert caught.value.hint == "scale the mask to 160x80"
+    assert caught.value.hint == "resize the mask to 160x80"
 
 
 def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:
@@ -134,7 +135,7 @@ def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1"])
 def test_a_mask_without_alpha_is_refused(mode: str) -> None:
-    with pytest.raises(MaskError, match=r"mask\.png has no transparency; a mask is transparent where"):
+    with pytest.raises(MaskError, match=r"mask\.png has no transparency; a mask must be transparent where"):
         masked(saved(scene(160, 80, mode)), fitted(PHOTO))
 
 
@@ -145,7 +146,7 @@ def test_a_jpeg_is_no_mask() -> None:
 
 def test_a_broken_mask_is_refused_as_a_mask() -> None:
     mask = saved(mask_of(160, 80, (0, 0, 9, 9)))
-    with pytest.raises(MaskError, match=r"mask\.png is broken: PNG ends in the middle of its IDAT chunk"):
+    with pytest.raises(MaskError, match=r"mask\.png is damaged: PNG ends in the middle of its IDAT chunk"):
         masked(mask[:-20], fitted(PHOTO))
 
 
@@ -191,7 +192,7 @@ def test_a_mask_over_the_limit_is_written_smaller_or_refused() -> None:
     data = saved(noisy)
     small = masked(data, fitted(PHOTO), InputRule(formats=("png",), max_bytes=2_000, alpha=True))
     assert len(small.image.data) <= 2_000 and clear_box(small) == (0, 0, 9, 9)
-    with pytest.raises(MaskError, match="at most 20 are taken"):
+    with pytest.raises(MaskError, match="the limit is 20"):
         masked(data, fitted(PHOTO), InputRule(formats=("png",), max_bytes=20, alpha=True))
 
 

@@ -178,7 +178,7 @@ def test_keep_metadata_keeps_the_camera_but_not_the_orientation_it_applied() -> 
     data = saved(scene(64, 40), "JPEG", exif=exif(6, place=True))
     result = fitted(data, framing=InputFit(keep_metadata=True))
     kept = opened(result.image.data).getexif()
-    assert result.changes == ("turned upright",)
+    assert result.changes == ("rotated upright",)
     assert kept[0x010F] == "Kamera" and kept[0x0112] == 1
 
 

@@ -50,9 +50,9 @@ def test_what_a_browser_runs_is_found_anywhere(inside: str, found: str, offset: 
         ('<!DOCTYPE svg [<!ENTITY a "b">]>', "entities"),
         ('<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>', "entities"),
         ("<!DOCTYPE svg [<!ATTLIST svg onload CDATA 'x()'>]>", "entities"),
-        ('<!DOCTYPE svg SYSTEM "http://example.com/a.dtd">', "a DTD from elsewhere"),
-        ("<!doctype svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" 'file:///a.dtd'>", "a DTD from elsewhere"),
-        ('<?xml-stylesheet href="http://example.com/a.xsl"?>', "style sheets from elsewhere"),
+        ('<!DOCTYPE svg SYSTEM "http://example.com/a.dtd">', "an external DTD"),
+        ("<!doctype svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" 'file:///a.dtd'>", "an external DTD"),
+        ('<?xml-stylesheet href="http://example.com/a.xsl"?>', "external style sheets"),
     ],
 )
 def test_what_is_loaded_or_expanded_is_found(before: str, found: str) -> None:

@@ -1,4 +1,4 @@
-"""The largest page of a TIFF is taken, and a camera's raw file is refused."""
+"""The largest page of a TIFF is taken, and a camera raw file is refused."""
 
 from __future__ import annotations
 
@@ -121,5 +121,5 @@ RAW = {
 
 @pytest.mark.parametrize("name", RAW)
 def test_a_raw_file_of_a_camera_is_refused(name: str) -> None:
-    with pytest.raises(InputImageError, match="is a camera's raw file"):
+    with pytest.raises(InputImageError, match="is a camera raw file"):
         fitted(RAW[name])

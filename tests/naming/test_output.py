@@ -55,8 +55,8 @@ def test_output_is_read(text: str | None, kind: str, read: str) -> None:
     ("text", "message"),
     [
         ("", "empty"),
-        ("a\0b", "no file name"),
-        ("a\ud800", "no file name"),
+        ("a\0b", "contains characters"),
+        ("a\ud800", "contains characters"),
         ("a{b", "unmatched '{'"),
         ("/dev/full", "device or pipe"),
         ("pipe", "device or pipe"),

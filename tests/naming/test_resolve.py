@@ -281,7 +281,7 @@ def test_the_longest_literal_name_is_taken_as_it_is() -> None:
 
 
 def test_stdout_takes_one_picture() -> None:
-    with pytest.raises(UsageError, match="one picture, 2"):
+    with pytest.raises(UsageError, match="stdout accepts one image; 2"):
         planned("-", count=2)
 
 

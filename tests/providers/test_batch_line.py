@@ -91,10 +91,10 @@ def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> 
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) has no variations"),
-        (generate(stream=True), r"--stream: provider openai \(Batch API\) does not take it"),
-        (generate(partial_images=1), "--partial-images: provider openai"),
-        (edit()._replace(markup=CAT), r"--markup: provider openai \(Batch API\) takes none"),
+        (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) does not support variations"),
+        (generate(stream=True), r"--stream: not supported by provider openai \(Batch API\)"),
+        (generate(partial_images=1), "--partial-images: not supported by provider openai"),
+        (edit()._replace(markup=CAT), r"--markup: not supported by provider openai \(Batch API\)"),
     ],
 )
 def test_what_a_batch_can_not_carry_is_refused_by_its_own_row(ask: ImageRequest, words: str) -> None:

@@ -38,7 +38,7 @@ def test_url_is_printed_at_once_and_ctrl_c_ends_it_well(start: Start) -> None:
     out, err = process.communicate(timeout=10)
     assert [answer.status_code for answer in answers] == [200, 429]
     assert (process.returncode, out) == (0, b"")
-    assert err.splitlines() == [b"POST /v1/images/generations 200 1 picture", b"POST /v1/images/generations 429"]
+    assert err.splitlines() == [b"POST /v1/images/generations 200 1 image", b"POST /v1/images/generations 429"]
 
 
 def test_port_in_use_says_how_to_get_another(sandbox: Sandbox, start: Start) -> None:
@@ -46,8 +46,8 @@ def test_port_in_use_says_how_to_get_another(sandbox: Sandbox, start: Start) -> 
     process = start("--port", port)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, b"")
-    assert f"port {port} can't be listened on".encode() in err
-    assert b"--port 0 picks a free one" in err
+    assert f"port {port} is in use".encode() in err
+    assert b"use --port 0 to pick a free port" in err
 
 
 @pytest.mark.parametrize("option", ["--latency", "--url-ttl"])

@@ -159,7 +159,7 @@ def test_log_has_a_harmless_line_a_request() -> None:
     with Sandbox(log=lines.append) as server:
         post(server, "generations", {"prompt": "x", "n": 2, "size": "256x256"})
         say(server, head(b"/v1/\x1b[31m\xe2\x80\xae?secret", method=b"GET"))
-    assert lines == ["POST /v1/images/generations 200 2 pictures", "GET /v1/\\x1b[31mâ\\x80® 404"]
+    assert lines == ["POST /v1/images/generations 200 2 images", "GET /v1/\\x1b[31mâ\\x80® 404"]
 
 
 def test_requests_run_side_by_side() -> None:
@@ -201,4 +201,4 @@ def test_port_in_use_is_a_usage_error_with_a_way_out(sandbox: Sandbox) -> None:
     port = urlsplit(sandbox.base_url).port or 0
     with pytest.raises(UsageError, match=f"port {port} ") as caught, Sandbox(Options(port=port)):
         pass
-    assert caught.value.hint == "--port 0 picks a free one"
+    assert caught.value.hint == "use --port 0 to pick a free port"

@@ -172,7 +172,7 @@ def test_client_that_goes_away_in_the_middle_hurts_nobody(capfd: pytest.CaptureF
         while not lines and time.monotonic() < until:
             time.sleep(0.05)
         assert post(server, "generations", {"prompt": "x", "size": "256x256"}).status_code == 200
-    assert lines[0] == "POST /v1/images/generations 200 1 picture (the client went away)"
+    assert lines[0] == "POST /v1/images/generations 200 1 image (the client disconnected)"
     assert capfd.readouterr() == ("", "")
 
 

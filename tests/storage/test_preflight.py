@@ -69,8 +69,8 @@ def test_a_folder_is_made_where_it_is_missing_and_left_empty(disk: Path, name: s
         ("file", "file is a file, not a folder"),
         ("file/x/y", "file is a file, not a folder"),
         ("to-file", "to-file is a file, not a folder"),
-        ("to-nowhere", "to-nowhere is a link that leads nowhere"),
-        ("to-nowhere/x", "to-nowhere is a link that leads nowhere"),
+        ("to-nowhere", "to-nowhere is a broken link"),
+        ("to-nowhere/x", "to-nowhere is a broken link"),
         ("round/x", "round"),
         ("x" * 300, "file name too long"),
     ],
@@ -131,7 +131,7 @@ def test_a_limit_for_files_that_no_answer_fits_is_found_before_paying(
     command = [sys.executable, "-c", ANSWERS, str(megabytes), str(pictures)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert bool(told) is not fits
-    assert fits or told.startswith(f"8 a file may have {megabytes}.0 MB at most here (ulimit -f), and an answer with")
+    assert fits or told.startswith(f"8 the file size limit is {megabytes}.0 MB (ulimit -f), but a response with")
 
 
 LIMITED = """
@@ -149,7 +149,7 @@ except DiskError as error:
 
 @pytest.mark.parametrize(
     ("limit", "said"),
-    [(5_242_880, "8 can't save to {}: a file may have 5.0 MB at most here (ulimit -f), and"), (2**30, "")],
+    [(5_242_880, "8 can't save to {}: the file size limit is 5.0 MB (ulimit -f);"), (2**30, "")],
 )
 def test_a_limit_for_files_that_no_picture_fits_is_found_before_paying(disk: Path, limit: int, said: str) -> None:
     command = [sys.executable, "-c", LIMITED, str(disk), str(limit)]

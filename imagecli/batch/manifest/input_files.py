@@ -56,7 +56,7 @@ class InputFiles:
 
     def _check_path(self, name: str, max_bytes: int) -> Path:
         refuse_home(name)
-        check_no_address(name, "what a row names", UsageError)
+        check_no_address(name, "an input file", UsageError)
         path = self._folder / name
         self._boundary.check_input(path)
         check_regular_file(path, max_bytes, error=UsageError)

@@ -23,7 +23,7 @@ def read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
         if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
             continue
         if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
-            message = f"the prompt {prompt[:100]!r} is named like a picture, not a description"
+            message = f"the prompt {prompt[:100]!r} is an image file name, not a description"
             problems.add(number, message, hint='{"command": "vary", "image": …} in a .jsonl file takes pictures')
         rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))
     return ManifestContent(rows=tuple(rows))

@@ -208,7 +208,7 @@ def _with_origins(error: UsageError, settings: Settings) -> UsageError:
 
 def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
     """*hint*, with a way to unset the option instead of advice to omit a flag that was not typed."""
-    omit_flag, way = f"leave {flag_name(name)} out", how_to_unset(name, origin)
+    omit_flag, way = f"omit {flag_name(name)}", how_to_unset(name, origin)
     if hint and omit_flag in hint:
         return hint.replace(omit_flag, way)
     return f"{hint}; {way}" if hint else way
@@ -216,7 +216,7 @@ def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
 
 def _check_stdout(env: Env, flags: DisplayFlags) -> None:
     if not env.has_stdout:
-        raise UsageError("-o - writes to stdout, but stdout is closed", hint="use -o FILE, or redirect to > FILE")
+        raise UsageError("-o - writes to stdout, but stdout is closed", hint="use -o FILE, or redirect with > FILE")
     if env.stdout.isatty():
         raise UsageError("-o - writes image data to stdout, but stdout is a terminal", hint="add > image.png")
     if flags.json:

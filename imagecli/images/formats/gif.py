@@ -32,7 +32,7 @@ def find_gif_problem(data: memoryview) -> str | None:
             position = _skip_sub_blocks(data, position + 2)
         else:
             return f"GIF is damaged: no block at byte {position:,}"
-    return "GIF ends in the middle of a picture" if images else "GIF ends before its pixels"
+    return "GIF ends in the middle of an image" if images else "GIF ends before its pixels"
 
 
 def _color_table_bytes(flags: int) -> int:

@@ -149,7 +149,7 @@ class _PixelData:
 
     def __init__(self, header: bytes) -> None:
         """*header* is the data of IHDR."""
-        self.problem = None if _is_valid_header(header) else "PNG has a header that makes no sense"
+        self.problem = None if _is_valid_header(header) else "PNG has an invalid header"
         self._passes = [] if self.problem else _interlace_passes(header)
         """Passes that are not complete."""
         self._inflater = zlib.decompressobj()
@@ -175,7 +175,7 @@ class _PixelData:
                 # After the last row one more byte is requested: that makes zlib verify its checksum, if it has arrived.
                 inflated = self._inflater.decompress(piece, min(bytes_left, _INFLATE_STEP) or 1)
             except zlib.error:
-                self.problem = "PNG has pixels that can't be unpacked"
+                self.problem = "PNG has pixels that can't be decompressed"
                 return
             if bytes_left:
                 self._check_filters(inflated)

@@ -28,7 +28,7 @@ _ACTIVE: Final = {
     "event handlers": re.compile(rb"""[ "'/]on[a-z]{2,40} ?= ?["']""", re.I),
     "embedded HTML": re.compile(rb"[<:](?:foreignObject|iframe|object|embed)[ />]", re.I),
     "entities": re.compile(rb"<!(?:ENTITY|ATTLIST) ", re.I),
-    "style sheets from elsewhere": re.compile(rb"<\?xml-stylesheet ", re.I),
+    "external style sheets": re.compile(rb"<\?xml-stylesheet ", re.I),
 }
 """Kind of active content → how it looks once each run of white space is one blank."""
 _DOCTYPE = re.compile(rb"<!DOCTYPE ([^>\[]{0,1024})", re.I)
@@ -76,7 +76,7 @@ def active_parts(file: IO[bytes]) -> tuple[str, ...]:
         kinds |= {name: None for name, pattern in _ACTIVE.items() if pattern.search(piece)}
         identifiers = [text for doctype in _DOCTYPE.findall(piece) for text in _QUOTED.findall(doctype)]
         if not all(map(_STANDARD.match, identifiers)):
-            kinds["a DTD from elsewhere"] = None
+            kinds["an external DTD"] = None
         # Viewers resolve character references and drop white space before they look at a link's scheme.
         text = re.sub(r"[\x00-\x20]", "", html.unescape(piece.decode("latin-1")))
         if _SCRIPT_LINK.search(text):

@@ -25,7 +25,7 @@ from imagecli.sandbox.request_body import parse_json_object
 MAX_BATCHES: Final = 1000
 """Beyond these, the oldest are forgotten."""
 FAILED_ON_PURPOSE: Final = InputLineError(
-    code="invalid_request", message="The sandbox was told to fail this batch.", line=1
+    code="invalid_request", message="The sandbox is set to fail this batch.", line=1
 )
 
 

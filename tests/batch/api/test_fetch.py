@@ -108,7 +108,7 @@ def test_of_a_row_that_is_gone_nothing_goes_through_a_link_that_leads_out(
     (folder / "out").symlink_to(elsewhere)
     manifest(folder, row("an owl"))
     result = batch()
-    assert "leads out of the manifest's folder by now" in result.stderr
+    assert "now leads outside the manifest's folder" in result.stderr
     assert list(elsewhere.iterdir()) == []
 
 
@@ -172,7 +172,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_billed_nothing_and_names_its_line
         batch(at=front)
         result = batch(at=front)
         assert (result.exit_code, made(folder)) == (4, [])
-        assert "was refused for its line 1: The sandbox was told to fail this batch." in result.stderr
+        assert "was refused for its line 1: The sandbox is set to fail this batch." in result.stderr
         ends = [entry for entry in journal(folder) if entry["state"] == "failed"]
         assert [(entry["error"], entry["cost_usd"], entry.get("may_be_billed")) for entry in ends] == [
             ("batch_failed", 0.0, None)
