@@ -38,7 +38,7 @@ from imagecli.templates import check_placeholders, combine_variables, fill_promp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """What the rows of one manifest share while they are expanded, and what is collected of all of them."""
+    """What the rows of one manifest share while they are expanded, and what is collected from them."""
 
     target: ManifestTarget
     folder: Path
@@ -123,21 +123,19 @@ def _find_image(field: str, name: str, row: ParsedRow, shared: Expansion, proble
 
 
 def _check_row(row: ParsedRow, problems: RowProblems) -> None:
-    """Checks that apply whatever else is wrong with the row."""
+    """Checks that apply regardless of other problems."""
     if row.command != "vary" and row.prompt is None and row.prompt_file is None:
-        question = "what shall the picture show?" if row.command == "generate" else "what shall change?"
-        problems.add(f"there is none: {question}", field="prompt", hint="prompt or prompt_file holds it")
+        problems.add("missing", field="prompt", hint="add prompt or prompt_file")
     if row.command != "generate" and not row.image:
-        hint = f"{row.command} wants one: image = photo.jpg"
-        problems.add("there is no picture", field="image", hint=hint)
+        problems.add("missing", field="image", hint=f"{row.command} needs an input image, such as photo.jpg")
     if row.command == "vary" and len(row.image) > 1:
-        problems.add(f"{len(row.image)} pictures, and vary takes one", field="image", hint="a row for each")
+        problems.add(f"expected one image, found {len(row.image)}", field="image", hint="use one row for each image")
     if row.vars:
         with problems.in_field("vars"):
             check_variables(row.vars)
     for name, values in row.vars.items():
         if not values:
-            problems.add(f"{name} has no value", field="vars", hint="leave it out, or name one")
+            problems.add(f"{name} has no values", field="vars", hint="add at least one, or remove it")
 
 
 def _expand_combinations(
@@ -200,7 +198,7 @@ def _expand_combinations(
 
 def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> None:
     """Raises UsageError for an unused or misspelled variable of the row, and for a name in the prompt of `[defaults]`
-    that the row does not fill. Other braces of a row's own prompt may be literal; a note says so.
+    that the row does not fill. Other braces in a row's own prompt may be literal: they get a note.
     """
     if row.columns:
         shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
@@ -213,19 +211,19 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
     for name in find_braces(parts.prompt):
         if name.isidentifier() and name not in variables:
             if is_own:
-                message = f"no variable or column fills {{{name}}} in a prompt; it is sent as it is"
+                message = f"{{{name}}} in a prompt is not a variable or column; it is sent as it is"
                 shared.add_notes([NoteEvent(code="literal_braces", message=message)])
             else:
                 raise UsageError(
-                    f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
-                    hint=f"vars with {name}, or a prompt of its own",
+                    f"prompt: the prompt in defaults contains {{{name}}}, which the row does not define",
+                    hint=f"add {name} to vars, or give the row its own prompt",
                 )
 
 
 def _build_request(
     row: ParsedRow, parts: _RowParts, settings: ResolvedSettings, prompt: str | None, shared: Expansion
 ) -> ImageRequest:
-    """The request that the row's command makes of the same values. Raises UsageError if no endpoint can do it."""
+    """The request for the row's command. Raises UsageError if no endpoint can carry it out."""
     if row.command == "generate":
         return Generate(prompt=prompt or "", options=settings.options)
     if row.command == "edit":
