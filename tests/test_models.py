@@ -15,7 +15,7 @@ import pytest
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_model_life, check_request
 from imagecli.checks.model_parameters import inspect_parameters
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, MaskSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 
@@ -40,7 +40,13 @@ def made(prompt: str = "a cat", **more: Any) -> ImageRequest:
 def edited(images: int = 1, mask: bool = False, markup: bool = False, **more: Any) -> ImageRequest:
     look = ImageOptions(model="", **more)
     mask_, markup_ = (CAT if wanted else None for wanted in (mask, markup))
-    return Edit(prompt="blue", images=(CAT,) * images, mask=mask_, markup=markup_, options=look)
+    return Edit(
+        prompt="blue",
+        images=(CAT,) * images,
+        mask=mask_ and MaskSource(file=mask_),
+        markup=markup_,
+        options=look,
+    )
 
 
 def varied() -> ImageRequest:

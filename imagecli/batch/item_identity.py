@@ -142,7 +142,7 @@ def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, 
     request = item.request
     sources = {"image": input_sources(request)}
     if isinstance(request, Edit):
-        layers = {"mask": request.mask, "markup": request.markup}
+        layers = {"mask": request.mask and request.mask.file, "markup": request.markup}
         sources |= {name: (layer,) for name, layer in layers.items() if layer}
     of_files = {
         name: [digests.digest(source.path) for source in of_field if source.path] for name, of_field in sources.items()

@@ -10,7 +10,18 @@ import pytest
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
 from imagecli.checks.model_parameters import OWN_FIELDS, input_sources, needs_alpha
-from imagecli.domain import Crop, Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Size, Vary
+from imagecli.domain import (
+    Crop,
+    Edit,
+    Generate,
+    ImageOptions,
+    ImageRequest,
+    InputFit,
+    InputSource,
+    MaskSource,
+    Size,
+    Vary,
+)
 from imagecli.errors import UsageError
 
 ROWS = load_shipped_catalog()
@@ -22,7 +33,12 @@ def generate(model: str = "gpt-image-2", prompt: str = "a cat", **more: Any) -> 
 
 
 def edit(model: str = "gpt-image-2", images: int = 1, prompt: str = "blue", mask: InputSource | None = None) -> Edit:
-    return Edit(prompt=prompt, images=(CAT,) * images, mask=mask, options=ImageOptions(model=model))
+    return Edit(
+        prompt=prompt,
+        images=(CAT,) * images,
+        mask=mask and MaskSource(file=mask),
+        options=ImageOptions(model=model),
+    )
 
 
 def vary(model: str) -> Vary:

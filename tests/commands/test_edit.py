@@ -55,7 +55,7 @@ def test_the_mask_takes_its_images_transform(imagecli: Run, folder: Path) -> Non
     [
         ((256, 256), (0, 0, 128, 256), "50.0% of the image may change"),
         ((256, 256), (0, 0, 0, 0), "allows no edits"),
-        ((256, 256), (0, 0, 256, 256), "the entire image may change"),
+        ((256, 256), (0, 0, 256, 256), "all of it may change"),
     ],
 )
 def test_the_masks_coverage_is_said(
@@ -69,8 +69,8 @@ def test_the_masks_coverage_is_said(
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "resize the mask"),
-        (["in.png", "x", "--mask", "in.png"], "in.png", ""),
+        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "--mask-fit scales it"),
+        (["in.png", "x", "--mask", "in.png"], "in.png is a color image, not a mask", "--select-color"),
         (["in.png", "x", "-m", "dall-e-2"], "no transparent area", "--mask mask.png"),
         (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it supports generate"),
         (

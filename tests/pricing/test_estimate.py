@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
 from imagecli.catalog.model import ModelRow, Prices
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, MaskSource, Size, SvgOptions, Vary
 from imagecli.pricing import estimate, usage_cost
 from imagecli.pricing.tokens import image_output_tokens, text_tokens
 
@@ -160,7 +160,8 @@ def test_input_pictures_and_masks_add_to_the_upper_end() -> None:
     source = InputSource(name="a.png")
     alone = ends(ask())
     edit = Edit(prompt="a cat", images=(source, source), options=ask().options)
-    two, masked, marked = ends(edit), ends(edit._replace(mask=source)), ends(edit._replace(markup=source))
+    two, marked = ends(edit), ends(edit._replace(markup=source))
+    masked = ends(edit._replace(mask=MaskSource(file=source)))
     assert two[1] - alone[1] == pytest.approx(2 * 7000 * 8 / 1_000_000)
     assert masked[1] - alone[1] == marked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
     assert two[0] - alone[0] == pytest.approx(2 * 194 * 8 / 1_000_000)

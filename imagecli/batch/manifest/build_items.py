@@ -29,9 +29,10 @@ from imagecli.batch.manifest.resolve_settings import (
 from imagecli.batch.manifest.row_parser import ParsedRow
 from imagecli.checks.check_request import COMMANDS, check_prompt_text
 from imagecli.checks.model_parameters import ONLY_FOR
-from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation
+from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, MaskSource, Operation
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.mask_shapes import build_mask_source
 from imagecli.naming import check_variables, check_variables_used
 from imagecli.templates import check_placeholders, combine_variables, fill_prompt, find_braces
 
@@ -62,7 +63,7 @@ class _RowParts(NamedTuple):
     """As written, with its variables not filled."""
     templates: list[OutputTemplate]
     images: tuple[InputSource, ...]
-    mask: InputSource | None
+    mask: MaskSource | None
     markup: InputSource | None
 
 
@@ -87,7 +88,7 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
         with problems.in_field("prompt_file"):
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
     images = [_find_image("image", name, row, shared, problems) for name in row.image]
-    mask = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
+    mask = _build_mask(row, shared, problems)
     markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
     if row.is_complete:  # else a field is perhaps only missing because it is invalid
         _check_row(row, problems)
@@ -119,6 +120,18 @@ def _find_image(field: str, name: str, row: ParsedRow, shared: Expansion, proble
     """The image *name* of *row*; None if a row may not read it, which is a problem of *field*."""
     with problems.in_field(field):
         return shared.files.find_image(name, row.line)
+    return None
+
+
+def _build_mask(row: ParsedRow, shared: Expansion, problems: RowProblems) -> MaskSource | None:
+    """The mask of *row*; None if it has none, or one with a problem."""
+    file = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
+    shapes = (*row.settings.get("mask_rect", ()), *row.settings.get("mask_ellipse", ()))
+    invert, fit = row.settings.get("mask_invert", False), row.settings.get("mask_fit", False)
+    if row.mask and not file:
+        return None
+    with problems.in_field(None):
+        return build_mask_source(file, shapes, invert=invert, fit=fit)
     return None
 
 
@@ -267,9 +280,8 @@ def _check_shape(
     row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems, operation: Operation
 ) -> None:
     """Adds to *problems* why the model or the provider doesn't accept the requests of *row*."""
-    shape = check_request_shape(
-        shared.target, settings, operation, len(row.image), row.mask is not None, row.markup is not None
-    )
+    has_mask = row.mask is not None or bool(row.settings.get("mask_rect") or row.settings.get("mask_ellipse"))
+    shape = check_request_shape(shared.target, settings, operation, len(row.image), has_mask, row.markup is not None)
     for error in shape.errors:
         problems.add_error(error)
     shared.add_notes(shape.notes)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.build_image_options import parse_param
-from imagecli.domain import Json, Size
+from imagecli.domain import Json, MaskShape, Size
 from imagecli.errors import UsageError
+from imagecli.mask_shapes import parse_shape
 from imagecli.sizes import parse_size
 from imagecli.suggestions import join_alternatives, suggest
 
@@ -122,6 +123,18 @@ def parse_size_value(value: Any, is_cell: bool) -> Any:
 def parse_pixels(value: Any, is_cell: bool) -> Size:
     """WIDTHxHEIGHT."""
     return Size.parse(parse_text(value, is_cell), what="size")
+
+
+def shapes_parser(kind: Literal["rect", "ellipse"]) -> ValueParser:
+    """A parser of `X,Y,WIDTH,HEIGHT`, or a list of them, which in a cell is JSON."""
+
+    def parse(value: Any, is_cell: bool) -> tuple[MaskShape, ...]:
+        if is_cell and value.startswith("["):
+            value = parse_cell_json(value)
+        texts = value if isinstance(value, list) else [value]
+        return tuple(parse_shape(kind, parse_word(text, is_cell)) for text in texts)
+
+    return parse
 
 
 def parse_params(value: Any, is_cell: bool) -> tuple[tuple[str, Json], ...]:
