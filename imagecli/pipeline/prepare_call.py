@@ -196,8 +196,8 @@ def _fit_all(
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
     return InputImageError(
-        f"{image.label} has no transparent part, and {row.name} edits only what is transparent",
-        hint="--mask mask.png marks what to edit: a PNG of the same size, transparent there",
+        f"{image.label} has no transparent area, and {row.name} edits only transparent areas",
+        hint="add --mask mask.png, a PNG of the same size that is transparent in the area to edit",
     )
 
 

@@ -376,7 +376,7 @@ def test_a_picture_that_is_damaged_is_the_trouble_of_its_row_alone(
     front.once(CONTENT, changed(damaged))
     result = batch()
     assert (result.exit_code, len([name for name in made(folder) if "rescue" not in name])) == (9, 2)
-    assert "is not a whole picture" in result.stderr
+    assert "is damaged" in result.stderr
 
 
 # --- the disk --------------------------------------------------------------------------------------------------------
