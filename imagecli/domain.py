@@ -106,6 +106,46 @@ class InputSource(NamedTuple):
         return self.path.stem if self.path else "stdin"
 
 
+class Length(NamedTuple):
+    """A coordinate or extent: in pixels, or in percent of the image's width or height."""
+
+    value: float
+    is_percent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.value:g}{'%' if self.is_percent else ''}"
+
+
+ShapeKind: TypeAlias = Literal["rect", "ellipse", "polygon"]
+
+
+class MaskShape(NamedTuple):
+    """An area of an upright image. A pixel belongs to it if its centre is inside."""
+
+    kind: ShapeKind
+    lengths: tuple[Length, ...]
+    """rect, and the box around an ellipse: x, y, width, height; polygon: x and y of each corner."""
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.lengths))
+
+
+class MaskSource(NamedTuple):
+    """What the mask of an edit is made of: a file, shapes, or both together."""
+
+    file: InputSource | None = None
+    shapes: tuple[MaskShape, ...] = ()
+    invert: bool = False
+    """Edit what the file and the shapes keep."""
+    fit: bool = False
+    """Scale the file to the size of the image."""
+
+    @property
+    def label(self) -> str:
+        """Its name in messages."""
+        return self.file.label if self.file else "the mask"
+
+
 class InputFit(NamedTuple):
     """How an input image may be changed to fit its endpoint."""
 
@@ -126,12 +166,12 @@ class Generate(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Change an image; only the transparent area of *mask* is edited."""
+    """Change an image; only the area that *mask* marks is edited."""
 
     prompt: str
     images: tuple[InputSource, ...]
     options: ImageOptions
-    mask: InputSource | None = None
+    mask: MaskSource | None = None
     markup: InputSource | None = None
     """A drawing over the first image (arrows, circles) that explains the edit; a PNG of its upright size."""
     input_fit: InputFit = InputFit()
@@ -164,6 +204,8 @@ class InputRule(NamedTuple):
     """It must have transparency, as a mask must."""
     white: bool = False
     """The transparent areas of a mask must be white too, and black elsewhere: some servers read only the colour."""
+    binary: bool = False
+    """A mask has no soft edges: each pixel is edited or kept."""
 
 
 class InputImage(NamedTuple):

@@ -23,6 +23,7 @@ FLOORS = (
         "sizes",
         "serialization",
         "domain",
+        "mask_shapes",
         "http_request",
         "prepared_call",
         "events",

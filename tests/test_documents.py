@@ -221,6 +221,8 @@ def make_example_files(folder: Path) -> None:
     photo(folder / "photo.jpg")
     with Image.open(folder / "photo.jpg") as image:
         half_transparent(image.size).save(folder / "mask.png")
+        half_transparent(image.size).save(folder / "cutout.png")
+    half_transparent((300, 200)).convert("RGB").save(folder / "product.png")
     half_transparent((512, 512)).convert("RGB").save(folder / "square.png")
     half_transparent((512, 512)).save(folder / "square-mask.png")
 

@@ -64,6 +64,7 @@ def hooks() -> set[str]:
         ["generate", "--help"],
         ["edit", "-h"],
         ["vary", "-h"],
+        ["mask", "-h"],
         ["sandbox", "-h"],
         ["config", "set", "-h"],
         ["doctor", "-h"],

@@ -1,8 +1,8 @@
-"""Compares a planned file with the disk and the journal: missing, up to date, changed by hand, unknown …
+"""Compares a planned file with the disk and the journal: missing, up to date, edited by hand, unknown …
 
 `DiskState` looks below the manifest's folder; it raises nothing, and reads nothing through a link that leads out of the
 folder. `determine_file_state` is pure but for the DiskReader. It computes digests only where they matter: a file of the
-recorded length whose request is unchanged is taken for the recorded one.
+recorded length whose request is unchanged is treated as the recorded one.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from imagecli.storage.preflight import is_below
 from imagecli.storage.read import file_sha256
 
 STAND_INS: Final = {
-    "a Git LFS pointer": "git lfs pull downloads the image",
-    "a git-annex pointer": "git annex get downloads the image",
-    "a PNG whose line ends were converted": "put *.png binary into .gitattributes, and check the image out again",
+    "a Git LFS pointer": "download the image: git lfs pull",
+    "a git-annex pointer": "download the image: git annex get",
+    "a PNG whose line ends were converted": "add *.png binary to .gitattributes, and check out the image again",
 }
-"""What a checkout leaves in an image's place → how to get the image, which exists."""
+"""What a checkout can leave in place of an image → how to get the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +90,10 @@ class DiskState:
             with (self._folder / path).open("rb") as file:
                 image = inspect_image_file(file)
         except (OSError, ValueError) as error:
-            return f"a file that can't be read ({getattr(error, 'strerror', None) or error})"
+            return f"unreadable ({getattr(error, 'strerror', None) or error})"
         if image.format is None:
             return image.problem if image.problem in STAND_INS else "not an image"
-        return None if image.whole else f"not a complete image ({image.problem or 'it is cut off'})"
+        return None if image.whole else f"not a complete image ({image.problem or 'truncated'})"
 
     def may_remove(self, path: str, sha256: str) -> bool:
         """Whether *path* may be removed now: an image by its extension and its first bytes, with this content.
@@ -148,7 +148,7 @@ class FileState:
     """The entry that records it, for `ours` and `edited`; for `others` the other item's."""
     record: FileRecord | None = None
     fresh: bool = False
-    """It was made by the request that is planned now."""
+    """It was created by the request that is planned now."""
     problem: str | None = None
     """What it is instead, for `not_image`."""
 
@@ -187,7 +187,7 @@ def _has_recorded_length(record: RecordedFile, disk: DiskReader) -> bool:
 
 
 def _check_content(file: FileState, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
-    """*file*, or what it is found to be if the journal can't say that it is the item's image."""
+    """*file*, or another state if its content shows that it is not the item's image."""
     if file.status in ("found", "edited", "unknown"):
         if problem := disk.image_problem(file.path):
             return replace(file, status="not_image", problem=problem)
@@ -248,5 +248,5 @@ def _candidates(
 
 
 def file_extension(path: str) -> str:
-    """The extension in lower case, with its dot: `.png`. A file is not taken for another's if these differ."""
+    """The extension in lower case, with its dot: `.png`. Files whose extensions differ are never the same."""
     return PurePosixPath(path).suffix.lower()

@@ -111,11 +111,11 @@ class ItemIdentity:
     def describe_difference(self, entry: JournalEntry) -> str:
         """Why *entry* is stale, as a phrase for a message."""
         if entry.sandbox and not self.sandbox:
-            return "the sandbox drew it"
+            return "the sandbox generated it"
         if entry.provider != self.provider:
-            return f"{entry.provider} made it, and {self.provider} is asked now"
+            return f"created by {entry.provider}, now requested from {self.provider}"
         if self.is_same_row(entry):
-            return f"{entry.model} made it, and {self.model} is asked now"
+            return f"created with {entry.model}, now requested with {self.model}"
         return "its row or an input has changed"
 
 
@@ -142,7 +142,7 @@ def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, 
     request = item.request
     sources = {"image": input_sources(request)}
     if isinstance(request, Edit):
-        layers = {"mask": request.mask, "markup": request.markup}
+        layers = {"mask": request.mask and request.mask.file, "markup": request.markup}
         sources |= {name: (layer,) for name, layer in layers.items() if layer}
     of_files = {
         name: [digests.digest(source.path) for source in of_field if source.path] for name, of_field in sources.items()

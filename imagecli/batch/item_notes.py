@@ -1,4 +1,4 @@
-"""The notes, warnings and refusals about what becomes of an item, each with what to do about it."""
+"""The notes, warnings and errors about items and their files, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
 
 MAX_NAMED: Final = 3
-"""Up to so many files with the same note are named one by one."""
+"""Up to this many files with the same note are named one by one."""
 
 ALWAYS_NAMED: Final = ("may_be_billed_twice", "submitted_twice", "submitted_too")
 """Codes of notes about money: each file is named."""
@@ -37,9 +37,9 @@ class FileNote:
 
 
 def merge_notes(notes: Iterable[FileNote]) -> Iterator[NoteEvent | WarningEvent]:
-    """The events for *notes*: of many files with the same note one is named, and the others are counted.
+    """The events for *notes*: if many files have the same note, one is named and the others are counted.
 
-    Of those in `ALWAYS_NAMED` each is.
+    Notes in `ALWAYS_NAMED` name every file.
     """
     groups: dict[tuple[str, str, bool], list[FileNote]] = {}
     for note in notes:
@@ -54,15 +54,15 @@ def merge_notes(notes: Iterable[FileNote]) -> Iterator[NoteEvent | WarningEvent]
 
 def refusal_error(files: Sequence[FileState]) -> OutputError:
     """Why the item stops the run, by the first of the *files* that do."""
-    file, more = files[0], f" (and {len(files) - 1} more of this purchase)" if len(files) > 1 else ""
+    file, more = files[0], f" (and {len(files) - 1} more of its row's files)" if len(files) > 1 else ""
     if file.status == "blocked":
         return OutputError(
-            f"{file.path} is not a file that can be replaced{more}",
-            hint="move it away, or give the row another output",
+            f"{file.path} exists, but is not a file that imagecli can replace{more}",
+            hint="move it away, or change the row's output",
             code="output_blocked",
         )
     if file.status == "not_image":
-        remove = f"rm {shell_quote(file.path)} has it created again"
+        remove = f"remove it to create it again: rm {shell_quote(file.path)}"
         return OutputError(
             f"{file.path} is {file.problem}{more}; nothing was sent",
             hint=STAND_INS.get(file.problem or "", remove),
@@ -70,19 +70,19 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
         )
     if file.status == "others" and file.entry:
         return OutputError(
-            f"{file.path} is the image that the journal records for {file.entry.id}{more}; nothing was sent",
-            hint=f"rm {shell_quote(file.path)} has it created; --if-exists skip keeps it",
+            f"{file.path} is recorded as the image of {file.entry.id}{more}; nothing was sent",
+            hint=f"keep it with --if-exists skip, or remove it to create a new one: rm {shell_quote(file.path)}",
             code="output_of_another_row",
         )
     if file.status == "edited":
         return OutputError(
-            f"{file.path} was changed by hand, and its row has changed too{more}; nothing was sent",
-            hint=f"--adopt keeps it as the row's picture; rm {shell_quote(file.path)} has it bought anew",
+            f"{file.path} was edited by hand, and its row has changed too{more}; nothing was sent",
+            hint=f"keep it with --adopt, or remove it to create it again: rm {shell_quote(file.path)}",
             code="output_edited",
         )
     return OutputError(
-        f"{file.path} stands there, and the journal does not know it{more}; nothing was sent",
-        hint="--adopt takes it as the row's picture; --if-exists overwrite buys over it",
+        f"{file.path} exists, but is not in the journal{more}; nothing was sent",
+        hint="use --adopt to keep existing files, or --if-exists overwrite to replace them",
         code="output_unknown",
     )
 
@@ -100,16 +100,16 @@ def item_notes(
 def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tuple[FileNote, ...]:
     """The notes about an item that a provider's Batch API has, by its *pending* journal entries, the latest first."""
     if len(pending) > 1:
-        batches = " and ".join(entry.batch or "a batch without a known id" for entry in reversed(pending))
-        text = f"was submitted in {batches}: both may be billed, and the images of the second one are extras"
+        batches = " and ".join(entry.batch or "a batch of unknown id" for entry in reversed(pending))
+        text = f"was submitted twice, in {batches}; both may be billed, and the images of the second one are extras"
         return (FileNote(code="submitted_twice", path=identity.id, text=text, is_warning=True),)
     (last,) = pending
     batch = last.batch or "the Batch API"
     if last.provider != identity.provider or not is_same_address(last.base_url, identity.base_url):
-        text = f"is in {batch} of {last.base_url or last.provider}, and is fetched by a run that asks there"
+        text = f"is pending in {batch} at {last.base_url or last.provider}; a run for that provider downloads it"
         return (FileNote(code="submitted_elsewhere", path=identity.id, text=text),)
     if not identity.is_requested_by(last):
-        text = f"has changed since it was handed in ({batch}): what comes is of the earlier row"
+        text = f"has changed since it was submitted ({batch}); its result will be for the earlier row"
         return (FileNote(code="changed_meanwhile", path=identity.id, text=text),)
     return ()
 
@@ -117,9 +117,7 @@ def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tu
 def further_batch_note(identity: ItemIdentity, entry: JournalEntry) -> FileNote:
     """The warning that a provider's Batch API has an item, by *entry*, which is up to date already."""
     batch = entry.batch or "the Batch API"
-    text = (
-        f"is up to date, and {batch} has it too: it may be billed twice; --batch-api downloads those images as extras"
-    )
+    text = f"is up to date, but {batch} has it too; it may be billed twice (--batch-api downloads the extra images)"
     return FileNote(code="submitted_too", path=identity.id, text=text, is_warning=True)
 
 
@@ -127,14 +125,14 @@ def _file_notes(file: FileState, identity: ItemIdentity) -> list[FileNote]:
     if file.status == "missing":
         return []
     if file.status == "found":
-        text = "was saved by a run that was ended before it could say so"
+        text = "was saved by an interrupted run and is now in the journal"
         return [FileNote(code="found", path=file.path, text=text)]
     if file.status == "edited" and file.fresh:
-        return [FileNote(code="changed_by_hand", path=file.path, text="was changed by hand, and is kept")]
+        return [FileNote(code="changed_by_hand", path=file.path, text="was edited by hand and is kept")]
     if file.status == "ours" and file.entry:
         return _origin_notes(file.path, file.entry, file.fresh, identity)
     if identity.sandbox:
-        text = "stands there, and the sandbox leaves it as it is"
+        text = "exists; the sandbox never overwrites it"
         return [FileNote(code="sandbox_kept", path=file.path, text=text)]
     return []
 
@@ -145,25 +143,25 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
     if identity.sandbox and not entry.sandbox:
         if identity.is_same_row(entry):
             return []
-        text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
+        text = "is stale, but was paid for: its row or an input has changed, and the sandbox never overwrites it"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
     if (
         not entry.sandbox
         and entry.provider == identity.provider
         and not is_same_address(entry.base_url, identity.base_url)
     ):
-        then, now = (url or f"{identity.provider}'s own address" for url in (entry.base_url, identity.base_url))
-        text = f"was created at {then}, and requests now go to {now}: it is up to date"
+        then, now = (url or f"{identity.provider}'s default address" for url in (entry.base_url, identity.base_url))
+        text = f"was created at {then}, and requests now go to {now}; it counts as up to date"
         return [FileNote(code="other_address", path=path, text=text)]
     if entry.model != identity.model:
-        text = f"was made by {entry.model}, and the default is {identity.model} now: it is kept"
-        return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {identity.model} creates it again")]
+        text = f"was created with {entry.model}, and the default is now {identity.model}; it counts as up to date"
+        return [FileNote(code="new_default_model", path=path, text=f"{text} (-m {identity.model} creates it again)")]
     return []
 
 
 def _possibly_billed_note(identity: ItemIdentity, possibly_billed: JournalEntry) -> FileNote:
     if possibly_billed.state == "bought":
-        text = "was bought once, and its answer is not on this machine: buying it again is billed twice"
+        text = "was paid for, but its response is not on this machine; you will be charged twice"
     else:
-        text = "was sent once, and no picture of it is here: it may be billed twice"
+        text = "was requested before but never saved; you may be charged twice"
     return FileNote(code="may_be_billed_twice", path=identity.id, text=text, is_warning=True)

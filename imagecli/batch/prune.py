@@ -1,4 +1,4 @@
-"""Files that were saved for a manifest and that no row makes any more, to be removed or moved.
+"""Files that were saved for a manifest and whose rows no longer exist, to be removed or moved.
 
 An original belongs to the files that were converted from it.
 """
@@ -25,7 +25,7 @@ from imagecli.storage.atomic_write import os_error_reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """A file that exists and that no row makes any more."""
+    """A file that exists, but that no row creates any longer."""
 
     entry: JournalEntry
     record: FileRecord
@@ -34,7 +34,7 @@ class Orphan:
 
 
 def find_orphans(planned: Iterable[str], state: JournalState, disk: DiskState) -> list[Orphan]:
-    """The orphans, by path. *planned* are the outputs of the **whole** manifest: of all shards, ignoring `--only`."""
+    """The orphans, by path. *planned* are the outputs of **all** rows: of every shard, ignoring `--only`."""
     outputs = list(planned)
     live = {path_key(Path(output)) for output in outputs}
     live |= {path_key(Path(path)) for output in outputs for path in _files_of_row(output, state, disk)}
@@ -72,7 +72,7 @@ def _as_orphan(recorded: RecordedFile, disk: DiskState) -> Orphan | None:
 def suggest_moves(
     decisions: Iterable[tuple[ItemIdentity, Decision]], orphans: Iterable[Orphan], folder: Path
 ) -> list[NoteEvent]:
-    """For items that are missing altogether: the orphans of the same request, which only have to be moved.
+    """For items without any file: the orphans of the same request, which only have to be moved.
 
     *folder* is the manifest's, as the user would type it.
     """
@@ -86,8 +86,8 @@ def suggest_moves(
             keys = [(known, file_extension(output)) for known in identity.known_hashes]
             if paths := next(filter(None, map(free.get, keys)), None):
                 old = paths.pop(0)
-                move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)} saves buying it again"
-                notes.append(NoteEvent(code="moved", message=f"{output} was bought as {old}: {move}"))
+                move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)}"
+                notes.append(NoteEvent(code="moved", message=f"{output} already exists as {old}; to reuse it: {move}"))
     return notes
 
 
@@ -103,7 +103,7 @@ def remove_orphan(orphan: Orphan, folder: Path, disk: DiskState) -> bool:
         path.unlink()
     except OSError as error:
         raise DiskError(
-            f"can't remove {path}: {os_error_reason(error)}", hint="check your rights to its folder"
+            f"can't remove {path}: {os_error_reason(error)}", hint="check the permissions of its folder"
         ) from error
     with contextlib.suppress(OSError):
         for parent in (folder / part for part in Path(orphan.record.path).parents if str(part) != "."):

@@ -63,7 +63,7 @@ class RecoveryResult(NamedTuple):
             discard_recoverable(call)
         if removed:
             count = "1 response" if len(removed) == 1 else f"{len(removed):,} responses"
-            message = f"removed {count} of earlier attempts from the spool: the images of their rows are saved"
+            message = f"removed {count} of earlier attempts from the spool; the images of their rows are saved"
             on_event(NoteEvent(code="removed", message=message))
 
 
@@ -105,7 +105,7 @@ class JournalRecovery:
             result = recover_call(call, number, None, downloader, self.state_dir, on_event, extras)
             result = self._without_extras(result, extras, part, state, on_event)
             for image in result.saved:
-                on_event(NoteEvent(code="recovered", message=f"{image.path} came to an earlier run, and is saved now"))
+                on_event(NoteEvent(code="recovered", message=f"saved {image.path}, which an earlier run received"))
             age = time.time() - call.spooled.since
             blocking = next((error for error in result.errors if may_still_work(error, age, self.url_ttl)), None)
             if blocking:
@@ -114,13 +114,13 @@ class JournalRecovery:
                 useless.append((call, part.id))
             for error in result.errors:
                 if error is not blocking:
-                    on_event(WarningEvent(code=error.code, message=f"{part.id}, of an earlier run: {error.message}"))
+                    on_event(WarningEvent(code=error.code, message=f"{part.id} (earlier run): {error.message}"))
             if len(extras) < len(part.planned) and (result.saved or not blocking):
                 self._journal_result(part, result, state, journal)
         return RecoveryResult(tuple(waiting), tuple(useless))
 
     def _find_extras(self, call: RecoverableCall, part: ManifestRef, state: JournalState) -> Collection[int]:
-        """The images, by index, that the row does not need: it has others by now, or has changed."""
+        """The images, by index, that the row does not need: it already has others, or it has changed."""
         every = range(len(part.planned))
         last = state.last_entry(part.id)
         if last and (last.hash != part.hash or state.pending_entries(part.id)):
@@ -146,7 +146,7 @@ class JournalRecovery:
         state: JournalState,
         on_event: EventHandler,
     ) -> CallResult:
-        """*result* without the images that are none of the row's. An image that the row has already is removed."""
+        """*result* without the images that the row does not need. An image that it already has is removed."""
         for image in result.saved:
             if image.index in extras and image.path and image.path.parent == self.state_dir / "rescued":
                 if state.entry_with_content(image.sha256):
@@ -194,10 +194,10 @@ class WaitingError(UnsavedError):
         rows = f"{len(waiting):,} rows have paid responses" if many else f"{first.id} has a paid response"
         deletions = " ".join(f"--delete {response.spool_id}" for response in waiting[:MAX_IDS_IN_HINT])
         more = "; imagecli recover --list shows the others" if len(waiting) > MAX_IDS_IN_HINT else ""
-        again = f"to request {'them' if many else 'it'} again: imagecli recover {deletions}{more}"
+        discard = f"or discard {'them' if many else 'it'} and pay again: imagecli recover {deletions}{more}"
         super().__init__(
             f"{rows} that can't be saved yet{'' if many else _reason(first)}",
-            hint=f"run the same command later; {again}",
+            hint=f"run the same command later, {discard}",
         )
         self._waiting = waiting
 

@@ -103,7 +103,7 @@ def _file_digest(path: Path) -> FileDigest:
     """Raises InputImageError if *path* is not a file or can't be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InputImageError(f"{path} is not a file", hint="name a file: its bytes are compared with last time's")
+            raise InputImageError(f"{path} is not a file", hint="name a file")
         with path.open("rb") as file:
             is_text = b"\0" not in file.read(_TEXT_PROBE_BYTES)
         raw = file_sha256(path)

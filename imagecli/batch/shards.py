@@ -1,4 +1,4 @@
-"""Parts of a manifest for several machines: which item belongs to which, and what each may spend."""
+"""Shards of a manifest for several machines: which item belongs to which, and what each may spend."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def parse_shard(text: str) -> Shard:
     match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text, re.ASCII)
     index, of = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= index <= of:
-        raise UsageError(f"shard {text!r} is not K/N with K from 1 to N", hint=f"--shard 1/{of or 3} is the first")
+        raise UsageError(
+            f"invalid shard {text!r}, expected K/N with K from 1 to N", hint=f"for example --shard 1/{of or 3}"
+        )
     return Shard(index=index, of=of)
 
 

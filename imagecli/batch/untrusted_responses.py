@@ -46,8 +46,8 @@ def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[st
 
 def _refusal(id: str, folder: Path) -> UnrecordedError:
     spool = folder / SPOOL_BESIDE
-    save = f"imagecli recover --from {shell_quote(folder)} saves its images"
+    save = f"save its images with imagecli recover --from {shell_quote(folder)}"
     return UnrecordedError(
-        f"{spool} has a response for {id} that this machine has no record of; nothing was sent",
-        hint=f"{save}; without {spool}, the row is requested again",
+        f"{spool} contains a response for {id} that this machine did not record; nothing was sent",
+        hint=f"{save}, or remove {spool} to request the row again",
     )

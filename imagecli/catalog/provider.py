@@ -18,7 +18,7 @@ def _parse_usage_path(value: Any) -> str:
     """A path below a response's `usage`, the only part that is read. Raises ValueError with what is expected."""
     if isinstance(value, str) and value.startswith("usage.") and all(value.split(".")):
         return value
-    raise ValueError("expected a path in a response's usage, as usage.cost")
+    raise ValueError("expected a path in a response's usage, such as usage.cost")
 
 
 UsagePath: TypeAlias = Annotated[str, _parse_usage_path]
@@ -131,6 +131,8 @@ class ProviderRow(NamedTuple):
     """Field of the drawing; None if it accepts none."""
     mask_habit: Literal["alpha", "white"] = "alpha"
     """What it edits: the transparent area of the mask, or the white one, ignoring alpha."""
+    mask_edges: Literal["soft", "binary"] = "soft"
+    """Whether it reads soft edges of a mask, or cuts them: then imagecli does, and prints a note."""
     mask_support: Literal["applied", "uncertain", "ignored"] = "applied"
     """What it does with a mask: `ignored` masks are refused; after an `uncertain` one the result is compared."""
     max_images: Count | None = None
@@ -303,7 +305,10 @@ def limit_to_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
         max_images=images,
         images_by=f"provider {provider.name}" if images < row.max_images else None,
         image=row.image._replace(formats=formats or row.image.formats),
-        mask=row.mask._replace(white=row.mask.white or provider.mask_habit == "white"),
+        mask=row.mask._replace(
+            white=row.mask.white or provider.mask_habit == "white",
+            binary=row.mask.binary or provider.mask_edges == "binary",
+        ),
         lends_fields=not provider.priced,
     )
 

@@ -14,6 +14,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "edit": "Edit an image as a prompt describes.",
     "vary": "Create variations of an image.",
     "batch": "Create everything a manifest lists; rerun it to create what is missing or changed.",
+    "mask": "Create a mask: which area of an image an edit may change.",
     "recover": "Save responses that were received but not saved.",
     "models": "List models with limits, prices and sources.",
     "providers": "List providers with base URLs, key variables and endpoints.",

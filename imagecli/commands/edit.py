@@ -24,10 +24,34 @@ def edit(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="mask of the image's size; its transparent area is edited",
+            help="edit only the transparent (or white) area of this image",
             rich_help_panel="Inputs",
         ),
     ] = None,
+    mask_rect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="edit only this rectangle (pixels or percent); repeatable",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
+    mask_ellipse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="edit only the ellipse inside this rectangle; repeatable",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
+    mask_invert: Annotated[
+        bool,
+        typer.Option("--mask-invert", help="edit everything but the mask's area", rich_help_panel="Inputs"),
+    ] = False,
+    mask_fit: Annotated[
+        bool,
+        typer.Option("--mask-fit", help="scale the mask to the image's size", rich_help_panel="Inputs"),
+    ] = False,
     markup: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +79,7 @@ def edit(
     Examples:
       imagecli edit photo.jpg "the same room at night, lit by candles"
       imagecli edit photo.jpg "a red sofa in the room" --mask sofa.png
+      imagecli edit photo.jpg "a red sofa" --mask-rect 10%,50%,60%,40%
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
       cat in.jpg | imagecli edit - "a watercolor of it" -o - > out.png
     """
@@ -64,7 +89,12 @@ def edit(
     from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.domain import Edit
+    from imagecli.mask_shapes import build_mask_source, parse_shape
 
+    shapes = [
+        *(parse_shape("rect", text, "--mask-rect") for text in mask_rect or ()),
+        *(parse_shape("ellipse", text, "--mask-ellipse") for text in mask_ellipse or ()),
+    ]
     names = [image, *(images or [])]
     check_one_stdin(*names, mask, markup, prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
     sources = tuple(read_input_source(name, ctx.obj) for name in names)
@@ -76,7 +106,8 @@ def edit(
         from imagecli.commands.image.asked_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
-    mask_source = read_input_source(mask, ctx.obj) if mask else None
+    mask_file = read_input_source(mask, ctx.obj) if mask else None
+    mask_source = build_mask_source(mask_file, shapes, invert=mask_invert, fit=mask_fit)
     markup_source = read_input_source(markup, ctx.obj) if markup else None
     requests = [
         Edit(

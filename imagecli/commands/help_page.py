@@ -47,7 +47,7 @@ EVERYDAY_OPTIONS: Final = frozenset(
 )
 """The options that `-h` shows of a long page."""
 
-_NOISE: Final = re.compile(r"  \[(required|[x<>=.,\d_]+)\]|; (required|[x<>=.,\d_]+)(?=\])")
+_NOISE: Final = re.compile(r"  \[(required|[x<>=.,\d_-]+)\]|; (required|[x<>=.,\d_-]+)(?=\])")
 """What Typer adds to descriptions: ranges, which errors name, and what the usage line already shows."""
 
 _OWN_TEXTS: Final = {
@@ -58,8 +58,8 @@ _OWN_TEXTS: Final = {
 """Option of Typer's own → its description in imagecli's style."""
 
 _SECTION_ORDER: Final = (
-    *("Commands", "Topics", "Arguments", "Prompt", "Inputs", "Variation", "Image", "Run", "Batch API", "Journal"),
-    *("Streaming", "Output", "Provider", "Cost", "Display", "Options"),
+    *("Commands", "Topics", "Arguments", "Prompt", "Inputs", "Area", "Variation", "Image", "Run", "Batch API"),
+    *("Journal", "Streaming", "Output", "Provider", "Cost", "Display", "Options"),
 )
 
 _TWO_COLUMNS_FROM = 60

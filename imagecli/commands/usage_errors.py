@@ -18,6 +18,7 @@ _FOREIGN: Final = {
     "use --if-exists skip": "--no-clobber --skip-existing",
     'imagecli edit photo.jpg "…"': "--edit",
     'imagecli edit photo.jpg "…" --mask mask.png': "--mask --mask-image",
+    'imagecli edit photo.jpg "…" --mask-rect X,Y,WIDTH,HEIGHT': "--mask-rect --rect --region",
     'imagecli edit photo.jpg "…" --input-fidelity high': "--input-fidelity",
     'imagecli edit photo.jpg "…" --markup arrows.png': "--markup",
     "imagecli vary photo.jpg": "--variation",

@@ -34,7 +34,7 @@ def render_transformed(
     NEAREST interpolates no values (masks). *padding* is RGBA. Raises InputImageError if the pixels are damaged.
     """
     with translate_decoder_errors(header.name):
-        inner, offset = _size_inside_padding(transform)
+        inner, offset = size_inside_padding(transform)
         crop = transform.crop or (0, 0, header.size.width, header.size.height)
         box = stored_box(crop, header.size, header.orientation)
         small, profile = _decode_box(header, box, turned_size(inner, header.orientation), resample)
@@ -45,7 +45,7 @@ def render_transformed(
         return result, note
 
 
-def _size_inside_padding(transform: Transform) -> tuple[Size, tuple[int, int]]:
+def size_inside_padding(transform: Transform) -> tuple[Size, tuple[int, int]]:
     """The size of the cropped image inside the padding, and its offset, both after resizing."""
     framed = transform.framed_size
     final = transform.size or framed

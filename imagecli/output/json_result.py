@@ -20,7 +20,7 @@ def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, J
         "command": report.command,
         "status": report.status,
         "exit_code": report.exit_code,
-        "images": [_image_to_json(image, row) for image in report.images],
+        "images": [image_to_json(image, row) for image in report.images],
         "partials": [
             {
                 "path": str(partial.path.absolute()) if partial.path else None,
@@ -34,7 +34,7 @@ def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, J
             *(_dry_run_request_to_json(request) for request in report.planned or ()),
         ],
         "cost": {**_estimate_to_json(report.cost), "actual_usd": _round_usd(report.cost.actual_usd)},
-        "warnings": [_note_to_json(remark) for remark in report.notes],
+        "warnings": [note_to_json(remark) for remark in report.notes],
         "errors": [
             *(entry for error in report.errors for entry in _errors_to_json(error, None, row)),
             *(
@@ -72,12 +72,14 @@ def print_json_document(
     write_to_stdout(env, f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
-def _note_to_json(remark: NoteEvent | WarningEvent) -> dict[str, Json]:
+def note_to_json(remark: NoteEvent | WarningEvent) -> dict[str, Json]:
+    """An entry of `warnings`."""
     level = "warning" if isinstance(remark, WarningEvent) else "note"
     return {"code": remark.code, "message": remark.message, "level": level}
 
 
-def _image_to_json(image: SavedImage | SkippedFile, row: int | None) -> dict[str, Json]:
+def image_to_json(image: SavedImage | SkippedFile, row: int | None = None) -> dict[str, Json]:
+    """An entry of `images`."""
     saved = image if isinstance(image, SavedImage) else None
     return {
         "path": str(image.path.absolute()) if image.path else None,

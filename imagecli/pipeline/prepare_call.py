@@ -25,6 +25,7 @@ from imagecli.domain import (
     InputFit,
     InputImage,
     InputSource,
+    MaskSource,
     Size,
     Transform,
 )
@@ -154,7 +155,7 @@ class InputsByModel:
 
 def _fit_all(
     sources: tuple[InputSource, ...],
-    layers: tuple[InputSource | None, InputSource | None],
+    layers: tuple[MaskSource | None, InputSource | None],
     input_fit: InputFit,
     row: ModelRow,
     transparent: bool,
@@ -162,7 +163,8 @@ def _fit_all(
 ) -> FittedInputs:
     """*layers* are the mask and the markup."""
     from imagecli.images.fit_input import fit_input
-    from imagecli.images.fit_overlay import fit_markup, fit_mask, mask_coverage
+    from imagecli.images.fit_mask import fit_mask, mask_coverage
+    from imagecli.images.fit_overlay import fit_markup
     from imagecli.images.header import read_header
 
     headers = [read_header(_read_source(source), source.label) for source in sources]
@@ -176,9 +178,9 @@ def _fit_all(
         raise _no_transparency_error(sources[0], row)
     mask = markup = None
     if mask_source := layers[0]:
-        fitted_mask = fit_mask(
-            read_header(_read_source(mask_source), mask_source.label), row.mask, fitted[0], input_fit
-        )
+        mask_file = mask_source.file
+        mask_header = read_header(_read_source(mask_file), mask_file.label) if mask_file else None
+        fitted_mask = fit_mask(mask_source, mask_header, row.mask, fitted[0], input_fit)
         mask = fitted_mask.image
         _note_changes(mask_source, fitted_mask.changes, on_event)
         _report_coverage(mask_source, mask, on_event)
@@ -194,8 +196,8 @@ def _fit_all(
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
     return InputImageError(
-        f"{image.label} has no transparent part, and {row.name} edits only what is transparent",
-        hint="--mask mask.png marks what to edit: a PNG of the same size, transparent there",
+        f"{image.label} has no transparent area, and {row.name} edits only transparent areas",
+        hint="add --mask mask.png, a PNG of the same size that is transparent in the area to edit",
     )
 
 
@@ -208,18 +210,22 @@ def _read_source(source: InputSource) -> bytes:
     return read_bounded(source.path, MAX_PICTURE_BYTES)
 
 
-def _note_changes(source: InputSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
+def _note_changes(source: InputSource | MaskSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
     if changes:
         on_event(NoteEvent(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
 
 
-def _report_coverage(mask: InputSource, image: InputImage, on_event: EventHandler) -> None:
-    from imagecli.images.fit_overlay import mask_coverage
+def _report_coverage(mask: MaskSource, image: InputImage, on_event: EventHandler) -> None:
+    from imagecli.images.fit_mask import mask_coverage
+    from imagecli.images.mask_area import format_share
 
     share = mask_coverage(image)
     if share == 1:
         on_event(
-            WarningEvent(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change")
+            WarningEvent(code="mask_full", message=f"{mask.label} covers the complete image: all of it may change")
         )
-    else:
-        on_event(NoteEvent(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the picture may change"))
+        return
+    message = f"{mask.label}: {format_share(share)} of the image may change"
+    if share > 0.5:
+        message += f"; {'omit' if mask.invert else 'add'} --mask-invert to edit the rest instead"
+    on_event(NoteEvent(code="mask_coverage", message=message))

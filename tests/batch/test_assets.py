@@ -97,7 +97,7 @@ def test_a_second_run_sends_nothing_and_touches_nothing(batch: Batch, assets: Pa
     before, told = made(assets), (assets / "assets.journal.jsonl").read_bytes()
     again = batch()
     assert (again.exit_code, again.stdout, len(server.prompts)) == (0, "", PURCHASES)
-    assert again.stderr.endswith(f"imagecli: {PURCHASES} kept as they are\n")
+    assert again.stderr.endswith(f"imagecli: {PURCHASES} up to date\n")
     assert (made(assets), (assets / "assets.journal.jsonl").read_bytes()) == (before, told)
 
 
@@ -166,9 +166,9 @@ def test_a_kill_in_the_middle_costs_what_was_under_way_at_most(
 
 
 def recovered(result: Result) -> set[str]:
-    """What had come to the killed run, and was saved by the next one."""
-    said = (line.partition(" came to an earlier run") for line in result.stderr.splitlines())
-    return {before.rpartition("note: ")[2] for before, found, _ in said if found}
+    """The images that the killed run received and the next one saved."""
+    notes = (line.partition(", which an earlier run received") for line in result.stderr.splitlines())
+    return {before.rpartition("note: saved ")[2] for before, found, _ in notes if found}
 
 
 def until(there: Callable[[], bool]) -> None:
@@ -220,7 +220,7 @@ def test_a_fork_that_names_the_sandbox_draws_what_is_missing_and_the_owner_buys_
     edit(assets, EDITED, HOUSE + EDITED)
     drawn = imagecli("batch", "assets.toml", env={"IMAGECLI_PROVIDER": "sandbox"})
     assert (drawn.exit_code, drawn.stdout) == (0, "loot/house.png\n")
-    assert "heroes/winter.png was bought, and its row or an input has changed since" in drawn.stderr
+    assert "heroes/winter.png is stale, but was paid for: its row or an input has changed" in drawn.stderr
     assert changed(before, made(assets)) == {"loot/house.png"}
     assert len(server.prompts) == PURCHASES
     assert batch("--check").stdout == "stale    loot/house.png\nstale    heroes/winter.png\n"
@@ -281,6 +281,6 @@ def test_all_of_it_is_handed_in_and_fetched_and_the_next_run_is_silent(imagecli:
         before, asked = made(assets), len(front.heard)
         again = imagecli(*command, "--base-url", front.base_url)
         assert (again.exit_code, again.stdout, made(assets)) == (0, "", before)
-        assert again.stderr.endswith(f"imagecli: {PURCHASES} kept as they are\n")
+        assert again.stderr.endswith(f"imagecli: {PURCHASES} up to date\n")
         live = imagecli("batch", "assets.toml", "--base-url", front.base_url)
         assert (live.exit_code, len(front.heard), made(assets)) == (0, asked, before)

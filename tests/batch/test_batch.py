@@ -49,9 +49,9 @@ def test_every_row_is_bought_once_and_a_second_run_sends_nothing(imagecli: Run, 
     first = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     assert (first.exit_code, sorted(first.stdout.split())) == (0, ["cat.png", "fox.png", "owl.png"])
     assert sorted(server.prompts) == sorted(ROWS)
-    assert first.stderr.endswith(f"imagecli: 3 bought; cost: ${3 * COST:.3f}\n")
+    assert first.stderr.endswith(f"imagecli: 3 created; cost: ${3 * COST:.3f}\n")
     second = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
-    assert (second.exit_code, second.stdout, second.stderr) == (0, "", "imagecli: 3 kept as they are\n")
+    assert (second.exit_code, second.stdout, second.stderr) == (0, "", "imagecli: 3 up to date\n")
     assert len(server.prompts) == 3
 
 
@@ -97,7 +97,7 @@ def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
     imagecli(*command)
     mine = png(32, 32, "#abcdef")
     (folder / "cat.png").write_bytes(mine)
-    assert "cat.png was changed by hand, and is kept" in imagecli(*command).stderr
+    assert "cat.png was edited by hand and is kept" in imagecli(*command).stderr
     path.write_text(path.read_text().replace("a cat", "a dog"))
     result = imagecli(*command)
     assert (result.exit_code, len(server.prompts)) == (2, 1)
@@ -113,9 +113,9 @@ def test_without_its_journal_nothing_is_bought_over_until_the_files_are_adopted(
     (folder / "assets.journal.jsonl").unlink()
     lost = imagecli(*command)
     assert lost.exit_code == 2
-    assert "3 outputs are not to be bought over; nothing was sent\nhint: --adopt" in lost.stderr
+    assert "existing files block 3 outputs; nothing was sent\nhint: use --adopt" in lost.stderr
     assert imagecli(*command, "--adopt").exit_code == 0
-    assert imagecli(*command).stderr == "imagecli: 3 kept as they are\n"
+    assert imagecli(*command).stderr == "imagecli: 3 up to date\n"
     assert len(server.prompts) == 3
 
 
@@ -125,7 +125,7 @@ def test_what_the_sandbox_drew_is_bought_by_a_real_provider_and_never_the_other_
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
     bought = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
-    assert "cat.png is stale: the sandbox drew it" in bought.stderr
+    assert "cat.png is stale: the sandbox generated it" in bought.stderr
     content = (folder / "cat.png").read_bytes()
     again = imagecli("batch", "assets.jsonl", "--provider", "sandbox")
     assert (again.exit_code, again.stdout) == (0, "")
@@ -180,11 +180,11 @@ def test_a_row_that_fails_stops_no_other_and_the_same_command_requests_it_alone(
         result = imagecli(*command, "-j", "8")
         assert (result.exit_code, len(result.stdout.split()), len(server.prompts)) == (9, 19, 20)
         assert "imagecli: error: assets.jsonl:20: " in result.stderr
-        assert "19 bought, 1 failed" in result.stderr
+        assert "19 created, 1 failed" in result.stderr
         assert not list(folder.glob("*.failed.*"))
         again = imagecli(*command)
         assert (again.exit_code, again.stdout, server.prompts[20:]) == (0, "fox.png\n", ["a fox"])
-        assert imagecli(*command).stderr == "imagecli: 20 kept as they are\n"
+        assert imagecli(*command).stderr == "imagecli: 20 up to date\n"
 
 
 def test_no_credit_stops_all_at_once(imagecli: Run, folder: Path) -> None:
@@ -223,7 +223,7 @@ def test_the_manifests_own_cap_holds_unless_a_flag_goes_over_it(imagecli: Run, f
     )
     refused = imagecli("batch", "a.toml", "--base-url", server.base_url)
     assert (refused.exit_code, server.prompts) == (5, [])
-    assert "more than the cap of $0.001 (max_cost in a.toml)" in refused.stderr
+    assert "more than the cost limit of $0.001 (max_cost in a.toml)" in refused.stderr
     assert imagecli("batch", "a.toml", "--base-url", server.base_url, "--max-cost", "1").exit_code == 0
 
 
@@ -235,7 +235,7 @@ def test_answers_that_are_dearer_than_the_table_stop_the_rest_at_the_cap(
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--max-cost", "0.08", "-j", "1")
     assert (result.exit_code, len(result.stdout.split())) == (9, 3)
     assert len(server.prompts) == 3
-    assert "3 bought, 7 not sent" in result.stderr
+    assert "3 created, 7 not sent" in result.stderr
 
 
 # --- looking, and sending nothing ------------------------------------------------------------------------------------
@@ -366,10 +366,10 @@ def test_all_mistakes_are_told_at_once_with_their_lines(imagecli: Run, folder: P
     result = imagecli("batch", "a.jsonl", "--base-url", server.base_url)
     assert (result.exit_code, server.prompts) == (2, [])
     assert result.stderr.splitlines() == [
-        "a.jsonl:1: there is no field 'szie'; did you mean size?",
-        "a.jsonl:2: prompt: 3, and text is wanted; put it in quotes",
+        "a.jsonl:1: unknown field 'szie'; did you mean size?",
+        "a.jsonl:2: prompt: expected text, found 3; put it in quotes",
         "imagecli: error: a.jsonl has 2 problems; nothing was sent",
-        "hint: mend the lines named above",
+        "hint: fix the lines listed above",
     ]
 
 
@@ -387,14 +387,14 @@ def test_only_that_means_no_row_is_refused(imagecli: Run, folder: Path) -> None:
     result = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "dog*")
     assert (result.exit_code, result.stderr) == (
         2,
-        "imagecli: error: no output of assets.jsonl is like dog*\nhint: outputs are cat.png, owl.png, fox.png\n",
+        "imagecli: error: no output of assets.jsonl matches dog*\nhint: its outputs are cat.png, owl.png, fox.png\n",
     )
 
 
 def test_a_manifest_comes_through_stdin_too(imagecli: Run, folder: Path, server: Server) -> None:
     command = ("batch", "-", "--base-url", server.base_url)
     assert imagecli(*command, stdin=b"a red fox\n").stdout == "a-red-fox.png\n"
-    assert imagecli(*command, stdin=b"a red fox\n").stderr == "imagecli: 1 kept as they are\n"
+    assert imagecli(*command, stdin=b"a red fox\n").stderr == "imagecli: 1 up to date\n"
 
 
 def test_what_is_said_of_inputs_and_folders_has_the_words_of_rows(imagecli: Run, folder: Path, server: Server) -> None:
@@ -426,8 +426,8 @@ def test_a_full_stdout_is_a_failure_whatever_is_looked_at(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--check", "--prune"], "--prune and --check: each does something of its own"),
-        (["--yes"], "--yes agrees to what --prune lists"),
+        (["--check", "--prune"], "--prune and --check can't be combined"),
+        (["--yes"], "--yes requires --prune"),
         (["--rate", "0"], "invalid value for --rate"),
     ],
 )
@@ -449,7 +449,7 @@ def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: P
     for heading in ("done", "failed", "rate limited", "per minute", "cost", "time left"):
         assert heading in result.stderr
     assert "1/3" in result.stderr
-    assert "2 bought, 1 failed" in result.stderr.splitlines()[-1]
+    assert "2 created, 1 failed" in result.stderr.splitlines()[-1]
     assert result.stdout == "cat.png\nowl.png\n"
     elsewhere = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "fox.png")
     assert "per minute" not in elsewhere.stderr
@@ -462,7 +462,7 @@ def test_a_look_tells_of_a_picture_that_only_has_to_be_moved(imagecli: Run, fold
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
         manifest(folder, {"prompt": "a cat", "output": "new.png"})
         found = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, look)
-        assert "new.png was bought as old.png: mv old.png new.png saves buying it again" in found.stderr
+        assert "new.png already exists as old.png; to reuse it: mv old.png new.png" in found.stderr
         (folder / "old.png").rename(folder / "new.png")
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--check").exit_code == 0
         assert len(server.prompts) == 1

@@ -68,7 +68,7 @@ def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_a
         body.write_bytes(picture_of("cat 0").partition(b"\r\n\r\n")[2])
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
         assert (result.exit_code, len(server.prompts)) == (0, 1)
-    assert "0.png came to an earlier run, and is saved now" in result.stderr
+    assert "saved 0.png, which an earlier run received" in result.stderr
     assert [entry["state"] for entry in journal(folder)] == ["sent", "saved"]
     assert not list((state / "spool").glob("*")) if (state / "spool").exists() else True
 
@@ -90,9 +90,9 @@ def test_what_may_be_billed_twice_is_said_once_by_the_command_that_it_concerns(
         results += [imagecli("generate", "a cat", *base_url) for _ in range(2)]
     assert [result.exit_code for result in results] == [0, 0, 0]
     (of_batch,), (of_generate,), none = (
-        [line for line in result.stderr.splitlines() if "billed" in line] for result in results
+        [line for line in result.stderr.splitlines() if "billed" in line or "charged" in line] for result in results
     )
-    assert "0.png was sent once, and no picture of it is here" in of_batch
+    assert "0.png was requested before but never saved" in of_batch
     assert of_generate.endswith("a dog")
     assert not none
 
@@ -110,10 +110,10 @@ def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
         _, errors = process.communicate(timeout=10)
         took = time.monotonic() - began
     assert (process.returncode, took < 5) == (130, True)
-    assert b"interrupted: 2 of 12 saved; 2 requests under way may be billed" in errors
-    assert b"run the same command again: it goes on where this one stopped" in errors
+    assert b"interrupted: saved 2 of 12; 2 requests in flight may be billed" in errors
+    assert b"run the same command to resume" in errors
     # Of the ten, two were sent.
-    assert b"2 bought, 10 not ended" in errors and b"not sent" not in errors
+    assert b"2 created, 10 unfinished" in errors and b"not sent" not in errors
     assert not list(folder.glob("*.lock"))
 
 
@@ -126,7 +126,7 @@ def test_of_two_runs_the_second_is_told_who_is_at_it(
         until(lambda: bool(server.prompts))
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
         assert result.exit_code == 2
-        assert f"another run of assets.jsonl is under way, by process {process.pid} on" in result.stderr
+        assert f"another run of assets.jsonl is active (process {process.pid} on" in result.stderr
         assert imagecli("batch", "assets.jsonl", "--check", "--base-url", server.base_url).exit_code == 10
 
 
@@ -138,7 +138,7 @@ def test_shards_buy_every_row_once_and_their_journals_are_one(imagecli: Run, fol
         assert [part.exit_code for part in parts] == [0, 0, 0]
         assert sorted(server.prompts) == sorted(row["prompt"] for row in ROWS)
         assert all(part.stdout for part in parts)
-        assert imagecli(*command).stderr == "imagecli: 12 kept as they are\n"
+        assert imagecli(*command).stderr == "imagecli: 12 up to date\n"
     names = {path.name for path in folder.glob("*.journal*")}
     assert names == {f"assets.journal.{index}-3.jsonl" for index in (1, 2, 3)} | ({"assets.journal.jsonl"} & names)
 
@@ -152,7 +152,7 @@ def test_a_shard_has_its_share_of_the_cap(imagecli: Run, folder: Path) -> None:
         assert enough == [0, 0, 0]
         short = imagecli(*command, "--max-cost", f"{whole * 0.9}", "--shard", "1/3")
         assert (short.exit_code, server.prompts) == (5, [])
-        assert "(the share 1/3 of --max-cost" in short.stderr
+        assert "(shard 1/3's share of --max-cost" in short.stderr
 
 
 def test_every_step_is_on_the_disk_before_the_next(
@@ -219,4 +219,4 @@ def test_an_image_that_is_deleted_while_the_run_goes_on_is_noticed(deleted: str,
 
     with serving(reply) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1")
-    assert (result.exit_code, f"{deleted} was deleted while the run went on" in result.stderr) == (10, True)
+    assert (result.exit_code, f"{deleted} was deleted during the run" in result.stderr) == (10, True)

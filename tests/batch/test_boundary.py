@@ -245,7 +245,7 @@ def test_a_file_that_is_a_link_out_is_neither_read_nor_replaced(
     for look in ([], ["--check"], ["--dry-run"]):
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments, *look)
         assert (result.exit_code, server.prompts) == (2, [])
-        assert "link.png is not a file that can be replaced" in result.stderr
+        assert "link.png exists, but is not a file that imagecli can replace" in result.stderr
     assert seen(clone.parent) == before
     assert not (clone / "assets.journal.jsonl").exists()
 
@@ -355,7 +355,7 @@ def test_a_forged_journal_removes_nothing_outside_and_nothing_but_pictures(image
     result = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--prune", "--yes", "--allow-outside")
     assert result.exit_code == 0
     assert "1 removed" in result.stderr
-    assert result.stderr.count("can't be read and is passed over: path can't be what it says") == 2
+    assert result.stderr.count("skipped an unreadable line: invalid path") == 2
     assert not (clone / "old.png").exists()
     assert {"notes.txt", "text.png", "link.png", "linked"} <= {path.name for path in clone.iterdir()}
     assert seen(clone.parent) == before
@@ -391,9 +391,9 @@ def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "limit", "held"),
     [
-        (None, 100, "the cap of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
-        ("0.5", 100, "the cap of $0.5 (IMAGECLI_MAX_COST)"),
-        ("100", 0.5, "the cap of $0.5 (max_cost in assets.toml)"),
+        (None, 100, "the cost limit of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
+        ("0.5", 100, "the cost limit of $0.5 (IMAGECLI_MAX_COST)"),
+        ("100", 0.5, "the cost limit of $0.5 (max_cost in assets.toml)"),
     ],
 )
 def test_a_manifest_lowers_the_limit_and_never_raises_it(

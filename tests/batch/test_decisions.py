@@ -539,12 +539,12 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
     ("wanted", "bought", "why"),
     [
         (EDITED, HERO, "its row or an input has changed"),
-        (HERO, DRAWN, "the sandbox drew it"),
-        (replace(HERO, provider="azure"), HERO, "openai made it, and azure is asked now"),
+        (HERO, DRAWN, "the sandbox generated it"),
+        (replace(HERO, provider="azure"), HERO, "created by openai, now requested from azure"),
         (
             replace(HERO, model="gpt-image-3", model_named=True),
             HERO,
-            "gpt-image-2 made it, and gpt-image-3 is asked now",
+            "created with gpt-image-2, now requested with gpt-image-3",
         ),
     ],
 )
@@ -650,7 +650,7 @@ def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path
     found = decide_item(elsewhere, ledger_of((AWAY,)), put(tmp_path, {}))
     assert (found.kind, [note.message for note in found.notes]) == (
         "submitted",
-        ["hero is in batch_1 of openai, and is fetched by a run that asks there"],
+        ["hero is pending in batch_1 at openai; a run for that provider downloads it"],
     )
 
 

@@ -260,31 +260,31 @@ def test_no_bytes_in_a_journal_stop_it(garbage: bytes, manifest: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"state": "lost"}, "state can't be what it says"),
-        ({"state": ["sent"]}, "state can't be what it says"),
-        ({"id": 7}, "id can't be what it says"),
-        ({"id": None}, "id is missing"),
-        ({"cost_usd": -1}, "cost_usd can't be what it says"),
-        ({"cost_usd": True}, "cost_usd can't be what it says"),
-        ({"cost_usd": float("nan")}, "cost_usd can't be what it says"),
-        ({"run": 2**70}, "run can't be what it says"),
-        ({"sandbox": "yes"}, "sandbox can't be what it says"),
-        ({"batch": 1}, "batch can't be what it says"),
-        ({"planned": ["a.png"]}, "planned can't be what it says"),
-        ({"planned": [[]]}, "planned can't be what it says"),
-        ({"planned": [["../a.png"]]}, "planned can't be what it says"),
-        ({"files": {"path": "x"}}, "files can't be what it says"),
-        ({"files": ["x"]}, "files can't be what it says"),
-        ({"files": [{"path": "x"}]}, "sha256 is missing"),
-        ({"files": [{"path": "x", "bytes": 1, "sha256": None}]}, "sha256 is missing"),
-        ({"files": [{"path": "x", "bytes": 1, "sha256": "A" * 64}]}, "sha256 can't be what it says"),
+        ({"state": "lost"}, "invalid state"),
+        ({"state": ["sent"]}, "invalid state"),
+        ({"id": 7}, "invalid id"),
+        ({"id": None}, "missing id"),
+        ({"cost_usd": -1}, "invalid cost_usd"),
+        ({"cost_usd": True}, "invalid cost_usd"),
+        ({"cost_usd": float("nan")}, "invalid cost_usd"),
+        ({"run": 2**70}, "invalid run"),
+        ({"sandbox": "yes"}, "invalid sandbox"),
+        ({"batch": 1}, "invalid batch"),
+        ({"planned": ["a.png"]}, "invalid planned"),
+        ({"planned": [[]]}, "invalid planned"),
+        ({"planned": [["../a.png"]]}, "invalid planned"),
+        ({"files": {"path": "x"}}, "invalid files"),
+        ({"files": ["x"]}, "invalid files"),
+        ({"files": [{"path": "x"}]}, "missing sha256"),
+        ({"files": [{"path": "x", "bytes": 1, "sha256": None}]}, "missing sha256"),
+        ({"files": [{"path": "x", "bytes": 1, "sha256": "A" * 64}]}, "invalid sha256"),
         *(
-            ({"files": [{"path": path, "bytes": 1, "sha256": "a" * 64}]}, "path can't be what it says")
+            ({"files": [{"path": path, "bytes": 1, "sha256": "a" * 64}]}, "invalid path")
             for path in ("/etc/passwd", "../x", "a/../../x", "C:\\x", "\\\\host\\x", "a\\..\\..\\x", "", ".", "a\0b")
         ),
-        ({"manifest": "../assets.csv"}, "manifest can't be what it says"),
-        ({"schema": "1"}, "it has no schema"),
-        ({"schema": None}, "it has no schema"),
+        ({"manifest": "../assets.csv"}, "invalid manifest"),
+        ({"schema": "1"}, "no schema version"),
+        ({"schema": None}, "no schema version"),
     ],
 )
 def test_a_line_that_can_not_be_is_told_with_its_number(changed: dict[str, object], why: str, manifest: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_line_that_can_not_be_is_told_with_its_number(changed: dict[str, objec
     journal_path(manifest).write_bytes(entry_to_line(SENT) + line + entry_to_line(SENT))
     warned: list[str] = []
     assert read(manifest, warned=warned).last_entry("hero") == SENT
-    assert warned == [f"{journal_path(manifest)}:2 can't be read and is passed over: {why}"]
+    assert warned == [f"{journal_path(manifest)}:2: skipped an unreadable line: {why}"]
 
 
 @pytest.mark.parametrize("line", [b"[1]", b"nonsense", b"\xff\xfe", b'{"a":' * 5000, b"9" * 5000, b"x" * 3_000_000])
@@ -301,7 +301,7 @@ def test_what_is_no_object_is_told(line: bytes, manifest: Path) -> None:
     warned: list[str] = []
     assert read(manifest, warned=warned).last_entry("hero") == SENT
     (said,) = warned
-    assert said.startswith(f"{journal_path(manifest)}:1 can't be read and is passed over: it is no JSON")
+    assert said.startswith(f"{journal_path(manifest)}:1: skipped an unreadable line: ")
 
 
 def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
@@ -309,7 +309,7 @@ def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
     warned: list[str] = []
     assert read(manifest, warned=warned).last_entry("hero") == SENT
     assert len(warned) == WARNED_LINES + 1
-    assert warned[-1].endswith(f": {1000 - WARNED_LINES} more lines can't be read and are passed over")
+    assert warned[-1].endswith(f": skipped {1000 - WARNED_LINES} more unreadable lines")
 
 
 def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -> None:
@@ -318,7 +318,7 @@ def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -
     warned: list[str] = []
     ledger = read(manifest, warned=warned)
     assert ledger.last_entry("id0") and ledger.last_entry("id1")
-    assert warned == [f"{journal_path(manifest)}:1 has a conflict of git: both sides are read; remove its marker lines"]
+    assert warned == [f"{journal_path(manifest)}:1 has git conflict markers; remove them (both sides are read)"]
 
 
 def test_ends_of_lines_that_windows_makes_are_none_of_ours(manifest: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_journal_of_a_newer_imagecli_is_an_error_with_a_way_out(manifest: Path
     journal_path(manifest).write_bytes(entry_to_line(SENT) + line)
     with pytest.raises(UsageError) as raised:
         read(manifest)
-    assert raised.value.message.endswith(":2 was written by a newer imagecli (schema 2, this one reads 1)")
+    assert raised.value.message.endswith(":2 was written by a newer imagecli (schema 2, expected 1)")
     assert raised.value.hint and "--adopt" in raised.value.hint
     JournalWriter(manifest, None, JournalState()).open()
     assert journal_path(manifest).read_bytes() == entry_to_line(SENT) + line + b"\n"
@@ -346,7 +346,9 @@ def test_fields_that_a_later_version_adds_are_passed_over(manifest: Path) -> Non
 def test_a_journal_belongs_to_one_manifest(manifest: Path) -> None:
     begun(manifest).write(SENT)
     other = manifest.with_suffix(".csv")
-    with pytest.raises(UsageError, match=r"assets\.journal\.jsonl is assets\.toml's journal, and assets\.csv would"):
+    with pytest.raises(
+        UsageError, match=r"assets\.journal\.jsonl is already the journal of assets\.toml, so assets\.csv can't"
+    ):
         read(other)
     manifest.rename(other)
     assert read(other).last_entry("hero")
@@ -375,9 +377,9 @@ def test_a_journal_that_begins_with_a_line_end_loses_its_torn_line_alone(manifes
 
 def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
     journal_path(manifest).mkdir()
-    with pytest.raises(UsageError, match="can't read the journal"):
+    with pytest.raises(UsageError, match="can't read journal"):
         read(manifest)
-    with pytest.raises(OutputError, match="can't write the journal"):
+    with pytest.raises(OutputError, match="can't write journal"):
         JournalWriter(manifest, None, JournalState()).open()
 
 
@@ -389,7 +391,7 @@ def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_written_is_an_error_before_paying(manifest: Path) -> None:
     manifest.parent.chmod(0o500)
     try:
-        with file_permissions_enforced(), pytest.raises(OutputError, match="can't write the journal"):
+        with file_permissions_enforced(), pytest.raises(OutputError, match="can't write journal"):
             JournalWriter(manifest, None, JournalState()).open()
     finally:
         manifest.parent.chmod(0o700)
@@ -420,14 +422,14 @@ FULL = textwrap.dedent(
 
 def test_a_full_disk_leaves_whole_lines(manifest: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FULL, manifest], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"True can't write the journal {journal_path(manifest)}: file too large")
+    assert done.stdout.startswith(f"True can't write journal {journal_path(manifest)}: file too large")
 
 
 def test_a_write_that_fails_is_an_error_of_the_disk(manifest: Path) -> None:
     journal = begun(manifest)
     journal.path.unlink()
     journal.path.mkdir()
-    with pytest.raises(DiskError, match="can't write the journal"):
+    with pytest.raises(DiskError, match="can't write journal"):
         journal.write(SENT)
 
 
@@ -536,9 +538,9 @@ def test_a_journal_is_never_written_to_through_another_file(manifest: Path, tmp_
     folder = outside(tmp_path)
     journal = JournalWriter(manifest, None, JournalState())
     put_in_place(kind, journal.path, folder / "profile")
-    with pytest.raises(OutputError, match="can't write the journal"):
+    with pytest.raises(OutputError, match="can't write journal"):
         journal.open()
-    with pytest.raises(DiskError, match="can't write the journal"):
+    with pytest.raises(DiskError, match="can't write journal"):
         journal.write(SENT)
     assert [path.name for path in folder.iterdir()] == ["profile"]
     assert (folder / "profile").read_bytes() == b"export A=1\nexport B=2"
@@ -547,7 +549,7 @@ def test_a_journal_is_never_written_to_through_another_file(manifest: Path, tmp_
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_a_journal_is_never_read_through_another_file(manifest: Path, tmp_path: Path, kind: str) -> None:
     put_in_place(kind, journal_path(manifest), outside(tmp_path) / "profile")
-    with pytest.raises(UsageError, match="can't read the journal") as raised:
+    with pytest.raises(UsageError, match="can't read journal") as raised:
         read(manifest)
     assert raised.value.code == "journal"
 
@@ -555,7 +557,7 @@ def test_a_journal_is_never_read_through_another_file(manifest: Path, tmp_path: 
 def test_an_endless_journal_is_refused(manifest: Path, tmp_path: Path) -> None:
     with journal_path(manifest).open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(UsageError, match=r"more than 1,024 MB"):
+    with pytest.raises(UsageError, match=r"larger than 1,024 MB"):
         read(manifest)
 
 
@@ -565,7 +567,7 @@ def test_an_endless_journal_is_refused(manifest: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_not_a_journal_is_left_as_it_is(manifest: Path, content: bytes) -> None:
     journal = JournalWriter(manifest, None, JournalState())
     journal.path.write_bytes(content)
-    with pytest.raises(OutputError, match="it is not a journal of imagecli"):
+    with pytest.raises(OutputError, match="not an imagecli journal"):
         journal.open()
     assert journal.path.read_bytes() == content
 

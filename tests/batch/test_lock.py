@@ -66,8 +66,8 @@ def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -
         pass
     assert raised.value.code == "in_use"
     assert raised.value.exit_code == 2
-    assert f"by process {process.pid} on {platform.node()}" in raised.value.message
-    assert raised.value.hint == f"wait until it has ended, or end it: kill {process.pid}"
+    assert f"(process {process.pid} on {platform.node()}" in raised.value.message
+    assert raised.value.hint == f"wait until it ends, or stop it: kill {process.pid}"
     process.kill()
     process.wait()
     assert left(manifest) == ["assets.journal.lock"]
@@ -80,9 +80,9 @@ def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -
 def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> None:
     with manifest_lock(manifest):
         lock_path(manifest).write_text('{"pid": 7, "host": "build-3"}\n')
-        with pytest.raises(UsageError, match="by process 7 on build-3") as raised, manifest_lock(manifest):
+        with pytest.raises(UsageError, match=r"\(process 7 on build-3\)") as raised, manifest_lock(manifest):
             pass
-    assert raised.value.hint == "wait until it has ended, or end it on build-3: kill 7"
+    assert raised.value.hint == "wait until it ends, or stop it on build-3: kill 7"
 
 
 @pytest.mark.usefixtures("hasty")
@@ -90,7 +90,7 @@ def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> Non
 def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: Path) -> None:
     with manifest_lock(manifest):
         lock_path(manifest).write_text(words)
-        with pytest.raises(UsageError, match="a process that has not said its name"), manifest_lock(manifest):
+        with pytest.raises(UsageError, match="an unknown process"), manifest_lock(manifest):
             pass
 
 
@@ -211,7 +211,7 @@ def test_another_file_under_the_lock_s_name_is_left_as_it_is(tmp_path: Path, kin
         case _:
             path.write_bytes(b"export A=1")
     before = path.lstat()
-    with pytest.raises(OutputError, match="can't use the lock"), manifest_lock(manifest):
+    with pytest.raises(OutputError, match="can't use lock file"), manifest_lock(manifest):
         pass
     assert os.path.samestat(path.lstat(), before)
     assert [entry.name for entry in folder.iterdir()] == ["profile"]

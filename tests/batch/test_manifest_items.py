@@ -12,7 +12,7 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Format, read_manifest
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.commands.flags import ImageFlags, InputFlags
-from imagecli.domain import Edit, Generate, ImageOptions, InputFit, Size, SvgOptions, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, InputFit, InputSource, MaskSource, Size, SvgOptions, Vary
 from imagecli.events import NoteEvent
 from tests.batch.manifests import assets, assets_of, paths, repository
 
@@ -96,7 +96,7 @@ def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> N
     ask = only(text, folder=folder).request
     assert isinstance(ask, Edit)
     assert [source.path for source in ask.images] == [folder / "cat.png", folder / "../assets/dog.png"]
-    assert ask.mask and ask.mask.path == folder / "mask.png"
+    assert ask.mask == MaskSource(file=InputSource(name="mask.png", path=folder / "mask.png"))
     assert ask.input_fit == InputFit(crop="top", input_size=Size(32, 32), keep_metadata=True)
     assert ask.options.input_fidelity == "high"
 
@@ -228,7 +228,7 @@ def test_columns_are_variables_and_may_be_left_unused() -> None:
     ],
 )
 def test_a_name_in_braces_that_nothing_fills_is_noted(text: str, format: Format, noted: bool) -> None:
-    message = "no variable or column fills {mood} in a prompt; it is sent as it is"
+    message = "{mood} in a prompt is not a variable or column; it is sent as it is"
     assert (NoteEvent(code="literal_braces", message=message) in assets(text, format).notes) == noted
 
 

@@ -27,7 +27,7 @@ NOISE: dict[str, Callable[[bytes], bytes]] = {
 WAYS_TO_IMAGE = {
     "a Git LFS pointer": "git lfs pull",
     "a git-annex pointer": "git annex get",
-    "a PNG through autocrlf": "*.png binary into .gitattributes",
+    "a PNG through autocrlf": "*.png binary to .gitattributes",
 }
 
 

@@ -104,7 +104,7 @@ def test_what_came_later_under_the_same_name_is_whose_it_is_now(tmp_path: Path) 
     assert pruned(tmp_path, (), ledger) == {"icon-32.orig.png": True, "icon-32.png": True}
     moved = replace(HERO, id="new.png", image_paths=(("new.png",),))
     (said,) = suggest_moves([(moved, decide_item(moved, ledger, standing))], find_orphans((), ledger, standing), Path())
-    assert said.message.startswith("new.png was bought as icon-32.png: ")
+    assert said.message.startswith("new.png already exists as icon-32.png; to reuse it: ")
 
 
 def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tm
     left = find_orphans([one.id for one in wanted], ledger, standing)
     said = suggest_moves([(one, decide_item(one, ledger, standing)) for one in wanted], left, Path())
     assert [note.message for note in said] == [
-        "1.png was bought as old.png: mv old.png 1.png saves buying it again",
-        '3.webp was bought as a b.webp: mv "a b.webp" 3.webp saves buying it again',
+        "1.png already exists as old.png; to reuse it: mv old.png 1.png",
+        '3.webp already exists as a b.webp; to reuse it: mv "a b.webp" 3.webp',
     ]
     (tmp_path / "old.png").rename(tmp_path / "1.png")
     assert decide_item(wanted[0], ledger, standing).kind == "done"

@@ -35,7 +35,7 @@ def test_a_shard_is_read_as_it_is_typed() -> None:
 def test_what_is_no_shard_is_an_error_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as raised:
         parse_shard(text)
-    assert raised.value.hint and raised.value.hint.startswith("--shard 1/")
+    assert raised.value.hint and raised.value.hint.startswith("for example --shard 1/")
 
 
 @given(costs=st.lists(st.floats(0, 10), min_size=1, max_size=30), of=st.integers(1, 6), cap=st.floats(0, 100))

@@ -18,7 +18,7 @@ NAMES = ["assets.toml", "assets.yaml", "my assets.yml", "assets.csv", "assets.js
 def test_a_starter_passes_a_dry_run_as_it_is(imagecli: Run, folder: Path, name: str) -> None:
     result = imagecli("batch", "--init", name)
     assert (result.exit_code, result.stdout) == (0, f"{name}\n"), result.stderr
-    assert f"next: imagecli batch {shell_quote(name)} --dry-run" in result.stderr
+    assert f"preview it with imagecli batch {shell_quote(name)} --dry-run" in result.stderr
     plan = imagecli("batch", name, "--dry-run", *SANDBOX)
     assert plan.exit_code == 0, plan.stderr
     assert "4, for 4 images in 4 files" in plan.stdout
@@ -53,12 +53,12 @@ def test_the_row_in_comments_is_valid_too(imagecli: Run, folder: Path, name: str
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["old.toml"], "old.toml exists; --init overwrites nothing"),
-        (["link.toml"], "link.toml exists; --init overwrites nothing"),
-        (["assets.txt"], "--init writes toml, yaml, csv, jsonl, not text"),
-        (["assets.docx"], "assets.docx: a manifest's name ends in"),
+        (["old.toml"], "old.toml already exists"),
+        (["link.toml"], "link.toml already exists"),
+        (["assets.txt"], "--init can't write text, expected toml, yaml, csv or jsonl"),
+        (["assets.docx"], "assets.docx: unknown manifest extension, expected"),
         (["no/assets.toml"], "folder no does not exist"),
-        (["-"], "- is not one"),
+        (["-"], "can't write to stdout"),
         (["new.toml", "--check"], "--init and --check"),
     ],
 )

@@ -65,8 +65,8 @@ def test_a_forged_entry_that_names_a_row_stops_the_run_before_anything_is_sent(
     before = sorted(spool.iterdir())
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments)
     assert (result.exit_code, server.prompts) == (10, [])
-    assert "out/.imagecli-spool has a response for out/cat.png that this machine has no record of" in result.stderr
-    assert "imagecli recover --from out saves its images" in result.stderr
+    assert "out/.imagecli-spool contains a response for out/cat.png that this machine did not record" in result.stderr
+    assert "save its images with imagecli recover --from out" in result.stderr
     if "--json" in arguments:
         assert [error["code"] for error in result.json["errors"]] == ["unrecorded"]
     assert [path.name for path in home.iterdir()] == ["cat.png"]

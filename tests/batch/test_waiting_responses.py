@@ -82,7 +82,7 @@ def test_a_result_url_that_is_down_is_tried_again_and_its_row_is_not_requested(
     (body,) = spooled(state)
     assert (again.exit_code, urls.posts) == (7, 1)
     assert f"imagecli recover --delete {body.stem}" in again.stderr
-    assert "1 created but not saved yet" in again.stderr
+    assert "1 received but not saved yet" in again.stderr
     lines = journal(folder)
     assert imagecli(*command).exit_code == 7
     assert journal(folder) == lines  # no line a run

@@ -10,7 +10,18 @@ import pytest
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
 from imagecli.checks.model_parameters import OWN_FIELDS, input_sources, needs_alpha
-from imagecli.domain import Crop, Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Size, Vary
+from imagecli.domain import (
+    Crop,
+    Edit,
+    Generate,
+    ImageOptions,
+    ImageRequest,
+    InputFit,
+    InputSource,
+    MaskSource,
+    Size,
+    Vary,
+)
 from imagecli.errors import UsageError
 
 ROWS = load_shipped_catalog()
@@ -22,7 +33,12 @@ def generate(model: str = "gpt-image-2", prompt: str = "a cat", **more: Any) -> 
 
 
 def edit(model: str = "gpt-image-2", images: int = 1, prompt: str = "blue", mask: InputSource | None = None) -> Edit:
-    return Edit(prompt=prompt, images=(CAT,) * images, mask=mask, options=ImageOptions(model=model))
+    return Edit(
+        prompt=prompt,
+        images=(CAT,) * images,
+        mask=mask and MaskSource(file=mask),
+        options=ImageOptions(model=model),
+    )
 
 
 def vary(model: str) -> Vary:
@@ -73,13 +89,13 @@ def test_a_prompt_is_as_long_as_its_characters() -> None:
         (generate(prompt="x" * 32_001), "accepts at most 32,000", ""),
         (generate(n=0), "at least 1", ""),
         (generate(n=-3), "at least 1", ""),
-        (generate("dall-e-2", size="auto"), "it makes 256x256, 512x512 or 1024x1024", "omit --size"),
+        (generate("dall-e-2", size="auto"), "it supports 256x256, 512x512 or 1024x1024", "omit --size"),
         (generate("dall-e-3", size=Size(512, 512)), "1024x1024, 1792x1024 or 1024x1792", ""),
         (generate(size=Size(1024, 1030)), "1030 is not a multiple of 16", "1024x1024"),
-        (generate(size=Size(3856, 2048)), "longest edge is 3840", ""),
+        (generate(size=Size(3856, 2048)), "edge has at most 3840 pixels", ""),
         (generate(size=Size(3072, 1008)), "at most 3 times", ""),
-        (generate(size=Size(16, 16)), "at least 655,360", ""),
-        (generate(size=Size(3840, 3840)), "at most 8,294,400", ""),
+        (generate(size=Size(16, 16)), "the minimum is 655,360", ""),
+        (generate(size=Size(3840, 3840)), "the maximum is 8,294,400", ""),
         (generate(quality="hd"), "low, medium, high, auto", "--quality high"),
         (generate("dall-e-3", quality="low"), "standard, hd", "--quality standard"),
         (generate(style="vivid"), "--style: not supported by gpt-image-2", ""),

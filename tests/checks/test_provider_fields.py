@@ -8,7 +8,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.provider_fields import check_capabilities
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, MaskSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
 
 ROWS = load_shipped_catalog()
@@ -21,7 +21,7 @@ def generate(**look: Any) -> Generate:
 
 def edit(mask: InputSource | None = None, markup: InputSource | None = None, **look: Any) -> Edit:
     rendering = ImageOptions(**{"model": "m", **look})
-    return Edit(prompt="a cat", images=(CAT,), mask=mask, markup=markup, options=rendering)
+    return Edit(prompt="a cat", images=(CAT,), mask=mask and MaskSource(file=mask), markup=markup, options=rendering)
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,13 @@ def test_the_mask_takes_its_images_transform(imagecli: Run, folder: Path) -> Non
     assert result.exit_code == 0, result.stderr
     assert "wide.jpg: cropped to the centre 200x200 square" in result.stderr
     assert "mask.png: cropped like its image" in result.stderr
-    assert "25.0% of the picture may change" in result.stderr
+    assert "25.0% of the image may change" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("size", "hole", "said"),
     [
-        ((256, 256), (0, 0, 128, 256), "50.0% of the picture may change"),
+        ((256, 256), (0, 0, 128, 256), "50.0% of the image may change"),
         ((256, 256), (0, 0, 0, 0), "allows no edits"),
         ((256, 256), (0, 0, 256, 256), "all of it may change"),
     ],
@@ -69,9 +69,9 @@ def test_the_masks_coverage_is_said(
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "resize the mask"),
-        (["in.png", "x", "--mask", "in.png"], "in.png", ""),
-        (["in.png", "x", "-m", "dall-e-2"], "no transparent part", "--mask mask.png"),
+        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "--mask-fit scales it"),
+        (["in.png", "x", "--mask", "in.png"], "in.png is a color image, not a mask", "--select-color"),
+        (["in.png", "x", "-m", "dall-e-2"], "no transparent area", "--mask mask.png"),
         (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it supports generate"),
         (
             ["in.png", "x", "--image", "in.png", "-m", "dall-e-2"],
@@ -88,7 +88,7 @@ def test_the_masks_coverage_is_said(
         (["-", "x"], "error: stdin is empty (0 bytes)", ""),
         (["a watercolour"], "missing image: 'a watercolour' is not a file", 'imagecli edit photo.jpg "a watercolour"'),
         (["my photo.png"], "missing prompt", 'imagecli edit "my photo.png" "what'),
-        (["in.png", "x", "--input-size", "3"], "--input-size '3' is not WIDTHxHEIGHT", "for example 1024x1024"),
+        (["in.png", "x", "--input-size", "3"], "invalid --input-size '3'", "for example 1024x1024"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_sent(

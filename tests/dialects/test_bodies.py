@@ -8,7 +8,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.provider_fields import check_capabilities
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, MaskSource, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.http_request import HttpRequest
 from imagecli.providers.request import RequestImages, build_http_request
@@ -231,7 +231,7 @@ def test_several_pictures_have_the_fields_for_several(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", MASKED)
 def test_a_mask_goes_where_the_provider_reads_it(provider: str) -> None:
-    ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, options=ImageOptions(model="m"))
+    ask = Edit(prompt="a cat", images=(HOUSE,), mask=MaskSource(file=HOUSE), options=ImageOptions(model="m"))
     check_capabilities(ask, ROWS.provider(provider))
     http = sent(provider, ask, images=(JPEG,), mask=PNG)
     assert (http.url, dict(http.form)) == EDITS[provider][:2]
@@ -240,7 +240,7 @@ def test_a_mask_goes_where_the_provider_reads_it(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", sorted(NO_MASK))
 def test_a_mask_that_nothing_reads_is_refused(provider: str) -> None:
-    ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, options=ImageOptions(model="m"))
+    ask = Edit(prompt="a cat", images=(HOUSE,), mask=MaskSource(file=HOUSE), options=ImageOptions(model="m"))
     with pytest.raises(UsageError, match="--mask"):
         check_capabilities(ask, ROWS.provider(provider))
 

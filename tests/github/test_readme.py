@@ -116,7 +116,7 @@ def test_what_need_not_be_committed_is_what_a_rerun_does_not_want(imagecli: Run,
 def test_make_buys_what_is_missing_and_check_says_when_something_is(assets: Path, server: Server) -> None:
     before = shell(assets, server, "make", "check")
     assert (before.returncode, server.prompts) == (2, [])
-    assert "5 of 5 are missing or stale" in before.stderr
+    assert "5 of 5 missing or stale" in before.stderr
     assert shell(assets, server, "make", "assets").returncode == 0
     assert (len(server.prompts), is_whole(assets, server)) == (5, True)
     assert shell(assets, server, "make", "assets").returncode == 0

@@ -108,7 +108,7 @@ def report(
         path.unlink(missing_ok=True)
     if lines is not None:
         said.write_bytes(lines)
-    environ = {"SAID": str(said), "MANIFEST": name, "SHARD": shard, "EXIT_CODE": str(exit_code)}
+    environ = {"OUTPUT": str(said), "MANIFEST": name, "SHARD": shard, "EXIT_CODE": str(exit_code)}
     stdout = io.StringIO()
     code = main({**environ, "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(shown)}, stdout)
     pairs = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
@@ -202,7 +202,7 @@ def test_problems_of_a_manifest_are_annotated_at_their_lines(imagecli: Run, fold
     result, told = ran(imagecli, folder, *rows)
     assert (result.exit_code, told.exit_code, told.outputs["cost-usd"]) == (2, 2, "")
     assert [one.properties.get("line") for one in told.commands] == ["2", None]
-    assert "there is no field 'qualty'" in told.commands[0].message
+    assert "unknown field 'qualty'" in told.commands[0].message
     assert "qualty" in Shown(told.summary).codes[1]
     assert told.commands[1].message.startswith("assets.jsonl has 1 problem")
 
@@ -215,7 +215,7 @@ def test_notes_are_no_annotations_and_warnings_are(imagecli: Run, folder: Path) 
     levels = {one["code"]: one["level"] for one in json.loads(result.stdout.splitlines()[-1])["warnings"]}
     assert levels == {"size": "note", "other_size": "warning"}
     assert [one.name for one in told.commands] == ["warning"]
-    assert "was asked for, 64x64 came" in told.commands[0].message
+    assert "received 64x64" in told.commands[0].message
 
 
 def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imagecli: Run, folder: Path) -> None:
@@ -247,7 +247,7 @@ def test_of_a_run_that_was_killed_the_rows_that_were_told_are_counted(tmp_path: 
     rows = b'{"state": "bought", "outputs": ["a.png"]}\n{"state": "failed"}\n{"state": "bou'
     told = report(tmp_path, rows, 137)
     assert (told.exit_code, told.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": "", "keep": "true"})
-    assert "1 created, 1 failed; the run ended without a summary; 1 lines could not be read; exit 137" in told.summary
+    assert "1 created, 1 failed; the run ended without a summary; 1 unreadable line; exit 137" in told.summary
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_foreign_text_arrives_as_it_is(message: str, code: str, name: str, outpu
         assert only.properties["title"] == (f"imagecli: {clean_text(code).strip()}".removesuffix(": "))
 
 
-@pytest.mark.parametrize(("count", "shown", "last"), [(10, 10, "no 9"), (11, 10, "2 more are in the summary")])
+@pytest.mark.parametrize(("count", "shown", "last"), [(10, 10, "no 9"), (11, 10, "2 more in the job summary")])
 @pytest.mark.parametrize("kind", ["error", "warning"])
 def test_ten_annotations_of_a_kind_are_shown_and_the_rest_counted(
     tmp_path: Path, kind: str, count: int, shown: int, last: str
@@ -319,7 +319,7 @@ def test_a_summary_stays_below_its_limit_and_says_how_many_rows_are_left_out(tmp
     shown = Shown(told.summary)
     left_out = 20_000 - (shown.elements.count("tr") - 1)
     assert left_out > 1000
-    assert f"{left_out:,} more are not shown." in told.summary
+    assert f"{left_out:,} more not shown." in told.summary
     assert "<td>failed</td>" in told.summary.split("</tr>")[1]
 
 

@@ -56,8 +56,8 @@ class Ran:
         return read_log(self.text)
 
     @property
-    def said(self) -> str:
-        return Path(self.outputs["said"]).read_text("utf-8")
+    def output(self) -> str:
+        return Path(self.outputs["output"]).read_text("utf-8")
 
 
 def ran(children: Children, environ: Mapping[str, str]) -> Ran:
@@ -134,11 +134,11 @@ def test_a_run_leaves_its_json_in_a_file_and_its_exit_code_in_the_outputs(
     manifest(folder, {"prompt": "cat", "output": "cat.png"})
     step = ran(children, {**world, "PROVIDER": "sandbox", "API_KEY": "sk-test-unused"})
     assert step.outputs["exit-code"] == "0"
-    assert [json.loads(line).get("state") for line in step.said.splitlines()] == ["bought", None]
+    assert [json.loads(line).get("state") for line in step.output.splitlines()] == ["bought", None]
     assert (folder / "cat.png").exists()
-    assert "1 bought" in step.text
+    assert "1 created" in step.text
     assert "\x1b" not in step.text
-    assert "sk-test-unused" not in step.text + step.said
+    assert "sk-test-unused" not in step.text + step.output
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_run_leaves_its_json_in_a_file_and_its_exit_code_in_the_outputs(
         ({"MANIFEST": "nothing.toml"}, "2", "nothing.toml does not exist"),
         ({"MANIFEST": "--help"}, "2", "does not exist"),
         ({"PROVIDER": "openai"}, "3", "no API key for openai"),
-        ({"ARGS": "--check"}, "10", "1 of 1 are missing or stale"),
+        ({"ARGS": "--check"}, "10", "1 of 1 missing or stale"),
         ({"ARGS": "--only 'x"}, "2", "args: No closing quotation"),
-        ({"PATH": "/nowhere"}, "127", "imagecli can't be run: No such file"),
+        ({"PATH": "/nowhere"}, "127", "can't run imagecli: No such file"),
     ],
 )
 def test_its_exit_code_is_kept(
@@ -210,6 +210,6 @@ def test_a_run_that_is_cancelled_hears_of_it_and_tells_what_is_saved(
 ) -> None:
     with cancelled(children, folder, world, number) as step:
         assert step.outputs["exit-code"] == code
-        assert re.search("interrupted: [1-7] of 8 saved", step.text), step.text
+        assert re.search("interrupted: saved [1-7] of 8", step.text), step.text
         assert step.log.token is None
-        assert json.loads(step.said.splitlines()[-1])["exit_code"] == int(code)
+        assert json.loads(step.output.splitlines()[-1])["exit_code"] == int(code)

@@ -154,7 +154,7 @@ def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
     assert [name for name in files if name in FILES] == [*FILES]
     assert sum(".journal." in name for name in files) == 3
     assert not [name for name in files if "failed" in name or name.endswith((".lock", ".tar"))]
-    assert "all 5 are there" in ran["merge"][0].log
+    assert "all 5 up to date" in ran["merge"][0].log
     assert "<p>5 up to date; exit 0</p>" in ran["merge"][0].summary
 
 
@@ -165,7 +165,7 @@ def check_sandbox_leaves_what_was_bought(hub: Hub, server: Server, event: str) -
     assert all(job.ok for job in all_jobs(ran))
     warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
     assert warnings == [
-        "img/hero.webp was bought, and its row or an input has changed since: the sandbox leaves it as it is"
+        "img/hero.webp is stale, but was paid for: its row or an input has changed, and the sandbox never overwrites it"
     ]
     assert (len(server.prompts), head(hub)) == (sent, commit)
 
@@ -201,7 +201,7 @@ def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, s
     key, hub.secrets = hub.secrets, {}
     ran = hub.run(WORKFLOW, "pull_request")
     assert all(job.ok for job in all_jobs(ran)), ran
-    assert "all 5 are there" in ran["merge"][0].log
+    assert "all 5 up to date" in ran["merge"][0].log
     assert (server.prompts, head(hub), hub.caches) == ([], commit, {})
 
     for one in ran["make"]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
-from imagecli.domain import InputFit, InputImage, InputRule, Size
+from imagecli.domain import InputFit, InputImage, InputRule, InputSource, MaskSource, Size
 from imagecli.errors import MaskError
 from imagecli.images.fit_input import FittedImage, fit_input
-from imagecli.images.fit_overlay import FAINT_ALPHA, fit_markup, fit_mask, mask_coverage
+from imagecli.images.fit_mask import FAINT_ALPHA, fit_mask, mask_coverage
+from imagecli.images.fit_overlay import fit_markup
 from imagecli.images.header import read_header
 from imagecli.images.strip_metadata import has_metadata
 from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
 
+FILE = MaskSource(file=InputSource(name="mask.png", path=Path("mask.png")))
+
 
 def masked(mask: bytes, image: FittedImage, rule: InputRule = GPT_MASK, framing: InputFit | None = None) -> FittedImage:
-    return fit_mask(read_header(mask, "mask.png"), rule, image, framing or InputFit())
+    return fit_mask(FILE, read_header(mask, "mask.png"), rule, image, framing or InputFit())
 
 
 def alpha_of(fitted_mask: FittedImage) -> Image.Image:
@@ -49,7 +54,7 @@ def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_a_picture(nam
     assert opened(result.image.data).tobytes() == opened(data).tobytes()
 
 
-@pytest.mark.parametrize(("alpha", "share"), [(0, 0.25), (1, 0.25), (2, 0.25), (15, 0.25), (16, None), (255, None)])
+@pytest.mark.parametrize(("alpha", "share"), [(0, 0.25), (1, 0.25), (2, 0.25), (15, 0.25), (16, None), (127, None)])
 @pytest.mark.parametrize("rule", [GPT_MASK, CLASSIC_MASK])
 def test_an_alpha_that_is_nearly_0_counts_as_0(alpha: int, share: float | None, rule: InputRule) -> None:
     mask = Image.new("RGBA", (80, 80), (255, 255, 255, 255))
@@ -125,7 +130,7 @@ def test_mask_of_other_size_is_refused() -> None:
         caught.value.message
         == "mask.png is 100x100, photo.jpg is 160x80 (sent as 80x80); a mask must have the size of its image"
     )
-    assert caught.value.hint == "resize the mask to 160x80"
+    assert caught.value.hint == "--mask-fit scales it; or draw a new one: imagecli mask photo.jpg"
 
 
 def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:
@@ -133,14 +138,17 @@ def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:
         masked(saved(mask_of(160, 80, (0, 0, 9, 9))), fitted(saved(scene(160, 80), "JPEG", exif=exif(6))))
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "1"])
-def test_a_mask_without_alpha_is_refused(mode: str) -> None:
-    with pytest.raises(MaskError, match=r"mask\.png has no transparency; a mask must be transparent where"):
-        masked(saved(scene(160, 80, mode)), fitted(PHOTO))
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "RGBA"])
+def test_an_opaque_mask_is_read_by_its_brightness(mode: str) -> None:
+    image = Image.new("L", (160, 80))
+    image.paste(255, (0, 0, 40, 40))
+    result = masked(saved(image.convert(mode)), fitted(PHOTO))
+    assert clear_box(result) == (0, 0, 40, 40)
+    assert any("white is edited" in change for change in result.changes)
 
 
-def test_a_jpeg_is_no_mask() -> None:
-    with pytest.raises(MaskError, match="no transparency"):
+def test_a_photo_is_no_mask() -> None:
+    with pytest.raises(MaskError, match=r"mask\.png is a color image, not a mask"):
         masked(PHOTO, fitted(PHOTO))
 
 

@@ -10,7 +10,7 @@ import pytest
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.provider import for_batch_api
 from imagecli.checks.provider_fields import check_capabilities
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, MaskSource, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.providers.request import RequestImages, build_batch_line
 
@@ -32,7 +32,7 @@ def generate(prompt: str = "a cat", **more: Any) -> Generate:
 
 
 def edit(*, mask: InputSource | None = None, count: int = 1, **more: Any) -> Edit:
-    return Edit(prompt="blue", images=(CAT,) * count, mask=mask, options=look(**more))
+    return Edit(prompt="blue", images=(CAT,) * count, mask=mask and MaskSource(file=mask), options=look(**more))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from werkzeug import Request, Response
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.exchange import Timeouts
 from imagecli.client.paid_requests import Transport
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, MaskSource, Size, Vary
 from imagecli.providers.request import RequestImages, build_http_request, join_url
 
 ROW = load_shipped_catalog().provider("openai")
@@ -101,7 +101,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             ],
         ),
         (
-            Edit(prompt="blue", images=(CAT,), mask=CAT, options=look(n=2, size=Size(256, 256))),
+            Edit(prompt="blue", images=(CAT,), mask=MaskSource(file=CAT), options=look(n=2, size=Size(256, 256))),
             (JPEG,),
             PNG,
             "edits",

@@ -38,7 +38,7 @@ def limit_lines(kind: str, lines: list[str]) -> list[str]:
     if len(lines) <= SHOWN:
         return lines
     more = len(lines) - SHOWN + 1
-    return [*lines[: SHOWN - 1], f"::{kind} title=imagecli::{more:,} more are in the summary"]
+    return [*lines[: SHOWN - 1], f"::{kind} title=imagecli::{more:,} more in the job summary"]
 
 
 def annotation(kind: str, message: str, manifest: str, row: Row | None = None) -> str:

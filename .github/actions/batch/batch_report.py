@@ -23,7 +23,7 @@ SIGNALS = 128
 def main(environ: Mapping[str, str], stdout: TextIO) -> int:
     """Write summary, annotations and outputs, and return the exit code of the command; 1 if it did not run."""
     output = BatchOutput()
-    with contextlib.suppress(OSError, ValueError), Path(environ.get("SAID", "")).open("rb") as file:
+    with contextlib.suppress(OSError, ValueError), Path(environ.get("OUTPUT", "")).open("rb") as file:
         output = read_output(file)
     manifest, code = environ.get("MANIFEST", ""), environ.get("EXIT_CODE", "")
     exit_code = int(code) if code.isascii() and code.isdigit() else 1

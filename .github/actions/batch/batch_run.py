@@ -88,13 +88,13 @@ def main(environ: Mapping[str, str]) -> int:
         code = run(build_command(environ), build_environment(environ), Path(name))
     except ValueError as error:
         code = USAGE
-        _print_line(f"args: {error}")
+        _print_line(f"invalid args: {error}")
     except OSError as error:
         code = NOT_FOUND
-        _print_line(f"imagecli can't be run: {error.strerror}")
+        _print_line(f"can't run imagecli: {error.strerror}")
     _print_line(f"\n::{token}::")
     with Path(environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-        file.write(f"exit-code={code}\nsaid={name}\n")
+        file.write(f"exit-code={code}\noutput={name}\n")
     return 0
 
 

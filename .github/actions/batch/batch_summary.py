@@ -34,7 +34,7 @@ END = "</table>\n"
 
 
 def summary(output: BatchOutput, manifest: str, shard: str, exit_code: int, room: int) -> str:
-    """At most *room* bytes of UTF-8; what does not fit is counted. Empty if nothing fits."""
+    """At most *room* bytes of UTF-8; rows that do not fit are counted. Empty if nothing fits."""
     part = f", shard {code(clean_text(shard))}" if shard else ""
     head = f"<h3>imagecli batch {code(clean_text(manifest))}{part}</h3>\n<p>{sentence(output, exit_code)}</p>\n"
     warnings = [f"<p>warning: {code(warning)}</p>\n" for warning in dict.fromkeys(output.warnings)]
@@ -68,7 +68,9 @@ def sentence(output: BatchOutput, exit_code: int) -> str:
         f"cost: ${output.cost_usd:.3f}" if output.cost_usd else "",
         f"cost: at most ${output.at_most_usd:.3f}" if output.at_most_usd else "",
         "" if output.ended else "the run ended without a summary",
-        f"{output.unreadable:,} lines could not be read" if output.unreadable else "",
+        f"{output.unreadable:,} unreadable {'line' if output.unreadable == 1 else 'lines'}"
+        if output.unreadable
+        else "",
         f"exit {exit_code}",
     )
     return "; ".join(part for part in parts if part)
@@ -93,7 +95,7 @@ def code(text: str) -> str:
 
 
 def omitted(count: int) -> str:
-    return f"<p>{count:,} more are not shown.</p>\n"
+    return f"<p>{count:,} more not shown.</p>\n"
 
 
 def size(*parts: str) -> int:

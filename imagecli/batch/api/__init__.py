@@ -1,1 +1,1 @@
-"""Rows by the provider's Batch API: handed in together and answered within a day. A batch there is a job here."""
+"""Rows in the provider's Batch API: submitted together, with results within a day. A batch there is a job here."""

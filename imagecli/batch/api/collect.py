@@ -1,10 +1,10 @@
 """Fetches what ended batches have produced: each line of their files is saved as a live response is.
 
 Every image is in the journal as soon as it is saved. The provider keeps the files for days: what can't be saved now
-stays there, the journal goes on saying so, and the next run fetches it.
+stays there and stays pending in the journal, and the next run fetches it.
 
 A download may be short: empty, cut in a line, or a 404 for a file that exists. Therefore a row without a result is
-given up only after this run has downloaded the files twice, and a later run, or a later look of one that waits, again.
+given up only after this run has downloaded the files twice, and so has a later run, or this one later if it waits.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class BatchCollector:
             if is_last or not (unfinished and is_short):
                 break
             rows = _count_rows(len(unfinished))
-            message = f"{job.id}: the results of {rows} are missing in what was downloaded; downloading again"
+            message = f"{job.id}: the download contains no results for {rows}; downloading again"
             self.on_event(WarningEvent(code=SHORT_DOWNLOAD, message=message))
             job = self.client.get_batch(job.id, self.on_event)
         kept = [item for item in unfinished.values() if is_short and item.entry.error != SHORT_DOWNLOAD]
@@ -133,7 +133,7 @@ class BatchCollector:
         try:
             return parse_response_line(condense_body(line).body)
         except ValueError:
-            message = "a line of the batch's results can't be read; skipped"
+            message = "skipped an unreadable line of the batch results"
             self.on_event(WarningEvent(code="bad_line", message=message))
             return None
 
@@ -206,11 +206,11 @@ class BatchCollector:
         return result._replace(saved=tuple(image for image in result.saved if image.index not in saver.extras))
 
     def _end_item(self, item: PendingItem, missing: ImagecliError | None) -> ItemResult | None:
-        """Ends *item*. *missing* is why some of its images have no result. None for an item that is no row any more."""
+        """Ends *item*. *missing* is why some of its images have no result. None if its row no longer exists."""
         results = [item.results[begin] for begin in sorted(item.results)]
         if missing:
             results.append(_missing_result(item, missing))
-        # The journal goes on saying that the provider has it: it can be fetched again from there.
+        # It stays pending in the journal: it can be fetched again from the provider.
         stays_pending = any(isinstance(error, DiskError) for result in results for error in result.errors)
         if item.plan is None or (item.extra_images and not any(result.saved for result in results)):
             self._end_stray_item(item, results, stays_pending=stays_pending)
@@ -239,10 +239,10 @@ class BatchCollector:
                 )
             )
         for record in files:
-            message = f"{record.path} is of the row as it was handed in, which is another now or gone"
+            message = f"{record.path} is for the row as submitted, which has since changed or been removed"
             self.on_event(NoteEvent(code="of_earlier_row", message=message))
         for error in errors:
-            self.on_event(WarningEvent(code=error.code, message=f"{entry.id}, as it was handed in: {error.message}"))
+            self.on_event(WarningEvent(code=error.code, message=f"{entry.id} (as submitted): {error.message}"))
 
     def _records(self, item: PendingItem, begin: int, result: CallResult) -> tuple[FileRecord, ...]:
         prepared = item.prepare_at(begin, result.requested, self.context)
@@ -281,8 +281,8 @@ SHORT_DOWNLOAD: Final = "short_download"
 """Error code of a batch whose files lack results, and in the journal of a pending item that had none there."""
 
 _ENDED_EARLY: Final = {
-    "expired": "was given up before it was made: its time was over",
-    "cancelled": "was cancelled before it was made",
+    "expired": "expired before the image was created",
+    "cancelled": "was cancelled before the image was created",
 }
 
 
@@ -293,8 +293,8 @@ def missing_result_error(job: BatchJob) -> ImagecliError:
     if job.status in _ENDED_EARLY:
         return NetworkError(f"{job.id} {_ENDED_EARLY[job.status]}", hint=HINT_AGAIN, code=f"batch_{job.status}")
     return UnsavedError(
-        f"{job.id} is {job.status}, but two runs found no result for this row in its files",
-        hint="it may have been billed; the same command submits it again",
+        f"{job.id} is {job.status}, but two runs found no result for this row",
+        hint="run the same command to submit it again; it may have been billed",
         code="no_line",
     )
 
@@ -313,8 +313,8 @@ def _has_more_results(job: BatchJob, received: Set[str | None]) -> bool:
 
 def _short_download_error(job: BatchJob, rows: int) -> UnsavedError:
     return UnsavedError(
-        f"{job.id}: the results of {_count_rows(rows)} were missing in two downloads; nothing was submitted again",
-        hint="the provider may still have them: run the same command again to download them once more",
+        f"{job.id}: two downloads contained no results for {_count_rows(rows)}; nothing was submitted again",
+        hint="run the same command to download them again; the provider may still have them",
         code=SHORT_DOWNLOAD,
     )
 
@@ -324,20 +324,20 @@ def _count_rows(count: int) -> str:
 
 
 def _refused_batch_error(job: BatchJob) -> ImagecliError:
-    """The provider refused the batch as a whole, before anything was created."""
+    """The provider rejected the batch before anything was created."""
     first = job.errors[0] if job.errors else None
-    line = f" for its line {first.line:,}" if first and first.line else ""
-    message = f"{job.id} was refused{line}: {first.message if first else 'no reason given'}"
+    line = f" (line {first.line:,})" if first and first.line else ""
+    message = f"{job.id} was rejected{line}: {first.message if first else 'no reason given'}"
     if first and first.code == QUEUE_FULL:
-        hint = "run the same command again once batches that are under way have ended"
+        hint = "run the same command again when the running batches have ended"
         return LimitError(message, hint=hint, code=QUEUE_FULL)
-    return RefusedError(message, hint="mend it and run the same command again", code="batch_failed")
+    return RefusedError(message, hint="fix the row and run the same command again", code="batch_failed")
 
 
 def unknown_batch_error(batch_id: str, error: ImagecliError) -> ImagecliError:
     """Why items of a batch that the provider does not know have no result; *error* is the provider's."""
     return UnsavedError(
-        f"{batch_id} is not known there (any more): {error.message}",
-        hint="it may have been billed; the same command hands its rows in again",
+        f"the provider has no batch {batch_id}: {error.message}",
+        hint="run the same command to submit its rows again; they may have been billed",
         code="batch_gone",
     )

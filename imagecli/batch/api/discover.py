@@ -1,4 +1,4 @@
-"""Finds batches of a manifest that the provider has and the journal does not know, before anything is submitted again.
+"""Finds batches of a manifest that the provider has and the journal lacks, before anything is submitted again.
 
 Neither a kill between a batch's creation and its journal entry nor a lost journal may lead to paying twice.
 """
@@ -24,9 +24,9 @@ from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.providers.batch_response import BatchJob
 
 PAUSES: Final = (0.0, 2.0, 5.0)
-"""Seconds before each attempt to find a batch whose creation was not answered."""
+"""Seconds before each attempt to find a batch whose creation got no response."""
 NOT_SUBMITTED: Final = "not_handed_in"
-"""Error code in the journal of an item whose batch was never created, or was cancelled for another one's sake."""
+"""Error code in the journal of an item whose batch was never created, or was cancelled as a duplicate."""
 
 
 def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHandler) -> BatchJob | None:
@@ -78,7 +78,7 @@ def claim_found_batches(
         for plan in ours:
             claimed.add(plan.identity.id)
             del unclaimed[plan.identity.id]
-        message = f"{job.id} was handed in earlier and has {len(ours):,} of these rows; the journal did not know it"
+        message = f"{job.id} was submitted earlier with {len(ours):,} of these rows, but was not in the journal"
         on_event(NoteEvent(code="found_batch", message=message))
     return claimed
 
@@ -103,11 +103,11 @@ def read_submitted_ids(
                     is_damaged = True
             is_complete = bool(ids) and not is_damaged and len(ids) >= job.total
     if not is_complete:
-        message = f"which rows {job.id} has can't be read: its file has {len(ids):,} of {job.total:,} lines"
+        message = f"can't tell which rows {job.id} contains: its file has {len(ids):,} of {job.total:,} lines"
         if not job.has_ended:
-            hint = "nothing was submitted: run the same command again, now or when that batch has ended"
-            raise NetworkError(message, hint=hint, code="short_download")
-        on_event(WarningEvent(code="short_download", message=f"{message}; rows may be paid for twice"))
+            hint = "run the same command again, now or when that batch has ended"
+            raise NetworkError(f"{message}; nothing was submitted", hint=hint, code="short_download")
+        on_event(WarningEvent(code="short_download", message=f"{message}; rows may be billed twice"))
     return ids
 
 

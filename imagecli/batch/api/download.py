@@ -20,7 +20,7 @@ MAX_TRIES: Final = 3
 """Downloads of one file."""
 PIECE_BYTES: Final = 256 * 1024
 _BLANK_LINES: Final = (b"", b"\r")
-_HINT: Final = "the provider still has the results; the same command downloads them again"
+_HINT: Final = "run the same command to download them again; the provider still has them"
 
 
 def download_lines(
@@ -38,7 +38,7 @@ def download_lines(
         # It has no name, so that nothing is left of it after a kill either.
         file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
     except OSError as error:
-        message = f"can't write a batch's results to {folder}: {os_error_reason(error)}"
+        message = f"can't write the batch results to {folder}: {os_error_reason(error)}"
         raise DiskError(message, hint=_disk_hint(error)) from error
     with file:
         failure: NetworkError | UnsavedError | None = None
@@ -59,7 +59,7 @@ def download_lines(
             if failure is None:
                 break
             if tries_left:
-                on_event(WarningEvent(code="broke_off", message=f"{failure.message}; fetched again"))
+                on_event(WarningEvent(code="broke_off", message=f"{failure.message}; downloading again"))
         yield from split_lines(file, is_complete=failure is None)
     if failure:
         raise failure
@@ -83,13 +83,13 @@ def _check_room(folder: Path, size: int | None) -> None:
     # Some network disks report nothing at all.
     if size and usage.total and usage.free < size + MIN_FREE_BYTES:
         raise DiskError(
-            f"a batch's results have {size / 1024**2:,.0f} MB, and {usage.free / 1024**2:,.0f} MB are free in {folder}",
-            hint="free some space there, or set IMAGECLI_STATE_DIR to another folder; then run the same command again",
+            f"the batch results need {size / 1024**2:,.0f} MB, and {folder} has {usage.free / 1024**2:,.0f} MB free",
+            hint="free some space there, or set IMAGECLI_STATE_DIR to another folder, and run the same command again",
         )
 
 
 def _disk_hint(error: BaseException | None) -> str:
-    return f"free some space there; {_HINT}" if is_disk_full(error) else _HINT
+    return f"free some space there, then {_HINT}" if is_disk_full(error) else _HINT
 
 
 def split_lines(file: IO[bytes], *, is_complete: bool = True) -> Iterator[IO[bytes]]:
@@ -106,7 +106,7 @@ def split_lines(file: IO[bytes], *, is_complete: bool = True) -> Iterator[IO[byt
             position = end + 1
             start = offset + position
         offset += len(piece)
-        # Whoever reads a line moves the file's position.
+        # Reading a line moves the file's position.
         file.seek(offset)
     if is_complete:
         yield from _line(file, start, offset)

@@ -27,7 +27,7 @@ that can be older is in the list, so that of two runs at least one sees the othe
 MAX_SECONDS: Final = 24 * 3600
 """Batches that are older than the new one by more were found before it was created."""
 _WITHDRAWN: Final = ("failed", "expired", "cancelling", "cancelled")
-"""States of a batch for whose sake no other is cancelled."""
+"""States in which a batch is not a reason to cancel another."""
 
 
 class SubmittedEntries(NamedTuple):
@@ -69,14 +69,14 @@ class DuplicateFinder:
             return SubmittedEntries(submitted)
         older = " and ".join(dict.fromkeys(owner.id for owner in owners.values()))
         rows = "1 row" if len(owners) == 1 else f"{len(owners):,} rows"
-        found = f"another run submitted {rows} of {job.id} before, as {older}"
+        found = f"another run already submitted {rows} of {job.id}, as {older}"
         try:
             job = self.client.cancel_batch(job.id, self.on_event)
         except ImagecliError as error:
             return SubmittedEntries(submitted, error=_duplicate_error(job, found, error.message))
         if job.status == "completed":
-            return SubmittedEntries(submitted, error=_duplicate_error(job, found, "it is completed"))
-        message = f"{found}; {job.id} was cancelled, and any images that it created may be billed"
+            return SubmittedEntries(submitted, error=_duplicate_error(job, found, "it is already completed"))
+        message = f"{found}; cancelled {job.id}, but images that it already created may be billed"
         self.on_event(WarningEvent(code="duplicate_batch", message=message))
         return SubmittedEntries(tuple(one for entry in sent for one in _withdraw(entry, owners)), is_cancelled=True)
 
@@ -123,8 +123,8 @@ def _withdraw(entry: JournalEntry, owners: dict[str, BatchJob]) -> Iterator[Jour
 
 def _duplicate_error(job: BatchJob, found: str, reason: str) -> DuplicateBatchError:
     return DuplicateBatchError(
-        f"{found}; {job.id} could not be cancelled: {reason}; both may be billed",
-        hint="cancel one of them at the provider; the same command downloads the results of its own",
+        f"{found}; can't cancel {job.id} ({reason}), so both may be billed",
+        hint="cancel one of them at the provider",
     )
 
 
@@ -147,7 +147,7 @@ def resolve_unanswered(
         if job is None:
             journal.write_all([one for entry in sent for one in _withdraw(entry, {})])
             continue
-        message = f"{job.id} was submitted by a run that ended before it could record that"
+        message = f"{job.id} was submitted by a run that ended before recording it"
         finder.on_event(NoteEvent(code="found_batch", message=message))
         result = finder.check(job, sent)
         journal.write_all(result.entries)

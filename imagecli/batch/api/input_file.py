@@ -64,8 +64,8 @@ def build_input_files(
         for target in open_files.values():
             target.file.close()
     except OSError as error:
-        hint = "set IMAGECLI_STATE_DIR to a folder that is writable and has space, and run the same command again"
-        message = f"can't write the requests to submit to {folder}: {os_error_reason(error)}"
+        hint = "set IMAGECLI_STATE_DIR to a writable folder with free space, and run the same command again"
+        message = f"can't write the batch requests to {folder}: {os_error_reason(error)}"
         raise DiskError(message, hint=hint) from error
     return files
 
@@ -109,7 +109,7 @@ def _new_input_file(kind: tuple[str, str], path: Path, stack: ExitStack) -> Batc
 
 def _too_large_error(plan: ItemPlan, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
-        f"{plan.identity.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
-        f"{row.max_requests:,} of {row.max_bytes:,}; nothing was submitted",
-        hint="a smaller n, or leave --batch-api out",
+        f"{plan.identity.id} needs {len(lines):,} requests ({sum(map(len, lines)):,} bytes); a batch is limited to "
+        f"{row.max_requests:,} requests ({row.max_bytes:,} bytes); nothing was submitted",
+        hint="reduce n, or omit --batch-api",
     )

@@ -1,4 +1,4 @@
-"""Submits items to the provider's Batch API: uploads inputs and lines, and journals before and after the purchase."""
+"""Submits items to the provider's Batch API: uploads inputs and lines, and journals before and after each batch."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class BatchSubmitter:
         except UnsavedError as lost:
             job = self._find_lost_batch(lost, submission)
             if job is None:
-                hint = "run the same command again: it looks for the batch, and submits what was not submitted"
+                hint = "run the same command again: it finds the batch, or submits the rows again"
                 return SubmitResult(plans=plans, error=lost.with_facts(hint=hint))
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)
@@ -152,7 +152,7 @@ class BatchSubmitter:
 
     def _find_lost_batch(self, lost: UnsavedError, submission: str) -> BatchJob | None:
         """Looks for the batch whose response was *lost*; None if the provider does not have it."""
-        message = f"{lost.message}; looking whether the batch was made"
+        message = f"{lost.message}; checking whether the batch was created"
         self.on_event(WarningEvent(code=lost.code, message=message))
         return find_batch(self.client, SUBMISSION, submission, self.on_event)
 

@@ -18,8 +18,8 @@ from typing import Any, Final, Literal, get_args
 SCHEMA: Final = 1
 State = Literal["sent", "bought", "submitted", "saved", "failed", "adopted"]
 """`sent`: about to be sent; `bought`: its response was received; `saved`: its files exist; `failed`: it will have none;
-`submitted`: the provider's Batch API has it, and responds within a day; `adopted`: an existing file was taken for the
-item's."""
+`submitted`: the provider's Batch API has it, and responds within a day; `adopted`: an existing file was
+accepted as the item's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def parse_entry(line: bytes) -> JournalEntry:
     if type(schema) is int and schema > SCHEMA:
         raise NewerSchemaError(schema)
     if schema != SCHEMA:
-        raise ValueError("it has no schema")
+        raise ValueError("no schema version")
     values = _validate_fields(document, _FIELDS, _REQUIRED)
     values |= {name: intern(values[name]) for name in _REPEATED if name in values}
     for name in _FILE_LISTS:
@@ -130,9 +130,9 @@ def _parse_object(line: bytes) -> dict[str, Any]:
     try:
         document = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        raise ValueError("invalid JSON") from None
     if not isinstance(document, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("not a JSON object")
     return document
 
 
@@ -143,10 +143,10 @@ def _validate_fields(
     values = {name: document[name] for name in fields if document.get(name) is not None}
     for name, value in values.items():
         if not fields[name](value):
-            raise ValueError(f"{name} can't be what it says")
+            raise ValueError(f"invalid {name}")
     for name in required:
         if name not in values:
-            raise ValueError(f"{name} is missing")
+            raise ValueError(f"missing {name}")
     return values
 
 

@@ -81,13 +81,13 @@ def _acquire(path: Path, manifest: Path) -> int:
             descriptor = _try_acquire(path)
         except UnsafeFileError as error:
             raise OutputError(
-                f"can't use the lock {path}: {error.strerror}",
-                hint=f"remove it if it isn't yours: rm {shell_quote(path)}",
+                f"can't use lock file {path}: {error.strerror}",
+                hint=f"if it isn't yours, remove it: rm {shell_quote(path)}",
             ) from error
         except OSError as error:
             raise OutputError(
                 f"can't write {path}: {os_error_reason(error)}",
-                hint="make the manifest's folder writable: the journal stands there too",
+                hint="make the manifest's folder writable; the journal is written there too",
             ) from error
         if descriptor is not None:
             return descriptor
@@ -122,7 +122,7 @@ def _check_content(path: Path, descriptor: int) -> None:
     content = os.read(descriptor, len(_FIRST_KEY))
     os.lseek(descriptor, 0, os.SEEK_SET)
     if not _FIRST_KEY.startswith(content):
-        raise UnsafeFileError(path, "it is not a lock of imagecli")
+        raise UnsafeFileError(path, "not an imagecli lock file")
 
 
 def _write_owner(descriptor: int) -> None:
@@ -135,10 +135,10 @@ def _in_use_error(path: Path, manifest: Path) -> UsageError:
         owner = json.loads(read_regular(path, _MAX_BYTES))
         pid, host = int(owner["pid"]), str(owner["host"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        process, hint = "a process that has not said its name", "wait until it has ended"
+        process, hint = "an unknown process", "wait until it ends"
     else:
         on_host = "" if host == platform.node() else f" on {host}"
         process = f"process {pid} on {host}"
-        hint = f"wait until it has ended, or end it{on_host}: kill {pid}"
-    message = f"another run of {manifest} is under way, by {process}; nothing was sent"
+        hint = f"wait until it ends, or stop it{on_host}: kill {pid}"
+    message = f"another run of {manifest} is active ({process}); nothing was sent"
     return UsageError(message, hint=hint, code="in_use")

@@ -45,7 +45,7 @@ def find_beside(manifest: Path, extension: str) -> Iterator[ShardFile]:
     try:
         names = [path.name for path in manifest.parent.iterdir()]
     except OSError as error:
-        raise UsageError(f"can't read {manifest.parent}: {error.strerror}", hint="check your rights to it") from error
+        raise UsageError(f"can't read {manifest.parent}: {error.strerror}", hint="check its permissions") from error
     for name in names:
         if match := pattern.fullmatch(name):
             shard = Shard(index=int(match[1]), of=int(match[2])) if match[1] else None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.batch.journal.entry import JournalEntry, NewerSchemaError, parse_entry
+from imagecli.batch.journal.entry import SCHEMA, JournalEntry, NewerSchemaError, parse_entry
 from imagecli.batch.journal.paths import find_journals, journal_path
 from imagecli.batch.journal.state import JournalState
 from imagecli.errors import UsageError
@@ -41,13 +41,13 @@ def read_journals(manifest: Path, on_event: EventHandler) -> JournalState:
                 _JournalParser(path, state, on_event).read(file)
         except UnsafeFileError as error:
             raise UsageError(
-                f"can't read the journal {path}: {error.strerror}",
+                f"can't read journal {path}: {error.strerror}",
                 hint=f"if it isn't yours, remove it: rm {shell_quote(path)}",
                 code="journal",
             ) from error
         except OSError as error:
             raise UsageError(
-                f"can't read the journal {path}: {error.strerror}", hint="check your rights to it", code="journal"
+                f"can't read journal {path}: {error.strerror}", hint="check its permissions", code="journal"
             ) from error
     _check_not_shared(manifest, state)
     return state
@@ -58,7 +58,7 @@ def _open_journal(path: Path) -> IO[bytes]:
     file = os.fdopen(open_regular(path, os.O_RDONLY, max_links=None), "rb")
     if os.fstat(file.fileno()).st_size > MAX_BYTES:
         file.close()
-        raise UnsafeFileError(path, f"it has more than {MAX_BYTES >> 20:,} MB")
+        raise UnsafeFileError(path, f"larger than {MAX_BYTES >> 20:,} MB")
     return file
 
 
@@ -67,8 +67,8 @@ def _check_not_shared(manifest: Path, state: JournalState) -> None:
     for name in sorted(state.manifests - {manifest.name}):
         if manifest.with_name(name).exists():
             raise UsageError(
-                f"{journal_path(manifest)} is {name}'s journal, and {manifest.name} would write to it too",
-                hint=f"give one of them another name: mv {shell_quote(manifest)} "
+                f"{journal_path(manifest)} is already the journal of {name}, so {manifest.name} can't use it",
+                hint=f"rename one of the manifests: mv {shell_quote(manifest)} "
                 f"{shell_quote(manifest.with_stem(manifest.stem + '-2'))}",
                 code="journal",
             )
@@ -92,15 +92,15 @@ class _JournalParser:
             if line.strip():
                 self._parse_line(number, line)
         if (more := self._unreadable - WARNED_LINES) > 0:
-            self._warn(f"{self._path}: {more} more lines can't be read and are passed over")
+            self._warn(f"{self._path}: skipped {more:,} more unreadable {'line' if more == 1 else 'lines'}")
 
     def _parse_line(self, number: int, line: bytes) -> None:
         try:
             self._state.add(_without_embedded_state(parse_entry(line)))
         except NewerSchemaError as error:
             raise UsageError(
-                f"{self._path}:{number} was written by a newer imagecli (schema {error}, this one reads 1)",
-                hint="update imagecli; or move the journal away and take what stands there with --adopt",
+                f"{self._path}:{number} was written by a newer imagecli (schema {error}, expected {SCHEMA})",
+                hint="update imagecli, or move the journal away and use --adopt",
                 code="journal",
             ) from error
         except ValueError as error:
@@ -111,12 +111,12 @@ class _JournalParser:
     def _skip_line(self, number: int, line: bytes, error: ValueError) -> None:
         if line.startswith(_CONFLICT_MARKERS):
             if not self._has_conflict:
-                self._warn(f"{self._path}:{number} has a conflict of git: both sides are read; remove its marker lines")
+                self._warn(f"{self._path}:{number} has git conflict markers; remove them (both sides are read)")
             self._has_conflict = True
             return
         self._unreadable += 1
         if self._unreadable <= WARNED_LINES:
-            self._warn(f"{self._path}:{number} can't be read and is passed over: {error}")
+            self._warn(f"{self._path}:{number}: skipped an unreadable line: {error}")
 
     def _warn(self, message: str) -> None:
         self._on_event(WarningEvent(code="journal", message=message))

@@ -46,7 +46,7 @@ class JournalWriter:
             descriptor = open_regular(self.path, _FLAGS)
             try:
                 if not _looks_like_journal(descriptor):
-                    raise UnsafeFileError(self.path, "it is not a journal of imagecli")
+                    raise UnsafeFileError(self.path, "not an imagecli journal")
                 _repair_last_line(descriptor)
             finally:
                 os.close(descriptor)
@@ -54,14 +54,14 @@ class JournalWriter:
                 sync_folder(self.path.parent)
         except UnsafeFileError as error:
             raise OutputError(
-                f"can't write the journal {self.path}: {error.strerror}",
-                hint=f"move it away or rename the manifest: mv {shell_quote(self.path)} "
+                f"can't write journal {self.path}: {error.strerror}",
+                hint=f"move it away: mv {shell_quote(self.path)} "
                 f"{shell_quote(self.path.with_name(self.path.name + '.old'))}",
             ) from error
         except OSError as error:
             raise OutputError(
-                f"can't write the journal {self.path}: {os_error_reason(error)}",
-                hint="make the manifest's folder writable: without a journal a second run would buy all again",
+                f"can't write journal {self.path}: {os_error_reason(error)}",
+                hint="make the manifest's folder writable; without a journal, every run would pay for all images again",
             ) from error
 
     def detach_state(self) -> None:
@@ -89,8 +89,8 @@ class JournalWriter:
                 os.close(descriptor)
         except OSError as error:
             raise DiskError(
-                f"can't write the journal {self.path}: {os_error_reason(error)}",
-                hint=f"{full_disk_hint(error)}then run the same command again: what was saved is kept",
+                f"can't write journal {self.path}: {os_error_reason(error)}",
+                hint=f"{full_disk_hint(error)}then run the same command again; saved files are kept",
             ) from error
         return stamped
 

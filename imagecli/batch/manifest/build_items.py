@@ -29,16 +29,17 @@ from imagecli.batch.manifest.resolve_settings import (
 from imagecli.batch.manifest.row_parser import ParsedRow
 from imagecli.checks.check_request import COMMANDS, check_prompt_text
 from imagecli.checks.model_parameters import ONLY_FOR
-from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation
+from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, MaskSource, Operation
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.mask_shapes import build_mask_source
 from imagecli.naming import check_variables, check_variables_used
 from imagecli.templates import check_placeholders, combine_variables, fill_prompt, find_braces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """What the rows of one manifest share while they are expanded, and what is collected of all of them."""
+    """What the rows of one manifest share while they are expanded, and what is collected from them."""
 
     target: ManifestTarget
     folder: Path
@@ -62,7 +63,7 @@ class _RowParts(NamedTuple):
     """As written, with its variables not filled."""
     templates: list[OutputTemplate]
     images: tuple[InputSource, ...]
-    mask: InputSource | None
+    mask: MaskSource | None
     markup: InputSource | None
 
 
@@ -87,7 +88,7 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
         with problems.in_field("prompt_file"):
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
     images = [_find_image("image", name, row, shared, problems) for name in row.image]
-    mask = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
+    mask = _build_mask(row, shared, problems)
     markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
     if row.is_complete:  # else a field is perhaps only missing because it is invalid
         _check_row(row, problems)
@@ -122,22 +123,32 @@ def _find_image(field: str, name: str, row: ParsedRow, shared: Expansion, proble
     return None
 
 
+def _build_mask(row: ParsedRow, shared: Expansion, problems: RowProblems) -> MaskSource | None:
+    """The mask of *row*; None if it has none, or one with a problem."""
+    file = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
+    shapes = (*row.settings.get("mask_rect", ()), *row.settings.get("mask_ellipse", ()))
+    invert, fit = row.settings.get("mask_invert", False), row.settings.get("mask_fit", False)
+    if row.mask and not file:
+        return None
+    with problems.in_field(None):
+        return build_mask_source(file, shapes, invert=invert, fit=fit)
+    return None
+
+
 def _check_row(row: ParsedRow, problems: RowProblems) -> None:
-    """Checks that apply whatever else is wrong with the row."""
+    """Checks that apply regardless of other problems."""
     if row.command != "vary" and row.prompt is None and row.prompt_file is None:
-        question = "what shall the picture show?" if row.command == "generate" else "what shall change?"
-        problems.add(f"there is none: {question}", field="prompt", hint="prompt or prompt_file holds it")
+        problems.add("missing", field="prompt", hint="add prompt or prompt_file")
     if row.command != "generate" and not row.image:
-        hint = f"{row.command} wants one: image = photo.jpg"
-        problems.add("there is no picture", field="image", hint=hint)
+        problems.add("missing", field="image", hint=f"{row.command} needs an input image, such as photo.jpg")
     if row.command == "vary" and len(row.image) > 1:
-        problems.add(f"{len(row.image)} pictures, and vary takes one", field="image", hint="a row for each")
+        problems.add(f"expected one image, found {len(row.image)}", field="image", hint="use one row for each image")
     if row.vars:
         with problems.in_field("vars"):
             check_variables(row.vars)
     for name, values in row.vars.items():
         if not values:
-            problems.add(f"{name} has no value", field="vars", hint="leave it out, or name one")
+            problems.add(f"{name} has no values", field="vars", hint="add at least one, or remove it")
 
 
 def _expand_combinations(
@@ -200,7 +211,7 @@ def _expand_combinations(
 
 def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> None:
     """Raises UsageError for an unused or misspelled variable of the row, and for a name in the prompt of `[defaults]`
-    that the row does not fill. Other braces of a row's own prompt may be literal; a note says so.
+    that the row does not fill. Other braces in a row's own prompt may be literal: they get a note.
     """
     if row.columns:
         shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
@@ -213,19 +224,19 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
     for name in find_braces(parts.prompt):
         if name.isidentifier() and name not in variables:
             if is_own:
-                message = f"no variable or column fills {{{name}}} in a prompt; it is sent as it is"
+                message = f"{{{name}}} in a prompt is not a variable or column; it is sent as it is"
                 shared.add_notes([NoteEvent(code="literal_braces", message=message)])
             else:
                 raise UsageError(
-                    f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
-                    hint=f"vars with {name}, or a prompt of its own",
+                    f"prompt: the prompt in defaults contains {{{name}}}, which the row does not define",
+                    hint=f"add {name} to vars, or give the row its own prompt",
                 )
 
 
 def _build_request(
     row: ParsedRow, parts: _RowParts, settings: ResolvedSettings, prompt: str | None, shared: Expansion
 ) -> ImageRequest:
-    """The request that the row's command makes of the same values. Raises UsageError if no endpoint can do it."""
+    """The request for the row's command. Raises UsageError if no endpoint can carry it out."""
     if row.command == "generate":
         return Generate(prompt=prompt or "", options=settings.options)
     if row.command == "edit":
@@ -269,9 +280,8 @@ def _check_shape(
     row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems, operation: Operation
 ) -> None:
     """Adds to *problems* why the model or the provider doesn't accept the requests of *row*."""
-    shape = check_request_shape(
-        shared.target, settings, operation, len(row.image), row.mask is not None, row.markup is not None
-    )
+    has_mask = row.mask is not None or bool(row.settings.get("mask_rect") or row.settings.get("mask_ellipse"))
+    shape = check_request_shape(shared.target, settings, operation, len(row.image), has_mask, row.markup is not None)
     for error in shape.errors:
         problems.add_error(error)
     shared.add_notes(shape.notes)

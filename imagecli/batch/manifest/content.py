@@ -69,10 +69,10 @@ def _check_names(document: Mapping[str, Any], lines: Mapping[str, int], problems
             continue
         line = lines.get(name, 1)
         if find_field(name):
-            problems.add(line, "it stands above the rows", field=name, hint=f"defaults holds what all rows say: {name}")
+            problems.add(line, "not allowed at the top level", field=name, hint="to set it for all rows, use defaults")
         else:
-            hint = suggest_word(name, TOP) or f"there is: {', '.join(TOP)}"
-            problems.add(line, f"there is no {format_value(name)} at the top", hint=hint)
+            hint = suggest_word(name, TOP) or f"available: {', '.join(TOP)}"
+            problems.add(line, f"unknown top-level key {format_value(name)}", hint=hint)
 
 
 def _read_defaults(document: Mapping[str, Any], line: int, problems: Problems) -> Mapping[str, Any]:
@@ -80,18 +80,17 @@ def _read_defaults(document: Mapping[str, Any], line: int, problems: Problems) -
     value = document.get("defaults")
     if value is None or isinstance(value, dict):
         return value or {}
-    problems.add(line, f"{format_value(value)}, and a table is wanted", field="defaults")
+    problems.add(line, f"expected a table, found {format_value(value)}", field="defaults")
     return {}
 
 
 def _read_max_cost(document: Mapping[str, Any], line: int, problems: Problems) -> float | None:
-    """The cost limit of the whole manifest in USD; None if there is none or it is not an amount."""
+    """The manifest's cost limit in USD; None if it has none or the value is invalid."""
     value = document.get("max_cost")
     if value is None:
         return None
     if type(value) in (int, float) and 0 <= value < math.inf and value < 1e12:
         return float(value)
-    problems.add(
-        line, f"{format_value(value)}, and an amount of USD from 0 is wanted", field="max_cost", hint="max_cost = 2.5"
-    )
+    message = f"expected an amount in USD of at least 0, found {format_value(value)}"
+    problems.add(line, message, field="max_cost", hint="for example 2.5")
     return None

@@ -19,18 +19,18 @@ from imagecli.naming import check_variables
 from imagecli.naming.filenames import path_key
 from imagecli.suggestions import suggest
 
-_HINT: Final = "name one of them otherwise; {n}, {hash} and variables make names differ"
+_HINT: Final = "rename one of them, or use {n}, {hash} or a variable in the name"
 
 
 class OutputPaths:
-    """The files that a manifest writes. Two names are equal if any file system takes them for the same."""
+    """The files that a manifest writes. Names that any file system treats as the same are equal."""
 
     def __init__(self) -> None:
         self._lines: dict[str, int] = {}
         self._folder_lines: dict[str, int] = {}
 
     def add(self, item: ManifestItem, problems: RowProblems) -> None:
-        """Adds the files of *item*. One that another item makes is added to the *problems* of its row."""
+        """Adds the files of *item*. A file of another item is added to the *problems* of the row."""
         for targets in item.targets:
             for target in targets:
                 self._add_path(target.path, item.line, problems)
@@ -38,8 +38,8 @@ class OutputPaths:
     def _add_path(self, path: str, line: int, problems: RowProblems) -> None:
         name = path_key(path)
         if (first_line := self._lines.get(name)) is not None:
-            where = "this row" if first_line == line else f"line {first_line}"
-            problems.add(f"{path} is made by {where} already", field="output", hint=_HINT)
+            first_use = "in this row" if first_line == line else f"on line {first_line}"
+            problems.add(f"duplicate output {path}, first used {first_use}", field="output", hint=_HINT)
             return
         self._lines[name] = line
         folder = name.rpartition("/")[0]
@@ -54,11 +54,11 @@ class OutputPaths:
         """
         input_lines = _lines_by_path(manifest, inputs)
         for name in self._lines.keys() & input_lines.keys():
-            message = f"{name} is read by line {input_lines[name]}, and what is read is not replaced"
-            problems.add(self._lines[name], message, field="output", hint="name another file")
+            message = f"{name} is an input on line {input_lines[name]}, and outputs can't overwrite inputs"
+            problems.add(self._lines[name], message, field="output", hint="choose another name")
         for name in self._lines.keys() & self._folder_lines.keys():
-            message = f"{name} is a folder for line {self._folder_lines[name]}"
-            problems.add(self._lines[name], message, field="output", hint="name one of them otherwise")
+            message = f"{name} is used as a folder on line {self._folder_lines[name]}"
+            problems.add(self._lines[name], message, field="output", hint="rename one of them")
 
 
 def _lines_by_path(manifest: Manifest, inputs: Mapping[str, int]) -> dict[str, int]:
@@ -74,7 +74,7 @@ def _lines_by_path(manifest: Manifest, inputs: Mapping[str, int]) -> dict[str, i
 
 
 _SIMILARITY: Final = 0.8
-"""Of difflib, from 0 to 1. At this one `qualty` is taken for `quality`, but `style` not for `title`."""
+"""Of difflib, from 0 to 1: `qualty` is similar enough to `quality`, `style` to `title` is not."""
 
 
 def check_columns(content: ManifestContent, used: Set[str], problems: Problems) -> None:
@@ -90,8 +90,8 @@ def check_columns(content: ManifestContent, used: Set[str], problems: Problems) 
             problems.add_error(content.header_line, error)
         if name in used:
             continue
-        message = f"no row uses the column {name!r}"
+        message = f"no row uses column {name!r}"
         if field := suggest(name.replace("-", "_").lower(), FIELDS, cutoff=_SIMILARITY):
             problems.add(content.header_line, message, hint=f"did you mean {field}?")
         elif brace := suggest(name, used - set(names), cutoff=_SIMILARITY):
-            problems.add(content.header_line, message, hint=f"rows have {{{brace}}}")
+            problems.add(content.header_line, message, hint=f"rows use {{{brace}}}")

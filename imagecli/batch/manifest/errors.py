@@ -46,7 +46,7 @@ class ManifestError(UsageError):
     def __init__(self, problems: Sequence[Problem], more: int = 0) -> None:
         total = len(problems) + more
         count = "1 problem" if total == 1 else f"{total:,} problems"
-        super().__init__(f"{problems[0].file} has {count}; nothing was sent", hint="mend the lines named above")
+        super().__init__(f"{problems[0].file} has {count}; nothing was sent", hint="fix the lines listed above")
         self.problems = tuple(problems)
         """In the order of lines."""
         self.more = more
@@ -57,7 +57,7 @@ class ManifestError(UsageError):
         """The first problems, each as a line `FILE:LINE: FIELD: MESSAGE`, and a line that counts the others."""
         printed = [str(problem) for problem in self.problems[:MAX_PRINTED]]
         remaining = len(self.problems) + self.more - len(printed)
-        return (*printed, f"{self.problems[0].file}: and {remaining:,} more") if remaining else tuple(printed)
+        return (*printed, f"{self.problems[0].file}: {remaining:,} more") if remaining else tuple(printed)
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ _OPTION: Final = re.compile(r"(?<![\w-])(?<!iconv )(?:--(?P<long>[a-z][a-z0-9-]*
 _COMMAND_OPTIONS: Final = ("--allow-outside", "--format")
 """Options of `batch` that are not fields of a row."""
 _SHORT: Final = {"o": "output", "n": "n", "m": "model", "s": "size", "f": "prompt_file"}
-_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ asks ))")
+_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ implies ))")
 """The beginning of an error message that is about one field."""
 
 

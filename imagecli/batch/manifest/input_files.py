@@ -1,7 +1,7 @@
 """The input files that the rows of a manifest name: prompt files and images.
 
-They must be regular files inside the manifest's boundary, as a cloned repository can hold links and pipes under any
-name. Prompt files are read here; of images only the existence is checked.
+They must be regular files inside the manifest's boundary, as a cloned repository can contain links and pipes under
+any name. Prompt files are read here; of images only the existence is checked.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def refuse_home(name: str) -> None:
     """Raises UsageError if *name* begins with `~/`: a manifest gives the same result on every machine."""
     if begins_at_home(name):
         raise UsageError(
-            f"{name!r} is in the home folder, and a manifest names files relative to its own folder",
-            hint=f"if a folder really has this name: ./{name}",
+            f"{name!r} is in the home folder; expected a path relative to the manifest",
+            hint=f"if a folder really has this name, write ./{name}",
         )
 
 
 class InputFiles:
-    """The input files that the rows of one manifest name. Each is looked at once, however many rows name it."""
+    """The input files that the rows of one manifest name. Each is checked once, no matter how many rows name it."""
 
     def __init__(self, folder: Path, boundary: Boundary) -> None:
         self.first_lines: dict[str, int] = {}

@@ -27,7 +27,7 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.storage.boundary import Boundary
 
 MAX_FILES: Final = 250_000
-"""A manifest that makes more has a mistake in n, or in a product of vars."""
+"""A manifest with more files has a mistake in n, or in a product of vars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,8 @@ def load_items(
             continue
         file_count += row.file_count
         if file_count > MAX_FILES:
-            message = f"{file_count:,} files up to here, at most {MAX_FILES:,} are made"
-            row_problems.add(message, hint="smaller n, fewer vars, or several manifests")
+            message = f"{file_count:,} files so far; a manifest can create at most {MAX_FILES:,}"
+            row_problems.add(message, hint="reduce n or vars, or split the manifest")
             break
         for item in build_items(row, shared, row_problems):
             items.append(item)

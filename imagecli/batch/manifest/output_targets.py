@@ -75,14 +75,14 @@ def parse_output_template(spec: OutputSpec) -> OutputTemplate:
     refuse_home(spec.output)
     output = parse_output(spec.output or None, look=None)
     if output.kind == "stdout":
-        raise OutputError("- is stdout, and rows name files", hint="name a file, or a folder with / at its end")
+        raise OutputError("- (stdout) is not a valid output in a manifest", hint="use a file, or a folder ending in /")
     check_output_inside(output)
     fields = frozenset(fields_in(output.text)) if output.kind == "template" else frozenset()
     for name in _TIME_FIELDS:
         if name in fields:
             raise OutputError(
-                f"output {output.text!r}: {{{name}}} would be another at the next run, which would buy it again",
-                hint="{slug}, {n}, {hash} or a variable stay what they are",
+                f"output {output.text!r}: {{{name}}} changes with every run, which would create the image again",
+                hint="use {slug}, {n}, {hash} or a variable instead",
             )
     return OutputTemplate(output=output, fields=fields, spec=spec)
 
@@ -114,7 +114,7 @@ def build_targets(
     for name in names:
         folder = _find_folder(root, name.folder)
         extension = name.ending or (TRUE_ENDINGS[required_format] if required_format else None)
-        # A written extension is a promise, in a template as in a literal name.
+        # The extension decides the format, in a template as in a literal name.
         final_format = ENDINGS[extension.lower()] if extension else None
         final_name = OutputName(folder=folder.path, stem=name.stem, ending=extension, literal_format=final_format)
         path = folder.prefix + filename_for_format(final_name, expected_format)
@@ -137,14 +137,14 @@ def check_output_formats(templates: Sequence[OutputTemplate], image_format: str 
         from_name = ENDINGS.get(template.output.text.rpartition(".")[2].lower())
         if required and from_name and required != from_name:
             raise OutputError(
-                f"output {template.output.text!r} asks for {from_name}, its output_format for {required}",
-                hint="leave one of them out",
+                f"output {template.output.text!r} implies {from_name}, but its output_format is {required}",
+                hint="remove output_format, or change the extension",
             )
         final = required or from_name
         if final and (final == "svg") != svg:
             raise OutputError(
-                f"output {template.output.text!r}: of {image_format or 'a picture'} no {final} is made",
-                hint="rows of their own for svg and for pixels",
+                f"output {template.output.text!r}: can't convert {image_format or 'a raster image'} to {final}",
+                hint="use separate rows for SVG and raster images",
             )
 
 

@@ -85,8 +85,8 @@ def manifest_format(path: Path) -> Format:
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
         raise UsageError(
-            f"{path}: a manifest's name ends in {', '.join(ENDINGS)}",
-            hint=f"rename it, or say --format {'|'.join(get_args(Format))}",
+            f"{path}: unknown manifest extension, expected {', '.join(ENDINGS)}",
+            hint=f"rename it, or use --format {'|'.join(get_args(Format))}",
         )
     return ENDINGS[suffix]
 
@@ -96,7 +96,7 @@ def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, fol
     problems = Problems(name)
     content = _find_reader(format)(_decode(data, problems), problems)
     if not content.rows and not problems.stored:
-        problems.add(content.header_line, "there is no row in it", hint=NO_ROWS[format])
+        problems.add(content.header_line, "no rows", hint=NO_ROWS[format])
     if not content.rows:
         problems.raise_if_any()
     return Manifest(
@@ -112,13 +112,13 @@ def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, fol
 
 
 NO_ROWS: Final[Mapping[Format, str]] = {
-    "jsonl": 'a row is {"prompt": "a cat"}',
-    "json": 'rows are a list: [{"prompt": "a cat"}]',
-    "csv": "the first line names the columns, each further one is a row",
-    "tsv": "the first line names the columns, each further one is a row",
-    "toml": "a row begins with [[image]]",
-    "yaml": "rows are a list, or a list under image:",
-    "text": "each line is a prompt",
+    "jsonl": 'for example {"prompt": "a cat"}',
+    "json": 'for example [{"prompt": "a cat"}]',
+    "csv": "the first line names the columns; every other line is a row",
+    "tsv": "the first line names the columns; every other line is a row",
+    "toml": "start each row with [[image]]",
+    "yaml": "list the rows, optionally under image:",
+    "text": "write one prompt per line",
 }
 """The hint for a manifest without rows."""
 

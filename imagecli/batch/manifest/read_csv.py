@@ -51,8 +51,7 @@ def _iter_records(text: str, separator: str, problems: Problems) -> Iterator[tup
         except StopIteration:
             return
         except csv.Error as error:
-            hint = 'a cell that holds quotes stands in quotes, and each of its own is ""'
-            problems.add(line, f"its quotes can't be read: {error}", hint=hint)
+            problems.add(line, f"invalid quotes: {error}", hint='quote the cell, and write each quote in it as ""')
             return
         if cells:
             yield line, cells
@@ -64,9 +63,9 @@ def _check_header(line: int, columns: tuple[str, ...], problems: Problems) -> No
     for name in columns:
         field = find_field(name) or name
         if not name:
-            problems.add(line, "a column has no name", hint="name it, or leave it out")
+            problems.add(line, "a column has no name", hint="name or remove it")
         elif field in seen:
-            problems.add(line, f"two columns are {format_value(field)}", hint="leave one of them out")
+            problems.add(line, f"duplicate column {format_value(field)}", hint="remove one of them")
         seen.add(field)
 
 
@@ -74,6 +73,6 @@ def _check_length(line: int, cells: list[str], columns: tuple[str, ...], problem
     if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
         problems.add(
             line,
-            f"{len(cells)} cells, and the header has {len(columns)} columns",
-            hint="a cell that holds the separator stands in quotes",
+            f"found {len(cells)} cells, expected at most {len(columns)}",
+            hint="quote cells that contain the separator",
         )

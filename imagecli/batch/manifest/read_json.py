@@ -36,33 +36,33 @@ def read_jsonl(text: str, problems: Problems) -> ManifestContent:
 
 def _parse_line(line: str) -> dict[str, Any]:
     if len(line) > MAX_ROW_LENGTH:
-        raise UsageError(f"the line has {len(line):,} characters, at most {MAX_ROW_LENGTH:,} are read")
+        raise UsageError(f"the line has {len(line):,} characters; the limit is {MAX_ROW_LENGTH:,}")
     try:
         value = _DECODER.decode(line)
     except json.JSONDecodeError as error:
-        raise UsageError(f"no JSON at column {error.colno}: {error.msg}", hint=_suggest_fix(line)) from error
+        raise UsageError(f"invalid JSON at column {error.colno}: {error.msg}", hint=_suggest_fix(line)) from error
     except (RecursionError, ValueError) as error:
         raise _limit_error(error) from None
     if not isinstance(value, dict):
-        raise UsageError("an object is wanted, a row a line", hint='{"prompt": "a cat"}')
+        raise UsageError("expected an object on each line", hint='for example {"prompt": "a cat"}')
     return value
 
 
 def _suggest_fix(line: str) -> str:
     first = line.lstrip()[:1]
     if first in ("#", "/"):
-        return "JSON Lines has no comments: leave the line out"
+        return "JSON Lines has no comments; remove the line"
     if first in ("[", "]", "{", "}"):
-        return "a row is one line; an array of rows is read from NAME.json, or with --format json"
-    return 'a row is {"prompt": "a cat"}'
+        return "write each row on one line; for an array of rows, use --format json"
+    return 'for example {"prompt": "a cat"}'
 
 
 def _limit_error(error: Exception) -> UsageError:
     """The error for JSON that is valid but beyond what Python parses."""
     if isinstance(error, RecursionError):
-        return UsageError("it is nested too deep", hint="flatten it")
+        return UsageError("nested too deeply", hint="flatten it")
     # The only other one that the decoder raises: int() of thousands of digits.
-    return UsageError("a number of more digits than any server reads", hint="put it in quotes")
+    return UsageError("a number has too many digits", hint="put it in quotes")
 
 
 def read_json_array(text: str, problems: Problems) -> ManifestContent:
@@ -75,10 +75,12 @@ def read_json_array(text: str, problems: Problems) -> ManifestContent:
             elif isinstance(element, dict):
                 rows.append(RawRow(number=len(rows) + 1, line=line, fields=element))
             else:
-                problems.add(line, "an object is wanted for each row", hint='{"prompt": "a cat"}')
+                problems.add(line, "expected an object for each row", hint='for example {"prompt": "a cat"}')
     except json.JSONDecodeError as error:
-        hint = "a row a line, without a list around them, is NAME.jsonl" if text.lstrip()[:1] == "{" else None
-        problems.add(error.lineno, f"no list of rows at column {error.colno}: {error.msg}", hint=hint)
+        hint = "for one row per line, use --format jsonl" if text.lstrip()[:1] == "{" else None
+        problems.add(
+            error.lineno, f"expected a list of rows; invalid JSON at column {error.colno}: {error.msg}", hint=hint
+        )
     return ManifestContent(rows=tuple(rows))
 
 
@@ -126,7 +128,7 @@ def _parse_element(text: str, begin: int) -> tuple[Any, int]:
     except (RecursionError, ValueError) as error:
         raise _limit_error(error) from None
     if end - begin > MAX_ROW_LENGTH:
-        raise UsageError(f"the row has {end - begin:,} characters, at most {MAX_ROW_LENGTH:,} are read")
+        raise UsageError(f"the row has {end - begin:,} characters; the limit is {MAX_ROW_LENGTH:,}")
     return value, end
 
 
@@ -144,7 +146,7 @@ def _skip_blank(text: str, position: int) -> int:
 
 
 def _refuse_constant(name: str) -> None:
-    raise UsageError(f"{name} is no JSON", hint="a number, or text in quotes")
+    raise UsageError(f"{name} is not valid JSON", hint="use a number, or text in quotes")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         names = [name for name, _ in pairs]
         duplicate = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"{duplicate[:60]!r} stands in it twice", hint="leave one of them out")
+        raise UsageError(f"duplicate key {duplicate[:60]!r}", hint="remove one of them")
     return table
 
 

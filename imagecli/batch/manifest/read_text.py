@@ -14,8 +14,8 @@ _MAX_NAME_LENGTH: Final = 1000
 def read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
     """Reads a prompt from each line of *text*, verbatim except for the blanks around it.
 
-    Skips empty lines and comments, which begin with `# `. A line that ends like an image file is a problem: the text is
-    probably a list of files.
+    Skips empty lines and comments, which begin with `# `. A line that ends in an image extension is a problem: the text
+    is probably a list of files.
     """
     rows: list[RawRow] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -23,7 +23,7 @@ def read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
         if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
             continue
         if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
-            message = f"the prompt {prompt[:100]!r} is an image file name, not a description"
-            problems.add(number, message, hint='{"command": "vary", "image": …} in a .jsonl file takes pictures')
+            message = f"prompt {prompt[:100]!r} is an image file name, not a description"
+            problems.add(number, message, hint='for input images, use a .jsonl file: {"command": "vary", "image": …}')
         rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))
     return ManifestContent(rows=tuple(rows))

@@ -46,12 +46,12 @@ def read_toml(text: str, problems: Problems) -> ManifestContent:
     except tomllib.TOMLDecodeError as error:
         location = re.search(r" \(at line (\d+), column \d+\)| \(at end of document\)", str(error))
         line = int(location[1]) if location and location[1] else text.count("\n") + 1
-        problems.add(line, f"it is not TOML: {str(error)[: location.start() if location else None]}")
+        problems.add(line, f"invalid TOML: {str(error)[: location.start() if location else None]}")
     except RecursionError:
-        problems.add(1, "it is not TOML: it is nested too deep", hint="flatten it")
+        problems.add(1, "invalid TOML: nested too deeply", hint="flatten it")
     except ValueError:
         # The only other one that tomllib raises: int() of thousands of digits.
-        problems.add(1, "a number of more digits than any server reads", hint="put it in quotes")
+        problems.add(1, "a number has too many digits", hint="put it in quotes")
     problems.raise_if_any()
     lines = _find_lines(text)
     rows = _build_rows(document.get("image", []), lines, problems)
@@ -62,8 +62,8 @@ def _build_rows(images: Any, lines: TomlLines, problems: Problems) -> Iterator[R
     """The rows of *images*. Those of an inline array have no lines of their own: there a row is named `image 12`."""
     array_line = lines.top.get("image", 1)
     if not isinstance(images, list):
-        message = f"{format_value(images)}, and rows are wanted"
-        problems.add(array_line, message, field="image", hint="[[image]], a row under each")
+        message = f"expected rows, found {format_value(images)}"
+        problems.add(array_line, message, field="image", hint="start each row with [[image]]")
         return
     has_lines = len(lines.images) == len(images)
     for index, fields in enumerate(images):
@@ -72,8 +72,8 @@ def _build_rows(images: Any, lines: TomlLines, problems: Problems) -> Iterator[R
         if isinstance(fields, dict):
             yield RawRow(number=index + 1, line=line, fields=fields, name=name)
         else:
-            message = f"{format_value(fields)}, and a row is wanted"
-            problems.add(line, message, hint='{ prompt = "a cat" }', row=name)
+            message = f"expected a row, found {format_value(fields)}"
+            problems.add(line, message, hint='for example { prompt = "a cat" }', row=name)
 
 
 def _find_lines(text: str) -> TomlLines:

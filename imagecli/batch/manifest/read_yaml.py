@@ -67,9 +67,9 @@ def read_yaml(text: str, problems: Problems) -> ManifestContent:
         return _parse_document(_build_values(yaml.parse(text, Loader=loader), problems), problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problems.add(mark.line + 1 if mark else 1, f"it is not YAML: {error.problem or error.context}")
+        problems.add(mark.line + 1 if mark else 1, f"invalid YAML: {error.problem or error.context}")
     except yaml.YAMLError as error:
-        problems.add(1, f"it is not YAML: {' '.join(str(error).split())[:200]}")
+        problems.add(1, f"invalid YAML: {' '.join(str(error).split())[:200]}")
     except YamlError as error:
         problems.add(error.line, error.message, hint=error.hint)
     return ManifestContent()
@@ -80,7 +80,9 @@ def _parse_document(document: Any, problems: Problems) -> ManifestContent:
         return ManifestContent(rows=tuple(_build_rows(document, 1, problems)))
     if not isinstance(document, LocatedDict):
         if document is not None:
-            problems.add(1, f"{format_value(document)}, and a list of rows is wanted", hint="- prompt: a cat")
+            problems.add(
+                1, f"expected a list of rows, found {format_value(document)}", hint="for example - prompt: a cat"
+            )
         return ManifestContent()
     images = document.get("image")
     rows = _build_rows([] if images is None else images, document.lines.get("image", 1), problems)
@@ -89,13 +91,15 @@ def _parse_document(document: Any, problems: Problems) -> ManifestContent:
 
 def _build_rows(rows: Any, line: int, problems: Problems) -> Iterator[RawRow]:
     if not isinstance(rows, list):
-        problems.add(line, f"{format_value(rows)}, and a list of rows is wanted", field="image", hint="- prompt: a cat")
+        message = f"expected a list of rows, found {format_value(rows)}"
+        problems.add(line, message, field="image", hint="for example - prompt: a cat")
         return
     for number, fields in enumerate(rows, 1):
         if isinstance(fields, LocatedDict):
             yield RawRow(number=number, line=fields.line, fields=fields)
         else:
-            problems.add(line, f"row {number}: {format_value(fields)}, and an object is wanted", hint="- prompt: a cat")
+            message = f"row {number}: expected an object, found {format_value(fields)}"
+            problems.add(line, message, hint="for example - prompt: a cat")
 
 
 def _build_values(events: Iterator[Any], problems: Problems) -> Any:
@@ -130,21 +134,21 @@ def _build_values(events: Iterator[Any], problems: Problems) -> Any:
 
 def _check_event(event: Any, kind: str, line: int, depth: int, has_document: bool) -> None:
     if kind == "AliasEvent" or getattr(event, "anchor", None):
-        raise YamlError(line, "anchors and aliases (& and *) are not taken", "defaults holds what many rows say")
+        raise YamlError(line, "anchors and aliases (& and *) are not supported", "put shared values in defaults")
     if getattr(event, "tag", None):
-        raise YamlError(line, f"the tag {format_value(str(event.tag))} is not taken", "write the value itself")
+        raise YamlError(line, f"the tag {format_value(str(event.tag))} is not supported", "write the plain value")
     if depth > MAX_DEPTH:
-        raise YamlError(line, f"it is nested deeper than {MAX_DEPTH} lists and objects", "flatten it")
+        raise YamlError(line, f"nested more than {MAX_DEPTH} levels deep", "flatten it")
     if kind == "DocumentStartEvent" and has_document:
-        raise YamlError(line, "a second document begins", "a manifest is one: leave the --- out")
+        raise YamlError(line, "a second document begins here, expected one", "remove the ---")
 
 
 def _parse_key(event: Any, kind: str, line: int, table: LocatedDict) -> str:
     if kind != "ScalarEvent":
-        raise YamlError(line, "a name is a list or an object", "put the text into quotes if it begins with [ or {")
+        raise YamlError(line, "expected a name, found a list or an object", "quote text that begins with [ or {")
     name = str(event.value)
     if name in table:
-        raise YamlError(line, f"{format_value(name)} stands in it twice", "leave one of them out")
+        raise YamlError(line, f"duplicate key {format_value(name)}", "remove one of them")
     table.lines[name] = line
     return name
 

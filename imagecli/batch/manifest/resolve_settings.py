@@ -22,7 +22,18 @@ from imagecli.checks.check_request import (
     unknown_model_warnings,
 )
 from imagecli.checks.provider_fields import check_capabilities
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Operation, Size, Vary
+from imagecli.domain import (
+    Edit,
+    Generate,
+    ImageOptions,
+    ImageRequest,
+    InputFit,
+    InputSource,
+    MaskSource,
+    Operation,
+    Size,
+    Vary,
+)
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import OutputPattern
@@ -188,7 +199,7 @@ def check_request_shape(
         request = Edit(
             prompt="any",
             images=(_ANY_IMAGE,) * image_count,
-            mask=_ANY_IMAGE if has_mask else None,
+            mask=MaskSource(file=_ANY_IMAGE) if has_mask else None,
             markup=_ANY_IMAGE if has_markup else None,
             options=settings.options,
             input_fit=settings.input_fit,

@@ -54,7 +54,7 @@ class ParsedRow(NamedTuple):
     outputs: tuple[OutputSpec, ...] = ()
     """If several files are made of each image."""
     is_complete: bool = True
-    """No field was left out because it is invalid."""
+    """No field was omitted because it is invalid."""
 
     @property
     def output_specs(self) -> tuple[OutputSpec, ...]:
@@ -63,7 +63,7 @@ class ParsedRow(NamedTuple):
 
     @property
     def file_count(self) -> int:
-        """The number of files that the row asks for."""
+        """The number of files that the row creates."""
         combinations = prod(map(len, self.vars.values()))
         return int(self.settings.get("n", 1) * combinations * max(len(self.outputs), 1))
 
@@ -84,11 +84,11 @@ class RowParser:
         command = own.get("command", self._command)
         for name in own:
             if command not in FIELDS[name].commands:
-                hint = f"command: {' or '.join(FIELDS[name].commands)} takes it"
-                problems.add(f"{command} takes none", field=name, hint=hint)
+                hint = f"set command to {' or '.join(FIELDS[name].commands)}, or remove the field"
+                problems.add(f"not available for {command}", field=name, hint=hint)
         for one, other in _EXCLUSIVE:
             if one in own and other in own:
-                problems.add(f"{one} is given too", field=other, hint="leave one of them out")
+                problems.add(f"conflicts with {one}", field=other, hint="remove one of them")
         invalid = {find_field(name) for name in row.fields}.difference(own) if problems.any else set()
         if not invalid.isdisjoint(_DECISIVE):
             return None
@@ -128,12 +128,12 @@ def _parse_fields(
         if name is None and is_table:
             columns[written] = value
         elif name is None:
-            hint = suggest_field(written) or "names of your own stand in vars"
-            problems.add(f"{prefix}there is no field {format_value(written)}", hint=hint)
+            hint = suggest_field(written) or "put your own variables in vars"
+            problems.add(f"unknown field {format_value(prefix + written)}", hint=hint)
         elif value is None or (is_table and not value.strip()):
             continue
         elif name in values:
-            problems.add("it is given twice", field=prefix + name, hint="leave one of them out")
+            problems.add("duplicate field", field=prefix + name, hint="remove one of them")
         else:
             try:
                 values[name] = parse_field(name, value, is_table)

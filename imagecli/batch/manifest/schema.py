@@ -45,8 +45,8 @@ def parse_outputs(value: Any, is_cell: bool) -> tuple[OutputSpec, ...]:
         value = value_parsers.parse_cell_json(value)
     if not isinstance(value, list) or not value:
         raise UsageError(
-            f"{value_parsers.format_value(value)}, and a list of files is wanted",
-            hint='[{"output": "64.png", "fit": "64x64"}]',
+            f"expected a list of files, found {value_parsers.format_value(value)}",
+            hint='for example [{"output": "64.png", "fit": "64x64"}]',
         )
     return tuple(_parse_output_spec(item) for item in value)
 
@@ -61,13 +61,13 @@ _OUTPUT_FIELDS: Final[Mapping[str, value_parsers.ValueParser]] = {
 def _parse_output_spec(value: Any) -> OutputSpec:
     table = {"output": value} if isinstance(value, str) else value
     if not isinstance(table, dict) or "output" not in table:
-        raise UsageError(f"{value_parsers.format_value(value)}, and a name or an object with output is wanted")
+        raise UsageError(f"expected a name or an object with output, found {value_parsers.format_value(value)}")
     values = {}
     for written, inner in table.items():
         name = written.replace("-", "_")
         if name not in _OUTPUT_FIELDS:
             hint = value_parsers.suggest_word(written, _OUTPUT_FIELDS)
-            raise UsageError(f"there is no {written!r} in it", hint=hint)
+            raise UsageError(f"unknown field {written!r}", hint=hint)
         if inner is not None:
             values[name] = _OUTPUT_FIELDS[name](inner, False)
     return OutputSpec(**values)
@@ -81,6 +81,10 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "vars": FieldSpec(parse=value_parsers.parse_variables),
     "image": FieldSpec(parse=value_parsers.parse_file_names, commands=_WITH_INPUT),
     "mask": FieldSpec(parse=value_parsers.parse_file_name, commands=("edit",)),
+    "mask_rect": FieldSpec(parse=value_parsers.shapes_parser("rect"), commands=("edit",)),
+    "mask_ellipse": FieldSpec(parse=value_parsers.shapes_parser("ellipse"), commands=("edit",)),
+    "mask_invert": FieldSpec(parse=value_parsers.parse_bool, commands=("edit",)),
+    "mask_fit": FieldSpec(parse=value_parsers.parse_bool, commands=("edit",)),
     "markup": FieldSpec(parse=value_parsers.parse_file_name, commands=("edit",)),
     "input_fidelity": FieldSpec(parse=value_parsers.parse_word, commands=("edit",)),
     "via": FieldSpec(parse=value_parsers.choice_parser(get_args(Via)), commands=("vary",)),
@@ -119,7 +123,7 @@ ALIASES: Final[Mapping[str, str]] = {"params": "param"}
 NAMES: Final = tuple(FIELDS)
 
 CONTENT: Final = frozenset({"prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
-"""Fields that say what is made of what, and where it goes. All others are settings, which many rows have in common."""
+"""Fields for the prompt, the inputs and the outputs. All others are settings, which many rows have in common."""
 
 
 @lru_cache(maxsize=1024)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.build_image_options import parse_param
-from imagecli.domain import Json, Size
+from imagecli.domain import Json, MaskShape, Size
 from imagecli.errors import UsageError
+from imagecli.mask_shapes import parse_shape
 from imagecli.sizes import parse_size
-from imagecli.suggestions import suggest
+from imagecli.suggestions import join_alternatives, suggest
 
 ValueParser: TypeAlias = Callable[[Any, bool], Any]
 
@@ -27,7 +28,7 @@ _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": 
 def parse_text(value: Any, is_cell: bool) -> str:
     """Unicode text, which may be empty."""
     if not isinstance(value, str):
-        raise UsageError(f"{format_value(value)}, and text is wanted", hint="put it in quotes")
+        raise UsageError(f"expected text, found {format_value(value)}", hint="put it in quotes")
     if not value.isascii():
         check_unicode(value)
     return value
@@ -39,7 +40,7 @@ def check_unicode(value: str) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"{format_value(value)} is not Unicode text (character {error.start + 1})",
+            f"{format_value(value)} is not valid Unicode (character {error.start + 1})",
             hint="write the character itself",
         ) from error
 
@@ -50,7 +51,7 @@ def parse_word(value: Any, is_cell: bool) -> str:
     if is_cell:
         text = text.strip()
     if not text:
-        raise UsageError("it is empty", hint="leave it out")
+        raise UsageError("must not be empty", hint="add a value, or remove it")
     return text
 
 
@@ -58,9 +59,9 @@ def parse_file_name(value: Any, is_cell: bool) -> str:
     """A file name, relative to the manifest."""
     name = parse_word(value, is_cell)
     if name == "-":
-        raise UsageError("- is stdin, and a manifest's rows name files", hint="name a file")
+        raise UsageError("- (stdin) is not a valid input in a manifest", hint="use a file")
     if "\0" in name:
-        raise UsageError(f"{format_value(name)} can't be a file's name", hint="leave the NUL out")
+        raise UsageError(f"invalid file name {format_value(name)}", hint="remove the NUL character")
     return name
 
 
@@ -70,23 +71,22 @@ def parse_file_names(value: Any, is_cell: bool) -> tuple[str, ...]:
         value = parse_cell_json(value)
     if isinstance(value, list):
         if not value:
-            raise UsageError("the list is empty", hint="name a file")
+            raise UsageError("the list is empty", hint="add a file, or remove it")
         return tuple(parse_file_name(name, is_cell=False) for name in value)
     return (parse_file_name(value, is_cell),)
 
 
 def whole_number_parser(low: int, high: int) -> ValueParser:
-    """A parser of whole numbers from *low* to *high*."""
+    """A parser of integers from *low* to *high*."""
 
     def parse(value: Any, is_cell: bool) -> int:
         if is_cell and len(value) < 20 and value.strip().isdecimal():
             value = int(value)
         if type(value) is not int:
-            raise UsageError(f"{format_value(value)}, and a whole number is wanted", hint=f"for example {low}")
+            raise UsageError(f"expected an integer, found {format_value(value)}", hint=f"for example {low}")
         if not low <= value <= high:
-            raise UsageError(
-                f"{format_value(value)}: {low:,} to {high:,} is wanted", hint=f"{min(max(value, low), high)}"
-            )
+            message = f"expected {low:,} to {high:,}, found {format_value(value)}"
+            raise UsageError(message, hint=f"use {min(max(value, low), high)}")
         return value
 
     return parse
@@ -97,7 +97,7 @@ def parse_bool(value: Any, is_cell: bool) -> bool:
     if is_cell and value.strip().lower() in _BOOLEANS:
         value = _BOOLEANS[value.strip().lower()]
     if not isinstance(value, bool):
-        raise UsageError(f"{format_value(value)}, and true or false is wanted", hint="true, or leave it out")
+        raise UsageError(f"expected true or false, found {format_value(value)}", hint="use true, or remove it")
     return value
 
 
@@ -109,7 +109,7 @@ def choice_parser(words: Collection[str]) -> ValueParser:
             word = value.strip() if is_cell else value
             if word in words:
                 return word
-        message = f"{format_value(value)}, and one of {', '.join(words)} is wanted"
+        message = f"expected {join_alternatives(tuple(words))}, found {format_value(value)}"
         raise UsageError(message, hint=suggest_word(value, words) if isinstance(value, str) else None)
 
     return parse
@@ -122,7 +122,19 @@ def parse_size_value(value: Any, is_cell: bool) -> Any:
 
 def parse_pixels(value: Any, is_cell: bool) -> Size:
     """WIDTHxHEIGHT."""
-    return Size.parse(parse_text(value, is_cell), what="the size")
+    return Size.parse(parse_text(value, is_cell), what="size")
+
+
+def shapes_parser(kind: Literal["rect", "ellipse"]) -> ValueParser:
+    """A parser of `X,Y,WIDTH,HEIGHT`, or a list of them, which in a cell is JSON."""
+
+    def parse(value: Any, is_cell: bool) -> tuple[MaskShape, ...]:
+        if is_cell and value.startswith("["):
+            value = parse_cell_json(value)
+        texts = value if isinstance(value, list) else [value]
+        return tuple(parse_shape(kind, parse_word(text, is_cell)) for text in texts)
+
+    return parse
 
 
 def parse_params(value: Any, is_cell: bool) -> tuple[tuple[str, Json], ...]:
@@ -139,13 +151,12 @@ def parse_params(value: Any, is_cell: bool) -> tuple[tuple[str, Json], ...]:
 
 
 def parse_variables(value: Any, is_cell: bool) -> dict[str, tuple[str, ...]]:
-    """An object: name → text or number, or a list of them, each of which makes images of its own."""
+    """An object: name → text or number, or a list of them, each of which creates its own images."""
     if is_cell:
         value = parse_cell_json(value)
     if not isinstance(value, dict):
-        raise UsageError(
-            f"{format_value(value)}, and an object of names and values is wanted", hint='{"animal": "cat"}'
-        )
+        message = f"expected an object of names and values, found {format_value(value)}"
+        raise UsageError(message, hint='for example {"animal": "cat"}')
     return {
         parse_text(name, is_cell=False): tuple(
             _parse_variable(name, item) for item in (inner if isinstance(inner, list) else [inner])
@@ -157,7 +168,7 @@ def parse_variables(value: Any, is_cell: bool) -> dict[str, tuple[str, ...]]:
 
 def _parse_variable(name: str, value: Any) -> str:
     if not (isinstance(value, str) or is_number(value)):
-        raise UsageError(f"{name}: {format_value(value)}, and text or a number is wanted", hint="put it in quotes")
+        raise UsageError(f"{name}: expected text or a number, found {format_value(value)}", hint="put it in quotes")
     return parse_text(str(value), is_cell=False)
 
 
@@ -166,9 +177,7 @@ def parse_cell_json(value: str) -> Any:
     try:
         return json.loads(value, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise UsageError(
-            f"{format_value(value)} is not JSON", hint="check its quotes: in a cell each is written twice"
-        ) from None
+        raise UsageError(f"{format_value(value)} is not valid JSON", hint="in a cell, write each quote twice") from None
 
 
 def _refuse_constant(name: str) -> None:
@@ -179,7 +188,7 @@ def _refuse_constant(name: str) -> None:
 def check_json(value: Any, depth: int = 0) -> None:
     """Raises UsageError for what JSON can't express (NaN, dates, lone surrogates), and for too deep nesting."""
     if depth > MAX_DEPTH:
-        raise UsageError(f"it is nested deeper than {MAX_DEPTH} lists and objects", hint="flatten it")
+        raise UsageError(f"nested more than {MAX_DEPTH} levels deep", hint="flatten it")
     if isinstance(value, str):
         check_unicode(value)
     elif isinstance(value, list):
@@ -189,7 +198,7 @@ def check_json(value: Any, depth: int = 0) -> None:
         check_json(list(value), depth)
         check_json(list(value.values()), depth)
     elif not (value is None or isinstance(value, bool) or is_number(value)):
-        raise UsageError(f"{format_value(value)} can't be said in JSON", hint="put it in quotes")
+        raise UsageError(f"{format_value(value)} can't be expressed in JSON", hint="put it in quotes")
 
 
 def suggest_word(word: str, words: Collection[str]) -> str | None:
@@ -205,7 +214,7 @@ def format_value(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int) and not fits_64_bits(value):
-        return "a number of very many digits"
+        return "a very long number"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:50]}… ({len(text):,} characters)"
 

@@ -1,4 +1,4 @@
-"""The batch subcommand. Hands on its function for the lazy loader of `cli`."""
+"""The batch subcommand. Exports its function to the lazy loader in `cli`."""
 
 from __future__ import annotations
 

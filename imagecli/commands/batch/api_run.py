@@ -1,4 +1,4 @@
-"""`--batch-api`: a run fetches what has ended and submits what is missing; with `--wait` until nothing is pending."""
+"""`--batch-api`: a run downloads results and submits missing rows; with `--wait` until nothing is pending."""
 
 from __future__ import annotations
 
@@ -102,18 +102,18 @@ def _check_not_embedded(context: BatchContext, mode: BatchApiMode) -> None:
     """Raises UsageError if the batches would be lost at the end of the command."""
     if context.settings.provider.embedded and not mode.wait:
         raise UsageError(
-            "the sandbox of a command ends with it, and so do its batches; nothing was sent",
-            hint="add --wait; or imagecli sandbox in another terminal, and --base-url with the address that it prints",
+            "--batch-api needs --wait with the sandbox, whose batches end with the command; nothing was sent",
+            hint="add --wait, or run imagecli sandbox in another terminal and pass its address with --base-url",
         )
 
 
 def _interruption_error(api_run: BatchApiRun) -> ImagecliError:
-    hint = "run the same command again: it goes on where this one stopped"
+    hint = "run the same command to resume"
     if api_run.run.context.settings.provider.embedded:
-        return UnsavedError("interrupted: the sandbox's batches end with it", hint=hint, code="interrupted")
+        return UnsavedError("interrupted: the sandbox's batches are lost", hint=hint, code="interrupted")
     pending = len(api_run.find_pending_plans())
     if not pending:
         return UnsavedError("interrupted", hint=hint, code="interrupted")
-    rows, them = ("row", "it") if pending == 1 else ("rows", "them")
-    message = f"interrupted: the Batch API has {pending:,} {rows}, and goes on"
-    return UnsavedError(message, hint=f"{hint}; --cancel calls {them} back", code="interrupted")
+    rows, them = ("row is", "it") if pending == 1 else ("rows are", "them")
+    message = f"interrupted: {pending:,} {rows} still pending in the Batch API"
+    return UnsavedError(message, hint=f"{hint}, or add --cancel to cancel {them}", code="interrupted")

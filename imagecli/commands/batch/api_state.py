@@ -32,7 +32,7 @@ from imagecli.providers.batch_response import BatchJob
 from imagecli.storage.atomic_write import discard_all_staged
 
 SANDBOX_SPEED: Final = 600.0
-"""An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""
+"""An embedded sandbox's clock runs ten minutes a second, as the command waits for its batch."""
 
 PricedCalls = list[tuple[PlannedCall, ModelRow]]
 """Calls, each with its model."""
@@ -53,7 +53,7 @@ class BatchApiRun:
     """Of the server, which an embedded provider has started."""
     plans: list[ItemPlan] = field(default_factory=list)
     pending_items: list[PendingItem] = field(default_factory=list)
-    """What the provider has, rows that were changed or removed too."""
+    """What the provider has, including rows that were changed or removed since."""
     budget: Budget = field(init=False)
     """Prices of the pending items' calls."""
     fetched: set[str] = field(default_factory=set)
@@ -114,7 +114,7 @@ class BatchApiRun:
         """Records and notes a batch that was created."""
         self.batch_jobs[job.id] = job
         count = "1 request" if requests == 1 else f"{requests:,} requests"
-        self.run.events(NoteEvent(code="batch", message=f"{job.id}: {count} handed in"))
+        self.run.events(NoteEvent(code="batch", message=f"{job.id}: {count} submitted"))
 
     def add_result(self, result: ItemResult) -> None:
         """Counts and prints an item that has ended."""
@@ -166,10 +166,10 @@ class BatchApiRun:
 
 
 def _describe_batch(job: BatchJob) -> str:
-    """`batch_1: in progress, 3 of 20 answered, 1 failed`."""
+    """`batch_1: in progress, 3 of 20 done, 1 failed`."""
     text = f"{job.id}: {job.status.replace('_', ' ')}"
     if job.total:
-        text += f", {job.completed + job.failed:,} of {job.total:,} answered"
+        text += f", {job.completed + job.failed:,} of {job.total:,} done"
     if job.failed:
         text += f", {job.failed:,} failed"
     return text
@@ -249,7 +249,7 @@ def _discard_leftovers(api_run: BatchApiRun) -> None:
 
 
 def needs_batch_api(run: BatchRun, plans: Sequence[ItemPlan]) -> bool:
-    """Whether there is anything to submit or to ask for."""
+    """Whether there is anything to submit or to download."""
     return any(plan.decision.to_create for plan in plans) or bool(find_pending(run, plans)[0])
 
 
@@ -265,7 +265,7 @@ def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[Pending
                 items.append(item)
                 priced += [(call, plan.item.model) for call in (item.plan.calls() if item.plan else ())]
     if not context.only:
-        # Rows that were removed are paid for all the same: their results are kept.
+        # Rows that were removed since are paid for, so their results are kept.
         known_ids = {planned_outputs(item)[0] for item in context.manifest_items.items}
         strays = find_stray_items(state, known_ids, manifest)
         items += [item for item in strays if is_own_pending(item.entry, context)]

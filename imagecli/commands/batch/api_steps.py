@@ -27,7 +27,7 @@ from imagecli.safe_open import make_private_folder
 from imagecli.worker_pool import HEARTBEAT_SECONDS
 
 FIRST_PAUSE: Final = 1.0
-"""Seconds before a batch is asked for again; each pause is longer than the last, up to the next value."""
+"""Seconds before a batch is polled again; each pause is longer than the last, up to the next value."""
 MAX_PAUSE: Final = 60.0
 MAX_WAIT: Final = 26 * 3600.0
 """Seconds to wait in all: a batch has a day, and some time to end in."""
@@ -156,7 +156,7 @@ def _input_file_folder(context: BatchContext) -> Path:
 
 
 def is_temporary(error: ImagecliError) -> bool:
-    """Whether asking for the batch again may help."""
+    """Whether polling the batch again may help."""
     return isinstance(error, (NetworkError, LimitError, UnsavedError)) and not isinstance(error, QuotaError)
 
 
@@ -171,12 +171,12 @@ class BatchWaiter:
         """Waits, unless nothing is pending or the time is over: then False. *errors* are those of the last attempt."""
         on_event = api_run.run.events
         for error in errors:
-            message = f"{error.message}; asked again in {self._pause:.0f} s"
+            message = f"{error.message}; retrying in {self._pause:.0f} s"
             on_event(WarningEvent(code=error.code, message=message))
         if not api_run.pending_items:
             return False
         if time.monotonic() - self._started > MAX_WAIT:
-            message = "the batch has not ended in its time: look again later"
+            message = "the batch has not finished in time; run the same command later"
             on_event(WarningEvent(code="still_away", message=message))
             return False
         self._sleep(self._pause, on_event)

@@ -1,4 +1,4 @@
-"""`--check` and `--dry-run`: what of a manifest is missing or stale, and what creating it would send and cost."""
+"""`--check` and `--dry-run`: which images are missing or stale, and what creating them would send and cost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_ITEMS_SHOWN = 20
 
 
 def run_check(context: BatchContext) -> int:
-    """Lists what is missing or stale, and returns 10 if anything is. Raises OutputError for outputs in the way."""
+    """Lists what is missing or stale, and returns 10 if anything is. Raises OutputError for existing files."""
     with open_batch_run(context, read_only=True) as run:
         plans = plan_run(run)
         _emit_moves(run, plans)
@@ -53,9 +53,9 @@ def run_check(context: BatchContext) -> int:
     run.output.print_lines(
         [f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.decision.writes or plan.outputs]
     )
-    message = f"{len(gaps):,} of {counts.total:,} are missing or stale" if gaps else f"all {counts.total:,} are there"
+    message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
     if pending:
-        message += f", {len(pending):,} of them with the Batch API"
+        message += f", {len(pending):,} of them pending in the Batch API"
     exit_code = counts.exit_code()
     run.output.print_summary(
         message,
@@ -108,7 +108,7 @@ def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         _print_requests(run, to_create, budget)
     run.output.print_lines(format_batch_dry_run(dry_run))
     run.output.print_summary(
-        "nothing was sent: this was a dry run",
+        "dry run: nothing was sent",
         [refusal] if refusal else [],
         dry_run.cost,
         run.events.notes,

@@ -57,7 +57,7 @@ def batch(
         ),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.001, metavar="COUNT", help="images per minute", rich_help_panel="Run")
+        float | None, typer.Option(min=0.001, metavar="COUNT", help="maximum images per minute", rich_help_panel="Run")
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -89,7 +89,7 @@ def batch(
     init: Annotated[
         bool,
         typer.Option(
-            "--init", help="write a commented starter manifest to MANIFEST, overwriting nothing", rich_help_panel="Run"
+            "--init", help="write a commented starter manifest to MANIFEST; never overwrites", rich_help_panel="Run"
         ),
     ] = False,
     check: Annotated[
@@ -128,7 +128,7 @@ def batch(
     ] = None,
     prune: Annotated[
         bool,
-        typer.Option("--prune", help="list files of rows that no longer exist", rich_help_panel="Journal"),
+        typer.Option("--prune", help="list saved files whose rows no longer exist", rich_help_panel="Journal"),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --prune: delete them", rich_help_panel="Journal")] = False,
 ) -> None:

@@ -115,7 +115,9 @@ def read_manifest_argument(argument: str, format: Format | None, env: Env) -> Ma
         return read_manifest(Path(env.expand_home(argument)), format)
     data = read_stdin(env, "the manifest", MAX_BYTES)
     if len(data) > MAX_BYTES:
-        raise UsageError(f"stdin brings more than {MAX_BYTES // 1024**2} MB", hint="make several manifests of it")
+        raise UsageError(
+            f"the manifest on stdin is larger than {MAX_BYTES // 1024**2} MB", hint="split it into several"
+        )
     return read_piped_manifest(data, format)
 
 
@@ -123,8 +125,8 @@ def with_batch_api(provider: ProviderRow) -> ProviderRow:
     """*provider* with the limits of its Batch API. Raises UsageError if it has none."""
     if provider.batch is None:
         raise UsageError(
-            f"provider {provider.name} has no Batch API that imagecli knows; nothing was sent",
-            hint="leave --batch-api out: rows are bought one by one; imagecli providers NAME tells who has one",
+            f"provider {provider.name} has no Batch API; nothing was sent",
+            hint="omit --batch-api to send one request per row",
         )
     return for_batch_api(provider)
 
@@ -138,8 +140,8 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
     if limit <= settings.max_cost:
         return settings._replace(max_cost=limit, max_cost_origin=name)
     message = (
-        f"{name} is {format_usd(limit)}, and a manifest can only lower the limit: {describe_cap(settings)} holds; "
-        f"{flag_name('max_cost')} {round_up_usd(limit)} raises it"
+        f"{name} is {format_usd(limit)}, but a manifest can only lower the limit; {describe_cap(settings)} applies "
+        f"(raise it with {flag_name('max_cost')} {round_up_usd(limit)})"
     )
     # The manifest asks for a limit, so unknown prices are refused as they are under any other explicit limit.
     origin = origin or f"{name}{NOT_RAISED}"
@@ -151,20 +153,18 @@ def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
     """Raises UsageError if two of *modes* are typed, or `--yes` without `--prune`."""
     flags = [mode for mode, is_typed in modes.items() if is_typed]
     if len(flags) > 1:
-        raise UsageError(f"{' and '.join(flags)}: each does something of its own", hint="leave one of them out")
+        raise UsageError(f"{' and '.join(flags)} can't be combined", hint="use one of them")
     if yes and flags != ["--prune"]:
-        raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
+        raise UsageError("--yes requires --prune", hint="add --prune, or remove --yes")
 
 
 def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait: bool) -> None:
-    """Raises UsageError for an option that has no meaning with the Batch API, or none without it."""
+    """Raises UsageError for an option that only works without the Batch API, or only with it."""
     if wait and not batch_api:
-        raise UsageError("--wait waits for the Batch API", hint="--batch-api --wait; or leave --wait out")
+        raise UsageError("--wait requires --batch-api", hint="add --batch-api, or remove --wait")
     flags = [option for option, value in live.items() if value]
     if batch_api and flags:
-        raise UsageError(
-            f"{flags[0]} is for live requests: the Batch API has its own pace", hint=f"leave {flags[0]} out"
-        )
+        raise UsageError(f"{flags[0]} can't be used with the Batch API", hint=f"remove {flags[0]}")
 
 
 def emit_notes(context: BatchContext, on_event: EventHandler) -> None:

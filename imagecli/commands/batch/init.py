@@ -15,7 +15,7 @@ from imagecli.quoting import shell_quote
 def init_manifest(argument: str, format: Format | None, display: DisplayOptions, env: Env) -> None:
     """Write a starter manifest to the path *argument*. Raises UsageError, DiskError."""
     if argument == "-":
-        raise UsageError("--init writes a file, and - is not one", hint="imagecli batch --init assets.toml")
+        raise UsageError("--init can't write to stdout, expected a file name", hint="imagecli batch --init assets.toml")
     path = Path(env.expand_home(argument))
     write_starter(path, format)
     if display.json:
@@ -25,4 +25,4 @@ def init_manifest(argument: str, format: Format | None, display: DisplayOptions,
     else:
         write_to_stdout(env, f"{printable_path(path, env.stdout)}\n".encode("utf-8", "surrogateescape"))
     if not display.quiet:
-        print_note(f"next: imagecli batch {shell_quote(argument)} --dry-run", env)
+        print_note(f"preview it with imagecli batch {shell_quote(argument)} --dry-run", env)

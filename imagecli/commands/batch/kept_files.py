@@ -18,7 +18,7 @@ from imagecli.results import SkippedFile
 
 
 def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder: Path) -> list[SkippedFile]:
-    """The files of an item that exist, described by the journal, or by their bytes if it does not know them."""
+    """The files of an item that exist, described by the journal, or by their bytes if they are not in it."""
     files = []
     for output in plan.outputs:
         recorded = choose_record(state.files_planned_at(output), disk)

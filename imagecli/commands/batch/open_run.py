@@ -1,4 +1,4 @@
-"""Opens a run over a manifest: lock, progress, journal and recovery; then its plans, and the checks before paying."""
+"""Opens a run over a manifest: lock, progress, journal and recovery; then the plans and the checks of its inputs."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size
 
 MAX_IMAGES: Final = 10
-"""No request asks for more images."""
+"""The most images of one request."""
 
 NOTHING_RECOVERED: Final = RecoveryResult()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRun:
-    """A run that has begun."""
+    """A run that has started."""
 
     context: BatchContext
     state: JournalState
@@ -103,7 +103,7 @@ def _recover_earlier_runs(run: BatchRun, *, read_only: bool) -> RecoveryResult:
     return recovery.finish(run.state, run.journal, build_downloader(settings), run.events)
 
 
-# --- what becomes of each item ---------------------------------------------------------------------------------------
+# --- the plan for each item ------------------------------------------------------------------------------------------
 
 
 def plan_run(run: BatchRun) -> list[ItemPlan]:
@@ -127,7 +127,7 @@ class OutputConflictsError(OutputError):
     def __init__(self, refusals: Sequence[OutputError]) -> None:
         hints = dict.fromkeys(error.hint for error in refusals if error.hint)
         super().__init__(
-            f"{len(refusals):,} outputs are not to be bought over; nothing was sent", hint="; ".join(list(hints)[:3])
+            f"existing files block {len(refusals):,} outputs; nothing was sent", hint="; ".join(list(hints)[:3])
         )
         self.code = refusals[0].code
         self._refusals = refusals
@@ -165,7 +165,7 @@ def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
         run.journal.write_all(entries)
 
 
-# --- what is requested -----------------------------------------------------------------------------------------------
+# --- the requests to send --------------------------------------------------------------------------------------------
 
 
 def number_calls(context: BatchContext, plans: Sequence[ItemPlan]) -> tuple[tuple[ItemPlan, ...], Budget]:
@@ -204,7 +204,7 @@ def build_finalizer(context: BatchContext, budget: Budget, journal: JournalWrite
     return ItemFinalizer(budget=budget, journal=journal, disk=disk_state(context), folder=context.manifest.folder)
 
 
-# --- the checks before paying ----------------------------------------------------------------------------------------
+# --- checks before any request ---------------------------------------------------------------------------------------
 
 
 def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, *, make: bool) -> None:
@@ -256,7 +256,7 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     )
     share = round(cap_share(settings.max_cost, ours, sum(costs)), 9)
     # The built-in limit stays what it is: it is less strict than an explicit one.
-    origin = settings.max_cost_origin and f"the share {shard} of {describe_cap(settings)}"
+    origin = settings.max_cost_origin and f"shard {shard}'s share of {describe_cap(settings)}"
     return settings._replace(max_cost=share, max_cost_origin=origin)
 
 

@@ -18,7 +18,7 @@ from imagecli.errors import UsageError
 
 
 def planned_outputs(item: ManifestItem) -> list[str]:
-    """The files that *item* makes, relative to the manifest's folder. The first is the item's id in the journal."""
+    """The files that *item* creates, relative to the manifest's folder. The first is the item's id in the journal."""
     return [target.path for targets in item.targets for target in targets]
 
 
@@ -30,8 +30,8 @@ def choose_items(context: BatchContext) -> list[ManifestItem]:
         first = [planned_outputs(item)[0] for item in items[:3]]
         more = " …" if len(items) > 3 else ""
         raise UsageError(
-            f"no output of {context.manifest.name} is like {', '.join(context.only)}",
-            hint=f"outputs are {', '.join(first)}{more}",
+            f"no output of {context.manifest.name} matches {', '.join(context.only)}",
+            hint=f"its outputs are {', '.join(first)}{more}",
         )
     return chosen
 

@@ -1,4 +1,4 @@
-"""`--prune`: lists the files that were saved for a manifest and that no row makes any more, and removes them."""
+"""`--prune`: lists the saved files whose rows no longer exist, and removes them if confirmed."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def run_prune(context: BatchContext, *, yes: bool) -> int:
         with manifest_lock(context.manifest_path):
             removed_count = sum(remove_orphan(orphan, folder, disk) for orphan in unchanged)
     changed_count = len(orphans) - len(unchanged)
-    message = f"{plural(len(orphans), 'file')} that no row makes any more"
+    message = f"{plural(len(orphans), 'saved file')} without a row"
     if not orphans:
-        message = "every file that was saved is still a row's"
+        message = "nothing to remove: every saved file has a row"
     elif removed_count:
         message += f", {removed_count:,} removed"
     elif unchanged and not yes:
-        message += "; --prune --yes removes them"
+        message += " (remove with --prune --yes)"
     if changed_count:
-        message += f", {changed_count:,} changed by hand and kept"
+        message += f", {changed_count:,} edited by hand and kept"
     run.output.print_summary(
         message,
         (),

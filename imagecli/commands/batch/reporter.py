@@ -1,4 +1,4 @@
-"""What a run over a manifest prints: each row as it ends, and the summary; and the notes, each of them once."""
+"""What a run over a manifest prints: each row as it ends, each note once, and the summary."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from imagecli.pipeline.pipeline import OpenCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult
 
-NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
+NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="no images to create")
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -59,10 +59,13 @@ class BatchEventFilter:
             self._progress(event)
 
     def emit_conversions(self) -> None:
-        """Emits how many files are not the API's own bytes, and where those are."""
+        """Emits how many files are not the API's own bytes, and where the received images are."""
         if count := self._counted.total():
-            files = "1 file was" if count == 1 else f"{count:,} files were"
-            message = f"{files} cropped, resized or converted, without proof of origin; what came is in NAME.orig files"
+            files = "1 file" if count == 1 else f"{count:,} files"
+            message = (
+                f"cropped, resized or converted {files}; "
+                "Content Credentials (C2PA) removed, originals kept as NAME.orig files"
+            )
             self(NoteEvent(code="made", message=message))
 
     @property
@@ -100,7 +103,7 @@ class BatchReporter:
     def print_pending(self, plans: Sequence[ItemPlan], state: JournalState, costs: Mapping[str, Cost]) -> None:
         """With --json, an object for each of *plans*, all of which a provider's Batch API has.
 
-        *costs*: what they can cost, by the id, as far as that is known.
+        *costs*: their estimated costs by id, if known.
         """
         if not self.context.display.json:
             return
@@ -186,11 +189,11 @@ class BatchReporter:
     def _next_steps(self, is_own_pending: bool) -> Iterator[str]:
         """What to do next. *is_own_pending*: this run's own Batch API has some of the rows."""
         if self.counts.failed:
-            yield "the same command retries the failed rows"
+            yield "run the same command to retry the failed rows"
         if is_own_pending:
-            yield "the same command fetches them"
+            yield "run the same command to download them"
         elif self.counts.pending and not self.context.batch_api:
-            yield "--batch-api fetches them"
+            yield "use --batch-api to download them"
 
 
 def _with_field_names(error: ImagecliError) -> ImagecliError:
@@ -201,41 +204,41 @@ def _with_field_names(error: ImagecliError) -> ImagecliError:
 def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequence[OpenCall]) -> ImagecliError:
     """The error for a run that Ctrl-C or SIGTERM ended; the signal's exit code is counted."""
     counts.signal_code = signal_exit_code(signal)
-    message = f"interrupted: {counts.created:,} of {counts.to_create:,} saved"
-    hint = "run the same command again: it goes on where this one stopped"
+    message = f"interrupted: saved {counts.created:,} of {counts.to_create:,}"
+    hint = "run the same command to resume"
     if in_flight:
         requests = "request" if len(in_flight) == 1 else "requests"
         is_free = all(call.saver.prepared.free for call in in_flight)
-        message += f"; {len(in_flight)} {requests} under way{'' if is_free else ' may be billed'}"
+        message += f"; {len(in_flight)} {requests} in flight{'' if is_free else ' may be billed'}"
         folders = sorted({str(call.folder) for call in in_flight})
-        hint += f", and saves first what came, kept in {' and '.join(folders)}"
+        hint += f"; it first saves what was received, kept in {' and '.join(folders)}"
     return UnsavedError(message, hint=hint, code="interrupted")
 
 
 def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = None) -> str:
-    """`17 bought, 2 kept, 1 failed; cost: $0.53`. *pending_cost* is what the Batch API's rows can cost."""
+    """`17 created, 2 up to date, 1 failed; cost: $0.53`. *pending_cost* is what the Batch API's rows can cost."""
     parts = [
-        (counts.created, "bought"),
-        (counts.pending, f"with the Batch API{_price_words(pending_cost)}"),
-        (counts.up_to_date, "kept as they are"),
+        (counts.created, "created"),
+        (counts.pending, f"pending in the Batch API{_price_words(pending_cost)}"),
+        (counts.up_to_date, "up to date"),
         (counts.failed, "failed"),
-        (counts.waiting, "created but not saved yet"),
+        (counts.waiting, "received but not saved yet"),
         # What was in flight when a signal came is among them.
-        (counts.unsent, "not ended" if counts.signal_code else "not sent"),
+        (counts.unsent, "unfinished" if counts.signal_code else "not sent"),
     ]
     text = ", ".join(f"{count:,} {words}" for count, words in parts if count) or "nothing to do"
     if cost.is_free or not (counts.created or counts.failed):
         return text
     if not counts.unpriced:
         return f"{text}; cost: {format_usd(counts.billed_usd)}"
-    known_cost = f"{format_usd(counts.billed_usd)}, and " if counts.billed_usd else ""
-    return f"{text}; cost: {known_cost}not told of {counts.unpriced:,}"
+    known_cost = f"{format_usd(counts.billed_usd)}, " if counts.billed_usd else ""
+    return f"{text}; cost: {known_cost}unknown for {counts.unpriced:,}"
 
 
 def _price_words(cost: Cost | None) -> str:
     if cost is None or cost.is_free or cost.low_usd is None:
         return ""
-    return f" for about {format_usd_range(cost.low_usd, cost.high_usd)}"
+    return f" (about {format_usd_range(cost.low_usd, cost.high_usd)})"
 
 
 def item_keys(item: ManifestItem, state: str) -> dict[str, Json]:

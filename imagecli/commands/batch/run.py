@@ -1,4 +1,4 @@
-"""Creates what a manifest lacks, live: one request for each item, many at a time."""
+"""Creates the missing images of a manifest by live requests, one for each item, many at the same time."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ def _existing_files(run: BatchRun, plan: ItemPlan) -> tuple[str, ...]:
 
 
 def _note_deleted_files(settled: Mapping[str, tuple[str, ...]], on_event: EventHandler) -> int:
-    """Warns of files that were deleted while the run went on. Returns how many items lack one."""
+    """Warns of files that were deleted during the run. Returns how many items lack one."""
     incomplete = 0
     for paths in settled.values():
         deleted = [path for path in paths if not Path(path).exists()]
         incomplete += bool(deleted)
         for path in deleted:
-            message = f"{path} was deleted while the run went on; the same command creates it again"
+            message = f"{path} was deleted during the run; run the same command to create it again"
             on_event(WarningEvent(code="deleted", message=message))
     return incomplete
 

@@ -78,7 +78,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
             check_output_inside(output)
             output_root = current_folder()
     if output.kind == "stdout":
-        _check_stdout(env, flags.display)
+        check_stdout(env, flags.display)
     model = catalog.model_for_provider(settings.provider, settings.image.model)
     with name_option_origins(settings):
         options, notes = options_from_flags(flags.image, flags.stream, _image_settings(settings, flags), model)
@@ -214,7 +214,8 @@ def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
     return f"{hint}; {way}" if hint else way
 
 
-def _check_stdout(env: Env, flags: DisplayFlags) -> None:
+def check_stdout(env: Env, flags: DisplayFlags) -> None:
+    """Raises UsageError if stdout can't have the image."""
     if not env.has_stdout:
         raise UsageError("-o - writes to stdout, but stdout is closed", hint="use -o FILE, or redirect with > FILE")
     if env.stdout.isatty():

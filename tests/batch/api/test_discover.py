@@ -42,7 +42,7 @@ def test_a_batch_whose_answer_is_lost_is_found_by_the_same_run(batch: Batch, fro
     front.once(CREATE, lost)
     result = batch()
     assert result.exit_code == 10
-    assert "looking whether the batch was made" in result.stderr
+    assert "checking whether the batch was created" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3
     assert (batch().exit_code, made(folder)) == (0, FILES)
     assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
@@ -66,7 +66,7 @@ def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
     assert left
     again = batch()
     assert (again.exit_code, made(folder)) == (0, FILES)
-    assert f"{front.batches[0]['id']} was submitted by a run that ended before it could record that" in again.stderr
+    assert f"{front.batches[0]['id']} was submitted by a run that ended before recording it" in again.stderr
     assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
     # What a killed run left behind goes with the next one that hands in.
     edit(folder / "assets.jsonl", "a fox", "a big fox")
@@ -95,7 +95,7 @@ def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(
     # The looks after the lost answer find no batch, and the run can't know.
     unsure = batch()
     assert (unsure.exit_code, states(folder)) == (7, ["sent"] * 3)
-    assert "it looks for the batch, and submits what was not submitted" in unsure.stderr
+    assert "it finds the batch, or submits the rows again" in unsure.stderr
     assert "3 not sent" not in unsure.stderr
     again = batch()
     assert again.exit_code == 10
@@ -110,7 +110,7 @@ def test_a_lost_journal_is_found_again_by_the_lines_of_its_batches(batch: Batch,
     (folder / "assets.journal.jsonl").unlink()
     again = batch()
     assert (again.exit_code, len(front.batches)) == (10, 1)
-    assert f"{front.batches[0]['id']} was handed in earlier and has 3 of these rows" in again.stderr
+    assert f"{front.batches[0]['id']} was submitted earlier with 3 of these rows" in again.stderr
     front.asleep = False
     assert (batch().exit_code, made(folder)) == (0, FILES)
 
@@ -123,7 +123,7 @@ def test_of_a_lost_journal_only_the_rows_that_say_the_same_are_found(batch: Batc
     edit(path, "a cat", "a big cat")
     again = batch()
     assert again.exit_code == 10
-    assert "has 2 of these rows" in again.stderr
+    assert "with 2 of these rows" in again.stderr
     assert [one["request_counts"]["total"] for one in front.batches] == [1, 3]
     front.asleep = False
     assert (batch().exit_code, made(folder)) == (0, FILES)
@@ -136,7 +136,7 @@ def test_batches_of_others_are_left_alone(batch: Batch, front: Front, folder: Pa
     batch(of="others.jsonl")
     asked = len(front.heard)
     batch()
-    assert "handed in earlier" not in batch().stderr
+    assert "submitted earlier" not in batch().stderr
     assert len(front.batches) == 2
     assert not [one for one in front.heard[asked:] if "content" in one.path]
 
@@ -151,7 +151,7 @@ def test_rows_that_are_with_another_server_are_not_taken_for_lost(
     with Sandbox(Options(speed=SOON)) as other, fronting(other.base_url) as elsewhere:
         result = batch(at=elsewhere)
         assert (result.exit_code, journal(folder), elsewhere.heard) == (10, told, [])
-        assert "is fetched by a run that asks there" in result.stderr
+        assert "a run for that provider downloads it" in result.stderr
     drawn = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--batch-api", "--wait")
     assert (drawn.exit_code, journal(folder)) == (10, told)
 
@@ -196,7 +196,7 @@ def test_results_that_are_kept_no_more_are_told_of_and_do_not_hold_the_rows_for_
     for code in ("short_download", "no_line"):
         gone = batch()
         assert (gone.exit_code, made(folder)) == (7, [])
-        assert "the provider does not have file-" in gone.stderr
+        assert "the provider has no batch or file file-" in gone.stderr
         assert [entry["error"] for entry in journal(folder)[-3:]] == [code] * 3
     assert len(front.batches) == 1
     assert batch().exit_code == 10

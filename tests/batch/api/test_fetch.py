@@ -46,14 +46,14 @@ def test_of_a_row_that_was_edited_meanwhile_what_comes_is_kept_and_said_and_the_
     edit(path, "a cat", "a big cat")
     result = batch()
     assert (result.exit_code, sorted(result.stdout.split())) == (10, ["fox.png", "owl.png"])
-    assert "cat.png has changed since it was handed in" in result.stderr
-    assert "cat.png is of the row as it was handed in, which is another now or gone" in result.stderr
+    assert "cat.png has changed since it was submitted" in result.stderr
+    assert "cat.png is for the row as submitted, which has since changed or been removed" in result.stderr
     earlier = (folder / "cat.png").read_bytes()
     assert picture(folder / "cat.png").size == (1024, 1024)
     assert (batch().exit_code, made(folder)) == (0, FILES)
     assert (folder / "cat.png").read_bytes() != earlier
     assert [one["request_counts"]["total"] for one in front.batches] == [1, 3]
-    assert batch().stderr == "imagecli: 3 kept as they are\n"
+    assert batch().stderr == "imagecli: 3 up to date\n"
 
 
 def test_an_edit_of_what_was_bought_before_leaves_one_file_whatever_comes_in_between(
@@ -68,7 +68,7 @@ def test_an_edit_of_what_was_bought_before_leaves_one_file_whatever_comes_in_bet
     assert made(folder) == ["cat.png"]
     assert batch("--wait").exit_code == 0
     assert made(folder) == ["cat.png"]
-    assert batch().stderr == "imagecli: 1 kept as they are\n"
+    assert batch().stderr == "imagecli: 1 up to date\n"
 
 
 def test_wait_stays_until_the_row_as_it_is_now_is_there(batch: Batch, front: Front, folder: Path) -> None:
@@ -86,9 +86,9 @@ def test_of_a_row_that_is_gone_what_comes_is_kept_and_said(batch: Batch, front: 
     manifest(folder, row("an owl"), row("a fox"))
     result = batch()
     assert (result.exit_code, made(folder)) == (0, FILES)
-    assert "cat.png is of the row as it was handed in" in result.stderr
+    assert "cat.png is for the row as submitted" in result.stderr
     asked = len(front.heard)
-    assert batch().stderr == "imagecli: 2 kept as they are\n"
+    assert batch().stderr == "imagecli: 2 up to date\n"
     assert len(front.heard) == asked
     assert batch("--prune").stdout == "cat.png\n"
 
@@ -139,7 +139,7 @@ def test_one_row_of_several_requests_keeps_those_that_were_made(batch: Batch, fo
         assert (result.exit_code, len(made(folder))) == (9, 10)
         assert batch(at=front).exit_code == 10
         assert (batch(at=front).exit_code, len(made(folder))) == (0, 12)
-        assert batch(at=front).stderr == "imagecli: 1 kept as they are\n"
+        assert batch(at=front).stderr == "imagecli: 1 up to date\n"
         ends = [entry for entry in journal(folder) if entry["state"] == "saved"]
         assert [len(entry["files"]) for entry in ends] == [10, 2]
 
@@ -172,7 +172,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_billed_nothing_and_names_its_line
         batch(at=front)
         result = batch(at=front)
         assert (result.exit_code, made(folder)) == (4, [])
-        assert "was refused for its line 1: The sandbox is set to fail this batch." in result.stderr
+        assert "was rejected (line 1): The sandbox is set to fail this batch." in result.stderr
         ends = [entry for entry in journal(folder) if entry["state"] == "failed"]
         assert [(entry["error"], entry["cost_usd"], entry.get("may_be_billed")) for entry in ends] == [
             ("batch_failed", 0.0, None)
@@ -192,7 +192,7 @@ def test_a_batch_for_which_the_queue_has_no_room_is_a_limit(batch: Batch, front:
     front.once("GET /v1/batches/.*", changed(full))
     result = batch()
     assert (result.exit_code, made(folder)) == (5, [])
-    assert "once batches that are under way have ended" in result.stderr
+    assert "when the running batches have ended" in result.stderr
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_download_that_breaks_off_is_begun_anew_and_every_picture_saved_once(
     front.once(CONTENT, cut(0.6))
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
-    assert "fetched again" in result.stderr
+    assert "downloading again" in result.stderr
     assert len(front.asked(CONTENT)) == 2
     assert [entry["state"] for entry in journal(folder)].count("saved") == 3
 
@@ -222,7 +222,7 @@ def test_a_download_that_always_breaks_off_leaves_the_rest_with_the_provider(
     there = len(made(folder))
     assert 0 < there < 3
     assert result.exit_code == 9
-    assert f"{there} bought, {3 - there} with the Batch API" in result.stderr
+    assert f"{there} created, {3 - there} pending in the Batch API" in result.stderr
     assert not [path for path in (state / "spool").rglob("*") if path.is_file()]
     again = batch()
     assert (again.exit_code, made(folder), len(again.stdout.split())) == (0, FILES, 3 - there)
@@ -258,7 +258,7 @@ def test_lines_that_make_no_sense_are_passed_over(batch: Batch, front: Front, fo
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
     # They are all the same remark.
-    assert result.stderr.count("a line of the batch's results can't be read") == 1
+    assert result.stderr.count("skipped an unreadable line of the batch results") == 1
     assert [entry["state"] for entry in journal(folder)].count("saved") == 3
 
 
@@ -310,7 +310,7 @@ def test_a_short_download_is_repeated_at_once(batch: Batch, front: Front, folder
     front.once(CONTENT, act)
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3), result.stderr
-    assert "are missing in what was downloaded; downloading again" in result.stderr
+    assert "downloading again" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3 + ["saved"] * 3
     assert len(front.batches) == 1
 
@@ -326,8 +326,8 @@ def test_rows_missing_in_two_downloads_stay_pending_and_the_next_run_downloads_t
     there = batch()
     left = 3 - len(made(folder))
     assert (there.exit_code, left > 0) == (9 if left < 3 else 7, True)
-    assert "missing in two downloads; nothing was submitted again" in there.stderr
-    assert f"{left} with the Batch API" in there.stderr
+    assert "two downloads contained no results for" in there.stderr
+    assert f"{left} pending in the Batch API" in there.stderr
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, left), result.stderr
     assert len(front.batches) == 1
@@ -376,7 +376,7 @@ def test_a_picture_that_is_damaged_is_the_trouble_of_its_row_alone(
     front.once(CONTENT, changed(damaged))
     result = batch()
     assert (result.exit_code, len([name for name in made(folder) if "rescue" not in name])) == (9, 2)
-    assert "is not a whole picture" in result.stderr
+    assert "is damaged" in result.stderr
 
 
 # --- the disk --------------------------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ def test_rows_for_which_there_is_no_place_stay_with_the_batch_api(batch: Batch, 
     (folder / "out").write_bytes(b"in the way")
     stuck = batch()
     assert (stuck.exit_code, made(folder)) == (9, ["owl.png"])
-    assert "1 bought, 1 failed" in stuck.stderr
+    assert "1 created, 1 failed" in stuck.stderr
     assert [entry["state"] for entry in journal(folder) if entry["id"] == "out/cat.png"] == ["sent", "submitted"]
     (folder / "out").unlink()
     again = batch()
@@ -491,8 +491,8 @@ def test_waiting_ends_at_once_by_a_signal_and_what_is_away_stays_so(
     process.send_signal(signal_)
     _, stderr = process.communicate(timeout=10)
     assert (process.returncode, time.monotonic() - began < 1.5) == (code, True), stderr
-    assert b"interrupted: the Batch API has 3 rows, and goes on" in stderr
-    assert b"3 with the Batch API" in stderr
+    assert b"interrupted: 3 rows are still pending in the Batch API" in stderr
+    assert b"3 pending in the Batch API" in stderr
     front.asleep = False
     assert (batch().exit_code, made(folder), len(front.batches)) == (0, FILES, 1)
 
@@ -509,8 +509,8 @@ def test_a_hand_in_that_is_interrupted_counts_as_away_what_may_be(
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
     assert states(folder) == ["sent", "submitted", "sent"]
-    assert b"interrupted: the Batch API has 2 rows, and goes on" in stderr
-    assert b"2 with the Batch API" in stderr
+    assert b"interrupted: 2 rows are still pending in the Batch API" in stderr
+    assert b"2 pending in the Batch API" in stderr
     assert b"not sent" not in stderr
     front.settle()
     assert (batch().exit_code, made(folder), len(front.batches)) == (0, ["cat.png", "owl.png"], 2)
@@ -537,6 +537,6 @@ def test_an_embedded_sandbox_is_not_said_to_go_on(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert b"interrupted: the sandbox's batches end with it" in stderr
+    assert b"interrupted: the sandbox's batches are lost" in stderr
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
     assert len(made(folder)) == 8

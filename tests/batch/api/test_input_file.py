@@ -81,9 +81,12 @@ def test_an_order_stays_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limits", [{"max_requests": 1}, {"max_bytes": 2 * LINE_BYTES - 1}])
 def test_an_order_that_no_batch_has_room_for_is_refused(tmp_path: Path, limits: dict[str, int]) -> None:
     wanted = orders(tmp_path, {"prompt": "a leaf", "n": 12, "output": "l.png"})
-    with ExitStack() as stack, pytest.raises(UsageError, match=r"2 requests of 200 bytes, and a batch takes") as caught:
+    with (
+        ExitStack() as stack,
+        pytest.raises(UsageError, match="a batch is limited to") as caught,
+    ):
         build_input_files(wanted, line_of, ROW._replace(**limits), tmp_path / "in", stack)  # type: ignore[arg-type]
-    assert caught.value.hint == "a smaller n, or leave --batch-api out"
+    assert caught.value.hint == "reduce n, or omit --batch-api"
     assert not (tmp_path / "in").exists()
 
 
@@ -117,7 +120,7 @@ def test_files_are_there_until_the_stack_ends_and_what_a_killed_run_left_goes(tm
 
 def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with ExitStack() as stack, pytest.raises(DiskError, match="can't write the requests to submit"):
+    with ExitStack() as stack, pytest.raises(DiskError, match="can't write the batch requests"):
         build_input_files(orders(tmp_path, *prompts(1)), line_of, ROW, tmp_path / "file" / "in", stack)
 
 

@@ -18,27 +18,27 @@ def job(status: str, *errors: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("ended", "code", "exit_code", "words"),
     [
-        (job("expired"), "batch_expired", 6, "batch_1 was given up before it was made: its time was over"),
-        (job("cancelled"), "batch_cancelled", 6, "batch_1 was cancelled before it was made"),
-        (job("failed"), "batch_failed", 4, "batch_1 was refused: no reason given"),
+        (job("expired"), "batch_expired", 6, "batch_1 expired before the image was created"),
+        (job("cancelled"), "batch_cancelled", 6, "batch_1 was cancelled before the image was created"),
+        (job("failed"), "batch_failed", 4, "batch_1 was rejected: no reason given"),
         (
             job("failed", {"code": "invalid_json_line", "message": "This line is no JSON.", "line": 1234}),
             "batch_failed",
             4,
-            "batch_1 was refused for its line 1,234: This line is no JSON.",
+            "batch_1 was rejected (line 1,234): This line is no JSON.",
         ),
-        (job("failed", {"code": "x", "message": "All of it."}), "batch_failed", 4, "batch_1 was refused: All of it."),
+        (job("failed", {"code": "x", "message": "All of it."}), "batch_failed", 4, "batch_1 was rejected: All of it."),
         (
             job("failed", {"code": "token_limit_exceeded", "message": "Enqueued token limit reached.", "line": None}),
             "token_limit_exceeded",
             5,
-            "batch_1 was refused: Enqueued token limit reached.",
+            "batch_1 was rejected: Enqueued token limit reached.",
         ),
         (
             job("completed"),
             "no_line",
             7,
-            "batch_1 is completed, but two runs found no result for this row in its files",
+            "batch_1 is completed, but two runs found no result for this row",
         ),
     ],
 )

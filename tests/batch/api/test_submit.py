@@ -1,4 +1,4 @@
-"""`imagecli batch --batch-api` through the real `main`: handed in, looked at, fetched, and then nothing more."""
+"""`imagecli batch --batch-api` through the real `main`: submitted, looked at, fetched, and then nothing more."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def test_rows_are_handed_in_together_and_the_journal_is_told_before_and_after(
     result = batch()
     assert (result.exit_code, result.stdout) == (10, "")
     first, last = result.stderr.splitlines()
-    assert first == f"imagecli: note: {front.batches[0]['id']}: 3 requests handed in"
-    assert last.startswith("imagecli: 3 with the Batch API for about $0.0")
-    assert last.endswith("; the same command fetches them")
+    assert first == f"imagecli: note: {front.batches[0]['id']}: 3 requests submitted"
+    assert last.startswith("imagecli: 3 pending in the Batch API (about $0.0")
+    assert last.endswith("; run the same command to download them")
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3
     (there,) = front.batches
     entries = journal(folder)
@@ -44,7 +44,7 @@ def test_a_second_run_tells_the_state_and_makes_nothing_twice(batch: Batch, fron
     told = journal(folder)
     again = batch()
     assert (again.exit_code, again.stdout) == (10, "")
-    assert f"{front.batches[0]['id']}: in progress, 0 of 3 answered" in again.stderr
+    assert f"{front.batches[0]['id']}: in progress, 0 of 3 done" in again.stderr
     assert (len(front.batches), journal(folder)) == (1, told)
 
 
@@ -58,10 +58,10 @@ def test_what_is_done_is_saved_for_half_the_price_and_the_next_run_sends_nothing
     assert made(folder) == FILES
     saved = [entry for entry in journal(folder) if entry["state"] == "saved"]
     assert [entry["cost_usd"] for entry in saved] == pytest.approx([HALF] * 3)
-    assert f"3 bought; cost: ${3 * HALF:.3f}" in result.stderr
+    assert f"3 created; cost: ${3 * HALF:.3f}" in result.stderr
     asked = len(front.heard)
     again = batch()
-    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "imagecli: 3 kept as they are\n")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "imagecli: 3 up to date\n")
     assert len(front.heard) == asked
 
 
@@ -91,8 +91,8 @@ def test_a_live_run_buys_nothing_that_is_away_and_says_where_it_is(
     path.write_text(path.read_text() + json.dumps({**row("a hen"), "model": "gpt-image-1-mini", "quality": "low"}))
     live = imagecli("batch", "assets.jsonl", "--base-url", front.base_url)
     assert (live.exit_code, live.stdout) == (10, "hen.png\n")
-    assert "3 with the Batch API" in live.stderr
-    assert "--batch-api fetches them" in live.stderr
+    assert "3 pending in the Batch API" in live.stderr
+    assert "use --batch-api to download them" in live.stderr
     assert len(front.asked("POST /v1/images/generations")) == 1
 
 
@@ -248,7 +248,7 @@ def test_an_input_that_is_no_picture_stops_the_hand_in_and_not_what_is_fetched(
     path.write_text(path.read_text() + json.dumps(bad) + "\n")
     result = batch()
     assert (result.exit_code, made(folder)) == (9, ["cat.png", "in.png"])
-    assert "1 bought, 1 not sent" in result.stderr
+    assert "1 created, 1 not sent" in result.stderr
     assert len(front.batches) == 1
     (folder / "cat.png").unlink()
     path.write_text(json.dumps(bad) + "\n")
@@ -282,7 +282,7 @@ def test_a_provider_without_a_batch_api_is_told_so(imagecli: Run, folder: Path) 
     command = ("batch", "assets.jsonl", "--batch-api", "--provider", "xai", "--base-url", "http://127.0.0.1:1/v1")
     result = imagecli(*command)
     assert (result.exit_code, states(folder)) == (2, [])
-    assert "provider xai has no Batch API that imagecli knows; nothing was sent" in result.stderr
+    assert "provider xai has no Batch API; nothing was sent" in result.stderr
 
 
 def test_a_server_without_a_batch_api_is_told_of_and_nothing_is_left_of_it(
@@ -305,7 +305,7 @@ def test_files_that_are_adopted_are_told_to_the_journal(
     assert batch().exit_code == 2
     assert batch("--adopt").exit_code == 0
     assert (states(folder), len(front.heard)) == (["adopted"] * 3, asked)
-    assert batch().stderr == "imagecli: 3 kept as they are\n"
+    assert batch().stderr == "imagecli: 3 up to date\n"
 
 
 def test_what_is_handed_in_lies_nowhere_afterwards(batch: Batch, state: Path, folder: Path) -> None:
@@ -329,10 +329,10 @@ def test_failures_of_lines_are_the_rows_and_the_rest_is_saved(batch: Batch, fold
         assert batch(at=front).exit_code == 10
         result = batch(at=front)
         assert (result.exit_code, len(made(folder))) == (9, 2)
-        assert "the same command retries the failed rows" in result.stderr
+        assert "run the same command to retry the failed rows" in result.stderr
         failed = [entry for entry in journal(folder) if entry["state"] == "failed"]
         assert [(entry["error"], entry["cost_usd"]) for entry in failed] == [("moderation_blocked", 0.0)]
-        # It is handed in again alone.
+        # It is submitted again alone.
         assert batch(at=front).exit_code == 10
         assert front.batches[0]["request_counts"]["total"] == 1
 
