@@ -97,7 +97,7 @@ class ImagecliError(Exception):
 
     @property
     def may_be_billed(self) -> bool:
-        """Whether something may be billed although this went wrong; a bug of imagecli tells nothing about it."""
+        """Whether something may be billed although this went wrong; a bug in imagecli leaves that open."""
         return self.exit_code in POSSIBLY_BILLED
 
     @property
@@ -229,9 +229,9 @@ def to_imagecli_error(error: BaseException) -> ImagecliError:
         return error
     if isinstance(error, MemoryError):
         return MemoryShortError(
-            "there is not enough memory for it",
-            hint="end what else runs, raise a limit (ulimit -v, a container's), or use smaller pictures; "
-            "an answer that came is kept",
+            "not enough memory",
+            hint="close other programs, raise a limit (ulimit -v, a container's) or use smaller images; "
+            "a response that was received is kept",
         )
     if isinstance(error, FileNotFoundError) and error.filename is None:  # os.getcwd()
         return DiskError(
@@ -240,8 +240,8 @@ def to_imagecli_error(error: BaseException) -> ImagecliError:
             code="no_current_folder",
         )
     bug = ImagecliError(
-        f"this is a bug of imagecli: {type(error).__name__}: {error}",
-        hint="please report it with what --debug adds; an answer that came is kept",
+        f"this is a bug in imagecli: {type(error).__name__}: {error}",
+        hint="please report it with the output of --debug; a response that was received is kept",
         code="bug",
     )
     bug.__cause__ = error

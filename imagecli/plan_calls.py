@@ -17,7 +17,7 @@ from imagecli.prepared_call import ManifestRef, OutputFile
 
 
 class PlannedCall(NamedTuple):
-    """One call of a plan: at most as many images as the model creates at once, and where they are saved."""
+    """One call of a plan: at most as many images as the model creates in one request, and where they are saved."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index
     """0-based, in the order of the plan."""
@@ -36,7 +36,7 @@ class PlannedCall(NamedTuple):
 
 
 def plan_calls(requests: Sequence[ImageRequest], row: ModelRow) -> tuple[PlannedCall, ...]:
-    """The calls for *requests*, split so that none requests more images than the model creates at once."""
+    """The calls for *requests*, split so that none requests more images than the model creates in one request."""
     parts: list[ImageRequest] = []
     for request in requests:
         first = 0
@@ -129,36 +129,36 @@ def build_variation(
     has = offered and (provider.any_model_varies or "variations" in row.operations)
     refused = None if provider.variations_prompt else edit_only
     if via == "variations" and refused:
-        raise UsageError(f"the variations endpoint takes no {edit_only}", hint=f"leave --via or the {edit_only} out")
+        raise UsageError(f"the variations endpoint accepts no {edit_only}", hint=f"omit --via or the {edit_only}")
     if via == "variations" or (via == "auto" and has and not refused):
-        note = f"{row.name} varies it by the variations endpoint"
+        note = f"using the variations endpoint of {row.name}"
         sent_prompt = edit_prompt if provider.variations_prompt else None
         return Vary(image=image, options=options, prompt=sent_prompt, input_fit=input_fit), note
     edit = Edit(prompt=edit_prompt, images=(image,), options=options, input_fit=input_fit)
     if via == "edits":
-        why = "--via edits"
+        why = "--via edits is set"
     elif has:
-        why = f"the variations endpoint takes no {edit_only}"
+        why = f"the variations endpoint accepts no {edit_only}"
     elif not offered:
         why = f"{provider.name} has no variations endpoint"
     elif row.known:
-        why = f"the variations endpoint does not serve {row.name}"
+        why = f"{row.name} has no variations endpoint"
     else:
-        why = "imagecli does not know the model; --via variations uses the variations endpoint"
+        why = f"imagecli does not know {row.name}; use --via variations for the variations endpoint"
     if "edits" in row.operations and needs_alpha(edit, row):
         omittable = [f"the {edit_only}"] if edit_only else []
         if via == "edits":
             omittable.append("--via")
         raise _needs_mask_error(row, why, omittable if has else [], catalog.default_model)
-    return edit, f"{row.name} varies it by an edit: {why}"
+    return edit, f"using an edit: {why}"
 
 
 def _edit_only_option(prompt: str | None, strength: str | None) -> Literal["prompt", "strength"] | None:
     """Which of the two was given, which only an edit accepts. Raises UsageError for both."""
     if prompt is not None and strength:
         raise UsageError(
-            "--strength chooses words of imagecli's own, and a prompt is given",
-            hint="leave one of them out; a prompt can say itself how far the picture may change",
+            "--strength and a prompt can't be combined",
+            hint="omit one of them; a prompt can describe how much the image may change",
         )
     if strength:
         return "strength"
@@ -167,10 +167,8 @@ def _edit_only_option(prompt: str | None, strength: str | None) -> Literal["prom
 
 def _needs_mask_error(row: ModelRow, why: str, omittable: list[str], model: str) -> UsageError:
     """The model's edits change only transparent areas, and `vary` has no mask. *omittable* forces an edit."""
-    other = f"-m {model} varies by an edit of the whole picture"
+    other = f"-m {model} edits the entire image instead"
     return UsageError(
-        f"{row.name} can't vary it by an edit ({why}): its edits change only what is transparent",
-        hint=f"leave {' and '.join(omittable)} out, and it goes to the variations endpoint; {other}"
-        if omittable
-        else other,
+        f"{row.name} can't vary this image with an edit ({why}): it edits only transparent areas",
+        hint=f"omit {' and '.join(omittable)} to use the variations endpoint; or {other}" if omittable else other,
     )

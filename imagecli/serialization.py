@@ -285,7 +285,7 @@ def _read_mapping(hint: Any, value: Any, where: str, before: Any, mode: Mode) ->
 def _read_scalar(
     hint: Any, value: Any, where: str, before: Any = None, mode: Mode = "complete", *, limits: Limits | None = None
 ) -> Any:
-    """A value of a plain type. TOML's and JSON's whole numbers are numbers too; true and false are none.
+    """A value of a plain type. Integers of TOML and JSON are numbers too; true and false are not.
 
     *limits* are for the error only.
     """
@@ -299,7 +299,7 @@ def _read_scalar(
         case _ if hint is float:
             fits = isinstance(value, (int, float)) and not isinstance(value, bool)
         case _:
-            # Exactly: true is no whole number, and a moment is no day.
+            # Exactly: true is not an integer, and a datetime is not a date.
             fits = type(value) is hint
     if not fits:
         raise _wrong_value_error(where, hint, value, limits)
@@ -316,16 +316,16 @@ def _describe(hint: Any, limits: Limits | None = None) -> str:
     if origin is Annotated:
         return _describe(inner[0])
     if origin is tuple:
-        return "a list of texts" if inner[0] in (str, Text) else "a list"
+        return "a list of strings" if inner[0] in (str, Text) else "a list"
     name = _TYPE_NAMES.get(hint, "text")
     return f"{name} {limits}" if limits and hint is not str else name
 
 
 _TYPE_NAMES: Mapping[Any, str] = {
     bool: "true or false",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
-    date: "a day without quotes, as 2026-11-04",
+    date: "a date without quotes, such as 2026-11-04",
 }
 
 

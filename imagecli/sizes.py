@@ -33,7 +33,7 @@ class Size(NamedTuple):
         """Parses `1024x1536` (also with `×` or `*`). Raises UsageError, in which *what* names the value."""
         size = parse_size_in_pixels(text)
         if size is None:
-            raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
+            raise UsageError(f"invalid {what} {text!r}: expected WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
         return size
 
 
@@ -81,7 +81,7 @@ def parse_size(text: str) -> RequestedSize | Shape:
     size = parse_size_in_pixels(word) or _parse_ratio(word)
     if size is None:
         raise UsageError(
-            f"size {text!r} is not WIDTHxHEIGHT in pixels, a ratio, {', '.join(NAMES)} or auto",
+            f"invalid size {text!r}: expected WIDTHxHEIGHT in pixels, a ratio, {', '.join(NAMES)} or auto",
             hint="for example 1024x1024, or 16:9",
         )
     return size

@@ -217,7 +217,7 @@ class WorkerPool:
         started = start_threads(work_off, wanted)
         self._remaining = len(items)
         if started < wanted:
-            message = f"the system allows only {started:,} of {wanted:,} threads: fewer requests run at the same time"
+            message = f"the system allows only {started:,} of {wanted:,} threads; fewer requests run in parallel"
             self._on_event(NoteEvent(code="few_threads", message=message))
 
     def _drain(self) -> Iterator[Event | WorkDone[Any]]:
@@ -238,8 +238,8 @@ def start_threads(target: Callable[[], None], count: int) -> int:
             if started:
                 return started
             raise MemoryShortError(
-                "the system allows no further thread",
-                hint="end other programs, or raise the limit (ulimit -u, a container's pids limit)",
+                "the system allows no more threads",
+                hint="close other programs, or raise the limit (ulimit -u, a container's pids limit)",
             ) from error
     return count
 

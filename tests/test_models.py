@@ -131,14 +131,14 @@ FREE_SIZES: list[Case] = [
         "--size 1920x1080: 1080 is not a multiple of 16",
         "--size 1920x1088, or --fit 1920x1080",
     ),
-    (made(size=Size(3856, 2048)), "the longest edge is 3840", "--size 3840x2048"),
+    (made(size=Size(3856, 2048)), "an edge has at most 3840 pixels", "--size 3840x2048"),
     (made(size=Size(1552, 512)), "the long edge is at most 3 times the short one", "--fit 1552x512"),
-    (made(size=Size(1024, 576)), "it has 589,824 pixels, at least 655,360 are made", "--fit 1024x576"),
-    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, at most 8,294,400 are made", "--size 2880x2880"),
+    (made(size=Size(1024, 576)), "it has 589,824 pixels, the minimum is 655,360", "--fit 1024x576"),
+    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, the maximum is 8,294,400", "--size 2880x2880"),
 ]
 THREE_SIZES: list[Case] = [
-    (made(size=Size(1792, 1024)), "it makes 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
-    (made(size=Size(512, 512)), "--size 512x512: it makes 1024x1024", "--size 1024x1024, or --fit 512x512"),
+    (made(size=Size(1792, 1024)), "it supports 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
+    (made(size=Size(512, 512)), "--size 512x512: it supports 1024x1024", "--size 1024x1024, or --fit 512x512"),
 ]
 NO_GIF: list[Case] = [
     (made(output_format="gif"), "--output-format gif:", "for gif, use -m gpt-image-2.6-flare"),
@@ -221,8 +221,8 @@ REFUSED: dict[str, Sequence[Case]] = {
     ],
     "dall-e-2": [
         (made("x" * 1001), "the prompt has 1,001 characters; dall-e-2 accepts at most 1,000", "shorten the prompt"),
-        (made(size=Size(1024, 1536)), "it makes 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
-        (made(size="auto"), "--size auto: it makes 256x256", "omit --size"),
+        (made(size=Size(1024, 1536)), "it supports 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        (made(size="auto"), "--size auto: it supports 256x256", "omit --size"),
         (edited(2), "2 input images; dall-e-2 accepts at most 1", "use fewer input images"),
         (made(quality="high"), "--quality: not supported by dall-e-2", "or use -m gpt-image-2.6-flare"),
         (made(stream=True), "--stream: not supported by dall-e-2", "omit --stream"),
@@ -231,7 +231,7 @@ REFUSED: dict[str, Sequence[Case]] = {
     ],
     "dall-e-3": [
         (made("x" * 4001), "the prompt has 4,001 characters; dall-e-3 accepts at most 4,000", "shorten the prompt"),
-        (made(size=Size(1536, 1024)), "it makes 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        (made(size=Size(1536, 1024)), "it supports 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
         (made(quality="high"), "--quality high: dall-e-3 accepts standard, hd", "--quality hd"),
         (made(style="bold"), "--style bold: dall-e-3 accepts vivid, natural", "--style"),
         (edited(), "dall-e-3 does not support edits", "it supports generate"),

@@ -102,8 +102,8 @@ FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "v
     [
         ("dall-e-2", OTHER, None, "auto", None, Vary, "variations endpoint"),
         ("dall-e-2", OTHER, None, "variations", None, Vary, "variations endpoint"),
-        ("gpt-image-2", OTHER, None, "auto", None, Edit, "an edit: the variations endpoint does not serve gpt-image-2"),
-        ("brand-new", OTHER, None, "auto", None, Edit, "does not know the model; --via variations uses"),
+        ("gpt-image-2", OTHER, None, "auto", None, Edit, "an edit: gpt-image-2 has no variations endpoint"),
+        ("brand-new", OTHER, None, "auto", None, Edit, "does not know brand-new; use --via variations"),
         ("brand-new", OTHER, None, "variations", None, Vary, "variations endpoint"),
         ("brand-new", HOME, None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
         ("gpt-image-2", OTHER, None, "edits", None, Edit, "an edit: --via edits"),
@@ -111,9 +111,9 @@ FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "v
         ("gpt-image-2", HOME + "/", None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
         ("dall-e-3", HOME, None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
         ("free", OTHER, None, "auto", None, Vary, "variations endpoint"),
-        ("free", OTHER, "blue", "auto", None, Edit, "an edit: the variations endpoint takes no prompt"),
+        ("free", OTHER, "blue", "auto", None, Edit, "an edit: the variations endpoint accepts no prompt"),
         ("free", OTHER, "blue", "edits", None, Edit, "an edit: --via edits"),
-        ("free", OTHER, None, "auto", "strong", Edit, "an edit: the variations endpoint takes no strength"),
+        ("free", OTHER, None, "auto", "strong", Edit, "an edit: the variations endpoint accepts no strength"),
     ],
 )
 def test_vary_goes_where_the_rows_say_and_says_so(
@@ -129,20 +129,20 @@ def test_vary_goes_where_the_rows_say_and_says_so(
 
 @pytest.mark.parametrize(("prompt", "strength", "named"), [("blue", None, "prompt"), (None, "strong", "strength")])
 def test_the_variations_endpoint_takes_no_words(prompt: str | None, strength: str | None, named: str) -> None:
-    with pytest.raises(UsageError, match=f"takes no {named}"):
+    with pytest.raises(UsageError, match=f"accepts no {named}"):
         varied("dall-e-2", OTHER, prompt, "variations", strength)
 
 
-OTHER_MODEL = "-m gpt-image-2 varies by an edit of the whole picture"
+OTHER_MODEL = "-m gpt-image-2 edits the entire image instead"
 
 
 @pytest.mark.parametrize(
     ("base_url", "prompt", "via", "strength", "why", "hint"),
     [
-        (OTHER, "blue", "auto", None, "takes no prompt", "leave the prompt out, and it goes"),
-        (OTHER, None, "auto", "strong", "takes no strength", "leave the strength out, and it goes"),
-        (OTHER, None, "edits", None, "--via edits", "leave --via out, and it goes"),
-        (OTHER, "blue", "edits", None, "--via edits", "leave the prompt and --via out, and it goes"),
+        (OTHER, "blue", "auto", None, "accepts no prompt", "omit the prompt to use"),
+        (OTHER, None, "auto", "strong", "accepts no strength", "omit the strength to use"),
+        (OTHER, None, "edits", None, "--via edits", "omit --via to use"),
+        (OTHER, "blue", "edits", None, "--via edits", "omit the prompt and --via to use"),
         (HOME, None, "auto", None, "openai has no variations endpoint", OTHER_MODEL),
         (HOME, "blue", "auto", None, "openai has no variations endpoint", OTHER_MODEL),
     ],
@@ -150,7 +150,7 @@ OTHER_MODEL = "-m gpt-image-2 varies by an edit of the whole picture"
 def test_a_model_whose_edits_need_a_mask_varies_by_its_own_endpoint_or_not_at_all(
     base_url: str, prompt: str | None, via: str, strength: str | None, why: str, hint: str
 ) -> None:
-    with pytest.raises(UsageError, match="only what is transparent") as caught:
+    with pytest.raises(UsageError, match="only transparent areas") as caught:
         varied("dall-e-2", base_url, prompt, via, strength)
     assert why in caught.value.message
     found = caught.value.hint or ""
@@ -181,9 +181,9 @@ def test_a_provider_says_whether_its_endpoint_varies_every_model_and_wants_a_pro
 
 
 def test_a_prompt_and_a_strength_are_not_both_taken() -> None:
-    with pytest.raises(UsageError, match="a prompt is given") as caught:
+    with pytest.raises(UsageError, match="can't be combined") as caught:
         varied("gpt-image-2", OTHER, "blue", "auto", "strong")
-    assert "leave one of them out" in (caught.value.hint or "")
+    assert "omit one of them" in (caught.value.hint or "")
 
 
 def varied(

@@ -128,34 +128,34 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
         ({"maks": "m"}, "unknown field 'maks'; did you mean mask"),
         ({"base_url": 7}, "base_url: expected text, got 7"),
         ({"auth": "basic"}, "auth: unknown value 'basic'; available: bearer, api-key, none"),
-        ({"max_n": 0}, "max_n: expected a whole number from 1, got 0"),
-        ({"max_n": True}, "max_n: expected a whole number from 1, got true"),
+        ({"max_n": 0}, "max_n: expected an integer from 1, got 0"),
+        ({"max_n": True}, "max_n: expected an integer from 1, got true"),
         ({"silence": -1}, "silence: expected a number above 0, got -1"),
         ({"free": "yes"}, "free: expected true or false, got 'yes'"),
-        ({"billed": 1}, "billed: expected a path in a response's usage, as usage.cost"),
-        ({"billed": "cost"}, "billed: expected a path in a response's usage, as usage.cost"),
-        ({"billed": "usage."}, "billed: expected a path in a response's usage, as usage.cost"),
+        ({"billed": 1}, "billed: expected a path in a response's usage, such as usage.cost"),
+        ({"billed": "cost"}, "billed: expected a path in a response's usage, such as usage.cost"),
+        ({"billed": "usage."}, "billed: expected a path in a response's usage, such as usage.cost"),
         ({"billed_per_usd": 0}, "billed_per_usd: expected a number above 0, got 0"),
-        ({"images": "image"}, "images: expected a list of texts"),
+        ({"images": "image"}, "images: expected a list of strings"),
         ({"images": [1]}, "images: expected text, got 1"),
         ({"paths": "/g"}, "paths: expected a table"),
         ({"paths": {"paint": "/p"}}, "paths: unknown value 'paint'; available: generations, edits, variations"),
         ({"renamed": {"size": 1}}, "renamed.size: expected text, got 1"),
-        ({"words": {"size": "1K"}}, "words.size: expected a list of texts"),
-        ({"images": {"a": 1}}, "images: expected a list of texts"),
-        ({"sizes": {"multiple": 0}}, "sizes.multiple: expected a whole number from 1, got 0"),
+        ({"words": {"size": "1K"}}, "words.size: expected a list of strings"),
+        ({"images": {"a": 1}}, "images: expected a list of strings"),
+        ({"sizes": {"multiple": 0}}, "sizes.multiple: expected an integer from 1, got 0"),
         ({"sizes": {"multipel": 8}}, "sizes: unknown field 'multipel'; did you mean multiple?"),
         ({"sizes": {"min_pixels": 9, "max_pixels": 4}}, "sizes: min_pixels 9 is above max_pixels 4"),
         ({"response_format": "foo"}, "response_format: unknown value 'foo'"),
-        ({"picture": "{nothing}"}, "picture: expected {data_url} or {base64} in it"),
-        ({"picture": {"url": "x"}}, "picture: expected {data_url} or {base64} in it"),
-        ({"picture": {"id": "{file_id}"}}, "picture: expected {data_url} or {base64} in it"),
+        ({"picture": "{nothing}"}, "picture: expected {data_url} or {base64} in place"),
+        ({"picture": {"url": "x"}}, "picture: expected {data_url} or {base64} in place"),
+        ({"picture": {"id": "{file_id}"}}, "picture: expected {data_url} or {base64} in place"),
         ({"batch": 7}, "batch: expected a table"),
         ({"batch": {"path": "/b"}}, "batch: files_path, endpoints, window, max_requests, max_bytes, price is missing"),
         ({"batch": {"max_bites": 1}}, "batch: unknown field 'max_bites'; did you mean max_bytes?"),
         ({"batch": {"price": 0}}, "batch.price: expected a number above 0, got 0"),
         ({"batch": {"endpoints": {"paint": "/p"}}}, "batch.endpoints: unknown value 'paint'"),
-        ({"batch": {**WHOLE, "picture": "x"}}, "batch.picture: expected {file_id} or {data_url} or {base64} in it"),
+        ({"batch": {**WHOLE, "picture": "x"}}, "batch.picture: expected {file_id} or {data_url} or {base64} in place"),
         ({"keys": ["A"]}, "keys: expected a table with the fields env, auth"),
         ({"keys": 7}, "keys: expected a list"),
         ({"keys": [{"env": "A", "auth": "basic"}]}, "keys.auth: unknown value 'basic'"),
@@ -197,7 +197,7 @@ def test_the_model_is_the_named_one_or_the_providers(
 def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) -> None:
     with pytest.raises(UsageError) as caught:
         ROWS.model_for_provider(ROWS.provider(provider), None)
-    assert (caught.value.hint or "").startswith("-m NAME; imagecli providers ")
+    assert (caught.value.hint or "").startswith("choose a model with -m; see imagecli providers ")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[
 
 
 @pytest.mark.parametrize(
-    ("provider", "words"), [("siliconflow", "5 input pictures; provider siliconflow takes 3"), ("local", "")]
+    ("provider", "words"), [("siliconflow", "5 input images; provider siliconflow accepts at most 3"), ("local", "")]
 )
 def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
     images = (InputSource(name="a.png"),) * 5

@@ -111,11 +111,11 @@ def test_a_table_laid_over_a_value_merges_tables_and_empty_text_removes() -> Non
     [
         ({"inner": {}}, "t.inner: name is missing"),
         ({"inner": {"name": ""}}, "t.inner.name: expected text, got ''"),
-        ({"inner": {"name": "x", "number": True}}, "t.inner.number: expected a whole number from 1, got true"),
+        ({"inner": {"name": "x", "number": True}}, "t.inner.number: expected an integer from 1, got true"),
         ({"inner": 5}, "t.inner: expected a table with the fields name, number"),
         ({"inner": {"name": "x", "nmber": 1}}, "t.inner: unknown field 'nmber'"),
         ({"size": "big"}, "t.size: expected WIDTHxHEIGHT in pixels, got 'big'"),
-        ({"day": "2026-11-29"}, "t.day: expected a day without quotes, as 2026-11-04, got '2026-11-29'"),
+        ({"day": "2026-11-29"}, "t.day: expected a date without quotes, such as 2026-11-04, got '2026-11-29'"),
         ({"word": "c"}, "t.word: unknown value 'c'"),
         ({"word": 3}, "t.word: expected text, got 3"),
         ({"flag": 1}, "t.flag: expected true or false, got 1"),
@@ -124,7 +124,7 @@ def test_a_table_laid_over_a_value_merges_tables_and_empty_text_removes() -> Non
         ({"pair": [1]}, "t.pair: expected a list of 2 values, got 1"),
         ({"pair": [1, 2]}, "t.pair: expected text, got 2"),
         ({"several": [{"name": "x"}, {"number": 1}]}, "t.several: name is missing"),
-        ({"counts": {"3x4": 0}}, "t.counts.3x4: expected a whole number from 1, got 0"),
+        ({"counts": {"3x4": 0}}, "t.counts.3x4: expected an integer from 1, got 0"),
         ({"counts": {"x": 1}}, "t.counts: expected WIDTHxHEIGHT in pixels, got 'x'"),
         ({"animal": "cow"}, "t.animal: unknown value 'cow'"),
         ({"twice": 3}, "t.twice: expected an even number"),
@@ -139,7 +139,7 @@ def test_a_wrong_value_is_named_with_its_place(change: dict[str, Any], message: 
 
 def test_a_check_misses_nothing_but_finds_what_is_wrong() -> None:
     check_table(Outer, {"inner": {"number": 2}}, "t")
-    with pytest.raises(UsageError, match=r"t\.inner\.number: expected a whole number from 1, got 0"):
+    with pytest.raises(UsageError, match=r"t\.inner\.number: expected an integer from 1, got 0"):
         check_table(Outer, {"inner": {"number": 0}}, "t")
 
 

@@ -47,7 +47,9 @@ def test_a_size_is_read(text: str, read: object) -> None:
     "text", ["", "big", "1024", "0x5", "5x0", "0:1", "16:", "16:9:4", "-1x5", "1e3x1e3", "1٠x16", "16:٩"]
 )
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is not WIDTHxHEIGHT in pixels, a ratio, square, landscape, portrait or auto"):
+    with pytest.raises(
+        UsageError, match="expected WIDTHxHEIGHT in pixels, a ratio, square, landscape, portrait or auto"
+    ):
         parse_size(text)
 
 
@@ -102,11 +104,16 @@ def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near
 @pytest.mark.parametrize(
     ("model", "word", "words", "hint"),
     [
-        ("gpt-image-1.5", "16:9", "--size 16:9: it makes 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
-        ("gpt-image-1.5", "1000:999", "it makes 1024x1024", "--size 1024x1024"),
-        ("dall-e-2", "landscape", "--size landscape: it makes 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
-        ("dall-e-3", "16:9", "it makes 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
-        ("dall-e-3", "9:16", "it makes 1024x1024", "--size 1024x1792"),
+        (
+            "gpt-image-1.5",
+            "16:9",
+            "--size 16:9: it supports 1024x1024, 1536x1024, 1024x1536 or auto",
+            "--size 1536x1024",
+        ),
+        ("gpt-image-1.5", "1000:999", "it supports 1024x1024", "--size 1024x1024"),
+        ("dall-e-2", "landscape", "--size landscape: it supports 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        ("dall-e-3", "16:9", "it supports 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        ("dall-e-3", "9:16", "it supports 1024x1024", "--size 1024x1792"),
         ("gpt-image-2", "4:1", "--size 4:1: the long edge is at most 3 times the short one", "--size 1536x512"),
         ("gpt-image-2", "1:9999", "at most 3 times", "--size 512x1536"),
     ],
@@ -285,7 +292,8 @@ def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) 
     done = imagecli("generate", "a cat", "-m", "dall-e-2", "--provider", "sandbox", env={"IMAGECLI_SIZE": "16:9"})
     assert done.exit_code == 2
     assert (
-        "--size 16:9: it makes 256x256, 512x512 or 1024x1024 (dall-e-2); size comes from IMAGECLI_SIZE" in done.stderr
+        "--size 16:9: it supports 256x256, 512x512 or 1024x1024 (dall-e-2); size comes from IMAGECLI_SIZE"
+        in done.stderr
     )
 
 

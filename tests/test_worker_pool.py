@@ -387,7 +387,7 @@ def test_fewer_threads_than_wanted_are_a_note(allowed: int, monkeypatch: pytest.
     with WorkerPool(jobs=4, on_event=heard.append) as pool:
         results = pool.run(lambda item, on_event, slot: item, range(20))
         if not allowed:
-            with pytest.raises(MemoryShortError, match="no further thread"):
+            with pytest.raises(MemoryShortError, match="no more threads"):
                 list(results)
             return
         assert sorted(results) == list(range(20))

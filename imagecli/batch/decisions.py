@@ -6,13 +6,13 @@ The rules for each file, the first that applies:
     ours, same request         up to date; also if only the default model has changed
     ours, another request      stale: requested again, and replaced; for a real provider also what the sandbox generated
     found after a kill         up to date, and recorded in the journal
-    changed by hand            the user's: kept; refused if its row has changed too
+    edited by hand             kept; refused if its row has changed too
     not a complete image       refused, unless --if-exists overwrite is given; a Git LFS pointer, a text, a cut image
     another row's image        as unknown to the journal, and refused by --adopt
     unknown to the journal     never replaced: refused, unless --adopt or --if-exists is given
     not a file (a folder …)    refused
 
-An item that a provider's Batch API has is paid for already: its results are waited for, whatever exists. An
+An item that is pending in a provider's Batch API is paid for: the run waits for its results, whatever exists. An
 item whose paid response is in the spool is finished from there, and not requested again while that can work.
 
 The sandbox replaces nothing but its own images, and refuses nothing. All files of one image are written together.
@@ -36,7 +36,7 @@ from imagecli.errors import OutputError
 DecisionKind = Literal["done", "missing", "stale", "submitted", "waiting", "refused"]
 """`waiting`: a paid response is in the spool and can't be saved yet."""
 Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
-"""What happens to a file: kept; kept and recorded (as saved, as adopted); created; replaced; stops the run."""
+"""What happens to a file: kept; kept and recorded (saved or adopted); created; replaced; or it stops the run."""
 
 
 class Replacement(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a run does about one item of a manifest, and the result.
+"""What a run does with one item of a manifest, and the result.
 
 ManifestItem → ItemIdentity → Decision → ItemPlan → PlannedCall, one or several → ItemResult
 """
@@ -40,7 +40,7 @@ class ItemPlan:
         return tuple(path for paths in self.identity.image_paths for path in paths)
 
     def requests(self) -> list[ImageRequest]:
-        """The requests for what is missing; several if the model creates fewer images at once."""
+        """The requests for what is missing; several if the model creates fewer images per request."""
         most = self.item.model.most_images(self.item.request.options.output_format)
         missing = self.decision.to_create
         return [

@@ -71,10 +71,10 @@ class Catalog(NamedTuple):
             return limit_to_provider(row or _unknown_model()._replace(name=name), provider)
         if provider.needs_model:
             raise UsageError(
-                f"provider {provider.name} has no model that is used where none is named",
-                hint=f"-m NAME; imagecli providers {provider.name} tells more",
+                f"provider {provider.name} has no default model",
+                hint=f"choose a model with -m; see imagecli providers {provider.name}",
             )
-        return limit_to_provider(self.unknown_model._replace(name="the server's own model", sent=False), provider)
+        return limit_to_provider(self.unknown_model._replace(name="the server's default model", sent=False), provider)
 
     def model_behind_prefix(self, name: str, vendors: Collection[str]) -> ModelRow | None:
         """The row of MODEL if *name* is VENDOR/MODEL, with one of *vendors*; its price is the gateway's, so unknown."""
@@ -90,7 +90,8 @@ class Catalog(NamedTuple):
     def provider(self, name: str) -> ProviderRow:
         """The provider's row. Raises UsageError, which lists all names, if there is none."""
         if name not in self.providers:
-            raise UsageError(f"no provider {name!r}", hint=f"there are: {', '.join(self.providers)}; or --base-url URL")
+            hint = f"available: {', '.join(self.providers)}; or use --base-url URL"
+            raise UsageError(f"unknown provider {name!r}", hint=hint)
         return self.providers[name]
 
 

@@ -1,4 +1,4 @@
-"""Rows of the catalogue as JSON, and the fields in which they differ from a row that says nothing."""
+"""Rows of the catalogue as JSON, and the fields in which they differ from an empty row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imagecli.catalog.size_rule import SizeRule
 from imagecli.serialization import to_plain
 
 INTERNAL: Final = frozenset({"known", "sent", "lends_fields", "images_by"})
-"""Fields that say how a model's row was made, not what the model does."""
+"""Fields about how a model's row was made, not what the model does."""
 
 
 def model_to_json(row: ModelRow) -> dict[str, Any]:

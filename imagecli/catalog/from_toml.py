@@ -44,7 +44,7 @@ def _resolve_like(table: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[s
     while (like := row.pop("like", None)) is not None:
         if like in seen:
             raise UsageError(
-                f"models: {' is like '.join((*seen, like))}, without an end", hint="let one of them say it all"
+                f"models: {' is like '.join((*seen, like))}, a circle", hint="remove like from one of them"
             )
         seen.append(like)
         row = merge_tables(tables["families"].get(like) or tables["models"][like], row)
@@ -98,4 +98,4 @@ def _check_overlay(row: ProviderRow, table: Mapping[str, Any]) -> None:
 
 def _check_image_marks(where: str, picture: object, marks: tuple[str, ...]) -> None:
     if not any(mark in str(picture) for mark in marks):
-        raise UsageError(f"{where}: expected {' or '.join(marks)} in it, in place of the image")
+        raise UsageError(f"{where}: expected {' or '.join(marks)} in place of the image")

@@ -18,7 +18,7 @@ def _parse_usage_path(value: Any) -> str:
     """A path below a response's `usage`, the only part that is read. Raises ValueError with what is expected."""
     if isinstance(value, str) and value.startswith("usage.") and all(value.split(".")):
         return value
-    raise ValueError("expected a path in a response's usage, as usage.cost")
+    raise ValueError("expected a path in a response's usage, such as usage.cost")
 
 
 UsagePath: TypeAlias = Annotated[str, _parse_usage_path]

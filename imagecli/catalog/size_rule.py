@@ -55,21 +55,21 @@ class SizeRule(NamedTuple):
     def objection(self, size: RequestedSize) -> str | None:
         """Why *size* is not made, in words that finish "SIZE: …"; None when it is."""
         if isinstance(size, str):
-            return None if self.auto else f"it makes {self.describe()}"
+            return None if self.auto else f"it supports {self.describe()}"
         if self.set:
-            return None if size in self.set else f"it makes {self.describe()}"
+            return None if size in self.set else f"it supports {self.describe()}"
         longer, shorter = max(size.width, size.height), min(size.width, size.height)
         if size.width % self.multiple or size.height % self.multiple:
             edge = size.height if size.height % self.multiple else size.width
             return f"{edge} is not a multiple of {self.multiple}"
         if self.max_edge and longer > self.max_edge:
-            return f"the longest edge is {self.max_edge}"
+            return f"an edge has at most {self.max_edge} pixels"
         if self.max_ratio and longer > shorter * self.max_ratio:
             return f"the long edge is at most {self.max_ratio:g} times the short one"
         if size.pixels < self.min_pixels:
-            return f"it has {size.pixels:,} pixels, at least {self.min_pixels:,} are made"
+            return f"it has {size.pixels:,} pixels, the minimum is {self.min_pixels:,}"
         if self.max_pixels and size.pixels > self.max_pixels:
-            return f"it has {size.pixels:,} pixels, at most {self.max_pixels:,} are made"
+            return f"it has {size.pixels:,} pixels, the maximum is {self.max_pixels:,}"
         return None
 
     def describe(self) -> str:

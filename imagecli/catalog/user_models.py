@@ -50,7 +50,7 @@ def _complete_row(kind: str, name: str, table: Mapping[str, Any], tables: Mappin
     if name in tables[kind]:
         return {key: value for key, value in table.items() if (key, value) != ("like", name)}
     if table.get("like") == name:
-        raise UsageError(f"{kind}.{name}: it is like itself, and nothing else says what it takes")
+        raise UsageError(f"{kind}.{name}: it is like itself, and imagecli has no such row")
     return {"like": UNKNOWN, **table}
 
 

@@ -22,10 +22,10 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAMES: Final[dict[AddressKind, str]] = {
     "loopback": "this machine",
     "private": "a private network",
-    "link-local": "the local link",
+    "link-local": "a link-local address",
     "shared": "a carrier's or overlay network",
     "benchmark": "a test network",
-    "never": "an address of no server",
+    "never": "a reserved address",
 }
 """Kind → its name in error messages."""
 

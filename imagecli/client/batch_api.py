@@ -80,13 +80,15 @@ class BatchApiClient:
             document = json_or_none(self._calls.send(call, on_event))
         except ImagecliError as error:
             if error.status == 413 and purpose == "batch":
-                hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
+                hint = f"set a smaller batch.max_bytes in [providers.NAME]; it is {self._row.max_bytes:,}"
                 raise error.with_facts(hint=hint) from error
             self._raise_no_batch_api(error)
         file_id = document.get("id") if isinstance(document, dict) else None
         if not isinstance(file_id, str) or not is_valid_id(file_id):
             raise NetworkError(
-                f"{self._calls.printable_base_url} took a file and did not name it", hint=_HINT_API, code="no_file"
+                f"{self._calls.printable_base_url} accepted a file but returned no file ID",
+                hint=_HINT_API,
+                code="no_file",
             )
         return file_id
 
@@ -107,7 +109,7 @@ class BatchApiClient:
         try:
             return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
         except UnsavedError as error:
-            hint = "the batch may have been made; look at the provider's page of batches before it is bought again"
+            hint = "the batch may have been created; check the provider's batches page before you run the command again"
             raise error.with_facts(hint=hint) from error
         except ImagecliError as error:
             if input_file_id in error.message:
@@ -154,7 +156,7 @@ class BatchApiClient:
             raise
 
     def get_file_size(self, file_id: str, on_event: EventHandler) -> int | None:
-        """The size of a file in bytes; None if the provider does not tell it."""
+        """The size of a file in bytes; None if the provider does not report it."""
         try:
             call = ApiCall(path=self._item_path(self._row.files_path, file_id), max_tries=1)
             document = json_or_none(self._calls.send(call, on_event))
@@ -200,26 +202,28 @@ class BatchApiClient:
 
     def _item_path(self, path: str, id: str) -> str:
         if not is_valid_id(id):
-            raise UsageError("what is asked for is no id of a batch or file", hint="a journal may have been damaged")
+            raise UsageError("invalid ID of a batch or file", hint="the journal may be damaged")
         return f"{path}/{quote_path_segment(id)}"
 
     def _raise_no_batch_api(self, error: ImagecliError) -> NoReturn:
         """Raises *error*, or a clearer one if the server does not know a path that every Batch API has."""
         if error.status not in NO_API:
             raise error
-        message = f"no Batch API at {self._calls.printable_base_url} (HTTP {error.status}); nothing was bought"
-        raise UsageError(message, hint="leave --batch-api out", code="no_batch_api", status=error.status) from error
+        message = f"no Batch API at {self._calls.printable_base_url} (HTTP {error.status}); nothing was submitted"
+        raise UsageError(
+            message, hint="run the command without --batch-api", code="no_batch_api", status=error.status
+        ) from error
 
 
 def _not_found_error(id: str, error: ImagecliError) -> RefusedError:
     return RefusedError(
-        f"the provider does not have {id} any more, or never had it (HTTP {error.status})",
-        hint="files of batches are kept for 30 days; is it the key of the same project?",
+        f"the provider has no batch or file {id} (HTTP {error.status})",
+        hint="files of batches are kept for 30 days; check that the API key belongs to the same project",
         code=GONE,
         status=error.status,
         request_id=error.request_id,
     )
 
 
-_HINT_API: Final = "is --base-url that of an API with batches? Else leave --batch-api out"
-_HINT_STAYS: Final = "what was bought stays at the provider: the same command again fetches it"
+_HINT_API: Final = "check that the server at --base-url has a Batch API, or run the command without --batch-api"
+_HINT_STAYS: Final = "the results stay at the provider; run the same command again to download them"

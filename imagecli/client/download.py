@@ -109,7 +109,7 @@ class ResultDownloader:
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
             url = _redirect_target(url, response.headers["location"])
-        raise UnsavedError(f"{redact_url(url)} redirects without end", code="result_url")
+        raise UnsavedError(f"too many redirects, the last one to {redact_url(url)}", code="result_url")
 
     def _request(
         self,
@@ -135,7 +135,7 @@ class ResultDownloader:
                 headers=access.headers if access else None,
             )
         except RefusedAddressError as error:
-            message = f"its address {redact_url(url)} is not asked: {error.message}"
+            message = f"its URL {redact_url(url)} was not requested: {error.message}"
             raise UnsavedError(message, hint=error.hint, code=error.code) from error
 
 
@@ -145,24 +145,24 @@ def _check_port(parts: SplitResult, url: str) -> None:
     except ValueError:
         nowhere = True
     if nowhere:
-        raise UnsavedError(f"its address names a port that no server has: {redact_url(url)}", code="result_refused")
+        raise UnsavedError(f"its URL has an invalid port: {redact_url(url)}", code="result_refused")
 
 
 def check_result_url(url: str) -> None:
     """Raises UnsavedError unless *url* is a plain http(s) URL: no other scheme, no password, no odd characters."""
     if any(character < " " or character in "\x7f\\" for character in url):
-        raise UnsavedError(f"its address has a character that no address has: {redact_url(url)}", code="result_refused")
+        raise UnsavedError(f"its URL has an invalid character: {redact_url(url)}", code="result_refused")
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UnsavedError(f"its address is none: {redact_url(url)}", code="result_refused") from error
+        raise UnsavedError(f"its URL is invalid: {redact_url(url)}", code="result_refused") from error
     _check_port(parts, url)
     if parts.scheme not in ("http", "https"):
-        raise UnsavedError(f"its address is not http(s): {redact_url(url)}", code="result_refused")
+        raise UnsavedError(f"its URL is not http or https: {redact_url(url)}", code="result_refused")
     if "@" in parts.netloc:
-        raise UnsavedError(f"its address holds a name and password: {redact_url(url)}", code="result_refused")
+        raise UnsavedError(f"its URL contains a user name or password: {redact_url(url)}", code="result_refused")
     if not parts.hostname or " " in parts.netloc:
-        raise UnsavedError(f"its address names no host: {redact_url(url)}", code="result_refused")
+        raise UnsavedError(f"its URL has no host: {redact_url(url)}", code="result_refused")
 
 
 def _redirect_target(url: str, location: str) -> str:
@@ -175,8 +175,8 @@ def _redirect_target(url: str, location: str) -> str:
 
 _HOPELESS = frozenset({"result_refused", "result_url", "tls", TOO_LARGE})
 """Codes of errors that a retry doesn't fix."""
-_HINT = "it is paid for; its URL is in the kept response and works for about an hour"
-_HINT_REFUSED = "it is paid for; its URL is in the kept response, if you want to fetch it yourself"
+_HINT = "the image may have been billed; its URL is in the saved response and usually works for an hour"
+_HINT_REFUSED = "the image may have been billed; its URL is in the saved response, to download it yourself"
 
 
 def _download_error(error: ImagecliError) -> UnsavedError:
@@ -186,13 +186,13 @@ def _download_error(error: ImagecliError) -> UnsavedError:
     if error.hint and error.code in ("tls", "proxy"):
         hint = f"{hint}; {error.hint}"
     return UnsavedError(
-        f"the picture was not fetched: {error.message}", hint=hint, code="result_refused" if refused else "result_url"
+        f"the image was not downloaded: {error.message}", hint=hint, code="result_refused" if refused else "result_url"
     )
 
 
 def no_image_error(url: str, found: str) -> UnsavedError:
     """The error for a URL that answered 200 with *found*, such as the page of a login, instead of an image."""
-    message = f"the picture was not fetched: {redact_url(url)} answered with no image, but {found}"
+    message = f"the image was not downloaded: {redact_url(url)} returned {found}, not an image"
     return UnsavedError(message, hint=_HINT, code="result_url", status=200)
 
 
@@ -212,11 +212,11 @@ def _is_expired(response: HttpResponse) -> bool:
 def _status_error(url: str, response: HttpResponse) -> UnsavedError:
     """The error for a status."""
     expired = _is_expired(response)
-    why = "its address has expired" if expired else f"{redact_url(url)} answered HTTP {response.status}"
+    why = "its URL has expired" if expired else f"{redact_url(url)} returned HTTP {response.status}"
     if 300 <= response.status < 400:
-        why += ", which leads nowhere and is no picture"
+        why += ", a redirect without a target"
     return UnsavedError(
-        f"the picture was not fetched: {why}",
+        f"the image was not downloaded: {why}",
         hint=_HINT,
         code="result_expired" if expired else "result_url",
         status=response.status,

@@ -311,7 +311,7 @@ class MultipartUpload:
                 continue
             piece = stream.read(left if size < 0 else min(size, left))
             if not piece:
-                raise UsageError("a file became shorter while it was sent", hint="run the same command again")
+                raise UsageError("a file shrank while it was being sent", hint="run the same command again")
             self._left.insert(0, (stream, left - len(piece)))
             return piece
         return b""
@@ -324,7 +324,7 @@ def _open_adapter(session: Session, request: requests.PreparedRequest, limits: E
     """
     url = request.url or ""
     if not url.lower().startswith(("http://", "https://")):
-        raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
+        raise requests.exceptions.InvalidSchema(f"not an http or https URL: {redact_url(url)}")
     settings = session.environment_settings(url)
     _check_proxy_scheme(url, settings.get("proxies") or {})
     if limits.policy and _is_proxied(session, url, settings):
@@ -341,11 +341,11 @@ def _check_proxy_scheme(url: str, proxies: Mapping[str, str]) -> None:
     if not proxy or scheme in ("http", "https"):
         return
     variable = f"{next((key for key, value in proxies.items() if value == proxy), 'all').partition(':')[0]}_proxy"
-    kind = "a SOCKS proxy" if scheme.startswith("socks") else f"a proxy of the kind {scheme}"
+    kind = "a SOCKS proxy" if scheme.startswith("socks") else f"a proxy of type {scheme}"
     host = urlsplit(url).hostname
     raise SettingsError(
-        f"{variable} (or {variable.upper()}) names {kind}, {redact_url(proxy)}; imagecli can use only HTTP proxies",
-        hint=f"HTTPS_PROXY=http://HOST:PORT names an HTTP proxy; NO_PROXY={host} uses none",
+        f"{variable} (or {variable.upper()}) names {kind}, {redact_url(proxy)}; imagecli supports only HTTP proxies",
+        hint=f"set HTTPS_PROXY=http://HOST:PORT, or NO_PROXY={host} to use no proxy",
         code="proxy",
     )
 
@@ -396,7 +396,7 @@ def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[
     while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
         limits.body_bytes += len(piece)
         if limits.body_bytes > limits.max_bytes:
-            message = f"the response of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB"
+            message = f"the response from {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB"
             raise too_large_error(message)
         yield piece
         if limits.is_expired:

@@ -76,7 +76,7 @@ def resolve_in_time(resolve: Resolver, host: str, port: int, seconds: float) -> 
     try:
         result = inbox.get(timeout=seconds)
     except Empty:
-        raise TimeoutError("its name was not resolved in time") from None
+        raise TimeoutError("resolving the host name timed out") from None
     if isinstance(result, OSError):
         raise result
     return result
@@ -103,7 +103,7 @@ class DeadlineReader(io.RawIOBase):
         self._limits.received_bytes += count or 0
         self.limit -= count or 0
         if self.limit < 0:
-            raise http.client.HTTPException("it is larger than any response")
+            raise http.client.HTTPException("its headers are too large")
         return count
 
     def _read_early(self, buffer: Any) -> int:
@@ -142,7 +142,7 @@ class HttpReply(http.client.HTTPResponse):
                 self._reader.limit = 2 * self._limits.max_bytes  # chunks have lengths; the body's limit is the reader's
                 return
             self.headers = self.msg = None  # type: ignore[assignment]
-        raise http.client.HTTPException("preludes without end")
+        raise http.client.HTTPException("too many interim responses")
 
     def _read_and_discard_trailer(self) -> None:
         """The body is complete: trailers are not waited for."""
@@ -176,7 +176,7 @@ class _Connection(HTTPConnection):
                 addresses = _allowed_addresses(policy, addresses, self.port)
             return self._connect_first(addresses)
         except TimeoutError as error:
-            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+            raise ConnectTimeoutError(self, f"connection to {self.host} timed out") from error
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except OSError as error:
@@ -191,7 +191,7 @@ class _Connection(HTTPConnection):
     def _connect_first(self, addresses: Sequence[str]) -> socket.socket:
         """Connects to the first of *addresses* that accepts; each gets its share of the time."""
         until = time.monotonic() + min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
-        failure = OSError("it has no address")
+        failure = OSError("the host has no address")
         for number, address in enumerate(addresses):
             share = max((until - time.monotonic()) / (len(addresses) - number), 0.01)
             try:
@@ -207,7 +207,7 @@ class _Connection(HTTPConnection):
 
     def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
         target = self._limits.target
-        if target is not None and not url.startswith("/"):  # a proxy is told the origin, too
+        if target is not None and not url.startswith("/"):  # a proxy is sent the origin, too
             scheme, _, rest = url.partition("://")
             target = f"{scheme}://{re.split('[/?]', rest, maxsplit=1)[0]}{target}"
         super().putrequest(method, url if target is None else target, *more, **options)
@@ -232,7 +232,7 @@ class _Connection(HTTPConnection):
         while not wait_for_write(connection, min(STUCK_SECONDS, self._limits.remaining_seconds())):
             self._read_early_response(connection)
             if time.monotonic() > silent_until:
-                raise TimeoutError("nothing of the upload was taken")
+                raise TimeoutError("the server stopped reading the upload")
 
     def _read_early_response(self, connection: socket.socket) -> None:
         """Reads what the server sends before it has the complete request."""
@@ -247,7 +247,7 @@ class _Connection(HTTPConnection):
             raise BrokenPipeError(str(error)) from error
         self._limits.early += piece
         if not piece or REFUSAL.search(self._limits.early):
-            raise BrokenPipeError("answered before all was sent")
+            raise BrokenPipeError("the server responded before the upload was complete")
 
 
 class HttpConnection(_Connection):

@@ -30,9 +30,7 @@ from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError, UnsavedError
 from imagecli.events import EventHandler, NoteEvent, RetryWait, WarningEvent
 from imagecli.http_request import HttpRequest
-
-_HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
-
+from imagecli.providers.errors import HINT_RATE
 
 BeforeSend: TypeAlias = Callable[[], None]
 """Called in every attempt when the connection is made and before anything is sent; if it raises, nothing is sent."""
@@ -94,7 +92,7 @@ class _PaidRequest(ProgressHooks):
         return self._enough() if self._enough else None
 
     def clear_sent(self) -> None:
-        """Nothing came of this attempt, and there will be another one: until then nothing may be billed."""
+        """This attempt produced nothing, and another one follows: until then nothing can be billed."""
         if self._entry:
             self._entry.clear_sent()
 
@@ -202,10 +200,10 @@ class Transport:
                 unannounced = float("inf")
             return turn
         except RateLimitExhaustedError:
-            message = "the rate limit did not give way; this request was not sent"
-            raise paid.last or LimitError(message, hint=_HINT_RATE) from None
+            message = "the rate limit persists; this request was not sent"
+            raise paid.last or LimitError(message, hint=HINT_RATE) from None
         except WaitTooLongError as error:
-            reached = paid.last or LimitError("rate limit: the next request is not let through yet")
+            reached = paid.last or LimitError("rate limit: no request is allowed yet")
             raise wait_too_long_error(reached, error.seconds, self._max_wait, local_time()) from None
 
     def _handle_refusal(self, paid: _PaidRequest, ticket: Ticket, response: HttpResponse) -> None:
@@ -252,7 +250,7 @@ class Transport:
         paid.is_field_dropped = True
         paid.clear_sent()
         paid.http = paid.http.without(field)
-        message = f"the server does not know {field}, which you did not ask for; sent again without it"
+        message = f"the server rejected {field}, which imagecli adds by default; sent again without it"
         paid.on_event(NoteEvent(code="field_dropped", message=message))
         return True
 

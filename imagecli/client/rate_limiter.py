@@ -27,7 +27,7 @@ INCREASE: Final = 6e-5
 """An accepted request raises a learned rate by this share of it, times the requests accepted since the last refusal:
 the rate meets its limit again after half a hundred requests, and a limit that was raised is soon found."""
 ROUNDING: Final = 0.99
-"""Servers state whole numbers: up to this much more may be left."""
+"""Servers state integers: up to this much more may be left."""
 DOUBT_SECONDS: Final = 5.0
 """How long a limit is trusted that only accepted requests have stated, and that requires to wait over a minute."""
 RATE_LIMIT: Final = "the provider's rate limit"

@@ -215,8 +215,8 @@ def decide_retry(
     )
     if status == 429 and _states_zero_limit(headers, unescaped(body)):
         failure = LimitError(
-            f"{failure.message}; waiting does not help with a limit of 0",
-            hint="this account or plan can't use the model: choose another model or plan",
+            f"{failure.message}; the limit is 0, so waiting does not help",
+            hint="choose a model that your plan includes, or another plan",
             code=failure.code,
             status=failure.status,
             request_id=failure.request_id,
@@ -233,9 +233,10 @@ def is_image_in_error(response: HttpResponse) -> bool:
 def wait_too_long_error(failure: ImagecliError, stated_wait: float, max_wait: float, now: datetime) -> LimitError:
     """The error for a *failure* that states a longer wait than *max_wait*, with the time to come back."""
     until = datetime.fromtimestamp(now.timestamp() + stated_wait, now.tzinfo)
+    again = f"run the same command again in {stated_wait:.0f} s, after {until:%Y-%m-%d %H:%M:%S}"
     return LimitError(
-        f"{failure.message}; it asks to wait {stated_wait:.0f} s, more than --max-wait {max_wait:g}",
-        hint=f"run the same command again in {stated_wait:.0f} s, after {until:%Y-%m-%d %H:%M:%S}; nothing was bought",
+        f"{failure.message}; the server asks for a wait of {stated_wait:.0f} s, more than --max-wait {max_wait:g}",
+        hint=f"{again}; nothing was generated",
         code=failure.code,
         status=failure.status,
         request_id=failure.request_id,

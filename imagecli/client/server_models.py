@@ -15,7 +15,7 @@ from imagecli.client.translate_errors import as_unbilled_error
 from imagecli.domain import Secret
 from imagecli.errors import AuthenticationError, NetworkError, RefusedError, UnsavedError
 from imagecli.http_request import HttpRequest
-from imagecli.providers.errors import error_from_response
+from imagecli.providers.errors import HINT_BASE_URL, error_from_response
 from imagecli.providers.request import join_url
 from imagecli.quoting import redact_url
 
@@ -91,8 +91,8 @@ def _parse_models(body: bytes, url: str) -> tuple[str, ...] | None:
         document = json.loads(body)
     except (ValueError, RecursionError):
         raise RefusedError(
-            f"{redact_url(url)} answers with something else than the API's JSON",
-            hint="check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1",
+            f"{redact_url(url)} did not return the API's JSON",
+            hint=HINT_BASE_URL,
             code="no_api",
         ) from None
     models = document
@@ -115,5 +115,5 @@ class _SizeLimitedBuffer(io.BytesIO):
 
     def write(self, data: Any, /) -> int:
         if self.tell() + len(data) > MAX_BYTES:
-            raise NetworkError(f"the list of models is longer than {MAX_BYTES // 2**20} MB", hint="check --base-url")
+            raise NetworkError(f"the list of models is larger than {MAX_BYTES // 2**20} MB", hint="check --base-url")
         return super().write(data)

@@ -148,7 +148,7 @@ class SpoolEntry:
             while copied < self.written_bytes:
                 piece = memoryview(self.file.read(min(self.written_bytes - copied, _PIECE_BYTES)))
                 if not piece:
-                    raise OSError(errno.EIO, "what came can't be read back")
+                    raise OSError(errno.EIO, "the received bytes can't be read back")
                 while piece:
                     count = file.write(piece)
                     piece = piece[count:]
@@ -195,8 +195,8 @@ def open_spool_entry(
             record_folders=record_folders,
         )
     raise OutputError(
-        f"no place to keep the answer while it is saved ({'; '.join(reasons)})",
-        hint="make one of these folders writable, or set IMAGECLI_STATE_DIR",
+        f"no writable folder for the response ({'; '.join(reasons)})",
+        hint="make one of these folders writable, or set IMAGECLI_STATE_DIR to another folder",
     )
 
 
@@ -237,7 +237,7 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
             return _create_files(id, description, folder)
         except FileNotFoundError as error:
             failure = error
-            with suppress(FileExistsError):  # mkdir's answer if the folder is removed between its two looks
+            with suppress(FileExistsError):  # mkdir raises it if the folder is removed between its two checks
                 make_missing_folders(folder)
     raise failure
 

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, Rea
 
 from imagecli.client.address_policy import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
+from imagecli.providers.errors import HINT_PROXY_PASSWORD
 from imagecli.quoting import redact_url
 
 
@@ -40,7 +41,7 @@ class ExchangeProgress(Protocol):
 
     @property
     def is_drip_timeout(self) -> bool:
-        """Whether the time for the whole exchange has passed while data was arriving."""
+        """Whether the time limit of the exchange has passed while data was arriving."""
 
 
 @contextmanager
@@ -63,15 +64,12 @@ def translate_request_errors(url: str, progress: ExchangeProgress) -> Iterator[N
 
 
 _HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
-_HINT_PROXY_PASSWORD = (
-    "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
-)
-_HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
+_HINT_TLS = "set REQUESTS_CA_BUNDLE to your CA certificates; for a server without TLS, use http:// in --base-url"
 _HINT_NETWORK = "check the network and --base-url; nothing was sent"
-_HINT_URL = "check --base-url, and HTTP_PROXY and HTTPS_PROXY"
-HINT_TOO_SLOW = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
-_HINT_FREE = "nothing was bought by this; run the same command again"
-_HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
+_HINT_URL = "check --base-url, HTTP_PROXY and HTTPS_PROXY"
+HINT_TOO_SLOW = "it may have been billed, so it is not retried; use --timeout SECONDS to wait longer"
+_HINT_FREE = "this request is free; run the same command again"
+_HINT_LOST = "it may have been billed, so it is not retried; check the provider's usage page"
 
 
 class ErrorRule(NamedTuple):
@@ -89,21 +87,21 @@ NOTHING_SENT: Final = (
     ErrorRule(
         (requests.exceptions.ProxyError,),
         NotConnectedError,
-        "the proxy did not let us through to {where}",
+        "could not connect to {where} through the proxy",
         _HINT_PROXY,
         "proxy",
     ),
     ErrorRule(
         (requests.exceptions.SSLError,),
         NetworkError,
-        "no trusted TLS connection to {where}: {reason}",
+        "TLS connection to {where} failed: {reason}",
         _HINT_TLS,
         "tls",
     ),
     # Only a TLS handshake reads before anything is sent.
-    ErrorRule((requests.exceptions.ReadTimeout,), NotConnectedError, "no TLS connection to {where} in time", _HINT_TLS),
+    ErrorRule((requests.exceptions.ReadTimeout,), NotConnectedError, "TLS connection to {where} timed out", _HINT_TLS),
     ErrorRule(
-        (requests.exceptions.ConnectTimeout,), NotConnectedError, "no connection to {where} in time", _HINT_NETWORK
+        (requests.exceptions.ConnectTimeout,), NotConnectedError, "connection to {where} timed out", _HINT_NETWORK
     ),
     ErrorRule(
         (
@@ -114,7 +112,7 @@ NOTHING_SENT: Final = (
             requests.exceptions.InvalidHeader,
         ),
         UsageError,
-        "{where} can't be asked",
+        "can't send a request to {where}",
         _HINT_URL,
     ),
     ErrorRule(
@@ -137,7 +135,7 @@ NOTHING_SENT: Final = (
             requests.exceptions.UnrewindableBodyError,
         ),
         NotConnectedError,
-        "no connection to {where}: {reason}",
+        "could not connect to {where}: {reason}",
         _HINT_NETWORK,
     ),
 )
@@ -153,10 +151,10 @@ def translate_request_error(error: requests.RequestException | HTTPError, url: s
     if begun and is_connected:
         if reason.startswith(_TLS_ALERT):
             return tls_port_error(url)
-        return UnsavedError(f"the answer of {where} was lost: {reason}", hint=_HINT_LOST, code="answer_lost")
+        return UnsavedError(f"the response from {where} was lost: {reason}", hint=_HINT_LOST, code="answer_lost")
     if isinstance(error, requests.exceptions.ProxyError) and _WANTS_PASSWORD.search(reason):
-        message = f"the proxy on the way to {where} wants a name and a password, and not those that it was given"
-        return NotConnectedError(f"{message} (HTTP 407)", hint=_HINT_PROXY_PASSWORD, code="proxy")
+        message = f"the proxy for {where} requires a valid user name and password"
+        return NotConnectedError(f"{message} (HTTP 407)", hint=HINT_PROXY_PASSWORD, code="proxy")
     rule = next((rule for rule in NOTHING_SENT if isinstance(error, rule.exceptions)), _OTHERS_NOT_SENT)
     return rule.error(rule.message.format(where=where, reason=reason), hint=rule.hint, code=rule.code)
 
@@ -168,15 +166,15 @@ _TLS_ALERT = "\x15\x03"
 def tls_port_error(url: str) -> NetworkError:
     """The error for a plain request to a port that speaks TLS, which can't have understood it."""
     return NetworkError(
-        f"{redact_url(url)} speaks TLS and did not understand a plain request; nothing was bought",
-        hint="begin --base-url with https://",
+        f"{redact_url(url)} expects HTTPS, but the request was plain HTTP; nothing was generated",
+        hint="start --base-url with https://",
         code="tls",
     )
 
 
 def slow_response_error(url: str, *, is_over: bool) -> UnsavedError:
     """The error for a request that was sent and whose response did not arrive in time."""
-    what = "the answer of {} took too long" if is_over else "{} was silent for too long"
+    what = "the response from {} took too long" if is_over else "{} sent no data for too long"
     return UnsavedError(what.format(redact_url(url)), hint=HINT_TOO_SLOW, code="timeout")
 
 
@@ -204,10 +202,10 @@ _WANTS_PASSWORD = re.compile(r"\b407\b")
 
 def _unexpected_error(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
     if begun:
-        return UnsavedError(f"the answer of {redact_url(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
+        return UnsavedError(f"the response from {redact_url(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
-        return UsageError("the request holds text that is not UTF-8")
-    return UsageError(f"{redact_url(url)} can't be asked", hint=_HINT_URL)
+        return UsageError("the request contains text that is not UTF-8")
+    return UsageError(f"can't send a request to {redact_url(url)}", hint=_HINT_URL)
 
 
 def _is_connection_failure(error: BaseException) -> bool:

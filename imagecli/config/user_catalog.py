@@ -1,6 +1,6 @@
 """The catalogue for this user: the shipped rows, those of their models.toml, and the `[providers.NAME]` of settings.
 
-A `[providers.NAME]` table describes a provider of the user's own, or changes one that ships. It has the fields of a
+A `[providers.NAME]` table describes a custom provider, or changes one that ships. It has the fields of a
 provider's row, as catalog/providers.toml writes them, and those of `ProviderOverrides`.
 """
 
@@ -112,7 +112,7 @@ class ProviderOverrides(NamedTuple):
     timeout: Annotated[float, SETTINGS["timeout"].read] | None = None
     """Seconds, unless the setting `timeout` gives others."""
     headers: Mapping[Annotated[str, _parse_header_name], Annotated[Secret, _parse_header_value]] = MappingProxyType({})
-    """Further headers of its requests, which a gateway in front of it wants. Each is treated like a key."""
+    """Further headers of its requests, which a gateway in front of it requires. Each is treated like a key."""
 
 
 class ProviderTable(NamedTuple):

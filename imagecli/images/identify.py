@@ -71,7 +71,7 @@ def detect_format(data: memoryview) -> str | None:
         return "webp"
     if bytes(data[:6]) in gif.SIGNATURES:
         return "gif"
-    # Imported here, as most images have bytes that say what they are.
+    # Imported here, as most images are recognized by their first bytes.
     from imagecli.images.formats.svg import find_svg_root
 
     return "svg" if find_svg_root(data) is not None else None

@@ -69,7 +69,7 @@ def format_bill(result: CommandResult) -> str | None:
     if cost.actual_usd is not None:
         return f"cost: {format_usd(cost.actual_usd)}"
     if cost.reported_usd is not None:
-        return f"cost: {format_usd(cost.reported_usd)}, and {cost.unpriced_note}"
+        return f"cost: {format_usd(cost.reported_usd)} plus {cost.unpriced_note}"
     return f"cost: not reported; {format_price(cost)}" if cost.low_usd is not None else None
 
 

@@ -1,1 +1,1 @@
-"""One call from plan to saved picture: prepare, send, finish."""
+"""One call from plan to saved image: prepare, send, finish."""

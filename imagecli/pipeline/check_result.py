@@ -32,7 +32,7 @@ def missing_stream_warning(options: ImageOptions, body: IO[bytes], partials: int
         count = f", and none of the {options.partial_images} partial images" if options.partial_images else ""
         return WarningEvent(code="no_stream", message=f"the server ignored the request for a stream: no events{count}")
     if options.partial_images and not partials:
-        message = f"the server sent none of the {options.partial_images} partial images that were requested"
+        message = f"the server sent none of the {options.partial_images} requested partial images"
         return WarningEvent(code="no_partials", message=message)
     return None
 

@@ -35,7 +35,7 @@ from imagecli.worker_pool import run_unordered
 MAX_FURTHER_URLS = 4
 """So many result URLs are fetched beyond the number of images that were requested; a response could list millions."""
 _PROMPT_PIECES = 4
-"""A revised prompt is no longer than so many pieces of the file."""
+"""A revised prompt is read up to this many pieces of the file."""
 
 
 @contextmanager
@@ -153,8 +153,8 @@ def _limit_urls(images: Sequence[ReturnedImage], limit: int) -> tuple[tuple[Retu
 
 def not_fetched(result: CallResult, body: Path | None) -> WarningEvent:
     """The warning that result URLs were not fetched; *body* is where the response is kept."""
-    kept = f"; the others are in {body}, which imagecli recover --delete {body.stem} removes" if body else ""
-    message = f"the response has {result.unfetched} result URLs too many, which were not fetched{kept}"
+    kept = f"; they are in {body}, which imagecli recover --delete {body.stem} removes" if body else ""
+    message = f"the response has {result.unfetched} result URLs too many, which were not downloaded{kept}"
     return WarningEvent(code="urls_not_fetched", message=message)
 
 
@@ -176,13 +176,13 @@ def _warn_of_surplus(parsed: ParsedResponse, requested: int, unfetched: int, on_
         for error in parsed.errors:
             on_event(WarningEvent(code=error.code, message=error.message))
     if received - unfetched > requested:
-        message = f"{received - unfetched} pictures came for {requested}; all are kept"
+        message = f"the server returned {received - unfetched} images instead of {requested}; all are saved"
         on_event(WarningEvent(code="more_pictures", message=message))
 
 
 def _fewer_images_error(received: int, requested: int) -> UnsavedError:
     return UnsavedError(
-        f"{received} of {requested} pictures came", hint="the others may have been billed", code="fewer_pictures"
+        f"received {received} of {requested} images", hint="the others may have been billed", code="fewer_pictures"
     )
 
 
@@ -284,7 +284,7 @@ class ImageFetcher(NamedTuple):
             for piece in pieces:
                 file.write(piece)
         except ValueError as error:
-            raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
+            raise UnsavedError("an image in the response is not valid base64", code="not_base64") from error
         return None
 
     def _decode(self, b64_json: str) -> Iterator[bytes]:
@@ -317,4 +317,4 @@ def _choose_failure(failures: list[ImagecliError], image: ReturnedImage) -> Imag
 
 
 def _empty_item_error() -> UnsavedError:
-    return UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
+    return UnsavedError("an item of the response has no image", code="empty_item")

@@ -101,7 +101,7 @@ class PartialImageHandler:
         identity = inspect_image(data)
         if identity.format in (None, "svg") or not identity.whole:
             self.on_event(
-                WarningEvent(code="partial_damaged", message=f"a partial picture is not whole: {identity.problem}")
+                WarningEvent(code="partial_damaged", message=f"a partial image is incomplete: {identity.problem}")
             )
             return
         index = payload.get("partial_image_index")
@@ -124,9 +124,9 @@ class PartialImageHandler:
         try:
             path = save_file(data, mark_path(path_for_format(name, identity.format), f".partial-{index}{ending}"))
         except DiskError as error:
-            self.on_event(WarningEvent(code="partial_lost", message=f"a partial picture is not kept: {error.message}"))
+            self.on_event(WarningEvent(code="partial_lost", message=f"a partial image was not saved: {error.message}"))
             return None
-        self.on_event(NoteEvent(code="partial", message=f"partial picture {index} is kept as {path}"))
+        self.on_event(NoteEvent(code="partial", message=f"partial image {index} is saved as {path}"))
         return path
 
 

@@ -137,7 +137,7 @@ class Pipeline:
                 requested=call.request.options.n,
                 provider=self.context.provider.name,
                 model=call.request.options.model,
-                errors=(_with_recover_hint(error, "imagecli recover --list tells of it"),),
+                errors=(_with_recover_hint(error, "see imagecli recover --list"),),
                 status=error.status,
                 request_id=error.request_id,
             )
@@ -296,7 +296,7 @@ class Pipeline:
                 entry.keep()  # the next run of the manifest, or recover, saves it from here
             if not (is_only_fewer_images(error) or isinstance(error, RefusedError)):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
-                error = _with_recover_hint(error, "imagecli recover tries it again")
+                error = _with_recover_hint(error, "imagecli recover tries again")
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
@@ -334,7 +334,7 @@ def _with_base64_hint(error: ImagecliError) -> ImagecliError:
     """*error*; with what avoids it if it is that of a result URL."""
     if error.code not in ("result_refused", "result_url", "result_expired"):
         return error
-    return error.with_facts(hint=f"{error.hint}; next time, --response-format b64_json avoids URLs")
+    return error.with_facts(hint=f"{error.hint}; --response-format b64_json avoids URLs")
 
 
 def without_bill_hints(result: CallResult) -> CallResult:
@@ -348,7 +348,7 @@ def without_bill_hint(error: ImagecliError) -> ImagecliError:
     return error if "; ".join(parts) == (error.hint or "") else error.with_facts(hint="; ".join(parts) or _HINT_FREE)
 
 
-_HINT_FREE = "this provider bills nothing; run the same command again"
+_HINT_FREE = "this provider is free of charge; run the same command again"
 
 
 def new_run_id(env: Env) -> str:
@@ -368,7 +368,7 @@ def build_pipeline(
 ) -> Pipeline:
     """The pipeline of a run. An embedded provider is started, and stopped when *stack* is closed.
 
-    *per_minute*: at most so many images are requested a minute.
+    *per_minute*: the most images that are requested per minute.
     """
     server = server_of(settings, catalog, stack)
     timeouts = timeouts_from_settings(settings)
@@ -466,7 +466,7 @@ def discard_unanswered(
         part = prepared.part if prepared else None
         if not every and (part.manifest if part else None) != (str(manifest.absolute()) if manifest else None):
             continue
-        # Of several commands that start at once, the one that has the lock warns and removes.
+        # Of several commands that start at the same time, the one that has the lock warns and removes.
         with hold_spooled(spooled) as body:
             if body is None:
                 if not spooled.body.exists():
@@ -474,8 +474,8 @@ def discard_unanswered(
                 continue
             if spooled.sent and not (part and part.hash in warned_hashes):
                 request = _describe_spooled(spooled, prepared)
-                billed = "" if prepared and prepared.free else "; it may have been billed"
-                message = f"an earlier request was sent, and no response arrived{billed}: {request}"
+                billed = "" if prepared and prepared.free else " and may have been billed"
+                message = f"an earlier request got no response{billed}: {request}"
                 on_event(WarningEvent(code="unanswered", message=message))
             remove_spool_entry(spooled.body, spooled.record)
             removed += 1

@@ -196,7 +196,7 @@ def _fit_all(
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
     return InputImageError(
-        f"{image.label} has no transparent part, and {row.name} edits only what is transparent",
+        f"{image.label} has no transparent area, and {row.name} edits only transparent areas",
         hint="mark the area to edit with --mask FILE or --mask-rect X,Y,WIDTH,HEIGHT",
     )
 

@@ -118,7 +118,7 @@ def recover_call(
             if body is None:
                 return outcome
             if prepared is None:
-                raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
+                raise UnsavedError("the description of this response can't be read", code="unreadable")
             prepared = _prepare_for_recovery(prepared, request, folder)
             if extras is None:
                 extras = _find_extras(leftover.prepared or prepared) if prepared.part and not folder else ()
@@ -183,7 +183,7 @@ def _check_folders(prepared: PreparedCall) -> None:
         if prepared.root and not is_below(folder, prepared.root):
             raise UnsavedError(
                 f"{folder} leads to {real_path(folder)}, outside the manifest's folder",
-                hint="imagecli recover -o FOLDER/ saves it in FOLDER",
+                hint="use imagecli recover -o FOLDER/ to save it in FOLDER",
                 code="outside",
             )
 
@@ -321,7 +321,7 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_e
         with open_unrecorded(body) as file:
             if file:
                 return _save(file, body.stem, request, folder, state_dir, on_event)
-            on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
+            on_event(NoteEvent(code="under_way", message=f"{body.stem} is in use by another process"))
             return nothing
     except Exception as problem:
         return nothing._replace(errors=(to_imagecli_error(problem),))
@@ -380,8 +380,8 @@ def _without_url(image: ReturnedImage) -> ReturnedImage:
     if image.url is None or image.b64_json:
         return image._replace(url=None, hint=None)
     error = UnsavedError(
-        f"the response has only the address of an image: {image.url}",
-        hint="recover --from fetches nothing; open the address yourself if you trust it",
+        f"the response has only the URL of an image: {image.url}",
+        hint="recover --from downloads nothing; open the URL yourself if you trust it",
         code="not_fetched",
     )
     return image._replace(url=None, hint=None, error=error)

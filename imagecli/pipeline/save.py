@@ -71,9 +71,7 @@ def find_conversion(
     """The conversion that the *received* image needs, or None. An SVG is never changed; a note says so."""
     assert received.format
     if fit and received.format == "svg":
-        on_event(
-            NoteEvent(code="not_fitted", message=f"an SVG has no pixels: it is kept as it came, not fitted to {fit}")
-        )
+        on_event(NoteEvent(code="not_fitted", message=f"an SVG has no pixels; saved unchanged, not fitted to {fit}"))
     if "svg" in (received.format, name.literal_format):
         return None
     new_format = name.literal_format or received.format
@@ -151,7 +149,7 @@ class ImageSaver:
             staged = made
             self.on_event(
                 NoteEvent(
-                    code=change.code, message=f"the picture was {change.description}, without its proof of origin"
+                    code=change.code, message=f"the image was {change.description}, Content Credentials (C2PA) removed"
                 )
             )
         return self._build_saved_image(index, None, staged, revised_prompt), staged
@@ -221,15 +219,15 @@ class ImageSaver:
         name, identity = self.prepared.name(index), staged.identity
         problem = None if identity.whole and identity.format else identity.problem or "unknown data"
         if identity.format == "svg" and self.prepared.output_format != "svg":
-            problem = problem or "an SVG, which was not asked for"
+            problem = problem or "an SVG, which was not requested"
         if problem:
             raise self._rescue_damaged(index, staged, name, problem)
         requested, size = self.prepared.output_format, self.prepared.size
         if requested and requested != identity.format and not name.literal_format:
-            message = f"{requested} was asked for, {identity.format} came"
+            message = f"requested {requested}, received {identity.format}"
             self.on_event(WarningEvent(code="other_format", message=message))
         if size and identity.size and size != identity.size:
-            self.on_event(WarningEvent(code="other_size", message=f"{size} was asked for, {identity.size} came"))
+            self.on_event(WarningEvent(code="other_size", message=f"requested {size}, received {identity.size}"))
         self._warn_of_content(staged)
         return name
 
@@ -245,7 +243,7 @@ class ImageSaver:
                     self.on_event(WarningEvent(code="active_svg", message=message))
         elif identity.size and identity.size.pixels > MAX_USUAL_PIXELS:
             megapixels = identity.size.pixels // 1_000_000
-            message = f"the image has {identity.size}, {megapixels} megapixels; opening it can take much memory"
+            message = f"the image has {identity.size}, {megapixels} megapixels; opening it can need a lot of memory"
             self.on_event(WarningEvent(code="large_image", message=message))
 
     def _save_converted(
@@ -265,7 +263,7 @@ class ImageSaver:
         return path, original, made
 
     def _note_conversion(self, path: Path, change: Conversion, original: Path) -> None:
-        message = f"{path} was {change.description}, without its proof of origin; {original} is as it came"
+        message = f"{path} was {change.description}, Content Credentials (C2PA) removed; the original is {original}"
         self.on_event(NoteEvent(code=change.code, message=message))
 
     def _convert_staged(self, source: Path, change: Conversion | None, folder: Path) -> StagedImage:
@@ -278,8 +276,8 @@ class ImageSaver:
             data = convert_image(data, change.format, change.fit) if change else data
         except ImagecliError as error:
             raise UnsavedError(
-                f"what came can't be {change.description if change else 'kept'}: {error.message}",
-                hint="it is kept as it came",
+                f"the image can't be {change.description if change else 'saved'}: {error.message}",
+                hint="the image is saved unchanged",
                 code=f"not_{change.code if change else 'kept'}",
             ) from error
         with open_staged(folder, label=self.prepared.id) as file:
@@ -321,8 +319,10 @@ class ImageSaver:
             rescued = self._rescue(staged, planned, self._label(index), damaged=True)
         discard_staged(staged.path)
         return UnsavedError(
-            f"what came for {planned} is not a whole picture: {problem}",
-            hint="it is kept as it came; look at it before buying it again" if rescued else "it may have been billed",
+            f"the image for {planned} is damaged: {problem}",
+            hint="the received bytes are saved; look at them before you request the image again"
+            if rescued
+            else "it may have been billed",
             code="damaged",
             rescued_path=str(rescued) if rescued else None,
         )

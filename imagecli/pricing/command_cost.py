@@ -75,7 +75,7 @@ class Budget(NamedTuple):
         if price is None or self.allows(counted):
             return None
         count = count_images(self.requests)
-        subject = f"{count} pictures" if count > 1 else "the picture"
+        subject = f"{count} images" if count > 1 else "the image"
         return LimitError(
             f"{subject} can cost {format_usd(counted, up=True)} ({self._describe_share(price)}), "
             f"more than {describe_cap(self.settings)}; nothing was sent",
@@ -84,7 +84,7 @@ class Budget(NamedTuple):
         )
 
     def billed_usd(self, result: CallResult) -> float | None:
-        """USD that a call was billed; None if its response does not tell."""
+        """USD that a call was billed; None if its response does not report it."""
         return None if self._unpriced_note(result) else self.reported_usd(result)
 
     def reported_usd(self, result: CallResult) -> float | None:
@@ -106,11 +106,11 @@ class Budget(NamedTuple):
         return self.cap_passed_warning(known, whole=None not in costs and not any(map(self._unpriced_note, results)))
 
     def cap_passed_warning(self, known: float, *, whole: bool) -> WarningEvent | None:
-        """As `overrun_warning`, for *known* USD that were billed; *whole*: that is the whole bill."""
+        """As `overrun_warning`, for *known* USD that were billed; *whole*: that is the complete bill."""
         if self.allows(known):
             return None
         least = "" if whole else "at least "
-        message = f"it cost {least}{format_usd(known, up=not least)}, more than {describe_cap(self.settings)}"
+        message = f"the command cost {least}{format_usd(known, up=not least)}, more than {describe_cap(self.settings)}"
         return WarningEvent(code="cost_over_cap", message=message)
 
     def _unpriced_note(self, result: CallResult) -> str:
@@ -171,26 +171,26 @@ class Budget(NamedTuple):
             return self.why_unknown()
         if price.is_free or self._uses_default_base_url():
             return self._describe_share(price)
-        return f"{self._describe_share(price)}; if this server bills as {self.settings.provider.name} does"
+        return f"{self._describe_share(price)}; assuming this server bills like {self.settings.provider.name}"
 
     def _describe_share(self, price: estimate.Estimate) -> str:
         """What it is the price of, and whether it is the Batch API's."""
         if price.is_free or self.share == 1:
             return price.about
-        part = "half" if self.share == 0.5 else f"{self.share:.0%}"
-        return f"{price.about}; {part} of it, by the Batch API"
+        part = "half price" if self.share == 0.5 else f"{self.share:.0%} of the price"
+        return f"{price.about}; {part} with the Batch API"
 
     def why_unknown(self) -> str:
         """Why a call has no price, in words."""
         if not self.rows:
-            return "nothing is bought"
+            return "no requests"
         if not self.settings.provider.priced:
-            later = "; its responses report it" if self.settings.provider.billed else ""
-            return f"what {self.settings.provider.name} bills is not in the catalogue{later}"
+            later = "; its responses report the cost" if self.settings.provider.billed else ""
+            return f"the catalogue has no prices for {self.settings.provider.name}{later}"
         row = self._first_unpriced_model()
         if row.prices is None:
-            return f"what {row.name} costs is not in the catalogue"
-        return f"what this quality of {row.name} costs is not in the catalogue"
+            return f"the catalogue has no price for {row.name}"
+        return f"the catalogue has no price for this quality of {row.name}"
 
     def _first_unpriced_model(self) -> ModelRow:
         """The model of the first call without a price."""
@@ -200,12 +200,12 @@ class Budget(NamedTuple):
     def _unknown_price_error(self, price: estimate.Estimate | None) -> LimitError:
         why, other_model = self.why_unknown(), self.settings.provider.priced
         if price:
-            why, other_model = "an svg's author is billed by a price that is not in the catalogue", False
+            why, other_model = "the catalogue has no price for the model that writes the SVG", False
         cap = describe_cap(self.settings)
-        lift = f"to lift the cap: {how_to_unset('max_cost', self.settings.max_cost_origin or '')}"
+        lift = f"to remove the cost limit: {how_to_unset('max_cost', self.settings.max_cost_origin or '')}"
         return LimitError(
-            f"the price is not known ({why}), and {cap} allows only known ones; nothing was sent",
-            hint=f"{lift}; or name a model with a price: imagecli models" if other_model else lift,
+            f"the price is unknown ({why}), and {cap} requires known prices; nothing was sent",
+            hint=f"{lift}; or choose a model with a price: imagecli models" if other_model else lift,
             code=OVER_BUDGET,
         )
 
@@ -224,7 +224,7 @@ class Budget(NamedTuple):
         if cheaper := self._cheaper_quality():
             ways.insert(0, cheaper)
         elif count > 1:
-            ways.insert(0, "ask for fewer pictures")
+            ways.insert(0, "request fewer images")
         return "; or ".join(ways)
 
     def _cheaper_quality(self) -> str | None:
@@ -245,7 +245,7 @@ def describe_cap(settings: Settings) -> str:
     origin = settings.max_cost_origin
     if origin == flag_name("max_cost"):
         return f"{origin} {format_usd_exact(settings.max_cost)}"
-    amount = f"cap of ${format_usd_exact(settings.max_cost)}"
+    amount = f"cost limit of ${format_usd_exact(settings.max_cost)}"
     return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
 
 

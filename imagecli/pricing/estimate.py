@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 def estimate_price(request: ImageRequest, row: ModelRow, provider: ProviderRow) -> Estimate | None:
     """The price of one request; None if it is unknown."""
     if provider.free:
-        return Estimate(low_usd=0.0, high_usd=0.0, about=f"{provider.name} bills nothing")
+        return Estimate(low_usd=0.0, high_usd=0.0, about=f"{provider.name} is free of charge")
     prices = row.prices
     if not provider.priced or prices is None:
         return None
@@ -59,7 +59,7 @@ def total_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
     if not known or len(known) < len(estimates):
         return None
     ends = [one.high_usd for one in known if one.high_usd is not None]
-    about = known[0].about if len({one.about for one in known}) == 1 else "of several kinds"
+    about = known[0].about if len({one.about for one in known}) == 1 else "different requests"
     return Estimate(
         low_usd=sum(one.low_usd for one in known), high_usd=sum(ends) if len(ends) == len(known) else None, about=about
     )
@@ -121,5 +121,5 @@ def _input_image_tokens(request: ImageRequest) -> Tokens:
 def _describe_estimate(options: ImageOptions, prices: Prices) -> str:
     quality = options.quality if options.quality and options.quality != "auto" else "any quality"
     size = options.size if isinstance(options.size, Size) else "any usual size"
-    svg = "; the tokens of the svg's author come on top" if options.output_format == "svg" else ""
-    return f"{options.model}, {quality}, {size}; table of {prices.month}{svg}"
+    svg = "; the model that writes the SVG is billed in addition" if options.output_format == "svg" else ""
+    return f"{options.model}, {quality}, {size}; prices of {prices.month}{svg}"

@@ -118,4 +118,4 @@ def unpriced_note(
     """What is billed in addition to a response's *usage*, at a price that no row has; empty if nothing is."""
     if provider and (provider.free or provider_cost(usage, provider) is not None):
         return ""
-    return "what the svg's author costs" if request.options.output_format == "svg" else ""
+    return "the model that writes the SVG" if request.options.output_format == "svg" else ""

@@ -77,7 +77,7 @@ def is_valid_id(text: Any) -> bool:
 def parse_batch_job(document: Any) -> BatchJob:
     """The batch in *document*. Raises UnsavedError if it is not a batch."""
     if not _is_batch_job(document):
-        raise UnsavedError("the answer is no batch", hint=_HINT, code="no_batch")
+        raise UnsavedError("the response is not a batch", hint=_HINT, code="no_batch")
     counts = document.get("request_counts")
     counts = counts if isinstance(counts, dict) else {}
     return BatchJob(
@@ -104,14 +104,14 @@ def parse_batch_jobs(document: Any) -> tuple[tuple[BatchJob, ...], str | None]:
     """
     entries = document.get("data") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise UnsavedError("the answer is no list of batches", hint=_HINT, code="no_batch")
+        raise UnsavedError("the response is not a list of batches", hint=_HINT, code="no_batch")
     jobs = tuple(parse_batch_job(entry) for entry in entries if _is_batch_job(entry))
     if document.get("has_more") is not True:
         return jobs, None
     return jobs, _parse_id(document.get("last_id")) or (jobs[-1].id if jobs else None)
 
 
-_HINT: Final = "is --base-url that of an API with batches? The same command again asks anew"
+_HINT: Final = "check that the server at --base-url has a Batch API, then run the same command again"
 
 
 def _is_batch_job(document: Any) -> bool:
@@ -158,11 +158,11 @@ def _parse_count(value: Any) -> int | None:
 
 
 _MESSAGES: Final = {
-    "batch_expired": "the batch's time was over before it was made",
-    "batch_cancelled": "the batch was cancelled before it was made",
-    "request_timeout": "it took the provider too long, and was given up",
+    "batch_expired": "the batch expired before this image was created",
+    "batch_cancelled": "the batch was cancelled before this image was created",
+    "request_timeout": "the provider gave up on this image because it took too long",
 }
-HINT_AGAIN: Final = "run the same command again: it hands the rest in"
+HINT_AGAIN: Final = "run the same command again to submit the rest"
 
 
 class BatchResponseLine(NamedTuple):
@@ -181,7 +181,7 @@ def parse_response_line(condensed: bytes) -> BatchResponseLine:
     except RecursionError as error:
         raise ValueError("a line of a batch is nested too deeply") from error
     if not _is_response_line(document) or not isinstance(document["custom_id"], str):
-        raise ValueError("it is no line of a batch")
+        raise ValueError("not a line of a batch")
     response = _response_object(document) or {}
     request_id = response.get("request_id")
     return BatchResponseLine(
@@ -238,10 +238,10 @@ def _status_code(response: dict[str, Any]) -> int | None:
 
 def _unanswered_error(error: Any) -> NetworkError | UnsavedError:
     if not error:
-        return UnsavedError("the line has neither an answer nor an error", hint=_HINT_EMPTY, code="no_answer")
+        return UnsavedError("the line has neither a response nor an error", hint=_HINT_EMPTY, code="no_answer")
     code = error_detail({"error": error})["code"]
-    words = _MESSAGES.get(code) or error_text({"error": error}) or "it was not made, and nothing says why"
+    words = _MESSAGES.get(code) or error_text({"error": error}) or "the provider gave no reason"
     return NetworkError(words, hint=HINT_AGAIN, code=code or "batch_error")
 
 
-_HINT_EMPTY: Final = "it may have been billed; the provider's usage page tells"
+_HINT_EMPTY: Final = "it may have been billed; check the provider's usage page"

@@ -147,7 +147,7 @@ def _pieces_of(body: IO[bytes]) -> Iterator[bytes]:
 
 def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes], WarningEvent | None]:
     """The content of *body* in a temporary file, and a warning if that is not all of it."""
-    failure = OSError("there is no folder for it")
+    failure = OSError("no folder is available")
     for folder in folders:
         try:
             file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - returned

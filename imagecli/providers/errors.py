@@ -238,7 +238,7 @@ def is_quota(status: int, body: bytes) -> bool:
 
 
 def _telling_code(detail: Mapping[str, str], status: int) -> str:
-    """The code or type of an error that says more than its *status*; "" if it has none."""
+    """The code or type of an error that is more specific than its *status*; "" if it has none."""
     names = (detail["code"], detail["type"])
     return next((name for name in names if name not in ("", str(status), "None")), "")
 
@@ -262,10 +262,10 @@ def error_from_response(
     if is_quota(status, body):
         return QuotaError(f"account out of credit or over its spending limit: {about}", hint=_HINT_QUOTA, **facts)
     if status == 429 and is_nothing_generated:
-        return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": stated or "rate_limited"}))
+        return LimitError(f"rate limit: {about}", hint=HINT_RATE, **(facts | {"code": stated or "rate_limited"}))
     if status == 401 or code in _KEY_CODES or (status in (400, 403) and re.search(_BAD_KEY, reason, re.IGNORECASE)):
         hint = _HINT_VERIFY if _is_unverified(reason) else _HINT_KEY
-        return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
+        return AuthenticationError(f"the API key was refused: {about}", hint=hint, **facts)
     if code in POLICY_CODES or (status < 500 and re.search(_POLICY_SENTENCES, reason, re.IGNORECASE)):
         message = f"refused by the provider's policy: {about}{_filter_details(document, reason)}"
         return RefusedError(message, hint=_HINT_POLICY, **facts)
@@ -274,24 +274,28 @@ def error_from_response(
         message = f"the server has no {endpoint} endpoint (HTTP {status}): {about}"
         return RefusedError(message, hint=_HINTS_NO_ENDPOINT[endpoint], **facts)
     if status in (404, 405) and (is_page(body) or not body.strip()):
-        return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
+        return RefusedError(f"no Images API at this URL (HTTP {status}): {about}", hint=HINT_BASE_URL, **facts)
     if status < 200:
-        return UnsavedError(f"the answer ended with HTTP {status}, which is only a prelude", hint=_HINT_BILLED, **facts)
+        return UnsavedError(f"the response ended with HTTP {status}, an interim status", hint=_HINT_BILLED, **facts)
     if 300 <= status < 400 and status not in _REDIRECTS:
-        message = f"the server answered HTTP {status}, which is no answer to a purchase and holds no picture"
-        return NetworkError(message, hint=_HINT_BASE_URL, **facts)
+        message = f"the server returned HTTP {status} and no image"
+        return NetworkError(message, hint=HINT_BASE_URL, **facts)
     if 300 <= status < 400:
         message, hint = _describe_redirect(status, headers.get("location", ""), path)
         return NetworkError(message, hint=hint, **facts)
     if status == 407:
-        return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
+        return NetworkError(
+            "the proxy requires a valid user name and password (HTTP 407)", hint=HINT_PROXY_PASSWORD, **facts
+        )
     if not is_nothing_generated:
         message = f"the server failed and may have generated the image (HTTP {status}): {about}"
         is_repeated = names_intermediary(error_text(document))
         return UnsavedError(message, hint=_HINT_REPEATED if is_repeated else _HINT_BILLED, **facts)
     if status >= 500 or status == 408:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
-    return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
+    return RefusedError(
+        f"the API refused the request (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts
+    )
 
 
 _BAD_KEY: Final = (
@@ -305,22 +309,22 @@ _NO_ROUTE: Final = (
     r"|(?:invalid|unrecognized request) url\b.*|cannot post .*"
     r"|(?:route|path|endpoint) .{0,60}not found|(?:unknown|no) route.*"
 )
-"""What a web server or a framework says of a path that it does not know; the whole message."""
+"""The complete message of a web server or framework for a path that it does not know."""
 
 
 def _describe_redirect(status: int, location: str, path: str) -> tuple[str, str]:
     """Message and hint for a redirect that was not followed. *path*: that of the request."""
     target = printable_url(location).partition("?")[0] if location else ""
     if not target.startswith(("http://", "https://")):
-        return "the server redirects elsewhere; the key is not sent there", _HINT_BASE_URL
-    message = f"the server redirects to {target} (HTTP {status}); the key is not sent there"
+        return "the server redirects to another address; imagecli does not send the key there", HINT_BASE_URL
+    message = f"the server redirects to {target} (HTTP {status}); imagecli does not send the key there"
     for endpoint in _ENDPOINTS:
         if path.endswith(endpoint) and target.endswith(endpoint):
             return message, f"if that is the API: --base-url {target.removesuffix(endpoint)}"
         if path.endswith(endpoint) and target.endswith(f"{endpoint}/"):
             operation = endpoint.rpartition("/")[2]
             return message, f'if that is the API: [providers.NAME] in config.toml, paths.{operation} = "{endpoint}/"'
-    return message, _HINT_BASE_URL
+    return message, HINT_BASE_URL
 
 
 def _is_missing_route(status: int, body: bytes, reason: str) -> bool:
@@ -335,7 +339,7 @@ def _filter_details(document: Any, reason: str) -> str:
     if stage and categories:
         return f" ({stage}: {shorten_text(', '.join(categories), MAX_CATEGORIES_TEXT)})"
     new = [name for name in categories if name not in reason]
-    return f"; it names {shorten_text(', '.join(new), MAX_CATEGORIES_TEXT)}" if new else ""
+    return f"; categories: {shorten_text(', '.join(new), MAX_CATEGORIES_TEXT)}" if new else ""
 
 
 def blocked_error() -> BlockedError:
@@ -345,33 +349,33 @@ def blocked_error() -> BlockedError:
 
 _HINT_BLOCKED = "change the prompt or the input image; the provider's usage page shows whether it was billed"
 _HINT_QUOTA = "top up or raise the limit on the provider's billing page, then run the same command again"
-_HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
+HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 _HINT_KEY = "check the key, and that it belongs to this provider and project"
-_HINT_POLICY = "change the prompt or the picture; nothing was made"
-_HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1"
+_HINT_POLICY = "change the prompt or the input image; nothing was generated"
+HINT_BASE_URL = "check --base-url: the part before /images/generations, for example http://localhost:8080/v1"
 _HINTS_NO_ENDPOINT = {
-    "variations": "vary --via edits creates variations with the edits endpoint, if the server has that",
-    "edits": "check --base-url, or choose a provider that edits: imagecli providers",
+    "variations": "try vary --via edits, which uses the edits endpoint",
+    "edits": "check --base-url, or choose a provider with an edits endpoint: imagecli providers",
 }
-_HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
-_HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
+HINT_PROXY_PASSWORD = "set HTTPS_PROXY or HTTP_PROXY to http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
+_HINT_BILLED = "it may have been billed; check the provider's usage page before you run it again"
 _HINT_REPEATED = (
-    "the gateway may have repeated it, and all of it may have been billed; look at the provider's usage page before "
-    "running it again"
+    "the gateway may have repeated the request, and each one may have been billed; "
+    "check the provider's usage page before you run it again"
 )
-_HINT_LATER = "according to the response nothing was generated; run the same command again later"
-_HINT_VERIFY = "the organization must be verified in the provider's settings; access follows within half an hour"
-_HINT_MODEL = "check the model's name (of Azure: the deployment's), and that the key's project may use it"
-_HINT_RETIRED = "it is retired: imagecli models names a model's successor for -m; vary --via edits needs no variations"
-_HINT_ENDPOINT = "check --base-url; imagecli providers tells which provider offers what"
-_HINT_UPLOAD = "the upload is too large: --input-size WxH shrinks it before sending"
+_HINT_LATER = "nothing was generated, according to the response; run the same command again later"
+_HINT_VERIFY = "verify your organization in the provider's settings; access follows within 30 minutes"
+_HINT_MODEL = "check the model name (on Azure, the deployment name), and that the key's project has access to it"
+_HINT_RETIRED = "it is retired; imagecli models lists current models, and vary --via edits needs no variations endpoint"
+_HINT_ENDPOINT = "check --base-url; imagecli providers lists what each provider offers"
+_HINT_UPLOAD = "the upload is too large: use --input-size WxH to shrink it"
 
 
 def _hint_for(status: int, detail: dict[str, str], reason: str) -> str | None:
     if status == 403 and _is_unverified(reason):
         return _HINT_VERIFY
     if detail["code"] == "unknown_parameter" or reason.startswith("Unknown parameter"):
-        return f"leave {detail['param'] or 'that parameter'} out for this model"
+        return f"omit {detail['param'] or 'that parameter'} for this model"
     if detail["code"] in ("model_not_found", "DeploymentNotFound") or re.search(_MODEL_SENTENCES, reason, re.I):
         return _HINT_MODEL
     return {404: _HINT_ENDPOINT, 405: _HINT_ENDPOINT, 410: _HINT_RETIRED, 413: _HINT_UPLOAD}.get(status)
@@ -410,7 +414,7 @@ def error_from_document(document: dict[str, Any]) -> ImagecliError:
     status = _ERROR_STATUSES.get(detail["code"]) or _ERROR_STATUSES.get(detail["type"]) or _find_status(document) or 400
     body = json.dumps(document).encode()
     like = error_from_response(status, {}, body, is_nothing_generated=not mentions_loss(body))
-    message = error_text(document) or "the server reported an error with status 200"
+    message = error_text(document) or "the server reported an error with HTTP 200"
     about = f"{message} ({code})" if code and code not in message else message
     return type(like)(about, hint=like.hint, code=code or None, status=200)
 

@@ -84,7 +84,7 @@ class CondensedBody:
         yield text[at:].encode("utf-8", "surrogatepass")
 
     def iter_file(self) -> Iterator[memoryview]:
-        """The whole file in pieces. Use each before you take the next: they share memory."""
+        """The complete file in pieces. Use each before you take the next: they share memory."""
         return self._read(CutString(0, self._file.seek(0, 2), False))
 
     def _read(self, cut: CutString) -> Iterator[memoryview]:
@@ -96,7 +96,7 @@ class CondensedBody:
                 self._file.seek(at)
                 count = self._file.readinto(buffer[: end - at])  # type: ignore[attr-defined]
             if not count:
-                raise ValueError("the file is shorter than it was")
+                raise ValueError("the file has become shorter")
             at += count
             yield buffer[:count]
 
@@ -319,7 +319,7 @@ def _decode_last_group(text: bytes) -> bytes:
 
 
 def _not_base64_error() -> UnsavedError:
-    return UnsavedError("a picture of the answer is not base64", code="not_base64")
+    return UnsavedError("an image in the response is not valid base64", code="not_base64")
 
 
 def parse_json_joining_lists(body: bytes | str, *, strict: bool = True) -> Any:

@@ -148,7 +148,7 @@ def _relative_url_hint(url: str) -> str | None:
     except ValueError:
         return None
     path = without_surrogates(url)[:200]
-    return f"the server returned {path}, a path of its own"
+    return f"the server returned the path {path} instead of a URL"
 
 
 def _as_text(value: Any) -> str | None:
@@ -183,21 +183,21 @@ def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[st
         return _build_parsed_response(found, None, base_url, blocked_if)
     if not isinstance(document, dict):
         reason = error_text(document)
-        message = f"the answer is JSON, but not an object with pictures{f': {reason}' if reason else ''}"
+        message = f"the response is JSON, but has no images{f': {reason}' if reason else ''}"
         raise UnsavedError(message, hint=_BILLED)
     items = _find_items(document)
     if not items and (document.get("error") or {"code", "message"} <= document.keys()):
         raise error_from_document(document)
     if not items:
         reason = reason_without_images(document)
-        raise UnsavedError(f"the answer holds no pictures{f': {reason}' if reason else ''}", hint=_BILLED)
+        raise UnsavedError(f"the response has no images{f': {reason}' if reason else ''}", hint=_BILLED)
     response = _build_parsed_response(items, document.get("usage"), base_url, blocked_if)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url, blocked_if)
     elif not any(image.has_source or image.error for image in response.images) and (
         reason := reason_without_images(document)
     ):
-        raise UnsavedError(f"the answer holds no pictures: {reason}", hint=_BILLED)
+        raise UnsavedError(f"the response has no images: {reason}", hint=_BILLED)
     return response._replace(svg_usage=_as_table(document.get("svg_usage")), applied=_applied_parameters(document))
 
 
@@ -248,7 +248,7 @@ def _as_table(usage: Any) -> dict[str, Any] | None:
     return _clean_json(usage) if isinstance(usage, dict) else None
 
 
-_BILLED = "it may have been billed; the provider's usage page tells. Is --base-url that of an Images API?"
+_BILLED = "it may have been billed; check the provider's usage page, and that --base-url is an Images API"
 
 
 def parse_document(body: bytes) -> Any:
@@ -258,10 +258,10 @@ def parse_document(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<" and b"<svg" not in body[:1000]:
             raise NetworkError(
-                "the answer is a web page, not the Images API",
-                hint="check --base-url, and whether a login page is in between",
+                "the response is a web page, not JSON from an Images API",
+                hint="check --base-url, and whether the network requires a login",
             ) from error
-        raise UnsavedError("the answer is not whole JSON", hint=_BILLED) from error
+        raise UnsavedError("the response is not valid JSON", hint=_BILLED) from error
 
 
 def _clean_json(value: Any, depth: int = 8) -> Any:
@@ -283,7 +283,7 @@ def decode_image_base64(b64_json: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
+        raise UnsavedError("an image in the response is not valid base64", code="not_base64") from error
 
 
 def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:
@@ -324,8 +324,8 @@ def salvage_images(body: bytes, base_url: str) -> ParsedResponse:
             images += [find_image(item, base_url) for item in find_hidden_images({name.decode("latin-1"): value})]
     if not images:
         raise UnsavedError(
-            "only a part of an answer came, and no whole picture with it",
-            hint="the provider's usage page tells whether it was billed",
+            "the response is incomplete and has no complete image",
+            hint="the provider's usage page shows whether it was billed",
             code="part",
         )
     return ParsedResponse(images=tuple(images))

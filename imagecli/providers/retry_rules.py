@@ -33,13 +33,13 @@ STATUSES: Final = (
     StatusRule(409, "status", False, "refused because of another request"),
     StatusRule(425, "status", False, "refused before it was processed"),
     StatusRule(429, "status", True, "a rate limit; a quota error is never retried"),
-    StatusRule(500, "trusted error", True, "the server failed and says so; a gateway says it of lost responses, too"),
+    StatusRule(500, "trusted error", True, "the server failed; gateways also return it for lost responses"),
     StatusRule(501, "status", False, "not implemented"),
     StatusRule(502, "none", False, "the gateway has no valid response from the server"),
-    StatusRule(503, "error or wait", True, "overloaded; a gateway says it of lost responses, too"),
+    StatusRule(503, "error or wait", True, "overloaded; gateways also return it for lost responses"),
     StatusRule(504, "none", False, "the gateway stopped waiting, the server did not"),
     StatusRule(505, "status", False, "the HTTP version is not supported"),
-    StatusRule(511, "status", False, "the network wants a login"),
+    StatusRule(511, "status", False, "the network requires a login"),
     StatusRule(520, "none", False, "the gateway has an empty or broken response from the server"),
     StatusRule(521, "none", False, "the gateway could not reach the server, or lost it"),
     StatusRule(522, "none", False, "the gateway's connection to the server timed out"),
@@ -51,7 +51,7 @@ STATUSES: Final = (
 )
 
 _RULES: Final = {rule.status: rule for rule in STATUSES}
-_UNKNOWN_FAILURE: Final = StatusRule(500, "none", False, "a status that no document describes")
+_UNKNOWN_FAILURE: Final = StatusRule(500, "none", False, "an undocumented status")
 _REFUSAL: Final = StatusRule(400, "status", False, "refused")
 
 _MENTIONS_LOSS: Final = (

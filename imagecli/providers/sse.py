@@ -22,7 +22,7 @@ HEAD_BYTES: Final = 64 * 1024
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 """A longer line is skimmed, whatever its event: no partial image is as large."""
 MIN_LINE_BYTES: Final = 100
-"""A shorter line counts as so many: each takes time, and a server can send a hundred million in one event."""
+"""A shorter line counts as this many bytes: each takes time, and a server can send a hundred million in one event."""
 END_BYTES: Final = 2000
 """What is kept of either end of a skimmed line."""
 

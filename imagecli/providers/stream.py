@@ -46,7 +46,7 @@ class StreamResult:
     items: tuple[Any, ...]
     """Images in order of arrival, like the items of `data`; None for one that can't be parsed."""
     usage: dict[str, Any] | None = None
-    """Of the whole request."""
+    """Of the entire request."""
     errors: tuple[ImagecliError, ...] = ()
 
 
@@ -150,17 +150,17 @@ class _StreamState:
         """Why there is no image. An error after partial images may have been billed: so much was generated."""
         if self.errors and self.partials:
             error = self.errors[0]
-            message = f"{error.message}; partial pictures had come before ({self.partials})"
+            message = f"{error.message}; {self.partials} partial images arrived before the error"
             return UnsavedError(message, hint=_BILLED, code=error.code, status=error.status)
         if self.errors:
             return self.errors[0]
-        message = "the stream held no picture"
+        message = "the stream had no image"
         if self.items:
-            message = "the picture's event of the stream is not JSON"
+            message = "the image event of the stream is not valid JSON"
         elif self.is_cut:
-            message = "the stream broke off in its picture"
+            message = "the stream broke off in the middle of the image"
         elif self.partials:
-            message = f"only partial pictures came ({self.partials}), and the stream ended before the picture"
+            message = f"the stream ended after {self.partials} partial images, without the final image"
         return UnsavedError(message, hint=_BILLED, code="no_picture")
 
 
@@ -169,7 +169,7 @@ def _is_unnamed_image(event: SseEvent, payload: dict[str, Any]) -> bool:
     return event.name == "message" and "type" not in payload and "partial_image_index" not in payload
 
 
-_BILLED = "it may have been billed; the provider's usage page tells"
+_BILLED = "it may have been billed; check the provider's usage page"
 
 
 def _images_in(payload: dict[str, Any]) -> list[Any]:

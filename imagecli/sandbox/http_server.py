@@ -164,7 +164,7 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
                 pass
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Gives http.server's own errors (a broken request line, an unknown method) the API's body too."""
+        """Sends http.server's own errors (a broken request line, an unknown method) with the API's error body."""
         self.command = self.command or "?"
         self.request_version = self.protocol_version  # for HTTP/0.9, http.server would send no status line
         self.path = getattr(self, "path", "") or "?"

@@ -1,4 +1,4 @@
-"""Saves files atomically: a file with its final name is complete, and never overwrites another one unasked.
+"""Saves files atomically: a file with its final name is complete, and never overwrites another one without permission.
 
 Everything is staged first: written under a temporary name in the folder of the final one, and synced. Then it is
 renamed in a step that fails if the name is taken. The temporary name has a fixed length, so that the final one can have

@@ -166,9 +166,9 @@ def test_a_kill_in_the_middle_costs_what_was_under_way_at_most(
 
 
 def recovered(result: Result) -> set[str]:
-    """What had come to the killed run, and was saved by the next one."""
-    said = (line.partition(" came to an earlier run") for line in result.stderr.splitlines())
-    return {before.rpartition("note: ")[2] for before, found, _ in said if found}
+    """The images that the killed run received and the next one saved."""
+    notes = (line.partition(", which an earlier run received") for line in result.stderr.splitlines())
+    return {before.rpartition("note: saved ")[2] for before, found, _ in notes if found}
 
 
 def until(there: Callable[[], bool]) -> None:

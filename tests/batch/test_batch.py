@@ -223,7 +223,7 @@ def test_the_manifests_own_cap_holds_unless_a_flag_goes_over_it(imagecli: Run, f
     )
     refused = imagecli("batch", "a.toml", "--base-url", server.base_url)
     assert (refused.exit_code, server.prompts) == (5, [])
-    assert "more than the cap of $0.001 (max_cost in a.toml)" in refused.stderr
+    assert "more than the cost limit of $0.001 (max_cost in a.toml)" in refused.stderr
     assert imagecli("batch", "a.toml", "--base-url", server.base_url, "--max-cost", "1").exit_code == 0
 
 

@@ -391,9 +391,9 @@ def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "limit", "held"),
     [
-        (None, 100, "the cap of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
-        ("0.5", 100, "the cap of $0.5 (IMAGECLI_MAX_COST)"),
-        ("100", 0.5, "the cap of $0.5 (max_cost in assets.toml)"),
+        (None, 100, "the cost limit of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
+        ("0.5", 100, "the cost limit of $0.5 (IMAGECLI_MAX_COST)"),
+        ("100", 0.5, "the cost limit of $0.5 (max_cost in assets.toml)"),
     ],
 )
 def test_a_manifest_lowers_the_limit_and_never_raises_it(

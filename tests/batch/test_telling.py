@@ -32,7 +32,7 @@ def test_a_row_that_ends_is_a_line_with_what_it_made_or_why_not(imagecli: Run, f
     told = [line for line in result.stderr.splitlines() if re.match(r"imagecli: (\d|error)", line)]
     assert told == [
         f"imagecli: 1 of 3: cat-1.png and 2 more, ${COST:.3f}",
-        "imagecli: error: assets.jsonl:2: the API refused it (HTTP 400): no (x)",
+        "imagecli: error: assets.jsonl:2: the API refused the request (HTTP 400): no (x)",
         f"imagecli: 3 of 3: owl.png, ${COST:.3f}",
         f"imagecli: 2 created, 1 failed; cost: ${2 * COST:.3f}; run the same command to retry the failed rows",
     ]

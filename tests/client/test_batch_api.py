@@ -360,7 +360,7 @@ def test_a_batch_that_may_have_been_made_is_never_made_again(lost: Answer) -> No
     assert caught.value.exit_code == 7
     assert (
         caught.value.hint
-        == "the batch may have been made; look at the provider's page of batches before it is bought again"
+        == "the batch may have been created; check the provider's batches page before you run the command again"
     )
 
 
@@ -385,7 +385,7 @@ def test_a_quota_is_never_asked_again(act: Act) -> None:
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["content"][0]])
 def test_a_wait_that_is_too_long_ends_with_the_time_to_come_back(act: Act) -> None:
     with raw_server(error("429 Too Many Requests", "Retry-After: 90")) as server:
-        with pytest.raises(LimitError, match=r"it asks to wait 90 s, more than --max-wait 0\.02") as caught:
+        with pytest.raises(LimitError, match=r"a wait of 90 s, more than --max-wait 0\.02") as caught:
             act(client(server.base_url))
         assert len(server.requests) == 1
     assert "run the same command again in 90 s" in (caught.value.hint or "")
@@ -425,8 +425,8 @@ def test_a_refusal_is_final(act: Act, answer: bytes, wanted: type[ImagecliError]
 def test_a_server_without_a_batch_api_is_said_to_be_one(act: Act, answer: bytes) -> None:
     with raw_server(answer) as server, pytest.raises(UsageError) as caught:
         act(client(server.base_url.replace("http://", "http://me:secret@")))
-    assert caught.value.message == f"no Batch API at {server.base_url} (HTTP 404); nothing was bought"
-    assert (caught.value.hint, caught.value.code) == ("leave --batch-api out", "no_batch_api")
+    assert caught.value.message == f"no Batch API at {server.base_url} (HTTP 404); nothing was submitted"
+    assert (caught.value.hint, caught.value.code) == ("run the command without --batch-api", "no_batch_api")
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented"])
@@ -472,7 +472,7 @@ def test_a_list_that_never_ends_ends() -> None:
 
 @pytest.mark.parametrize("answer", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
 def test_a_list_that_is_none_is_an_error(answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(UnsavedError, match="no list of batches"):
+    with raw_server(answer) as server, pytest.raises(UnsavedError, match="not a list of batches"):
         list(client(server.base_url).list_batches(deaf))
 
 
@@ -555,7 +555,7 @@ def test_a_file_that_broke_off_is_kept_as_far_as_it_was_received_and_not_request
             client(server.base_url).download_file("file-1", file, deaf)
         assert len(server.requests) == 1
     assert file.getvalue() == b"one\n"
-    assert "the same command again fetches it" in (caught.value.hint or "")
+    assert "run the same command again to download them" in (caught.value.hint or "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device without room")
@@ -594,7 +594,7 @@ def test_no_redirect_is_followed_and_the_key_stays(act: Act, status: int) -> Non
     with raw_server(ok(BATCH)) as elsewhere:
         moved = http(f"{status} Moved", b"", f"Location: {elsewhere.base_url}/batches")
         with raw_server(moved) as server:
-            with pytest.raises(NetworkError, match="the key is not sent there"):
+            with pytest.raises(NetworkError, match="does not send the key there"):
                 act(client(server.base_url))
             assert len(server.requests) == 1
         assert not elsewhere.requests
@@ -629,7 +629,7 @@ def test_an_upload_that_is_refused_while_it_is_sent_is_told_at_once(tmp_path: Pa
         read.set()
         listener.close()
         thread.join(5)
-    assert caught.value.hint == "batch.max_bytes in [providers.NAME] makes files smaller; it is 200,000,000"
+    assert caught.value.hint == "set a smaller batch.max_bytes in [providers.NAME]; it is 200,000,000"
 
 
 def test_a_file_is_read_from_its_start_each_time_it_goes_up(tmp_path: Path) -> None:
@@ -678,7 +678,7 @@ def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as
     with raw_server(ok({"id": "file-1"})) as server:
         assert upload(server.base_url, grow) == "file-1"
         assert b"x" * 100_000 + b"\r\n--" in server.requests[0]
-        with pytest.raises(UsageError, match="became shorter"):
+        with pytest.raises(UsageError, match="shrank while"):
             upload(server.base_url, lambda: rows.write_bytes(b"x" * 20_000))
 
 

@@ -81,7 +81,7 @@ def test_the_wrong_scheme_is_named_and_bought_nothing(generate: Bought) -> None:
         result = generate(base_url.replace("https:", "http:"))
         assert requests == []
     assert result.exit_code == 6
-    assert "hint: begin --base-url with https://" in result.stderr
+    assert "hint: start --base-url with https://" in result.stderr
     with raw_server(OK) as server:
         result = generate(server.base_url.replace("http:", "https:"), "--timeout", 0.6, "--max-retries", 0)
         assert server.requests == []

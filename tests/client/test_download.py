@@ -173,9 +173,9 @@ def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str
             fetch(f"{server.base_url}/a.png?sig=secret")
         assert len(server.requests) == fetches
     assert (caught.value.exit_code, caught.value.code) == (7, code)
-    assert "paid for" in (caught.value.hint or "")
+    assert "may have been billed" in (caught.value.hint or "")
     assert "secret" not in caught.value.message
-    assert ("no picture" in caught.value.message) == (300 <= (caught.value.status or 0) < 400)
+    assert ("a redirect" in caught.value.message) == (300 <= (caught.value.status or 0) < 400)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_five_redirects_are_followed_and_no_sixth() -> None:
     go = http("302 Go", b"", "Location: /again")
     with raw_server(*[go] * 5, OK) as server:
         assert fetch(f"{server.base_url}/a.png") == b"picture"
-    with raw_server(*[go] * 6, OK) as server, pytest.raises(UnsavedError, match="redirects without end"):
+    with raw_server(*[go] * 6, OK) as server, pytest.raises(UnsavedError, match="too many redirects"):
         fetch(f"{server.base_url}/a.png")
 
 
@@ -238,7 +238,7 @@ def test_a_redirect_to_what_is_no_address_is_refused() -> None:
 @pytest.mark.parametrize("target", ["http://a%b/b.png", "http://[v1.a]/b.png"])
 def test_a_redirect_to_what_can_never_be_asked_is_followed_once(target: str) -> None:
     with raw_server(http("302 Go", b"", f"Location: {target}")) as server:
-        with pytest.raises(UnsavedError, match="can't be asked"):
+        with pytest.raises(UnsavedError, match="can't send a request"):
             fetch(f"{server.base_url}/a.png")
         assert len(server.requests) == 1
 

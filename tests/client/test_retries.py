@@ -96,14 +96,14 @@ def test_more_than_max_wait_ends_with_the_time_to_come_back(status: int, header:
         assert len(server.requests) == 1
     seconds = "31622400" if "1e300" in header else "86400"
     assert (caught.value.exit_code, caught.value.status) == (5, status)
-    assert f"wait {seconds} s, more than --max-wait 120" in caught.value.message
+    assert f"wait of {seconds} s, more than --max-wait 120" in caught.value.message
     assert f"in {seconds} s" in (caught.value.hint or "")
 
 
 def test_the_time_to_come_back_is_the_clock_s_and_the_wait() -> None:
     noon = datetime(2026, 11, 23, 12, 0, 0, tzinfo=timezone(timedelta(hours=2)))
     error = wait_too_long_error(LimitError("slow"), 90, 20, noon)
-    assert error.hint == "run the same command again in 90 s, after 2026-11-23 12:01:30; nothing was bought"
+    assert error.hint == "run the same command again in 90 s, after 2026-11-23 12:01:30; nothing was generated"
 
 
 def test_a_wait_of_exactly_max_wait_is_waited() -> None:

@@ -106,7 +106,7 @@ def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_
     assert (caught.value.exit_code, caught.value.code) == (7, "result_url")
     assert "certificate verify failed" in caught.value.message
     assert "lost" not in caught.value.message
-    assert "it is paid for" in (caught.value.hint or "")
+    assert "may have been billed" in (caught.value.hint or "")
     assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
 
 

@@ -69,13 +69,13 @@ def test_a_server_that_is_away_for_a_moment_fails_no_request() -> None:
     server.stop()
     assert failures == []
     assert server.served == 21
-    assert all("no connection" in event.why for event in heard if isinstance(event, RetryWait))
+    assert all("could not connect" in event.why for event in heard if isinstance(event, RetryWait))
 
 
 @pytest.mark.parametrize("max_retries", [0, 2])
 def test_a_server_that_never_responded_fails_after_the_retries(max_retries: int) -> None:
     heard: list[Event] = []
-    with pytest.raises(NetworkError, match="no connection"):
+    with pytest.raises(NetworkError, match="could not connect"):
         send(Restarting().base_url, transport(max_retries, max_wait=1), heard)
     assert len([event for event in heard if isinstance(event, RetryWait)]) == max_retries
 

@@ -59,10 +59,10 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none in the catalogue: m, n"),
         (http("200 OK", b'{"data": []}'), 0, "the server lists none"),
         (http("200 OK", b'{"object": "ok"}'), 0, "does not list its models"),
-        (http("200 OK", b"<html>hello</html>"), 4, "something else than the API's JSON"),
-        (http("200 OK", b"[" * 100_000), 4, "something else than the API's JSON"),
+        (http("200 OK", b"<html>hello</html>"), 4, "did not return the API's JSON"),
+        (http("200 OK", b"[" * 100_000), 4, "did not return the API's JSON"),
         (refusal("404 Not Found", "no such route"), 0, "does not list its models"),
-        (http("404 Not Found", b"<html><title>nginx</title></html>"), 4, "no Images API there"),
+        (http("404 Not Found", b"<html><title>nginx</title></html>"), 4, "no Images API at this URL"),
         (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects to http://127.0.0.1:1/ (HTTP 302)"),
         (refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"), 3, "the key comes from OPENAI_API_KEY"),
         (refusal("401 Unauthorized", "Missing scopes: api.model.read"), 0, "does not list its models"),
@@ -149,7 +149,7 @@ def test_an_azure_resource_is_asked_where_purchases_go(imagecli: Run, provider: 
         )
     assert [request.split(b" HTTP")[0] for request in server.requests] == [path]
     assert result.exit_code == 4
-    assert "FAIL  server: no Images API there (HTTP 404)" in result.stdout
+    assert "FAIL  server: no Images API at this URL (HTTP 404)" in result.stdout
 
 
 @pytest.mark.parametrize(

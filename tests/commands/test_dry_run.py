@@ -30,7 +30,7 @@ def test_the_plan_tells_request_files_and_price_and_needs_no_key(imagecli: Run, 
         "saves          a-cat.png",
         "",
         "price          about $0.21 at high (low $0.006, medium $0.053)",
-        "               gpt-image-2, high, 1024x1024; table of 2026-11",
+        "               gpt-image-2, high, 1024x1024; prices of 2026-11",
         "sent           nothing (dry run)",
     ]
     assert not list(folder.iterdir())
@@ -253,7 +253,7 @@ def test_equal_requests_are_shown_once(imagecli: Run) -> None:
         "               a-fox-30.png",
         "",
         "price          about $0.18 at low for 30 images (medium $1.59, high $6.33)",
-        "               gpt-image-2, low, 1024x1024; table of 2026-11",
+        "               gpt-image-2, low, 1024x1024; prices of 2026-11",
         "sent           nothing (dry run)",
     ]
     assert len(imagecli(*command, "-n", 30, "--json").json["requests"]) == 3
@@ -279,12 +279,12 @@ def test_requests_that_differ_are_shown_one_by_one(imagecli: Run) -> None:
             "about $0.006 to $0.21 (low $0.006, medium $0.053, high $0.21); the model chooses the quality",
         ),
         (["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--quality", "high"], "about $0.041 or more at high"),
-        (["-m", "flux"], "unknown: what flux costs is not in the catalogue"),
+        (["-m", "flux"], "unknown: the catalogue has no price for flux"),
         (
             ["--provider", "openrouter", "-m", "a/b"],
-            "unknown: what openrouter bills is not in the catalogue; its responses report it",
+            "unknown: the catalogue has no prices for openrouter; its responses report the cost",
         ),
-        (["--provider", "sandbox"], "nothing: sandbox bills nothing"),
+        (["--provider", "sandbox"], "nothing: sandbox is free of charge"),
     ],
 )
 def test_the_price_says_what_the_other_qualities_cost(imagecli: Run, flags: list[str], line: str) -> None:

@@ -71,7 +71,7 @@ def test_the_masks_coverage_is_said(
     [
         (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "--mask-fit scales it"),
         (["in.png", "x", "--mask", "in.png"], "in.png is a color image, not a mask", "--select-color"),
-        (["in.png", "x", "-m", "dall-e-2"], "no transparent part", "--mask FILE"),
+        (["in.png", "x", "-m", "dall-e-2"], "no transparent area", "--mask FILE"),
         (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it supports generate"),
         (
             ["in.png", "x", "--image", "in.png", "-m", "dall-e-2"],
@@ -88,7 +88,7 @@ def test_the_masks_coverage_is_said(
         (["-", "x"], "error: stdin is empty (0 bytes)", ""),
         (["a watercolour"], "missing image: 'a watercolour' is not a file", 'imagecli edit photo.jpg "a watercolour"'),
         (["my photo.png"], "missing prompt", 'imagecli edit "my photo.png" "what'),
-        (["in.png", "x", "--input-size", "3"], "--input-size '3' is not WIDTHxHEIGHT", "for example 1024x1024"),
+        (["in.png", "x", "--input-size", "3"], "invalid --input-size '3'", "for example 1024x1024"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_sent(

@@ -82,7 +82,7 @@ def test_a_format_that_only_the_name_asks_for_is_left_out_where_the_server_does_
         asked = [b"output_format" in request for request in server.requests]
     assert (result.exit_code, asked) == (0, [True, False])
     assert picture("u.jpg").format == "JPEG"
-    assert "does not know output_format" in result.stderr
+    assert "rejected output_format" in result.stderr
 
 
 @pytest.mark.parametrize(

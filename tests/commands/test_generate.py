@@ -96,7 +96,7 @@ def test_a_literal_ending_that_the_model_can_not_make_is_converted_and_the_origi
     result = imagecli("generate", "x", "-m", "dall-e-2", "-s", "256x256", "-o", "cat.jpg", *SANDBOX)
     assert result.stdout == "cat.jpg\n"
     assert [picture(folder / name).format for name in ("cat.jpg", "cat.orig.png")] == ["JPEG", "PNG"]
-    assert "cat.orig.png is as it came" in result.stderr
+    assert "the original is cat.orig.png" in result.stderr
 
 
 def test_a_name_of_ours_is_numbered_where_it_is_taken(imagecli: Run, folder: Path) -> None:

@@ -38,8 +38,8 @@ def test_a_partial_is_on_disk_while_the_picture_is_made(imagecli: Run, folder: P
         result = imagecli("generate", "cat", "--partial-images", 2, "--keep-partials", "--base-url", server.base_url)
     assert (result.exit_code, result.stdout) == (0, "cat.png\n")
     assert [line for line in result.stderr.splitlines() if "cost" not in line] == [
-        "imagecli: note: partial picture 0 is kept as cat.partial-0.png",
-        "imagecli: note: partial picture 1 is kept as cat.partial-1.png",
+        "imagecli: note: partial image 0 is saved as cat.partial-0.png",
+        "imagecli: note: partial image 1 is saved as cat.partial-1.png",
     ]
     assert files(folder) == {"cat.png": RED, "cat.partial-0.png": BLUE, "cat.partial-1.png": GREEN}
 
@@ -149,7 +149,7 @@ def test_partials_are_kept_under_names_of_their_own(
     with raw_server(stream(*events, completed())) as server:
         result = imagecli("generate", "cat", "--keep-partials", *argv, "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, left)
-    assert result.stderr.count("is not whole") == (3 if left == {"cat.png": RED} else 0)
+    assert result.stderr.count("is incomplete") == (3 if left == {"cat.png": RED} else 0)
 
 
 def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: 
     with raw_server(slowly(*events, until=away)) as server:
         result = imagecli("generate", "cat", "--keep-partials", "-o", "in/cat.png", "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, {"in/cat.png": RED})
-    assert "warning: a partial picture is not kept: can't write in/cat.partial-0.png" in result.stderr
+    assert "warning: a partial image was not saved: can't write in/cat.partial-0.png" in result.stderr
 
 
 def test_the_sandbox_streams_what_is_kept(imagecli: Run, folder: Path, sandbox: str) -> None:

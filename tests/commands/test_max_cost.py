@@ -56,48 +56,48 @@ def answer(output_tokens: int | None) -> bytes:
         (
             ["-n", "40", *HIGH],
             {},
-            "40 pictures can cost $8.43 (gpt-image-2, high, 1024x1024; table of 2026-11), "
-            "more than the built-in cap of $5",
+            "40 images can cost $8.43 (gpt-image-2, high, 1024x1024; prices of 2026-11), "
+            "more than the built-in cost limit of $5",
             "--quality medium costs about $2.11; or --max-cost 9",
         ),
         (
             ["-n", "40", *HIGH, "--max-cost", "8"],
             {},
-            "40 pictures can cost $8.43 (gpt-image-2, high, 1024x1024; table of 2026-11), more than --max-cost 8",
+            "40 images can cost $8.43 (gpt-image-2, high, 1024x1024; prices of 2026-11), more than --max-cost 8",
             "--quality medium costs about $2.11; or --max-cost 9",
         ),
         (
             [*HIGH],
             {"IMAGECLI_MAX_COST": "0.05"},
-            "the picture can cost $0.22 (gpt-image-2, high, 1024x1024; table of 2026-11), "
-            "more than the cap of $0.05 (IMAGECLI_MAX_COST)",
+            "the image can cost $0.22 (gpt-image-2, high, 1024x1024; prices of 2026-11), "
+            "more than the cost limit of $0.05 (IMAGECLI_MAX_COST)",
             "--quality low costs about $0.006; or --max-cost 0.22",
         ),
         (
             ["-n", "2", *HIGH, "--max-cost", "0.001"],
             {},
-            "2 pictures can cost $0.43 (gpt-image-2, high, 1024x1024; table of 2026-11), more than --max-cost 0.001",
-            "ask for fewer pictures; or --max-cost 0.43",
+            "2 images can cost $0.43 (gpt-image-2, high, 1024x1024; prices of 2026-11), more than --max-cost 0.001",
+            "request fewer images; or --max-cost 0.43",
         ),
         (
             ["-m", "flux", "--max-cost", "3"],
             {},
-            "the price is not known (what flux costs is not in the catalogue), and --max-cost 3 allows only known ones",
-            "to lift the cap: omit --max-cost; or name a model with a price: imagecli models",
+            "the price is unknown (the catalogue has no price for flux), and --max-cost 3 requires known prices",
+            "to remove the cost limit: omit --max-cost; or choose a model with a price: imagecli models",
         ),
         (
             ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
             {},
-            "the price is not known (an svg's author is billed by a price that is not in the catalogue), "
-            "and --max-cost 3 allows only known ones",
-            "to lift the cap: omit --max-cost",
+            "the price is unknown (the catalogue has no price for the model that writes the SVG), "
+            "and --max-cost 3 requires known prices",
+            "to remove the cost limit: omit --max-cost",
         ),
         (
             ["--provider", "azure", "-m", "gpt-image-2", "--base-url", "http://127.0.0.1:1"],
             {"IMAGECLI_MAX_COST": "3"},
-            "the price is not known (what azure bills is not in the catalogue), "
-            "and the cap of $3 (IMAGECLI_MAX_COST) allows only known ones",
-            "to lift the cap: unset IMAGECLI_MAX_COST",
+            "the price is unknown (the catalogue has no prices for azure), "
+            "and the cost limit of $3 (IMAGECLI_MAX_COST) requires known prices",
+            "to remove the cost limit: unset IMAGECLI_MAX_COST",
         ),
     ],
 )
@@ -133,7 +133,7 @@ def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:
     assert imagecli("generate", "a cat", "-n", "25", *base, "--max-cost", "5").exit_code == 5
     assert imagecli("generate", "a cat", "-n", "40", *HIGH, *base).exit_code == 5
     said = imagecli("generate", "a cat", *HIGH, *base, "--dry-run").stdout
-    assert "1024x1024; table of 2026-11; if this server bills as openai does" in said
+    assert "1024x1024; prices of 2026-11; assuming this server bills like openai" in said
 
 
 # --- while it runs ---------------------------------------------------------------------------------------------------
@@ -155,8 +155,8 @@ def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path
     assert (result.exit_code, said["status"], len(said["images"]), len(list(folder.iterdir()))) == (9, "partial", 4, 4)
     (error,) = said["errors"]
     assert error["code"] == "over_budget"
-    assert error["message"] == "$3.61 may be spent and the next request can cost $0.22, more than --max-cost 1.3"
-    assert error["hint"].startswith("--max-cost 5 would have sufficed for all; 4 of 6 images are saved; ")
+    assert error["message"] == "up to $3.61 is spent, and the next request can cost $0.22: more than --max-cost 1.3"
+    assert error["hint"].startswith("--max-cost 5 is enough for all requests; 4 of 6 images are saved; ")
     assert error["hint"].endswith(" --if-exists skip")
     assert said["cost"]["actual_usd"] == pytest.approx(4 * (30_000 * 30 + 50) / 1_000_000)
     assert "4 of 6 images saved; 2 requests not sent" in result.stderr
@@ -316,7 +316,7 @@ def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
     assert run_call(guard, 1, 30_000)
     assert not run_call(guard, 2)
     (error,) = guard.refusals()
-    assert error.message == "$1.20 may be spent, more than the built-in cap of $1"
+    assert error.message == "up to $1.20 is spent: more than the built-in cost limit of $1"
 
 
 def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None:
@@ -324,7 +324,7 @@ def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None
     assert run_call(guard, 0, error=UnsavedError("lost"))
     assert not run_call(guard, 1)
     (error,) = guard.refusals()
-    assert error.hint == "--max-cost 12 would have sufficed for all"
+    assert error.hint == "--max-cost 12 is enough for all requests"
 
 
 def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
@@ -360,8 +360,8 @@ def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: 
         (
             None,
             ["--quality", "medium"],
-            "imagecli: cost: not reported; about $0.053 (gpt-image-2, medium, 1024x1024; table of 2026-11; "
-            "if this server bills as openai does)\n",
+            "imagecli: cost: not reported; about $0.053 (gpt-image-2, medium, 1024x1024; prices of 2026-11; "
+            "assuming this server bills like openai)\n",
             None,
         ),
         (None, ["-m", "flux", "--quiet"], "", None),
@@ -398,7 +398,7 @@ def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run
         command = ["generate", "a cat", "-m", "gpt-image-2.6-flare", "-o", "cat.svg", "--if-exists", "number"]
         plain = imagecli(*command, "--base-url", server.base_url)
         said = imagecli(*command, "--base-url", server.base_url, "--json").json
-    assert plain.stderr == "imagecli: cost: $0.053, and what the svg's author costs\n"
+    assert plain.stderr == "imagecli: cost: $0.053 plus the model that writes the SVG\n"
     assert (said["requests"][0]["usage"], said["requests"][0]["svg_usage"]) == (usage, AUTHOR)
     assert said["cost"]["actual_usd"] is None
 
@@ -406,11 +406,11 @@ def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run
 @pytest.mark.parametrize(
     ("tokens", "flags", "words"),
     [
-        (200_000, ["--max-cost", "1"], "it cost $6.01, more than --max-cost 1"),
-        (200_000, [], "it cost $6.01, more than the built-in cap of $5"),
+        (200_000, ["--max-cost", "1"], "the command cost $6.01, more than --max-cost 1"),
+        (200_000, [], "the command cost $6.01, more than the built-in cost limit of $5"),
         (30_000, ["--max-cost", "1"], None),
         (33_331, ["--max-cost", "1"], None),
-        (33_333, ["--max-cost", "1"], "it cost $1.01, more than --max-cost 1"),
+        (33_333, ["--max-cost", "1"], "the command cost $1.01, more than --max-cost 1"),
     ],
 )
 def test_what_cost_more_than_the_cap_is_said_and_is_saved(
@@ -432,14 +432,14 @@ def test_a_batch_that_cost_more_than_its_cap_says_so(imagecli: Run, folder: Path
     summary = json.loads(result.stdout.splitlines()[-1])
     assert result.exit_code == 0
     assert [warning["code"] for warning in summary["warnings"]] == ["cost_over_cap"]
-    assert "it cost $6.01, more than --max-cost 1" in result.stderr
+    assert "the command cost $6.01, more than --max-cost 1" in result.stderr
 
 
 def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
     ends = [outcome(0, 200_000), outcome(1)]
     (said,) = [budget(1, 1, 1).overrun_warning(ends)]
     assert said
-    assert said.message == "it cost at least $6.00, more than --max-cost 1"
+    assert said.message == "the command cost at least $6.00, more than --max-cost 1"
     assert budget(6, 1, 1).overrun_warning(ends) is None
 
 
@@ -456,7 +456,7 @@ def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
 def test_a_cap_is_lifted_where_it_was_said(origin: str, way: str) -> None:
     error = budget(1, None, origin=origin).refusal()
     assert error
-    assert error.hint == f"to lift the cap: {way}; or name a model with a price: imagecli models"
+    assert error.hint == f"to remove the cost limit: {way}; or choose a model with a price: imagecli models"
 
 
 def test_the_sandbox_is_known_to_cost_nothing_and_says_no_word_of_it(imagecli: Run) -> None:

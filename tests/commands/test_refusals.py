@@ -27,7 +27,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 accepts at most 1,000", "shorten"),
         (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
         (["x", "-s", "1920x1080"], "1080 is not a multiple of 16", ""),
-        (["x", "-s", "big"], "size 'big' is not WIDTHxHEIGHT", "for example 1024x1024"),
+        (["x", "-s", "big"], "invalid size 'big'", "for example 1024x1024"),
         (["a photo of photo.jpg"], "an image file name", "; to send it as text, use --prompt"),
         (["x", "--moderation", "none"], "gpt-image-2 accepts low, auto", "--moderation low"),
         (["x", "--output-format", "JPG"], "accepts png, jpeg, webp", "--output-format jpeg"),

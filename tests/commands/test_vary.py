@@ -18,7 +18,7 @@ def test_a_rotated_24_megapixel_jpeg_is_varied_by_the_classic_model(imagecli: Ru
     photo(folder / "big.jpg", 6000, 4000, exif=exif)
     result = imagecli("vary", "big.jpg", "-m", "dall-e-2", *SANDBOX)
     assert (result.exit_code, result.stdout) == (0, "big-variation.png\n")
-    assert "dall-e-2 varies it by the variations endpoint" in result.stderr
+    assert "using the variations endpoint of dall-e-2" in result.stderr
     assert "rotated upright, cropped to the centre 4000x4000 square, shrunk to 1024x1024" in result.stderr
     assert picture("big-variation.png").size == (1024, 1024)
 
@@ -36,11 +36,11 @@ def test_a_variation_resembles_its_source_and_differs_from_it_and_the_others(ima
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-m", "dall-e-2"], "by the variations endpoint"),
-        (["-m", "dall-e-2", "--via", "variations"], "by the variations endpoint"),
-        ([], "by an edit: the variations endpoint does not serve"),
-        (["a cat in its place"], "by an edit"),
-        (["--strength", "strong"], "by an edit"),
+        (["-m", "dall-e-2"], "using the variations endpoint"),
+        (["-m", "dall-e-2", "--via", "variations"], "using the variations endpoint"),
+        ([], "using an edit: gpt-image-2 has no"),
+        (["a cat in its place"], "using an edit"),
+        (["--strength", "strong"], "using an edit"),
     ],
 )
 def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments: list[str], said: str) -> None:
@@ -53,12 +53,12 @@ def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["in.png", "--via", "variations", "--strength", "strong"], "the variations endpoint takes no strength"),
-        (["in.png", "blue", "--via", "variations"], "the variations endpoint takes no prompt"),
-        (["in.png", "blue", "-m", "dall-e-2"], "hint: leave the prompt out"),
-        (["in.png", "--strength", "strong", "-m", "dall-e-2"], "hint: leave the strength out"),
-        (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: leave --via out"),
-        (["in.png", "blue", "--strength", "strong"], "a prompt is given"),
+        (["in.png", "--via", "variations", "--strength", "strong"], "the variations endpoint accepts no strength"),
+        (["in.png", "blue", "--via", "variations"], "the variations endpoint accepts no prompt"),
+        (["in.png", "blue", "-m", "dall-e-2"], "hint: omit the prompt"),
+        (["in.png", "--strength", "strong", "-m", "dall-e-2"], "hint: omit the strength"),
+        (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: omit --via"),
+        (["in.png", "blue", "--strength", "strong"], "can't be combined"),
         (["in.png", "--via", "variations"], "gpt-image-2 does not support variations"),
         (["in.png", "other.png"], "an image file name"),
         (["nope.png"], "nope.png does not exist"),

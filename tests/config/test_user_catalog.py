@@ -43,7 +43,7 @@ def test_a_models_own_limits_are_checked(imagecli: Run, rows: Path) -> None:
         """
     )
     run = ("generate", "--provider", "sandbox", "-m", "mine")
-    assert "it makes 512x512 or 640x480 (mine)" in imagecli(*run, "a cat", "-s", "1024x1024").stderr
+    assert "it supports 512x512 or 640x480 (mine)" in imagecli(*run, "a cat", "-s", "1024x1024").stderr
     assert "--quality high: mine accepts draft, final" in imagecli(*run, "a cat", "--quality", "high").stderr
     assert "mine accepts at most 10" in imagecli(*run, "a very white cat").stderr
     done = imagecli(*run, "a cat", "-s", "640x480", "--quality", "final")
@@ -83,7 +83,7 @@ def test_a_row_of_ours_is_changed_and_the_rest_of_it_stays(imagecli: Run, rows: 
     rows.write_text('[models.dall-e-2]\nmax_prompt = 5\n[models."gpt-image-2"]\nwords.moderation = ["off"]\n')
     run = ("generate", "--provider", "sandbox")
     assert "dall-e-2 accepts at most 5" in imagecli(*run, "a white cat", "-m", "dall-e-2").stderr
-    assert "it makes 256x256" in imagecli(*run, "a cat", "-m", "dall-e-2", "-s", "300x300").stderr
+    assert "it supports 256x256" in imagecli(*run, "a cat", "-m", "dall-e-2", "-s", "300x300").stderr
     assert "gpt-image-2 accepts off" in imagecli(*run, "a cat", "--moderation", "low").stderr
     assert "accepts low, medium, high, auto" in imagecli(*run, "a cat", "--quality", "best").stderr
 
@@ -156,15 +156,15 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
             "did you mean gpt-image-2",
         ),
         ("[models.x]\nlike = 3\n", "models.x.like: expected text, got 3", ""),
-        ("[models.x]\nmax_n = 0\n", "models.x.max_n: expected a whole number from 1, got 0", "imagecli models"),
-        ("[models.x]\nmax_n = true\n", "models.x.max_n: expected a whole number from 1, got true", ""),
-        ("[models.x]\nmax_n = 1.5\n", "models.x.max_n: expected a whole number from 1, got 1.5", ""),
+        ("[models.x]\nmax_n = 0\n", "models.x.max_n: expected an integer from 1, got 0", "imagecli models"),
+        ("[models.x]\nmax_n = true\n", "models.x.max_n: expected an integer from 1, got true", ""),
+        ("[models.x]\nmax_n = 1.5\n", "models.x.max_n: expected an integer from 1, got 1.5", ""),
         (
             '[models.x]\nshutdown = "2026-12-01"\n',
-            "models.x.shutdown: expected a day without quotes, as 2026-11-04, got '2026-12-01'",
+            "models.x.shutdown: expected a date without quotes, such as 2026-11-04, got '2026-12-01'",
             "",
         ),
-        ("[models.x]\nshutdown = 2026-12-01T00:00:00\n", "models.x.shutdown: expected a day", ""),
+        ("[models.x]\nshutdown = 2026-12-01T00:00:00\n", "models.x.shutdown: expected a date", ""),
         ('[models.x]\noperations = ["edit"]\n', "models.x.operations: unknown value 'edit'", "did you mean edits?"),
         ('[models.x]\noperations = "edits"\n', "models.x.operations: expected a list", ""),
         ('[models.x]\nsizes = "fre"\n', "models.x.sizes: unknown value 'fre'", "did you mean free?"),
@@ -180,7 +180,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
             "",
         ),
         ('[models.x]\nwords = { qality = ["a"] }\n', "models.x.words: unknown value 'qality'", "did you mean quality?"),
-        ('[models.x]\nwords.quality = "high"\n', "models.x.words.quality: expected a list of texts", ""),
+        ('[models.x]\nwords.quality = "high"\n', "models.x.words.quality: expected a list of strings", ""),
         ("[models.x]\nwords.quality = [1]\n", "models.x.words.quality: expected text, got 1", ""),
         (
             "[models.x]\nranges.frame_count = [16, 2]\n",
@@ -200,7 +200,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
             "",
         ),
         ("[prices.mine]\ntext_in = 1\n", "prices.mine: image_in, image_out, month is missing", ""),
-        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "is like a", "let one of them say it all"),
+        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "is like a", "remove like from one of them"),
     ],
 )
 def test_a_slip_is_named_with_its_place(imagecli: Run, rows: Path, text: str, words: str, hint: str) -> None:

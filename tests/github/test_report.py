@@ -215,7 +215,7 @@ def test_notes_are_no_annotations_and_warnings_are(imagecli: Run, folder: Path) 
     levels = {one["code"]: one["level"] for one in json.loads(result.stdout.splitlines()[-1])["warnings"]}
     assert levels == {"size": "note", "other_size": "warning"}
     assert [one.name for one in told.commands] == ["warning"]
-    assert "was asked for, 64x64 came" in told.commands[0].message
+    assert "received 64x64" in told.commands[0].message
 
 
 def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imagecli: Run, folder: Path) -> None:

@@ -111,7 +111,7 @@ def test_errors_alike_are_counted_and_every_kept_answer_is_named(imagecli: Run, 
     result = imagecli("generate", "x", "-m", "dall-e-3", "-n", 3, "--base-url", httpserver.url_for("/v1"))
     kept = [line.removeprefix("kept: ") for line in result.stderr.splitlines() if line.startswith("kept: ")]
     assert result.exit_code == 7
-    assert result.stderr.count("not whole JSON") == 1
+    assert result.stderr.count("not valid JSON") == 1
     assert "repeated 2 more times" in result.stderr
     assert len({Path(path).read_bytes() + path.encode() for path in kept}) == 3
 
@@ -126,7 +126,7 @@ def test_remarks_alike_are_said_once_and_counted_and_json_has_each(
         *("--base-url", httpserver.url_for("/v1")),
         tty=tty,
     )
-    said = "imagecli: warning: 1024x1024 was asked for, 1x1 came"
+    said = "imagecli: warning: requested 1024x1024, received 1x1"
     lines = [line for line in result.stderr.splitlines() if said in line]
     assert len(lines) == 2
     assert lines[1].endswith(f"{said} (3 times in total)")

@@ -229,8 +229,8 @@ def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> 
     assert (image.path, image.size, image.bytes) == (tmp_path / "cat.png", Size(32, 16), len(left["cat.png"]))
     assert image.sha256 == hashlib.sha256(left["cat.png"]).hexdigest()
     assert [event.message for event in heard if isinstance(event, NoteEvent)] == [
-        f"{tmp_path / 'cat.png'} was cropped and resized from 64x34 to 32x16, without its proof of origin; "
-        f"{tmp_path / 'cat.orig.png'} is as it came"
+        f"{tmp_path / 'cat.png'} was cropped and resized from 64x34 to 32x16, Content Credentials (C2PA) removed; "
+        f"the original is {tmp_path / 'cat.orig.png'}"
     ]
 
 
@@ -246,7 +246,7 @@ def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> 
 def test_fit_says_what_it_did(tmp_path: Path, fit: Size, words: str) -> None:
     _, heard = finished(of(tmp_path, "cat", fit=fit), pictures(LARGE))
     (note,) = [event for event in heard if isinstance(event, NoteEvent)]
-    assert (note.code, f"was {words}, without" in note.message) == ("fitted", True)
+    assert (note.code, f"was {words}, Content" in note.message) == ("fitted", True)
 
 
 def test_what_has_the_size_already_is_not_touched(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_signal_names_the_folder_that_really_has_it(
     assert f"run imagecli recover to save what was received, kept in {spool}".encode() in stderr
     after = recovered(folder, environ)
     assert after.returncode == 7
-    assert "only a part" in after.stderr
+    assert "is incomplete" in after.stderr
 
 
 def test_a_kill_while_a_refused_request_waits_says_nothing_of_a_bill(

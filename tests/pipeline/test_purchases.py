@@ -95,7 +95,7 @@ def test_silence_ends_at_the_timeout(imagecli: Run) -> None:
     with raw_server(silence(3)) as server:
         result = imagecli("generate", "a cat", "--base-url", server.base_url, "--timeout", "0.2")
         assert (result.exit_code, len(server.requests)) == (7, 1)
-    assert "silent for too long" in result.stderr
+    assert "sent no data for too long" in result.stderr
 
 
 def test_a_drip_ends_at_the_timeout_too(imagecli: Run) -> None:

@@ -190,4 +190,4 @@ def test_a_failed_result_url_names_the_option_that_avoids_it_if_it_is_accepted(
         result = imagecli("generate", "a cat", *arguments, "--base-url", server.base_url, env=variables)
     assert result.exit_code == 7, result.stderr
     assert ("--response-format b64_json" in result.stderr) is named
-    assert "it is paid for" in result.stderr or "a path of its own" in result.stderr
+    assert "its URL is in the saved response" in result.stderr or "instead of a URL" in result.stderr

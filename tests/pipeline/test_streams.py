@@ -192,11 +192,11 @@ def test_each_stream_has_its_exit_code_its_posts_and_its_files(
 @pytest.mark.parametrize(
     ("body", "code", "words"),
     [
-        (partial() + partial(1), "no_picture", "only partial pictures came (2)"),
-        (partial() + completed()[:-40], "no_picture", "broke off in its picture"),
-        (DONE, "no_picture", "held no picture"),
-        (BAD_JSON, "no_picture", "not JSON"),
-        (event("image_generation.completed", b64_json="no!"), "not_base64", "not base64"),
+        (partial() + partial(1), "no_picture", "ended after 2 partial images"),
+        (partial() + completed()[:-40], "no_picture", "broke off in the middle"),
+        (DONE, "no_picture", "had no image"),
+        (BAD_JSON, "no_picture", "not valid JSON"),
+        (event("image_generation.completed", b64_json="no!"), "not_base64", "not valid base64"),
     ],
 )
 @pytest.mark.parametrize("cut", [True, False])
@@ -228,7 +228,7 @@ def test_what_broke_a_stream_is_said_beside_what_is_saved_of_it(imagecli: Run, s
         result = imagecli("generate", "cat", "-n", 2, "--stream", "--json", "--base-url", server.base_url)
     said = result.json
     assert [one["code"] for one in said["warnings"]] == ["answer_lost"]
-    assert [(one["code"], one["message"]) for one in said["errors"]] == [("fewer_pictures", "1 of 2 pictures came")]
+    assert [(one["code"], one["message"]) for one in said["errors"]] == [("fewer_pictures", "received 1 of 2 images")]
     assert not list(state.rglob("*.body"))
 
 

@@ -118,8 +118,8 @@ def test_what_is_left_to_the_model_is_a_range_over_all_it_usually_chooses() -> N
     assert high == pytest.approx(7024 * 30e-6, abs=1e-3)
     assert ends(ask("auto", None)) == (low, high)
     words = found(ask(None, None)).about
-    assert words == "gpt-image-2, any quality, any usual size; table of 2026-11"
-    assert found(ask()).about == "gpt-image-2, high, 1024x1024; table of 2026-11"
+    assert words == "gpt-image-2, any quality, any usual size; prices of 2026-11"
+    assert found(ask()).about == "gpt-image-2, high, 1024x1024; prices of 2026-11"
 
 
 @pytest.mark.parametrize("size", [None, "auto"])
@@ -173,7 +173,7 @@ def test_an_svg_has_no_upper_end_and_says_why() -> None:
     price = found(ask(output_format="svg", svg=SvgOptions(effort="low")))
     assert price.high_usd is None
     assert price.low_usd > 0
-    assert "svg's author" in price.about
+    assert "the model that writes the SVG" in price.about
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
     wanted = ask(output_format="svg", svg=SvgOptions(effort="low"))
     assert usage_cost.reported_usd(USAGE, wanted, row(), SANDBOX) == 0.0
     assert usage_cost.unpriced_note(wanted, USAGE, SANDBOX) == ""
-    assert usage_cost.unpriced_note(wanted, USAGE, OPENAI) == "what the svg's author costs"
+    assert usage_cost.unpriced_note(wanted, USAGE, OPENAI) == "the model that writes the SVG"
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
@@ -212,7 +212,7 @@ def test_a_sum_with_an_unknown_part_is_unknown() -> None:
     assert (both.low_usd, both.about) == (2 * one.low_usd, one.about)
     mixed = estimate.total_estimate([one, svg])
     assert mixed
-    assert (mixed.high_usd, mixed.about) == (None, "of several kinds")
+    assert (mixed.high_usd, mixed.about) == (None, "different requests")
     assert estimate.total_estimate([one, None]) is None
     assert estimate.total_estimate([]) is None
 

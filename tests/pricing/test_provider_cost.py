@@ -51,7 +51,7 @@ def test_what_a_provider_reports_is_complete_and_no_share_of_it_is_billed() -> N
     by_tokens = reported_usd(tokens, svg, ROWS.model("gpt-image-2"), priced, 0.5)
     assert by_tokens == pytest.approx((9 * 5 + 1300 * 30) / 2 / 1_000_000)
     assert unpriced_note(svg, OPENROUTER_USAGE, OPENROUTER) == ""
-    assert unpriced_note(svg, {}, OPENROUTER) == "what the svg's author costs"
+    assert unpriced_note(svg, {}, OPENROUTER) == "the model that writes the SVG"
 
 
 @pytest.mark.parametrize(

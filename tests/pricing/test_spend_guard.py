@@ -98,9 +98,9 @@ def test_what_nobody_knows_is_not_half_known() -> None:
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        (1.0, "(gpt-image-2, high, 1024x1024; table of 2026-11), more"),
-        (HALF, "(gpt-image-2, high, 1024x1024; table of 2026-11; half of it, by the Batch API), more"),
-        (0.75, "; 75% of it, by the Batch API), more"),
+        (1.0, "(gpt-image-2, high, 1024x1024; prices of 2026-11), more"),
+        (HALF, "(gpt-image-2, high, 1024x1024; prices of 2026-11; half price with the Batch API), more"),
+        (0.75, "; 75% of the price with the Batch API), more"),
     ],
 )
 def test_a_refusal_says_which_price_it_counts(share: float, words: str) -> None:
@@ -121,6 +121,6 @@ def test_the_quality_that_would_fit_is_looked_for_at_the_same_share() -> None:
 
 
 def test_the_price_of_a_plan_is_said_to_be_the_batch_api_s() -> None:
-    assert budget(HALF).cost().about == "gpt-image-2, high, 1024x1024; table of 2026-11; half of it, by the Batch API"
+    assert budget(HALF).cost().about == "gpt-image-2, high, 1024x1024; prices of 2026-11; half price with the Batch API"
     assert "Batch API" not in budget(1.0).cost().about
-    assert budget(HALF, provider="sandbox").cost().about == "sandbox bills nothing"
+    assert budget(HALF, provider="sandbox").cost().about == "sandbox is free of charge"

@@ -163,7 +163,7 @@ def test_a_page_of_the_list_says_where_the_next_one_begins(page: Any, ids: list[
 
 @pytest.mark.parametrize("document", [None, [], {}, {"data": None}, {"data": {}}, BATCH])
 def test_what_is_no_list_of_batches_is_not_taken_for_one(document: Any) -> None:
-    with pytest.raises(UnsavedError, match="no list of batches"):
+    with pytest.raises(UnsavedError, match="not a list of batches"):
         parse_batch_jobs(document)
 
 

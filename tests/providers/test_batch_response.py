@@ -88,7 +88,7 @@ def test_a_line_without_pictures_raises_what_it_tells_of(
 def test_what_was_never_made_can_be_handed_in_again(code: str) -> None:
     with pytest.raises(NetworkError) as caught:
         parse_line_images(line(None, {"code": code, "message": "a strange thing"}), BASE)
-    assert caught.value.hint == "run the same command again: it hands the rest in"
+    assert caught.value.hint == "run the same command again to submit the rest"
     assert ("a strange thing" in caught.value.message) == (code == "strange")
 
 

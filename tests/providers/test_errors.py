@@ -94,7 +94,7 @@ def test_the_code_is_found_in_every_shape(body: Any, code: str) -> None:
     ],
 )
 def test_the_parameter_that_is_meant_is_named(body: bytes, words: str) -> None:
-    assert error_from_response(400, {}, body).message == f"the API refused it (HTTP 400): {words}"
+    assert error_from_response(400, {}, body).message == f"the API refused the request (HTTP 400): {words}"
 
 
 DETAILS = {"moderation_stage": "output", "categories": ["violence", "self-harm"]}
@@ -114,14 +114,17 @@ AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtere
         ),
         (
             openai("moderation_blocked", moderation_details={**DETAILS, "moderation_stage": "unknown"}),
-            "(moderation_blocked); it names violence, self-harm",
+            "(moderation_blocked); categories: violence, self-harm",
         ),
         (
             openai("moderation_blocked", moderation_details={**DETAILS, "moderation_stage": ["x"]}),
             "violence, self-harm",
         ),
         (openai("moderation_blocked", moderation_details={"moderation_stage": "input"}), "(moderation_blocked)"),
-        (openai("contentFilter", inner_error={"content_filter_results": AZURE}), "(contentFilter); it names violence"),
+        (
+            openai("contentFilter", inner_error={"content_filter_results": AZURE}),
+            "(contentFilter); categories: violence",
+        ),
         (
             openai("contentFilter", innererror={"content_filter_result": {"hate": {"filtered": False}}}),
             "(contentFilter)",
@@ -151,9 +154,9 @@ PAGE = b"<!doctype html><html><title>Not here</title></html>"
         (402, b"pay first", 5, "insufficient_quota", "out of credit"),
         (403, openai("unsupported_country"), 4, "unsupported_country", "HTTP 403"),
         (404, openai("model_not_found"), 4, "model_not_found", "HTTP 404"),
-        (404, PAGE, 4, "refused", "no Images API there"),
-        (404, b"", 4, "refused", "no Images API there"),
-        (405, PAGE, 4, "refused", "no Images API there"),
+        (404, PAGE, 4, "refused", "no Images API at this URL"),
+        (404, b"", 4, "refused", "no Images API at this URL"),
+        (405, PAGE, 4, "refused", "no Images API at this URL"),
         (407, PAGE, 6, "network", "proxy"),
         (408, b"", 7, "unsaved", "HTTP 408"),
         (409, b"", 4, "refused", "HTTP 409"),
@@ -176,9 +179,9 @@ PAGE = b"<!doctype html><html><title>Not here</title></html>"
         (524, PAGE, 7, "unsaved", "may have generated"),
         (529, b"", 7, "unsaved", "HTTP 529"),
         (600, b"", 7, "unsaved", "HTTP 600"),
-        (103, b"", 7, "unsaved", "only a prelude"),
-        (302, b"", 6, "network", "redirects elsewhere"),
-        (303, b"", 6, "network", "redirects elsewhere"),
+        (103, b"", 7, "unsaved", "an interim status"),
+        (302, b"", 6, "network", "redirects to another address"),
+        (303, b"", 6, "network", "redirects to another address"),
     ],
 )
 def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int, code: str, words: str) -> None:
@@ -192,15 +195,15 @@ def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int
     ("status", "body", "hint"),
     [
         (401, openai("invalid_api_key"), "check the key"),
-        (401, openai(message="Your organization must be verified to use the model"), "must be verified"),
-        (403, openai(message="Your organization must be verified to use the model"), "must be verified"),
-        (400, openai("unknown_parameter", param="style"), "leave style out"),
-        (400, openai(message="Unknown parameter: 'style'."), "leave that parameter out"),
-        (404, openai("model_not_found"), "model's name"),
-        (404, openai("DeploymentNotFound"), "deployment's"),
+        (401, openai(message="Your organization must be verified to use the model"), "verify your organization"),
+        (403, openai(message="Your organization must be verified to use the model"), "verify your organization"),
+        (400, openai("unknown_parameter", param="style"), "omit style"),
+        (400, openai(message="Unknown parameter: 'style'."), "omit that parameter"),
+        (404, openai("model_not_found"), "model name"),
+        (404, openai("DeploymentNotFound"), "deployment name"),
         (404, b'{"detail": "Not Found"}', "imagecli providers"),
         (405, b'{"detail": "Method Not Allowed"}', "imagecli providers"),
-        (410, openai(), "imagecli models names a model's successor"),
+        (410, openai(), "imagecli models lists current models"),
         (413, b"", "--input-size"),
         (404, PAGE, "--base-url"),
         (429, openai("insufficient_quota"), "top up"),
@@ -222,11 +225,11 @@ INVALID_MODEL = "400: {'error': '/image/generations: Invalid model name passed i
         (400, litellm("BadRequestError", SAFETY, 400, "image_generation_user_error"), 4, "change the prompt"),
         (400, litellm("ContentPolicyViolationError", "violates our content policy", 400), 4, "change the prompt"),
         (400, openai("400", "no_db_connection", "No connected db."), 3, "check the key"),
-        (400, openai("400", "None", INVALID_MODEL), 4, "check the model's name"),
-        (404, openai("404", "NotFoundError", "The model `x` does not exist."), 4, "check the model's name"),
-        (404, openai(None, "not_found", "Model 'x' not found"), 4, "check the model's name"),
-        (500, litellm("APIConnectionError", "Connection error.", 500), 7, "may have repeated it"),
-        (408, litellm("Timeout", "Request timed out.", 408), 7, "may have repeated it"),
+        (400, openai("400", "None", INVALID_MODEL), 4, "check the model name"),
+        (404, openai("404", "NotFoundError", "The model `x` does not exist."), 4, "check the model name"),
+        (404, openai(None, "not_found", "Model 'x' not found"), 4, "check the model name"),
+        (500, litellm("APIConnectionError", "Connection error.", 500), 7, "may have repeated the request"),
+        (408, litellm("Timeout", "Request timed out.", 408), 7, "may have repeated the request"),
         (502, b"<title>502 Bad Gateway</title>", 7, "may have been billed"),
     ],
 )
@@ -310,7 +313,8 @@ def test_an_address_in_a_complaint_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(300, "HTTP 300"), (304, "HTTP 304"), (306, "HTTP 306"), (302, "redirects elsewhere")]
+    ("status", "words"),
+    [(300, "HTTP 300"), (304, "HTTP 304"), (306, "HTTP 306"), (302, "to another address")],
 )
 def test_an_answer_that_redirects_is_told_from_one_that_only_begins_alike(status: int, words: str) -> None:
     error = error_from_response(status, {}, b"")
@@ -357,7 +361,7 @@ def test_an_endpoint_that_is_missing_is_named(path: str, status: int, body: byte
 def test_a_model_that_is_missing_is_not_taken_for_an_endpoint() -> None:
     error = error_from_response(404, {}, openai("model_not_found"), path="/v1/images/variations")
     assert "endpoint" not in error.message
-    assert "no Images API there" in error_from_response(404, {}, PAGE, path="/v1/images/generations").message
+    assert "no Images API at this URL" in error_from_response(404, {}, PAGE, path="/v1/images/generations").message
 
 
 @pytest.mark.parametrize(

@@ -131,22 +131,22 @@ def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> No
         (b"  \n<html>", NetworkError, "web page"),
         (b'{"error": {"message": "no such cat", "code": "x1"}}', RefusedError, "no such cat"),
         (b'{"error": "no such cat", "data": []}', RefusedError, "no such cat"),
-        (b'{"error": {}, "data": []}', UnsavedError, "no pictures"),
+        (b'{"error": {}, "data": []}', UnsavedError, "no images"),
         (b'{"code": 20012, "message": "no such cat", "data": null}', RefusedError, "no such cat (20012)"),
-        (b'{"message": "queued"}', UnsavedError, "no pictures"),
-        (b'{"error": {"code": 1}}', RefusedError, "status 200"),
-        (b"", UnsavedError, "not whole JSON"),
-        (b'{"data": [{"b64_json": "iVBORw0KGg', UnsavedError, "not whole JSON"),
-        (b'{"data": "\xff\xfe"}', UnsavedError, "not whole JSON"),
-        (b'{"id": "job-7"}', UnsavedError, "no pictures"),
-        (b'{"data": []}', UnsavedError, "no pictures"),
-        (b'{"data": null}', UnsavedError, "no pictures"),
-        (b'{"data": "x"}', UnsavedError, "no pictures"),
-        (b"[]", UnsavedError, "not an object"),
-        (b"null", UnsavedError, "not an object"),
-        (b'"picture"', UnsavedError, "not an object"),
-        (b"[" * 100_000, UnsavedError, "not whole JSON"),
-        (b'{"data":' * 100_000, UnsavedError, "not whole JSON"),
+        (b'{"message": "queued"}', UnsavedError, "no images"),
+        (b'{"error": {"code": 1}}', RefusedError, "HTTP 200"),
+        (b"", UnsavedError, "not valid JSON"),
+        (b'{"data": [{"b64_json": "iVBORw0KGg', UnsavedError, "not valid JSON"),
+        (b'{"data": "\xff\xfe"}', UnsavedError, "not valid JSON"),
+        (b'{"id": "job-7"}', UnsavedError, "no images"),
+        (b'{"data": []}', UnsavedError, "no images"),
+        (b'{"data": null}', UnsavedError, "no images"),
+        (b'{"data": "x"}', UnsavedError, "no images"),
+        (b"[]", UnsavedError, "JSON, but has no images"),
+        (b"null", UnsavedError, "JSON, but has no images"),
+        (b'"picture"', UnsavedError, "JSON, but has no images"),
+        (b"[" * 100_000, UnsavedError, "not valid JSON"),
+        (b'{"data":' * 100_000, UnsavedError, "not valid JSON"),
         (b'{"n": ' + b"9" * 5000 + b"}", UnsavedError, ""),
     ],
 )
@@ -219,11 +219,11 @@ def test_no_json_at_all_is_more_than_an_error_of_ours(document: Any) -> None:
 def test_a_reason_elsewhere_in_a_response_without_images_is_shown(document: Any, reason: str) -> None:
     with pytest.raises(UnsavedError) as caught:
         parse_response(json.dumps(document).encode(), BASE)
-    assert f"holds no pictures: {reason}" in caught.value.message
+    assert f"has no images: {reason}" in caught.value.message
 
 
 def test_a_list_of_errors_is_shown() -> None:
-    with pytest.raises(UnsavedError, match="not an object with pictures: blocked"):
+    with pytest.raises(UnsavedError, match="has no images: blocked"):
         parse_response(json.dumps([{"error": {"message": "blocked"}}]).encode(), BASE)
 
 
@@ -231,7 +231,7 @@ def test_a_list_of_errors_is_shown() -> None:
 def test_a_response_that_gives_no_reason_gets_none(document: Any) -> None:
     with pytest.raises(UnsavedError) as caught:
         parse_response(json.dumps(document).encode(), BASE)
-    assert caught.value.message == "the answer holds no pictures"
+    assert caught.value.message == "the response has no images"
 
 
 BLOCKED = json.dumps({"data": [{"b64_json": "QQ==", "ok": True}, {"b64_json": "Qg==", "ok": False}], "usage": {"c": 1}})

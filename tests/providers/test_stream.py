@@ -141,13 +141,13 @@ def test_images_in_other_events_are_found_once(body: str, found: tuple[ReturnedI
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (partial() + partial(1), "only partial pictures came (2)"),
-        (partial() + completed()[:-12], "broke off in its picture"),
-        (partial() + "event: image_generation.completed\ndata: {bad\n\n", "is not JSON"),
-        (DONE, "no picture"),
-        (": ping\n\n", "no picture"),
-        (completed(""), "no picture"),
-        (event("image_generation.completed", usage=USAGE), "no picture"),
+        (partial() + partial(1), "ended after 2 partial images"),
+        (partial() + completed()[:-12], "broke off in the middle"),
+        (partial() + "event: image_generation.completed\ndata: {bad\n\n", "not valid JSON"),
+        (DONE, "no image"),
+        (": ping\n\n", "no image"),
+        (completed(""), "no image"),
+        (event("image_generation.completed", usage=USAGE), "no image"),
     ],
 )
 def test_a_stream_without_a_picture_may_have_been_billed(body: str, words: str) -> None:
@@ -162,7 +162,7 @@ def test_an_error_after_partial_pictures_may_have_been_billed_whatever_it_is(cod
     with pytest.raises(UnsavedError) as caught:
         parse_response((partial() + partial(1) + told).encode(), BASE)
     assert (caught.value.code, caught.value.status) == (code, 200)
-    assert caught.value.message == f"x ({code}); partial pictures had come before (2)"
+    assert caught.value.message == f"x ({code}); 2 partial images arrived before the error"
     assert "may have been billed" in (caught.value.hint or "")
 
 
@@ -196,7 +196,7 @@ def test_an_error_after_partial_pictures_may_have_been_billed_whatever_it_is(cod
         ),
         (event("image_generation.partial_failed", error={"message": "x", "code": "y"}), RefusedError, "y", "x"),
         (event("image_generation.completed", error={"message": "x"}), RefusedError, "refused", "x"),
-        (event("error"), RefusedError, "refused", "status 200"),
+        (event("error"), RefusedError, "refused", "HTTP 200"),
     ],
 )
 def test_an_error_is_told_in_its_words_and_of_its_class(

@@ -206,7 +206,7 @@ class BatchCollector:
         return result._replace(saved=tuple(image for image in result.saved if image.index not in saver.extras))
 
     def _end_item(self, item: PendingItem, missing: ImagecliError | None) -> ItemResult | None:
-        """Ends *item*. *missing* is why some of its images have no result. None for an item that is no row any more."""
+        """Ends *item*. *missing* is why some of its images have no result. None if its row no longer exists."""
         results = [item.results[begin] for begin in sorted(item.results)]
         if missing:
             results.append(_missing_result(item, missing))

@@ -26,7 +26,7 @@ from imagecli.providers.batch_response import BatchJob
 PAUSES: Final = (0.0, 2.0, 5.0)
 """Seconds before each attempt to find a batch whose creation got no response."""
 NOT_SUBMITTED: Final = "not_handed_in"
-"""Error code in the journal of an item whose batch was never created, or was cancelled for another one's sake."""
+"""Error code in the journal of an item whose batch was never created, or was cancelled as a duplicate."""
 
 
 def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHandler) -> BatchJob | None:

@@ -27,7 +27,7 @@ that can be older is in the list, so that of two runs at least one sees the othe
 MAX_SECONDS: Final = 24 * 3600
 """Batches that are older than the new one by more were found before it was created."""
 _WITHDRAWN: Final = ("failed", "expired", "cancelling", "cancelled")
-"""States of a batch for whose sake no other is cancelled."""
+"""States in which a batch is not a reason to cancel another."""
 
 
 class SubmittedEntries(NamedTuple):

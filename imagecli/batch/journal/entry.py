@@ -18,8 +18,8 @@ from typing import Any, Final, Literal, get_args
 SCHEMA: Final = 1
 State = Literal["sent", "bought", "submitted", "saved", "failed", "adopted"]
 """`sent`: about to be sent; `bought`: its response was received; `saved`: its files exist; `failed`: it will have none;
-`submitted`: the provider's Batch API has it, and responds within a day; `adopted`: an existing file was taken for the
-item's."""
+`submitted`: the provider's Batch API has it, and responds within a day; `adopted`: an existing file was
+accepted as the item's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ ALIASES: Final[Mapping[str, str]] = {"params": "param"}
 NAMES: Final = tuple(FIELDS)
 
 CONTENT: Final = frozenset({"prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
-"""Fields that say what is made of what, and where it goes. All others are settings, which many rows have in common."""
+"""Fields for the prompt, the inputs and the outputs. All others are settings, which many rows have in common."""
 
 
 @lru_cache(maxsize=1024)

@@ -122,7 +122,7 @@ def parse_size_value(value: Any, is_cell: bool) -> Any:
 
 def parse_pixels(value: Any, is_cell: bool) -> Size:
     """WIDTHxHEIGHT."""
-    return Size.parse(parse_text(value, is_cell), what="the size")
+    return Size.parse(parse_text(value, is_cell), what="size")
 
 
 def shapes_parser(kind: Literal["rect", "ellipse"]) -> ValueParser:

@@ -37,7 +37,7 @@ class TiffPage(NamedTuple):
     is_full: bool
     """It is neither a thumbnail nor a mask of another page."""
     is_raw: bool
-    """It holds what a camera's sensor recorded, or says so."""
+    """It contains raw sensor data, or its tags say so."""
 
 
 def tiff_pages(data: bytes) -> list[TiffPage]:

@@ -31,7 +31,7 @@ class BatchRecord:
 
 
 class BatchOutputFile:
-    """The results of the first *done* requests, created anew each time they are read; the first reading determines the
+    """The results of the first *done* requests, created again each time they are read; the first reading determines the
     size."""
 
     def __init__(self, worker: BatchWorker, done: int) -> None:

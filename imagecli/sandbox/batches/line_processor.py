@@ -1,4 +1,4 @@
-"""Processes the lines of a batch: each is validated once, in order, and painted anew whenever its output is read.
+"""Processes the lines of a batch: each is validated once, in order, and painted again whenever its output is read.
 
 So a batch of thousands holds its requests and their input images, but never the images that it creates. Results have
 another order than requests, because no client may rely on it.

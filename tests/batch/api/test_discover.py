@@ -196,7 +196,7 @@ def test_results_that_are_kept_no_more_are_told_of_and_do_not_hold_the_rows_for_
     for code in ("short_download", "no_line"):
         gone = batch()
         assert (gone.exit_code, made(folder)) == (7, [])
-        assert "the provider does not have file-" in gone.stderr
+        assert "the provider has no batch or file file-" in gone.stderr
         assert [entry["error"] for entry in journal(folder)[-3:]] == [code] * 3
     assert len(front.batches) == 1
     assert batch().exit_code == 10

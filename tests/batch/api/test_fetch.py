@@ -376,7 +376,7 @@ def test_a_picture_that_is_damaged_is_the_trouble_of_its_row_alone(
     front.once(CONTENT, changed(damaged))
     result = batch()
     assert (result.exit_code, len([name for name in made(folder) if "rescue" not in name])) == (9, 2)
-    assert "is not a whole picture" in result.stderr
+    assert "is damaged" in result.stderr
 
 
 # --- the disk --------------------------------------------------------------------------------------------------------
@@ -537,6 +537,6 @@ def test_an_embedded_sandbox_is_not_said_to_go_on(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert b"interrupted: the sandbox's batches end with it" in stderr
+    assert b"interrupted: the sandbox's batches are lost" in stderr
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
     assert len(made(folder)) == 8

@@ -1,0 +1,87 @@
+"""Phrases that a native reader has to translate back do not appear in what users read."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.documents import DOCUMENTS, ROOT
+
+PACKAGE = ROOT / "imagecli"
+PROGRAMS = (*sorted(PACKAGE.rglob("*.py")), *sorted((ROOT / ".github" / "actions" / "batch").glob("*.py")))
+TEXTS = (*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")
+
+PHRASES = {
+    "what came": "what was received",
+    "(is|are) told": "imagecli prints",
+    "it is said": "imagecli prints a note",
+    "hand(s|ed|ing)? in": "submit",
+    "stands? there": "exists",
+    "(?<!there )(is|are) no (?!longer)": "isn't a, unknown, invalid",
+    "nobody says": "unknown",
+    "(bought|buys?|dearer)": "created, costs, more expensive",
+    "pictures?": "image",
+    "mend(s|ed)?": "fix",
+    "rehearsals?": "dry run",
+}
+"""Phrase → what a technical writer says instead (language.md)."""
+
+
+def literals(path: Path) -> Iterator[tuple[int, str]]:
+    """The texts in a program, without docstrings: line and text."""
+    tree = ast.parse(path.read_text("utf-8"))
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.lineno, node.value
+
+
+def objections(text: str) -> list[str]:
+    """The phrases in *text*, without code between backquotes."""
+    prose = re.sub(r"`[^`]*`|\.pictures/", "`…`", text)
+    return [found[0] for phrase in PHRASES for found in re.finditer(rf"\b{phrase}\b", prose, re.I)]
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_text_of_a_program_has_to_be_translated_back(path: Path) -> None:
+    # A single word is a key, a state or a code, which scripts rely on.
+    texts = [(line, text) for line, text in literals(path) if " " in text.strip()]
+    assert not [(line, text, found) for line, text in texts if (found := objections(text))]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_document_has_to_be_translated_back(path: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.S | re.M)
+    assert not [(line, found) for line in text.splitlines() if (found := objections(line))]
+
+
+@pytest.mark.parametrize("name", ["models.toml", "providers.toml"])
+def test_no_note_of_the_catalogue_has_to_be_translated_back(name: str) -> None:
+    rows = tomllib.loads((PACKAGE / "catalog" / name).read_text("utf-8"))
+    notes = [
+        note for kind in rows.values() if isinstance(kind, dict) for row in kind.values() for note in notes_of(row)
+    ]
+    assert not [note for note in notes if objections(note)]
+
+
+def notes_of(row: object) -> list[str]:
+    return row.get("notes", []) if isinstance(row, dict) else []
+
+
+@pytest.mark.parametrize(
+    "text", ["it was bought", "a.txt is no image", "What came is kept", "rows are handed in", "two pictures"]
+)
+def test_the_phrases_are_found(text: str) -> None:
+    assert objections(text)
+
+
+@pytest.mark.parametrize("text", ["it is no longer available", "the JSON state `bought`", "handling input", "buyer"])
+def test_other_words_are_not(text: str) -> None:
+    assert not objections(text)
