@@ -156,7 +156,7 @@ def _show_version(requested: bool) -> None:
 @app.callback()
 def root(
     version: bool = typer.Option(
-        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="print the version"
     ),
 ) -> None:
     """Generate, edit and vary images through the OpenAI Images API and compatible servers."""

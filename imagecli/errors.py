@@ -231,17 +231,17 @@ def to_imagecli_error(error: BaseException) -> ImagecliError:
         return MemoryShortError(
             "not enough memory",
             hint="close other programs, raise a limit (ulimit -v, a container's) or use smaller images; "
-            "a response that was received is kept",
+            "received responses are kept",
         )
     if isinstance(error, FileNotFoundError) and error.filename is None:  # os.getcwd()
         return DiskError(
             "the current folder no longer exists",
-            hint="change to another folder: cd; a response that was received is kept, see imagecli recover --list",
+            hint="change to an existing folder; received responses are kept: imagecli recover --list",
             code="no_current_folder",
         )
     bug = ImagecliError(
         f"this is a bug in imagecli: {type(error).__name__}: {error}",
-        hint="please report it with the output of --debug; a response that was received is kept",
+        hint="please report it with the output of --debug; received responses are kept",
         code="bug",
     )
     bug.__cause__ = error

@@ -52,9 +52,9 @@ def build_mask_source(
     """The mask of an edit; None if it has none. Raises UsageError for options that need a mask, or a mask file."""
     mask = MaskSource(file=file, shapes=tuple(shapes), invert=invert, fit=fit)
     if fit and not file:
-        raise UsageError("--mask-fit scales a mask file, and there is none", hint="add --mask FILE, or omit --mask-fit")
+        raise UsageError("--mask-fit requires a mask file", hint="add --mask FILE, or omit --mask-fit")
     if file or mask.shapes:
         return mask
     if invert:
-        raise UsageError("--mask-invert needs a mask", hint="add --mask FILE or --mask-rect X,Y,WIDTH,HEIGHT")
+        raise UsageError("--mask-invert requires a mask", hint="add --mask FILE or --mask-rect X,Y,WIDTH,HEIGHT")
     return None

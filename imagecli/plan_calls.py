@@ -129,7 +129,7 @@ def build_variation(
     has = offered and (provider.any_model_varies or "variations" in row.operations)
     refused = None if provider.variations_prompt else edit_only
     if via == "variations" and refused:
-        raise UsageError(f"the variations endpoint accepts no {edit_only}", hint=f"omit --via or the {edit_only}")
+        raise UsageError(f"the variations endpoint does not accept a {edit_only}", hint=f"omit --via or the {edit_only}")
     if via == "variations" or (via == "auto" and has and not refused):
         note = f"using the variations endpoint of {row.name}"
         sent_prompt = edit_prompt if provider.variations_prompt else None
@@ -138,7 +138,7 @@ def build_variation(
     if via == "edits":
         why = "--via edits is set"
     elif has:
-        why = f"the variations endpoint accepts no {edit_only}"
+        why = f"the variations endpoint does not accept a {edit_only}"
     elif not offered:
         why = f"{provider.name} has no variations endpoint"
     elif row.known:

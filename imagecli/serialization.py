@@ -261,7 +261,7 @@ def _read_list(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> tu
     if not isinstance(value, (list, tuple)):
         raise UsageError(f"{where}: expected {_describe(hint)}")
     if inner[-1] is not ... and len(value) != len(inner):
-        raise UsageError(f"{where}: expected a list of {len(inner)} values, got {len(value)}")
+        raise UsageError(f"{where}: expected a list of {len(inner)} values, found {len(value)}")
     values = []
     for one, item in zip(repeat(inner[0]) if inner[-1] is ... else inner, value, strict=False):
         values.append(_reader(one)(one, item, where, None, mode))
@@ -335,8 +335,8 @@ def _got(value: Any) -> str:
     Not for lists and tables, in place of which people write a key or a command.
     """
     if isinstance(value, bool):
-        return f", got {str(value).lower()}"
-    return f", got {value!r}" if isinstance(value, (str, int, float)) and len(repr(value)) <= 60 else ""
+        return f", found {str(value).lower()}"
+    return f", found {value!r}" if isinstance(value, (str, int, float)) and len(repr(value)) <= 60 else ""
 
 
 def _join(where: str, name: str, between: str = ".") -> str:

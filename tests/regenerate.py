@@ -43,7 +43,7 @@ PRICED_MODELS = ("gpt-image-2", "gpt-image-2.5-flare", "gpt-image-2.6-flare")
 """The models in README's price table: the default, the cheap one, the newest."""
 
 PROVIDER_VARIABLES = {
-    "base_url_env": "its base URL, where no flag or setting gives one",
+    "base_url_env": "its base URL, unless a flag or setting sets one",
     "organization_env": "its organization",
     "project_env": "its project",
 }
@@ -74,7 +74,7 @@ def environment() -> str:
         for field, about in PROVIDER_VARIABLES.items():
             if name := getattr(provider, field):
                 rows[name] = about.format(provider.name)
-    return "| variable | what it says |\n| --- | --- |\n" + "".join(
+    return "| variable | meaning |\n| --- | --- |\n" + "".join(
         f"| `{name}` | {about} |\n" for name, about in rows.items()
     )
 

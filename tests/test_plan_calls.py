@@ -111,9 +111,9 @@ FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "v
         ("gpt-image-2", HOME + "/", None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
         ("dall-e-3", HOME, None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
         ("free", OTHER, None, "auto", None, Vary, "variations endpoint"),
-        ("free", OTHER, "blue", "auto", None, Edit, "an edit: the variations endpoint accepts no prompt"),
+        ("free", OTHER, "blue", "auto", None, Edit, "an edit: the variations endpoint does not accept a prompt"),
         ("free", OTHER, "blue", "edits", None, Edit, "an edit: --via edits"),
-        ("free", OTHER, None, "auto", "strong", Edit, "an edit: the variations endpoint accepts no strength"),
+        ("free", OTHER, None, "auto", "strong", Edit, "an edit: the variations endpoint does not accept a strength"),
     ],
 )
 def test_vary_goes_where_the_rows_say_and_says_so(
@@ -129,7 +129,7 @@ def test_vary_goes_where_the_rows_say_and_says_so(
 
 @pytest.mark.parametrize(("prompt", "strength", "named"), [("blue", None, "prompt"), (None, "strong", "strength")])
 def test_the_variations_endpoint_takes_no_words(prompt: str | None, strength: str | None, named: str) -> None:
-    with pytest.raises(UsageError, match=f"accepts no {named}"):
+    with pytest.raises(UsageError, match=f"does not accept a {named}"):
         varied("dall-e-2", OTHER, prompt, "variations", strength)
 
 
@@ -139,8 +139,8 @@ OTHER_MODEL = "-m gpt-image-2 edits the entire image instead"
 @pytest.mark.parametrize(
     ("base_url", "prompt", "via", "strength", "why", "hint"),
     [
-        (OTHER, "blue", "auto", None, "accepts no prompt", "omit the prompt to use"),
-        (OTHER, None, "auto", "strong", "accepts no strength", "omit the strength to use"),
+        (OTHER, "blue", "auto", None, "does not accept a prompt", "omit the prompt to use"),
+        (OTHER, None, "auto", "strong", "does not accept a strength", "omit the strength to use"),
         (OTHER, None, "edits", None, "--via edits", "omit --via to use"),
         (OTHER, "blue", "edits", None, "--via edits", "omit the prompt and --via to use"),
         (HOME, None, "auto", None, "openai has no variations endpoint", OTHER_MODEL),

@@ -110,25 +110,25 @@ def test_a_table_laid_over_a_value_merges_tables_and_empty_text_removes() -> Non
     ("change", "message"),
     [
         ({"inner": {}}, "t.inner: name is missing"),
-        ({"inner": {"name": ""}}, "t.inner.name: expected text, got ''"),
-        ({"inner": {"name": "x", "number": True}}, "t.inner.number: expected an integer from 1, got true"),
+        ({"inner": {"name": ""}}, "t.inner.name: expected text, found ''"),
+        ({"inner": {"name": "x", "number": True}}, "t.inner.number: expected an integer from 1, found true"),
         ({"inner": 5}, "t.inner: expected a table with the fields name, number"),
         ({"inner": {"name": "x", "nmber": 1}}, "t.inner: unknown field 'nmber'"),
-        ({"size": "big"}, "t.size: expected WIDTHxHEIGHT in pixels, got 'big'"),
-        ({"day": "2026-11-29"}, "t.day: expected a date without quotes, such as 2026-11-04, got '2026-11-29'"),
+        ({"size": "big"}, "t.size: expected WIDTHxHEIGHT in pixels, found 'big'"),
+        ({"day": "2026-11-29"}, "t.day: expected a date without quotes, such as 2026-11-04, found '2026-11-29'"),
         ({"word": "c"}, "t.word: unknown value 'c'"),
-        ({"word": 3}, "t.word: expected text, got 3"),
-        ({"flag": 1}, "t.flag: expected true or false, got 1"),
-        ({"share": 0}, "t.share: expected a number above 0, got 0"),
-        ({"share": float("nan")}, "t.share: expected a number above 0, got nan"),
-        ({"pair": [1]}, "t.pair: expected a list of 2 values, got 1"),
-        ({"pair": [1, 2]}, "t.pair: expected text, got 2"),
+        ({"word": 3}, "t.word: expected text, found 3"),
+        ({"flag": 1}, "t.flag: expected true or false, found 1"),
+        ({"share": 0}, "t.share: expected a number above 0, found 0"),
+        ({"share": float("nan")}, "t.share: expected a number above 0, found nan"),
+        ({"pair": [1]}, "t.pair: expected a list of 2 values, found 1"),
+        ({"pair": [1, 2]}, "t.pair: expected text, found 2"),
         ({"several": [{"name": "x"}, {"number": 1}]}, "t.several: name is missing"),
-        ({"counts": {"3x4": 0}}, "t.counts.3x4: expected an integer from 1, got 0"),
-        ({"counts": {"x": 1}}, "t.counts: expected WIDTHxHEIGHT in pixels, got 'x'"),
+        ({"counts": {"3x4": 0}}, "t.counts.3x4: expected an integer from 1, found 0"),
+        ({"counts": {"x": 1}}, "t.counts: expected WIDTHxHEIGHT in pixels, found 'x'"),
         ({"animal": "cow"}, "t.animal: unknown value 'cow'"),
         ({"twice": 3}, "t.twice: expected an even number"),
-        ({"ratio": 10}, "t.ratio: expected a number from 1 to 9, got 10"),
+        ({"ratio": 10}, "t.ratio: expected a number from 1 to 9, found 10"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(change: dict[str, Any], message: str) -> None:
@@ -139,7 +139,7 @@ def test_a_wrong_value_is_named_with_its_place(change: dict[str, Any], message: 
 
 def test_a_check_misses_nothing_but_finds_what_is_wrong() -> None:
     check_table(Outer, {"inner": {"number": 2}}, "t")
-    with pytest.raises(UsageError, match=r"t\.inner\.number: expected an integer from 1, got 0"):
+    with pytest.raises(UsageError, match=r"t\.inner\.number: expected an integer from 1, found 0"):
         check_table(Outer, {"inner": {"number": 0}}, "t")
 
 

@@ -217,7 +217,7 @@ def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_im
     if not has_image:
         return f"did you swap them? imagecli edit {file} {shell_quote(image.name)}"
     edit = f'imagecli edit {shell_quote(image.name)} "what to change" --image {file}'
-    return f"run one command for each image, or use {file} as a further input: {edit}"
+    return f"run one command for each image, or use {file} as an additional input: {edit}"
 
 
 MAX_FIT_PIXELS: Final = 100_000_000

@@ -11,19 +11,19 @@ from typing import Final
 
 SUMMARIES: Final[Mapping[str, str]] = {
     "generate": "Create images from text.",
-    "edit": "Edit an image as a prompt describes.",
+    "edit": "Edit an image with a prompt.",
     "vary": "Create variations of an image.",
-    "batch": "Create everything a manifest lists; rerun it to create what is missing or changed.",
-    "mask": "Create a mask: which area of an image an edit may change.",
-    "recover": "Save responses that were received but not saved.",
+    "batch": "Create the missing or changed images of a manifest.",
+    "mask": "Create a mask that marks the area of an image to edit.",
+    "recover": "Save images from responses that were received but not saved.",
     "models": "List models with limits, prices and sources.",
     "providers": "List providers with base URLs, key variables and endpoints.",
     "login": "Store a provider's API key.",
     "logout": "Remove a provider's stored API key.",
-    "config": "Show and change settings, trust projects.",
+    "config": "Show and change settings, and trust projects.",
     "doctor": "Check your setup: key, server, folders, terminal. Makes no paid requests.",
     "sandbox": "Run a local Images API server: free, offline, deterministic.",
-    "help": "Print the help of a command, or a topic.",
+    "help": "Print the help of a command or topic.",
 }
 """Command → its summary, in the order of the help. It repeats the first line of the command's docstring, so that the
 help need not import all commands. Each command is a function in a module of the same name."""

@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def config() -> None:
-    """Show and change settings, trust projects.
+    """Show and change settings, and trust projects.
 
     Examples:
       imagecli config list --origin

@@ -18,12 +18,12 @@ def doctor(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="provider to check  [default: as for generate]",
+            help="provider to check  [default: same as generate]",
             autocompletion=completers.complete_providers,
         ),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="base URL to check  [default: as for generate]")
+        str | None, typer.Option(metavar="URL", help="base URL to check  [default: same as generate]")
     ] = None,
     insecure_http: Annotated[
         bool | None, typer.Option("--insecure-http", help="send the API key to a public host over plain http://")

@@ -18,13 +18,13 @@ def edit(
     input_flags: InputFlags,
     common: CommonFlags,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what the complete new image shows; - reads stdin")
+        str | None, typer.Argument(metavar="PROMPT", help="description of the complete new image; - reads stdin")
     ] = None,
     mask: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="edit only the transparent (or white) area of this image",
+            help="edit only the transparent (or white) area of this mask",
             rich_help_panel="Inputs",
         ),
     ] = None,
@@ -56,7 +56,7 @@ def edit(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="transparent PNG of the image's size with arrows or circles",
+            help="transparent PNG of the image's size with hints, such as arrows",
             rich_help_panel="Inputs",
         ),
     ] = None,
@@ -71,10 +71,10 @@ def edit(
     ] = None,
     images: Annotated[
         list[str] | None,
-        typer.Option("--image", metavar="FILE", help="further input image; repeatable", rich_help_panel="Inputs"),
+        typer.Option("--image", metavar="FILE", help="additional input image; repeatable", rich_help_panel="Inputs"),
     ] = None,
 ) -> None:
-    """Edit an image as a prompt describes.
+    """Edit an image with a prompt.
 
     Examples:
       imagecli edit photo.jpg "the same room at night, lit by candles"

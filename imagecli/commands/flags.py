@@ -37,7 +37,7 @@ class PromptFlags(NamedTuple):
         typer.Option(
             "--var",
             metavar="NAME=VALUE",
-            help="value of {NAME} in the prompt and in -o; repeat it for several",
+            help="value of {NAME} in the prompt and in -o; repeatable",
         ),
     ] = None
 
@@ -191,7 +191,7 @@ class OutputFlags(NamedTuple):
     if_exists: Annotated[
         IfExists | None,
         typer.Option(
-            metavar="ACTION", help="number, skip, overwrite or fail  [default: number; fail for a typed name]"
+            metavar="ACTION", help="existing file: number, skip, overwrite or fail  [default: number; fail for a typed name]"
         ),
     ] = None
     fit: Annotated[
@@ -221,7 +221,7 @@ class ProviderFlags(NamedTuple):
     ] = None
     max_retries: Annotated[
         int | None,
-        typer.Option(min=0, metavar="COUNT", help="retries of a refused request  [default: 2]"),
+        typer.Option(min=0, metavar="COUNT", help="maximum retries of a refused request  [default: 2]"),
     ] = None
     max_wait: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="longest wait for a rate limit  [default: 120]")

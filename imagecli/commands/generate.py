@@ -16,7 +16,7 @@ def generate(
     common: CommonFlags,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin; asked for on a terminal"),
+        typer.Argument(metavar="PROMPT", help="description of the image; - reads stdin  [default: ask on a terminal]"),
     ] = None,
 ) -> None:
     """Create images from text.

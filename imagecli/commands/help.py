@@ -15,11 +15,11 @@ def help(  # noqa: A001 - the command is called so
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="COMMAND|TOPIC", help="command or topic to explain", autocompletion=completers.complete_help
+            metavar="COMMAND|TOPIC", help="command or topic to show", autocompletion=completers.complete_help
         ),
     ] = None,
 ) -> None:
-    """Print the help of a command, or a topic.
+    """Print the help of a command or topic.
 
     Examples:
       imagecli help

@@ -51,7 +51,7 @@ _NOISE: Final = re.compile(r"  \[(required|[x<>=.,\d_-]+)\]|; (required|[x<>=.,\
 """What Typer adds to descriptions: ranges, which errors name, and what the usage line already shows."""
 
 _OWN_TEXTS: Final = {
-    "--help": "print help; -h prints the everyday options",
+    "--help": "print help; -h prints only the common options",
     "--install-completion": "install completion for the current shell",
     "--show-completion": "print the completion script of the current shell",
 }

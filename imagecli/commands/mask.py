@@ -13,7 +13,7 @@ from imagecli.commands.flags import DisplayFlags, with_flag_groups
 @with_flag_groups
 def mask(
     ctx: typer.Context,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to make a mask for; - reads stdin")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to create a mask for; - reads stdin")],
     display_flags: DisplayFlags,
     rect: Annotated[
         list[str] | None,
@@ -29,7 +29,7 @@ def mask(
     ] = None,
     select_color: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLOR", help="add all pixels of about this color ('#0f0')", rich_help_panel="Area"),
+        typer.Option(metavar="COLOR", help="add all pixels close to this color ('#0f0')", rich_help_panel="Area"),
     ] = None,
     flood: Annotated[
         list[str] | None,
@@ -89,14 +89,14 @@ def mask(
     if_exists: Annotated[
         IfExists | None,
         typer.Option(
-            metavar="ACTION", help="number, skip, overwrite or fail  [default: number; fail for a typed name]"
+            metavar="ACTION", help="existing file: number, skip, overwrite or fail  [default: number; fail for a typed name]"
         ),
     ] = None,
 ) -> None:
-    """Create a mask: which area of an image an edit may change.
+    """Create a mask that marks the area of an image to edit.
 
-    The options under Area apply in the order given. Coordinates refer to the image as a viewer shows it: from the top
-    left corner, in pixels or in percent of its width and height.
+    The options under Area apply in the order given. Coordinates refer to the image as displayed: from the top left
+    corner, in pixels or in percent of its width and height.
 
     Examples:
       imagecli mask photo.jpg --rect 10%,50%,60%,40%

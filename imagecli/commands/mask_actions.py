@@ -125,13 +125,13 @@ def _check_steps(request: MaskRequest) -> None:
     if not {*names} - {"invert", "grow", "feather"}:
         example = f"imagecli mask {shell_quote(request.image)} --rect 10%,10%,50%,50%"
         raise UsageError(
-            "no area: name at least one of --rect, --ellipse, --polygon, --select-color, --flood, --alpha and --from",
+            "no area: use at least one of --rect, --ellipse, --polygon, --select-color, --flood, --alpha and --from",
             hint=f"for example: {example}; see imagecli help masks",
         )
     if "feather" in names and "grow" in names[names.index("feather") :]:
         raise UsageError("--grow after --feather would remove the soft edge", hint="put --feather after --grow")
     if request.white_is and "from_" not in names:
-        raise UsageError("--white-is needs --from", hint="add --from FILE, or omit --white-is")
+        raise UsageError("--white-is requires --from", hint="add --from FILE, or omit --white-is")
     files = [step.value for step in request.steps if step.name in ("alpha", "from_")]
     check_one_stdin(request.image, *files)
 
@@ -200,7 +200,7 @@ def _read_layer(name: str, header: ImageHeader, env: Env) -> ImageHeader:
     layer = _read_image(read_input_source(name, env))
     if layer.size != header.size:
         raise MaskError(
-            f"{layer.name} is {layer.size}, but {header.name} is {header.size} as a viewer shows it",
+            f"{layer.name} is {layer.size}, but {header.name} is {header.size} as displayed",
             hint=f"scale {layer.name} to {header.size} first; edit --mask does it with --mask-fit",
         )
     return layer

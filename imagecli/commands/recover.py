@@ -26,7 +26,7 @@ def recover(
         typer.Option("--output", "-o", metavar="FOLDER", help="folder to save to  [default: the original one]"),
     ] = None,
 ) -> None:
-    """Save responses that were received but not saved.
+    """Save images from responses that were received but not saved.
 
     After Ctrl-C, a crash, a full disk or an unreachable result URL, the response is kept in the state folder.
 
@@ -34,7 +34,7 @@ def recover(
       imagecli recover
       imagecli recover --list
       imagecli recover -o rescued/
-      imagecli recover --from . -o rescued/  # fetches and deletes nothing
+      imagecli recover --from . -o rescued/  # downloads and deletes nothing
     """
     from imagecli.commands.recover_actions import RecoverSession, save_from
     from imagecli.errors import UsageError

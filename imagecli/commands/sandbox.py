@@ -50,14 +50,14 @@ def sandbox(
         ),
     ] = 0.0,
     rate_limit: Annotated[
-        int | None, typer.Option(min=1, metavar="COUNT", help="images per minute before 429; the classic API had 50")
+        int | None, typer.Option(min=1, metavar="COUNT", help="images per minute before 429 errors; the classic API allowed 50")
     ] = None,
     fail: Annotated[
         list[str] | None,
         typer.Option(
             metavar="WHAT",
             callback=_check_failures,
-            help="fail on purpose: 429:2 (two requests), 500%10 (each tenth), 503 (all)",
+            help="fail on purpose: 429:2 (two requests), 500%10 (every tenth), 503 (all)",
         ),
     ] = None,
     url_ttl: Annotated[

@@ -58,11 +58,11 @@ def read_stdin(env: Env, what: str, limit: int) -> bytes:
     Raises UsageError if it is a terminal or can't be read.
     """
     if env.stdin.isatty():
-        raise UsageError(f"- reads {what} from stdin, but stdin is a terminal", hint="pipe something in")
+        raise UsageError(f"- reads {what} from stdin, but stdin is a terminal", hint="pipe data into the command")
     try:
         return env.stdin.buffer.read(limit + 1)
     except OSError as error:
-        raise UsageError(f"can't read stdin: {error.strerror}", hint="pipe something in, or name a file") from error
+        raise UsageError(f"can't read stdin: {error.strerror}", hint="pipe data into the command, or use a file") from error
 
 
 def read_stdin_text(env: Env) -> str:
@@ -70,4 +70,4 @@ def read_stdin_text(env: Env) -> str:
     try:
         return env.stdin.read(MAX_CHARACTERS)
     except (UnicodeDecodeError, ValueError) as error:
-        raise UsageError("stdin is not text, expected a key", hint="pipe in the key alone") from error
+        raise UsageError("stdin is not text, expected a key", hint="pipe only the key into the command") from error

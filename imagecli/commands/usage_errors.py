@@ -29,7 +29,7 @@ _FOREIGN: Final = {
     "use --max-retries COUNT": "--retries",
     "use --max-wait SECONDS": "--wait",
     "use -n COUNT": "--amount --batch-size --count --n --num --num-images --number --samples -c",
-    "use -n COUNT for several images, or --image FILE for further inputs of an edit": "--images",
+    "use -n COUNT for several images, or --image FILE for additional inputs of an edit": "--images",
     "use -o -": "--stdout",
     "use -o FOLDER/": "--dir --directory --folder --out-dir --outdir --output-dir --output-folder",
     "use -o/--output PATH": "--dest --filename --name --out --outfile --output-file --save",
@@ -45,7 +45,7 @@ _FOREIGN: Final = {
     "use --max-cost USD": "--budget --cost-limit --max-spend",
     "use --dry-run": "--cost --estimate --plan --price --simulate",
     "use --partial-images COUNT": "--partials",
-    'name the image after edit: imagecli edit photo.jpg "…"; add further inputs with --image FILE': (
+    'name the image after edit: imagecli edit photo.jpg "…"; add other inputs with --image FILE': (
         "--image --image-file --init-image --input --input-image --reference -i"
     ),
     "give the prompt as an argument, or use --prompt TEXT": "--description --prompt-text --text",
@@ -109,7 +109,7 @@ def extra_words_hint(command: str, arguments: Mapping[str, Any], message: str) -
     if command == "vary":
         return hint
     further = "".join(f" --image {image}" for image in images[1:])
-    return f"{hint}; or use the others as further inputs: {single}{further}"
+    return f"{hint}; or use the others as additional inputs: {single}{further}"
 
 
 _MIN_SIMILARITY = 0.65
@@ -149,7 +149,7 @@ _REWRITES: Final = (
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),
     (r"^Option '(.+)' does not take a value", r"\1 does not accept a value"),
     (r"^Invalid value for '(.+?)':", r"invalid value for \1:"),
-    (r": (.+) is not a valid int(?:eger| range)?\.?$", r": expected a whole number, found \1"),
+    (r": (.+) is not a valid int(?:eger| range)?\.?$", r": expected an integer, found \1"),
     (r": (.+) is not a valid float(?: range)?\.?$", r": expected a number, found \1"),
     (r": (\S+) is not in the range (\S+?)<=x<=(\S+?)\.?$", r": expected \2 to \3, found \1"),
     (r": (\S+) is not in the range x>=(\S+?)\.?$", r": expected \2 or more, found \1"),

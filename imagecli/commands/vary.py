@@ -28,7 +28,7 @@ def vary(
         Strength | None,
         typer.Option(
             metavar="WORD",
-            help="size of the change: subtle, medium or strong  [default: medium]",
+            help="strength of the change: subtle, medium or strong  [default: medium]",
             rich_help_panel="Variation",
         ),
     ] = None,

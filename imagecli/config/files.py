@@ -170,14 +170,14 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}", hint="fix that line, or remove the file") from None
+        raise SettingsError(f"{path} is not valid TOML: {error}", hint="fix that line, or remove the file") from None
     except ValueError:
         # Python parses no number of more than 4300 digits, and tomllib passes on Python's own message.
         raise SettingsError(
             f"can't read {path}: a number has too many digits", hint="shorten the number, or remove the file"
         ) from None
     except RecursionError:
-        raise SettingsError(f"{path} is not TOML: it is nested too deeply", hint="fix it, or remove the file") from None
+        raise SettingsError(f"{path} is not valid TOML: nested too deeply", hint="fix it, or remove the file") from None
 
 
 def unknown_name_error(

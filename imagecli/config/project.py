@@ -122,13 +122,13 @@ def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collec
         message = f"{project.path} sets {names} and has changed since you trusted it"
     elif sensitive == ("provider",):
         message = (
-            f"{project.path} sets provider {project.document['provider']}, which is not your own; "
-            "the provider gets your prompts and images, and charges your account there"
+            f"{project.path} sets provider {project.document['provider']}, which is not yours; "
+            "it would receive your prompts and images and charge your account there"
         )
     else:
         message = f"{project.path} sets {names}, which decides where your API key is sent"
     raise SettingsError(
         message,
-        hint=f"read the file, then imagecli config trust {shell_quote(project.path.parent)}; or remove that setting",
+        hint=f"read the file, then run imagecli config trust {shell_quote(project.path.parent)}, or remove that setting",
         code="untrusted",
     )

@@ -216,7 +216,7 @@ def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> No
     for other in sources.providers.rows.values():
         if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
             raise UsageError(
-                f"the base URL ends with {path}, the form for provider {other.name}, not {row.name}",
+                f"the base URL ends with {path}, which is for provider {other.name}, not {row.name}",
                 hint=f"use --provider {other.name}, or set {row.base_url_env}={row.base_url_form or 'URL'}",
             )
 

@@ -113,7 +113,7 @@ def build_path_rows(folders: Folders, project: Path | None) -> list[PathRow]:
         PathRow(name="settings", path=folders.settings, about="your settings"),
         PathRow(name="credentials", path=folders.credentials, about="your keys"),
         PathRow(name="models", path=folders.models, about="your custom models"),
-        PathRow(name="state", path=folders.state, about="unsaved responses and history"),
+        PathRow(name="state", path=folders.state, about="unsaved responses and rescued images"),
         PathRow(name="trusted", path=folders.trusted_projects, about="trusted projects"),
     ]
     if project:

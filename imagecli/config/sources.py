@@ -156,7 +156,7 @@ def _restrict(
     notes = []
     chosen = value_or(project.provider, own_provider)
     if chosen != own_provider and not stronger.provider:
-        message = f"{path} sets provider {chosen}; your own is {own_provider}"
+        message = f"{path} sets provider {chosen}; yours is {own_provider}"
         notes.append(NoteEvent(code="provider", message=message))
     if project.if_exists and project.if_exists.value == "overwrite":
         project = project._replace(if_exists=None)

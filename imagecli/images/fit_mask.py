@@ -32,7 +32,7 @@ from imagecli.images.mask_reading import WHITE_IS_EDITED, fit_area, read_mask_ar
 from imagecli.images.pillow_io import encode_with_pillow
 
 FAINT_ALPHA = f"alpha below {MIN_ALPHA} treated as transparent"
-CUT_EDGES = "soft edges cut at half, because the provider reads none"
+CUT_EDGES = "soft edges made hard at 50%, because the provider does not support them"
 
 
 def fit_mask(

@@ -50,7 +50,7 @@ def read_transparent_area(header: ImageHeader) -> Image.Image:
     if area is None or area.getbbox() is None:
         raise MaskError(
             f"{header.name} has no transparent pixels",
-            hint="name a cut-out with a transparent background, or use --rect or --select-color",
+            hint="use a cut-out with a transparent background, or use --rect or --select-color",
         )
     return area
 
@@ -61,7 +61,7 @@ def fit_area(area: Image.Image, size: Size, name: str) -> Image.Image:
     # Half a pixel of the smaller image is what rounding of its edges can cost.
     if max(abs(across - down) * edge for edge in area.size) > max(across, down, 1.0):
         raise MaskError(
-            f"{name} is {Size(*area.size)}, which is not the aspect ratio of {size}; scaling would distort it",
+            f"{name} is {Size(*area.size)}, not the aspect ratio of {size}; scaling would distort it",
             hint="crop it to the part that the image shows, or draw a new one with imagecli mask",
         )
     return area.resize((size.width, size.height), Image.Resampling.NEAREST)

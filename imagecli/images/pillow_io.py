@@ -146,7 +146,7 @@ def encode_within(image: Image.Image, format: str, max_bytes: int, **options: An
         data = encode_with_pillow(attempt, format, **{**step, **options})
         if len(data) <= max_bytes:
             return data, attempt
-    raise InputImageError(f"can't encode the image as {format} in {max_bytes:,} bytes")
+    raise InputImageError(f"can't encode the image as {format} within {max_bytes:,} bytes")
 
 
 def _attempts(image: Image.Image, format: str) -> Iterator[tuple[Image.Image, dict[str, Any]]]:

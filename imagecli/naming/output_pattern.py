@@ -111,7 +111,7 @@ def check_variables(names: Iterable[str]) -> None:
             )
         if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
             raise UsageError(
-                f"invalid variable name {name!r}", hint="use a name without braces, colon, ! and surrounding spaces"
+                f"invalid variable name {name!r}", hint="use a name without braces, colons, ! or surrounding spaces"
             )
 
 

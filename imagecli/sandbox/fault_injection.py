@@ -45,7 +45,7 @@ class Failure:
         """`429:3` means the first three, `500%10` every tenth, `503` all. Raises ValueError."""
         match = _FORM.fullmatch(text)
         if match is None:
-            raise ValueError(f"invalid failure {text!r}; expected for example 429:3, 500%10, {WORDS[0]} or 503")
+            raise ValueError(f"invalid failure {text!r}; for example 429:3, 500%10, {WORDS[0]} or 503")
         how, count = match["how"], int(match["count"] or 1)
         return cls(what=match["what"], first=count if how == ":" else None, every=count if how == "%" else 1)
 

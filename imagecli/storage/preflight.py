@@ -116,7 +116,7 @@ def _check_room(folder: Path) -> None:
     usage = shutil.disk_usage(folder)
     # Some network disks report nothing at all.
     if usage.total and usage.free < MIN_FREE_BYTES:
-        raise OSError(errno.ENOSPC, f"only {usage.free / 1024**2:.1f} MB are free; {_NEED}")
+        raise OSError(errno.ENOSPC, f"only {usage.free / 1024**2:.1f} MB free; {_NEED}")
     if (limit := _file_size_limit()) < MIN_FREE_BYTES:
         raise OSError(errno.EFBIG, f"the file size limit is {limit / 1024**2:.1f} MB (ulimit -f); {_NEED}")
 
@@ -149,7 +149,7 @@ def check_still_below(folder: Path, root: Path | None) -> None:
     """Raises DiskError if *folder* is outside *root* by now. Called right before a file is written; None allows all."""
     if root and not is_below(folder, root):
         raise DiskError(
-            f"{folder} now leads outside the manifest's folder, to {real_path(folder)}",
+            f"{folder} now points outside the manifest's folder, to {real_path(folder)}",
             hint="replace the link with a folder",
             code="outside",
         )

@@ -37,7 +37,7 @@ def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = Inpu
     except ValueError as problem:
         raise error(f"invalid file name {str(path)!r}: {problem}", hint="check the name") from problem
     if not stat.S_ISREG(status.st_mode):
-        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name a file")
+        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="use a file")
     if status.st_size > limit:
         raise _too_large(path, status.st_size, limit, error)
     if not os.access(path, os.R_OK):
@@ -74,7 +74,7 @@ def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> b
     status = os.fstat(descriptor)
     is_pipe = stat.S_ISFIFO(status.st_mode)
     if not is_pipe and not stat.S_ISREG(status.st_mode):
-        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name a file")
+        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="use a file")
     data = bytearray()
     while len(data) <= limit and status.st_size <= limit:
         size = min(_PIECE, limit + 1 - len(data))

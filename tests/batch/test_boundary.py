@@ -268,7 +268,7 @@ def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
     with serving(swap) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     assert result.exit_code == 8, result.stderr
-    assert "now leads outside the manifest's folder" in result.stderr
+    assert "now points outside the manifest's folder" in result.stderr
     assert list(elsewhere.iterdir()) == []
     assert [path.name for path in (state / "rescued").iterdir()] != []
 
@@ -300,7 +300,7 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
         file.write(png())
         staged = describe_staged(file, inspect_image_file(file))
     delivery = ImageSaver(prepared=prepared, rescue_folder=tmp_path / "rescued", on_event=lambda event: None)
-    with pytest.raises(DiskError, match="now leads outside the manifest's folder") as caught:
+    with pytest.raises(DiskError, match="now points outside the manifest's folder") as caught:
         list(delivery.save(0, staged, None))
     assert Path(caught.value.rescued_path or "").parent == tmp_path / "rescued"
     assert seen(clone.parent) == before

@@ -140,7 +140,7 @@ def test_json_has_path_coverage_and_notes(imagecli: Run, inputs: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ([], "no area: name at least one of --rect", "imagecli mask in.png --rect 10%,10%,50%,50%"),
+        ([], "no area: use at least one of --rect", "imagecli mask in.png --rect 10%,10%,50%,50%"),
         (["--invert"], "no area", "imagecli help masks"),
         (["--rect", "1,2,3"], "--rect: '1,2,3' is not X,Y,WIDTH,HEIGHT", "10%,10%,50%,50%"),
         (["--rect", "400,0,9,9"], "its area is empty", "position"),
@@ -151,7 +151,7 @@ def test_json_has_path_coverage_and_notes(imagecli: Run, inputs: Path) -> None:
         (["--alpha", "self"], "in.png has no transparent pixels", "cut-out"),
         (["--alpha", "small.png"], "small.png is 100x80, but in.png is 320x200", "scale small.png"),
         (["--from", "in.png"], "in.png is a color image, not a mask", "--select-color"),
-        (["--rect", "0,0,9,9", "--white-is", "keep"], "--white-is needs --from", ""),
+        (["--rect", "0,0,9,9", "--white-is", "keep"], "--white-is requires --from", ""),
         (["--rect", "0,0,9,9", "--feather", "2", "--grow", "2"], "--grow after --feather", "put --feather after"),
         (["--rect", "0,0,9,9", "-o", "x.jpg"], "masks are PNG files", "-o x.png"),
         (["--rect", "0,0,9,9", "--grow", "-20"], "its area is empty", ""),
@@ -214,8 +214,8 @@ def test_what_a_mask_covers_is_noted_before_the_request(
     [
         (["--mask-rect", "400,0,9,9"], "its shapes cover no pixel", "position"),
         (["--mask-rect", "1,2"], "--mask-rect: '1,2' is not X,Y,WIDTH,HEIGHT", "for example"),
-        (["--mask-invert"], "--mask-invert needs a mask", "--mask-rect"),
-        (["--mask-fit"], "--mask-fit scales a mask file, and there is none", "--mask FILE"),
+        (["--mask-invert"], "--mask-invert requires a mask", "--mask-rect"),
+        (["--mask-fit"], "--mask-fit requires a mask file", "--mask FILE"),
         (["--mask-rect", "0,0,100%,100%", "--mask-invert"], "cover", ""),
     ],
 )

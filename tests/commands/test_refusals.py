@@ -68,7 +68,7 @@ SANDBOX = ("--provider", "sandbox")
             "unknown option --input-fidelity",
             'imagecli edit photo.jpg "…" --input-fid',
         ),
-        (["x", "-n", "abc"], "expected a whole number, found 'abc'", "imagecli generate --help"),
+        (["x", "-n", "abc"], "expected an integer, found 'abc'", "imagecli generate --help"),
         (["x", "--timeout", "soon"], "expected a number, found 'soon'", "imagecli generate --help"),
         (["x", "--max-cost", "-1"], "--max-cost -1: expected an amount in USD", ""),
     ],
@@ -105,7 +105,7 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (
             ["edit", "a.jpg", "b.png", "in red", "-n", "2"],
             "arguments: in red",
-            'run one command for each image: imagecli edit a.jpg "in red"; or use the others as further inputs: '
+            'run one command for each image: imagecli edit a.jpg "in red"; or use the others as additional inputs: '
             'imagecli edit a.jpg "in red" --image b.png\n',
         ),
         (
@@ -133,7 +133,7 @@ def test_a_second_image_in_place_of_a_prompt_is_a_command_of_its_own_or_a_furthe
     assert result.exit_code == 2
     hint = result.stderr.partition("hint: ")[2]
     assert hint == (
-        "run one command for each image, or use b.png as a further input: "
+        "run one command for each image, or use b.png as an additional input: "
         'imagecli edit a.png "what to change" --image b.png\n'
     )
     pasted = shlex.split(hint.partition("input: imagecli ")[2])

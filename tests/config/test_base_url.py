@@ -134,12 +134,12 @@ AZURE_CLASSIC = "https://r.example/openai/deployments/img"
 @pytest.mark.parametrize("end", ["", "/images/generations", "/images/edits?api-version=2025-04-01-preview"])
 def test_an_address_of_azure_s_other_form_is_refused_with_the_provider_for_it(home: Home, end: str) -> None:
     environ = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": AZURE_CLASSIC + end}
-    with pytest.raises(UsageError, match="the form for provider azure-classic, not azure") as caught:
+    with pytest.raises(UsageError, match="which is for provider azure-classic, not azure") as caught:
         home.load({"provider": "azure"}, environ)
     assert "--provider azure-classic" in (caught.value.hint or "")
     settings = home.load({"provider": "azure-classic"}, environ)
     assert settings.base_url == AZURE_CLASSIC + end.removeprefix("/images/generations").removeprefix("/images/edits")
-    with pytest.raises(UsageError, match="the form for provider azure, not azure-classic"):
+    with pytest.raises(UsageError, match="which is for provider azure, not azure-classic"):
         home.load({"provider": "azure-classic", "base_url": "https://r.example/openai/v1"}, environ)
 
 

@@ -57,7 +57,7 @@ def test_a_project_may_choose_the_users_provider_or_the_sandbox_or_one_that_is_n
     used = "xai" if flags or environ else project
     assert settings.provider.name == used
     own = "xai" if user else "openai"
-    note = NoteEvent(code="provider", message=f"{path} sets provider {project}; your own is {own}")
+    note = NoteEvent(code="provider", message=f"{path} sets provider {project}; yours is {own}")
     assert settings.notes == ((note,) if used == project != own else ())
 
 
@@ -74,7 +74,7 @@ def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
 ) -> None:
     home.user(user)
     path = home.in_project(f'provider = "{project}"')
-    with pytest.raises(SettingsError, match=f"sets provider {project}, which is not your own") as caught:
+    with pytest.raises(SettingsError, match=f"sets provider {project}, which is not yours") as caught:
         home.load({})
     assert caught.value.code == "untrusted"
     assert f"imagecli config trust {path.parent}" in (caught.value.hint or "")
@@ -93,7 +93,7 @@ def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(im
     assert imagecli("config", "trust", "--yes").exit_code == 0
     planned = imagecli("generate", "a cat", "--dry-run")
     assert planned.exit_code == 0
-    assert "sets provider xai; your own is openai" in planned.stderr
+    assert "sets provider xai; yours is openai" in planned.stderr
 
 
 @pytest.mark.parametrize("trusted", [False, True])

@@ -138,7 +138,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "words", "hint"),
     [
-        ("[models.x\n", "models.toml is not TOML: ", "fix that line"),
+        ("[models.x\n", "models.toml is not valid TOML: ", "fix that line"),
         ("[models.x]\nmax_n = \n", "(at line 2", "fix that line"),
         ("[models.x]\nmax_m = 3\n", "models.x: unknown field 'max_m'", "did you mean max_n?"),
         ("[models.x]\nknown = true\n", "models.x: unknown field 'known'", ""),
@@ -155,13 +155,13 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
             "models.x.like: unknown value 'gpt-image-22'",
             "did you mean gpt-image-2",
         ),
-        ("[models.x]\nlike = 3\n", "models.x.like: expected text, got 3", ""),
-        ("[models.x]\nmax_n = 0\n", "models.x.max_n: expected an integer from 1, got 0", "imagecli models"),
-        ("[models.x]\nmax_n = true\n", "models.x.max_n: expected an integer from 1, got true", ""),
-        ("[models.x]\nmax_n = 1.5\n", "models.x.max_n: expected an integer from 1, got 1.5", ""),
+        ("[models.x]\nlike = 3\n", "models.x.like: expected text, found 3", ""),
+        ("[models.x]\nmax_n = 0\n", "models.x.max_n: expected an integer from 1, found 0", "imagecli models"),
+        ("[models.x]\nmax_n = true\n", "models.x.max_n: expected an integer from 1, found true", ""),
+        ("[models.x]\nmax_n = 1.5\n", "models.x.max_n: expected an integer from 1, found 1.5", ""),
         (
             '[models.x]\nshutdown = "2026-12-01"\n',
-            "models.x.shutdown: expected a date without quotes, such as 2026-11-04, got '2026-12-01'",
+            "models.x.shutdown: expected a date without quotes, such as 2026-11-04, found '2026-12-01'",
             "",
         ),
         ("[models.x]\nshutdown = 2026-12-01T00:00:00\n", "models.x.shutdown: expected a date", ""),
@@ -176,12 +176,12 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ("[models.x]\nsizes = { sets = [] }\n", "models.x.sizes: unknown field 'sets'", "did you mean set?"),
         (
             "[models.x]\nsizes = { max_ratio = 0.5 }\n",
-            "models.x.sizes.max_ratio: expected a number from 1, got 0.5",
+            "models.x.sizes.max_ratio: expected a number from 1, found 0.5",
             "",
         ),
         ('[models.x]\nwords = { qality = ["a"] }\n', "models.x.words: unknown value 'qality'", "did you mean quality?"),
         ('[models.x]\nwords.quality = "high"\n', "models.x.words.quality: expected a list of strings", ""),
-        ("[models.x]\nwords.quality = [1]\n", "models.x.words.quality: expected text, got 1", ""),
+        ("[models.x]\nwords.quality = [1]\n", "models.x.words.quality: expected text, found 1", ""),
         (
             "[models.x]\nranges.frame_count = [16, 2]\n",
             "models.x.ranges.frame_count: expected a list of the lowest and the highest number",
@@ -192,8 +192,8 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ('[models.x]\nimage.formats = ["bmp"]\n', "models.x.image.formats: unknown value 'bmp'", ""),
         ('[models.x]\nprices = "tow"\n', "models.x.prices: unknown value 'tow'", "did you mean two?"),
         ("[models.x]\nprices = { text_in = 1 }\n", "models.x.prices: image_in, image_out, month is missing", ""),
-        ("[models.x]\nprices.text_in = -1\n", "models.x.prices.text_in: expected a number from 0, got -1", ""),
-        ("[models.x]\nprices.text_in = nan\n", "models.x.prices.text_in: expected a number from 0, got nan", ""),
+        ("[models.x]\nprices.text_in = -1\n", "models.x.prices.text_in: expected a number from 0, found -1", ""),
+        ("[models.x]\nprices.text_in = nan\n", "models.x.prices.text_in: expected a number from 0, found nan", ""),
         (
             "[models.x]\nprices.output_tokens.low.big = 3\n",
             "output_tokens.low: expected WIDTHxHEIGHT in pixels",

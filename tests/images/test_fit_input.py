@@ -234,13 +234,13 @@ def swapped_profile() -> bytes:
 
 def test_a_colour_profile_is_applied_when_the_pixels_are_touched() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=swapped_profile()))
-    assert "colours converted to sRGB" in result.changes
+    assert "colors converted to sRGB" in result.changes
     assert alike(corners(opened(result.image.data))[:1], (BLUE,), 40)
 
 
 def test_a_broken_colour_profile_is_ignored_and_said() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=b"no profile at all"))
-    assert "broken colour profile ignored" in result.changes
+    assert "invalid color profile ignored" in result.changes
     assert "icc_profile" not in opened(result.image.data).info
     assert alike(corners(opened(result.image.data)), CORNERS, 2)
 
@@ -335,7 +335,7 @@ def test_what_is_too_many_bytes_is_compressed_or_shrunk_until_it_fits(format: st
 
 
 def test_what_cannot_fit_at_all_is_refused() -> None:
-    with pytest.raises(InputImageError, match="can't encode the image as png in 20 bytes"):
+    with pytest.raises(InputImageError, match="can't encode the image as png within 20 bytes"):
         fitted(saved(scene()), InputRule(formats=("png",), max_bytes=20))
 
 

@@ -104,7 +104,7 @@ def test_a_signal_names_the_folder_that_really_has_it(
         process.send_signal(number)
         _, stderr = process.communicate(timeout=10)
     assert process.returncode == code
-    assert f"run imagecli recover to save what was received, kept in {spool}".encode() in stderr
+    assert f"run imagecli recover to save what was received (in {spool})".encode() in stderr
     after = recovered(folder, environ)
     assert after.returncode == 7
     assert "is incomplete" in after.stderr

@@ -132,7 +132,7 @@ def batch(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --prune: delete them", rich_help_panel="Journal")] = False,
 ) -> None:
-    """Create everything a manifest lists; rerun it to create what is missing or changed.
+    """Create the missing or changed images of a manifest.
 
     Examples:
       imagecli batch --init assets.toml  # write a starter manifest

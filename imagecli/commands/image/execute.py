@@ -131,7 +131,7 @@ def _interrupted_result(
         is_free = context.settings.provider.free
         message += f"; {plural(len(in_flight), 'request')} in flight{'' if is_free else ' may be billed'}"
         folders = sorted({str(call.folder) for call in in_flight})
-        hint = f"run imagecli recover to save what was received, kept in {' and '.join(folders)}"
+        hint = f"run imagecli recover to save what was received (in {' and '.join(folders)})"
         if not is_free:
             hint += "; the provider's usage page shows what was billed"
     return CommandResult(

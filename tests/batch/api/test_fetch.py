@@ -108,7 +108,7 @@ def test_of_a_row_that_is_gone_nothing_goes_through_a_link_that_leads_out(
     (folder / "out").symlink_to(elsewhere)
     manifest(folder, row("an owl"))
     result = batch()
-    assert "now leads outside the manifest's folder" in result.stderr
+    assert "now points outside the manifest's folder" in result.stderr
     assert list(elsewhere.iterdir()) == []
 
 
