@@ -191,7 +191,8 @@ class OutputFlags(NamedTuple):
     if_exists: Annotated[
         IfExists | None,
         typer.Option(
-            metavar="ACTION", help="existing file: number, skip, overwrite or fail  [default: number; fail for a typed name]"
+            metavar="ACTION",
+            help="existing file: number, skip, overwrite or fail  [default: number; fail for a typed name]",
         ),
     ] = None
     fit: Annotated[

@@ -89,7 +89,8 @@ def mask(
     if_exists: Annotated[
         IfExists | None,
         typer.Option(
-            metavar="ACTION", help="existing file: number, skip, overwrite or fail  [default: number; fail for a typed name]"
+            metavar="ACTION",
+            help="existing file: number, skip, overwrite or fail  [default: number; fail for a typed name]",
         ),
     ] = None,
 ) -> None:

@@ -62,7 +62,7 @@ def read_stdin(env: Env, what: str, limit: int) -> bytes:
     try:
         return env.stdin.buffer.read(limit + 1)
     except OSError as error:
-        raise UsageError(f"can't read stdin: {error.strerror}", hint="pipe data into the command, or use a file") from error
+        raise UsageError(f"can't read stdin: {error.strerror}", hint="use a file instead of -") from error
 
 
 def read_stdin_text(env: Env) -> str:

@@ -129,6 +129,6 @@ def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collec
         message = f"{project.path} sets {names}, which decides where your API key is sent"
     raise SettingsError(
         message,
-        hint=f"read the file, then run imagecli config trust {shell_quote(project.path.parent)}, or remove that setting",
+        hint=f"read the file, then run imagecli config trust {shell_quote(project.path.parent)}, or remove the line",
         code="untrusted",
     )

@@ -114,7 +114,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"command": "edit", "image": "cat.png", "strength": "subtle"}, "m.jsonl:1: strength: not available for edit"),
         ({"command": "edit", "image": "cat.png", "crop": "middle"}, "crop: expected center, top"),
         ({"command": "vary", "image": ["cat.png", "dog.png"]}, "m.jsonl:1: image: expected one image, found 2"),
-        ({"command": "vary", "image": "cat.png", "via": "variations"}, "variations endpoint accepts no prompt"),
+        ({"command": "vary", "image": "cat.png", "via": "variations"}, "endpoint does not accept a prompt"),
         ({"command": "vary", "image": "cat.png", "strength": "wild"}, "strength: expected subtle"),
         ({"param": {"a": {"b": [1e400]}}}, "Infinity is not valid JSON"),
         ({"param": {"model": "x"}}, "m.jsonl:1: param: model: this field has its own option; use model"),

@@ -53,8 +53,8 @@ def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["in.png", "--via", "variations", "--strength", "strong"], "the variations endpoint does not accept a strength"),
-        (["in.png", "blue", "--via", "variations"], "the variations endpoint does not accept a prompt"),
+        (["in.png", "--via", "variations", "--strength", "strong"], "endpoint does not accept a strength"),
+        (["in.png", "blue", "--via", "variations"], "endpoint does not accept a prompt"),
         (["in.png", "blue", "-m", "dall-e-2"], "hint: omit the prompt"),
         (["in.png", "--strength", "strong", "-m", "dall-e-2"], "hint: omit the strength"),
         (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: omit --via"),
