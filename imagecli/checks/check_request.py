@@ -57,7 +57,7 @@ def unknown_model_warnings(row: ModelRow, names: Iterable[str]) -> tuple[Warning
     """A warning if the chosen model is not one of *names*, those of the catalog, with the one probably meant."""
     if row.known:
         return ()
-    message = f"{row.name} is not in the catalog; imagecli can't check its options"
+    message = f"unknown model {row.name}; imagecli can't check its options"
     if near := suggest(row.name, names, cutoff=_MIN_SIMILARITY):
         message += f"; did you mean {near}?"
     return (WarningEvent(code="unknown_model", message=message),)

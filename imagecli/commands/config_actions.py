@@ -75,7 +75,7 @@ def _unknown_word_note(name: str, value: object, env: Env) -> str | None:
     words |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
     if not words or value in words:
         return None
-    return f"no model in the catalog accepts {name} {value}; available: {', '.join(words)}"
+    return f"no known model accepts {name} {value}; available: {', '.join(words)}"
 
 
 def _stronger_source(name: str, env: Env) -> str | None:

@@ -51,7 +51,7 @@ def sandbox(
     ] = 0.0,
     rate_limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="COUNT", help="images per minute before 429; the classic API allowed 50"),
+        typer.Option(min=1, metavar="COUNT", help="images per minute before 429 (the classic API had 50)"),
     ] = None,
     fail: Annotated[
         list[str] | None,
