@@ -97,6 +97,7 @@ def replacement_for_command(words: Sequence[str]) -> str | None:
 _EXAMPLES: Final = {
     "edit": 'imagecli edit photo.jpg "make the sky pink"',
     "vary": "imagecli vary photo.jpg",
+    "mask": "imagecli mask photo.jpg --rect 10%,50%,60%,40%",
     "batch": "imagecli batch assets.toml; imagecli batch --init assets.toml writes one to start with",
 }
 """Command → an example for the hint about a missing argument."""
