@@ -30,6 +30,7 @@ EVERYDAY_OPTIONS: Final = frozenset(
         "--output",
         "--if-exists",
         "--mask",
+        "--mask-rect",
         "--image",
         "--strength",
         "--provider",
