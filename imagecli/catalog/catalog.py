@@ -1,4 +1,4 @@
-"""The catalogue of models and providers, read from `models.toml` and `providers.toml`: a new one is a row, not code."""
+"""The catalog of models and providers, read from `models.toml` and `providers.toml`: a new one is a row, not code."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Catalog(NamedTuple):
         return row._replace(name=name, prices=None) if row else None
 
     def gateways(self, name: str) -> tuple[str, ...]:
-        """The providers at which *name* is VENDOR/MODEL of a model in the catalogue."""
+        """The providers at which *name* is VENDOR/MODEL of a model in the catalog."""
         rows = self.providers.values()
         return tuple(row.name for row in rows if self.model_behind_prefix(name, row.vendor_prefixes))
 
@@ -97,7 +97,7 @@ class Catalog(NamedTuple):
 
 @cache
 def load_shipped_catalog() -> Catalog:
-    """The catalogue that ships with imagecli."""
+    """The catalog that ships with imagecli."""
     models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
         models=LazyRows(models["models"], partial(build_model, tables=models)),
@@ -117,7 +117,7 @@ def _unknown_model() -> ModelRow:
 
 
 def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
-    """The shipped catalogue merged with a user's *tables* of models, from the file *source*.
+    """The shipped catalog merged with a user's *tables* of models, from the file *source*.
 
     Raises UsageError that names the table and field with an unknown name or a wrong value.
     """

@@ -148,7 +148,7 @@ def test_a_misspelled_model_is_a_warning_with_the_one_that_was_probably_meant(
 ) -> None:
     result = imagecli("generate", "a cat", "-m", model, "--dry-run")
     assert result.exit_code == 0
-    assert f"warning: {model} is not in the catalogue" in result.stderr
+    assert f"warning: {model} is not in the catalog" in result.stderr
     assert ("did you mean" in result.stderr) is (near is not None)
     if near:
         assert f"did you mean {near}?" in result.stderr
