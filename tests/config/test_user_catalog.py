@@ -200,7 +200,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
             "",
         ),
         ("[prices.mine]\ntext_in = 1\n", "prices.mine: image_in, image_out, month is missing", ""),
-        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "is like a", "remove like from one of them"),
+        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "circular like: ", "remove like from one of them"),
     ],
 )
 def test_a_slip_is_named_with_its_place(imagecli: Run, rows: Path, text: str, words: str, hint: str) -> None:
