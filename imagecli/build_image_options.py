@@ -41,7 +41,7 @@ def apply_format_of_name(
     """
     requested = ENDINGS.get((options.output_format or "").lower())
     may_be_svg = requested == "svg" or support.may_make("svg")
-    # Finding another model builds rows of the catalogue, which only the error needs.
+    # Finding another model builds rows of the catalog, which only the error needs.
     needs_maker = not may_be_svg and output.text.lower().endswith(".svg")
     maker = support.model_that_makes("svg") if needs_maker else None
     check_output_ending(output, svg=may_be_svg, maker=maker)

@@ -90,7 +90,7 @@ class _AsWritten(str):
 def request_hash_for_name(request: ImageRequest, prompt: str | None) -> str:
     """Eight characters for {hash} in names: they depend on prompt, options and inputs, but not on the image count.
 
-    *prompt* is the user's own, None if the catalogue's is sent.
+    *prompt* is the user's own, None if the catalog's is sent.
     """
     sources = [source.name for source in input_sources(request)]
     # Names made by earlier versions contain this hash, so the text keeps the names that the classes had then.
@@ -121,7 +121,7 @@ def build_variation(
     """The request that varies *image*, and a sentence that says which endpoint is used and why.
 
     The variations endpoint if provider and model have it, and no prompt or strength was given or it accepts one; else
-    an edit. Its prompt is the user's, or the catalogue's for *strength*. Raises UsageError if no endpoint can do it.
+    an edit. Its prompt is the user's, or the catalog's for *strength*. Raises UsageError if no endpoint can do it.
     """
     edit_only = _edit_only_option(prompt, strength)
     edit_prompt = catalog.vary_prompts[strength or "medium"] if prompt is None else prompt

@@ -1,4 +1,4 @@
-"""The catalogue's rows are whole, have sources, and say what the API's own documents say (read 2026-11-22)."""
+"""The catalog's rows are whole, have sources, and say what the API's own documents say (read 2026-11-22)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every model of the catalogue by one request that it takes and three that it doesn't.
+"""Every model of the catalog by one request that it takes and three that it doesn't.
 
 Words and figures are typed from OpenAI's API reference and deprecations page (read 2026-11-22), not from the rows.
 """

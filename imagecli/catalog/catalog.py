@@ -1,4 +1,4 @@
-"""The catalogue of models and providers, read from `models.toml` and `providers.toml`: a new one is a row, not code."""
+"""The catalog of models and providers, read from `models.toml` and `providers.toml`: a new one is a row, not code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from imagecli.catalog.from_toml import build_model, build_models, build_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError
+from imagecli.suggestions import unknown_name_hint
 
 Row = TypeVar("Row")
 
@@ -83,21 +84,21 @@ class Catalog(NamedTuple):
         return row._replace(name=name, prices=None) if row else None
 
     def gateways(self, name: str) -> tuple[str, ...]:
-        """The providers at which *name* is VENDOR/MODEL of a model in the catalogue."""
+        """The providers at which *name* is VENDOR/MODEL of a model in the catalog."""
         rows = self.providers.values()
         return tuple(row.name for row in rows if self.model_behind_prefix(name, row.vendor_prefixes))
 
     def provider(self, name: str) -> ProviderRow:
         """The provider's row. Raises UsageError, which lists all names, if there is none."""
         if name not in self.providers:
-            hint = f"available: {', '.join(self.providers)}; or use --base-url URL"
+            hint = f"{unknown_name_hint(name, self.providers)}; or use --base-url URL"
             raise UsageError(f"unknown provider {name!r}", hint=hint)
         return self.providers[name]
 
 
 @cache
 def load_shipped_catalog() -> Catalog:
-    """The catalogue that ships with imagecli."""
+    """The catalog that ships with imagecli."""
     models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
         models=LazyRows(models["models"], partial(build_model, tables=models)),
@@ -117,7 +118,7 @@ def _unknown_model() -> ModelRow:
 
 
 def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
-    """The shipped catalogue merged with a user's *tables* of models, from the file *source*.
+    """The shipped catalog merged with a user's *tables* of models, from the file *source*.
 
     Raises UsageError that names the table and field with an unknown name or a wrong value.
     """

@@ -1,4 +1,4 @@
-"""Rows of the catalogue as JSON, and the fields in which they differ from an empty row."""
+"""Rows of the catalog as JSON, and the fields in which they differ from an empty row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's row in the catalogue: its sizes, parameters and limits, its dates, its prices."""
+"""A model's row in the catalog: its sizes, parameters and limits, its dates, its prices."""
 
 from collections.abc import Mapping
 from datetime import date

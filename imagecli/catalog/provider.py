@@ -1,4 +1,4 @@
-"""A provider's row in the catalogue: its address, dialect, variables and Batch API. Every difference is a field."""
+"""A provider's row in the catalog: its address, dialect, variables and Batch API. Every difference is a field."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -109,11 +109,11 @@ class ProviderRow(NamedTuple):
     model: str | None = None
     """The default model."""
     takes_default_model: bool = False
-    """It serves the catalogue's default model."""
+    """It serves the catalog's default model."""
     needs_model: bool = True
     """False if the server has a default model of its own."""
     vendor_prefixes: tuple[str, ...] = ()
-    """Vendors of the catalogue's models there: with `openai`, its `openai/gpt-image-2` is our `gpt-image-2`."""
+    """Vendors of the catalog's models there: with `openai`, its `openai/gpt-image-2` is our `gpt-image-2`."""
 
     # Uploads.
     edits_as: Literal["multipart", "json"] = "multipart"
@@ -140,7 +140,7 @@ class ProviderRow(NamedTuple):
     image_formats: tuple[str, ...] = ()
     """Formats of input images, if it accepts fewer than the model."""
     any_model_varies: bool = False
-    """Its variations endpoint accepts every model, also one that is not in the catalogue."""
+    """Its variations endpoint accepts every model, also one that is not in the catalog."""
     variations_prompt: bool = False
     """Its variations endpoint needs a prompt."""
 

@@ -54,10 +54,10 @@ _MIN_SIMILARITY: Final = 0.75
 
 
 def unknown_model_warnings(row: ModelRow, names: Iterable[str]) -> tuple[WarningEvent, ...]:
-    """A warning if the chosen model is not one of *names*, those of the catalogue, with the one probably meant."""
+    """A warning if the chosen model is not one of *names*, those of the catalog, with the one probably meant."""
     if row.known:
         return ()
-    message = f"{row.name} is not in the catalogue; imagecli can't check its options"
+    message = f"{row.name} is not in the catalog; imagecli can't check its options"
     if near := suggest(row.name, names, cutoff=_MIN_SIMILARITY):
         message += f"; did you mean {near}?"
     return (WarningEvent(code="unknown_model", message=message),)
@@ -298,7 +298,7 @@ class FormatSupport(NamedTuple):
         return _model_makes(self.row, name) and self._provider_accepts(name)
 
     def may_make(self, name: str) -> bool:
-        """Whether the format can be requested as far as the catalogue knows."""
+        """Whether the format can be requested as far as the catalog knows."""
         return self._provider_accepts(name) and (not self.row.known or _model_makes(self.row, name))
 
     def conversion_warning(self, name: str) -> WarningEvent | None:

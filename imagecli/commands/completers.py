@@ -26,7 +26,7 @@ def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_catalog_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Every model of the catalogue."""
+    """Every model of the catalog."""
     return _starting_with(list(_load_catalog(ctx).models), incomplete)
 
 
@@ -77,7 +77,7 @@ def _starting_with(words: list[str], incomplete: str) -> list[str]:
 
 
 def _load_catalog(ctx: typer.Context) -> Any:
-    """The user's catalogue, or the shipped one if that is invalid."""
+    """The user's catalog, or the shipped one if that is invalid."""
     from imagecli.catalog import catalog
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.errors import ImagecliError

@@ -54,7 +54,7 @@ def _provider_field_row(name: str, provider: str, field: str, env: Env) -> Setti
     row = sources.providers.find(provider, name)
     if field not in (names := provider_field_names()):
         raise UsageError(f"unknown setting {name!r}", hint=unknown_name_hint(field, names))
-    return SettingRow(name=name, value=to_plain(getattr(row, field, None)), origin="the catalogue")
+    return SettingRow(name=name, value=to_plain(getattr(row, field, None)), origin="the catalog")
 
 
 def write_setting(name: str, text: str, env: Env) -> None:
@@ -69,13 +69,13 @@ def write_setting(name: str, text: str, env: Env) -> None:
 
 
 def _unknown_word_note(name: str, value: object, env: Env) -> str | None:
-    """A note on a value that no model or provider of the catalogue accepts, though a server may."""
+    """A note on a value that no model or provider of the catalog accepts, though a server may."""
     rows = load_user_catalog(env)
     words = {word: None for row in rows.models.values() for word in row.allowed_values(name)}
     words |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
     if not words or value in words:
         return None
-    return f"no model in the catalogue accepts {name} {value}; available: {', '.join(words)}"
+    return f"no model in the catalog accepts {name} {value}; available: {', '.join(words)}"
 
 
 def _stronger_source(name: str, env: Env) -> str | None:

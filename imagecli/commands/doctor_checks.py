@@ -284,11 +284,11 @@ def _redact(text: str, settings: Settings) -> str:
 def _check_offered_models(models: list[str], catalog: Catalog) -> Finding:
     catalog_names = [name for name in catalog.models if name in models]
     if catalog_names:
-        return Finding(topic="models", message=f"{len(models)} listed; in the catalogue: {', '.join(catalog_names)}")
+        return Finding(topic="models", message=f"{len(models)} listed; in the catalog: {', '.join(catalog_names)}")
     if not models:
         return Finding(topic="models", level="note", message="the server lists none")
     names = ", ".join(models[:MODELS_SHOWN]) + (", …" if len(models) > MODELS_SHOWN else "")
-    message = f"{len(models)} listed, none in the catalogue: {names}"
+    message = f"{len(models)} listed, none in the catalog: {names}"
     return Finding(topic="models", level="note", message=message, hint="choose one with -m NAME")
 
 

@@ -29,7 +29,7 @@ class Folders(NamedTuple):
 
     @property
     def models(self) -> Path:
-        """The user's own rows of the catalogue."""
+        """The user's own rows of the catalog."""
         return self.config / "models.toml"
 
     @property

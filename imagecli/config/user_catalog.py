@@ -1,4 +1,4 @@
-"""The catalogue for this user: the shipped rows, those of their models.toml, and the `[providers.NAME]` of settings.
+"""The catalog for this user: the shipped rows, those of their models.toml, and the `[providers.NAME]` of settings.
 
 A `[providers.NAME]` table describes a custom provider, or changes one that ships. It has the fields of a
 provider's row, as catalog/providers.toml writes them, and those of `ProviderOverrides`.
@@ -29,7 +29,7 @@ from imagecli.suggestions import suggest
 
 
 def load_user_catalog(env: Env) -> Catalog:
-    """The shipped catalogue with the user's models. Raises SettingsError that names the file and the wrong field."""
+    """The shipped catalog with the user's models. Raises SettingsError that names the file and the wrong field."""
     path = find_folders(env).models
     tables = read_toml_file(path)
     try:
@@ -41,7 +41,7 @@ def load_user_catalog(env: Env) -> Catalog:
 
 
 def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None]:
-    """The user's catalogue with the providers of settings, and the error if a project's providers can't be used.
+    """The user's catalog with the providers of settings, and the error if a project's providers can't be used.
 
     Commands that only list rows must not fail because of a project's file, which may come with a cloned repository.
     Raises SettingsError for the user's own file.
@@ -162,7 +162,7 @@ _EXAMPLES: Final = {
 def build_provider_table(
     tables: Mapping[str, Any], path: Path, catalog: Catalog, before: ProviderTable | None = None
 ) -> ProviderTable:
-    """The providers of *before* (else of the catalogue) with the `[providers.NAME]` *tables* of *path* laid over them.
+    """The providers of *before* (else of the catalog) with the `[providers.NAME]` *tables* of *path* laid over them.
 
     Raises SettingsError that names file and key.
     """

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image, ImageCms
 
-BROKEN_PROFILE = "broken colour profile ignored"
+BROKEN_PROFILE = "broken color profile ignored"
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 """Pillow mode → the colour space that its profile must have."""
 
@@ -49,11 +49,11 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
         try:
             parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if not _is_srgb(parsed) and parsed.profile.xcolor_space.strip() == _SPACES.get(image.mode):
-                return _transform_colors(image, parsed), "colours converted to sRGB"
+                return _transform_colors(image, parsed), "colors converted to sRGB"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             note = BROKEN_PROFILE
     if image.mode == "CMYK":
-        note = note or "colours converted to sRGB"
+        note = note or "colors converted to sRGB"
     return (image if image.mode == target else image.convert(target)), note
 
 

@@ -23,26 +23,30 @@ def parse_color(text: str) -> Color:
 
 def select_color(image: Image.Image, color: Color, tolerance: int) -> Image.Image:
     """The opaque area whose colour differs from *color* by at most *tolerance* in red, green and blue."""
-    opaque = image.convert("RGB")
-    difference = ImageChops.difference(opaque, Image.new("RGB", opaque.size, color))
-    red, green, blue = difference.split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    area = largest.point([255] * (tolerance + 1) + [0] * (255 - tolerance))
+    area = _similar_area(image, color, tolerance)
     if image.mode != "RGBA":
         return area
     return ImageChops.darker(area, image.getchannel("A").point([0] * 128 + [255] * 128))
 
 
 def flood(image: Image.Image, pixel: tuple[int, int], tolerance: int) -> Image.Image:
-    """The connected area around *pixel* of about its colour."""
-    color = image.convert("RGB").getpixel(pixel)
+    """The connected area around *pixel* of about its colour, whatever its alpha."""
+    color = image.getpixel(pixel)
     assert isinstance(color, tuple)
-    similar = select_color(image.convert("RGB"), (color[0], color[1], color[2]), tolerance)
-    connected = connected_area(similar.tobytes(), Size(*image.size), pixel)
-    return Image.frombytes("L", image.size, connected)
+    similar = _similar_area(image, (color[0], color[1], color[2]), tolerance)
+    return Image.frombytes("L", image.size, connected_area(similar.tobytes(), Size(*image.size), pixel))
 
 
-def connected_area(similar: bytes, size: Size, pixel: tuple[int, int]) -> bytes:
+def _similar_area(image: Image.Image, color: Color, tolerance: int) -> Image.Image:
+    """255 where red, green and blue differ by at most *tolerance* from *color*, else 0."""
+    areas = [
+        image.getchannel(channel).point([255 * (abs(value - wanted) <= tolerance) for value in range(256)])
+        for channel, wanted in zip("RGB", color, strict=True)
+    ]
+    return ImageChops.darker(ImageChops.darker(areas[0], areas[1]), areas[2])
+
+
+def connected_area(similar: bytes, size: Size, pixel: tuple[int, int]) -> bytearray:
     """The part of *similar*, a byte of 0 or 255 for each pixel, that is connected with *pixel* by edges.
 
     Works on runs of pixels: `find` and slices of bytes are a hundred times faster than a loop over pixels.
@@ -69,4 +73,4 @@ def connected_area(similar: bytes, size: Size, pixel: tuple[int, int]) -> bytes:
                 starts.append(run)
                 gap = remaining.find(0, run, last)
                 run = remaining.find(255, gap, last) if gap >= 0 else -1
-    return bytes(found)
+    return found

@@ -1,4 +1,4 @@
-"""Prints the catalogue: tables of models and providers that fit the terminal, and all fields of one row."""
+"""Prints the catalog: tables of models and providers that fit the terminal, and all fields of one row."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ def _fit_all(
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
     return InputImageError(
         f"{image.label} has no transparent area, and {row.name} edits only transparent areas",
-        hint="add --mask mask.png, a PNG of the same size that is transparent in the area to edit",
+        hint="mark the area to edit with --mask FILE or --mask-rect X,Y,WIDTH,HEIGHT",
     )
 
 

@@ -81,7 +81,7 @@ def test_a_model_at_a_gateway_is_checked_and_has_no_known_price(imagecli: Run) -
     assert (refused.exit_code, "--size 1000x1000: 1000 is not a multiple of 16" in refused.stderr) == (2, True)
     planned = imagecli(*words, "-s", "1024x1024")
     assert planned.exit_code == 0, planned.stderr
-    assert "not in the catalogue" not in planned.stderr
+    assert "not in the catalog" not in planned.stderr
     assert "unknown" in next(line for line in planned.stdout.splitlines() if line.startswith("price"))
 
 

@@ -340,7 +340,7 @@ def test_a_word_that_no_model_takes_is_remarked_on(
 ) -> None:
     result = imagecli("config", "set", name, word)
     assert result.exit_code == 0
-    assert (f"note: no model in the catalogue accepts {name} {word}; available: " in result.stderr) is strange
+    assert (f"note: no model in the catalog accepts {name} {word}; available: " in result.stderr) is strange
     assert rows(imagecli)[name]["value"] == word
 
 

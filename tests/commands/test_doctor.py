@@ -45,7 +45,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         result = imagecli("doctor", "--base-url", server.base_url, "--json", env={"OPENAI_API_KEY": KEY})
     assert (result.exit_code, result.json["status"], result.json["errors"]) == (0, "ok", [])
     assert result.json["models"] == ["gpt-image-2", "whisper-1"]
-    assert found(result, "models")[0]["message"] == "2 listed; in the catalogue: gpt-image-2"
+    assert found(result, "models")[0]["message"] == "2 listed; in the catalog: gpt-image-2"
     assert found(result, "key")[0]["message"] == f"set, {len(KEY)} characters, from OPENAI_API_KEY"
     assert [request.split(b"\r\n")[0] for request in server.requests] == [b"GET /v1/models HTTP/1.1"]
     assert f"Authorization: Bearer {KEY}".encode() in server.requests[0]
@@ -55,8 +55,8 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
 @pytest.mark.parametrize(
     ("answer", "exit_code", "words"),
     [
-        (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none in the catalogue: m"),
-        (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none in the catalogue: m, n"),
+        (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none in the catalog: m"),
+        (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none in the catalog: m, n"),
         (http("200 OK", b'{"data": []}'), 0, "the server lists none"),
         (http("200 OK", b'{"object": "ok"}'), 0, "does not list its models"),
         (http("200 OK", b"<html>hello</html>"), 4, "did not return the API's JSON"),
@@ -213,7 +213,7 @@ def test_models_that_end_soon_are_named_where_they_end(imagecli: Run, tmp_path: 
         for row in load_shipped_catalog().models.values()
         if row.shutdown and NOW.date() <= row.shutdown <= NOW.date() + days
     ]
-    assert rows, "the catalogue has a model that ends within 60 days of NOW"
+    assert rows, "the catalog has a model that ends within 60 days of NOW"
     (tmp_path / "config").mkdir()
     with raw_server(listing(*load_shipped_catalog().models)) as server:
         (tmp_path / "config" / "config.toml").write_text(

@@ -71,7 +71,7 @@ def test_the_masks_coverage_is_said(
     [
         (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "--mask-fit scales it"),
         (["in.png", "x", "--mask", "in.png"], "in.png is a color image, not a mask", "--select-color"),
-        (["in.png", "x", "-m", "dall-e-2"], "no transparent area", "--mask mask.png"),
+        (["in.png", "x", "-m", "dall-e-2"], "no transparent area", "--mask FILE"),
         (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 does not support edits", "it supports generate"),
         (
             ["in.png", "x", "--image", "in.png", "-m", "dall-e-2"],

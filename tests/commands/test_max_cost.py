@@ -82,20 +82,20 @@ def answer(output_tokens: int | None) -> bytes:
         (
             ["-m", "flux", "--max-cost", "3"],
             {},
-            "the price is unknown (the catalogue has no price for flux), and --max-cost 3 requires known prices",
+            "the price is unknown (the catalog has no price for flux), and --max-cost 3 requires known prices",
             "to remove the cost limit: omit --max-cost; or choose a model with a price: imagecli models",
         ),
         (
             ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
             {},
-            "the price is unknown (the catalogue has no price for the model that writes the SVG), "
+            "the price is unknown (the catalog has no price for the model that writes the SVG), "
             "and --max-cost 3 requires known prices",
             "to remove the cost limit: omit --max-cost",
         ),
         (
             ["--provider", "azure", "-m", "gpt-image-2", "--base-url", "http://127.0.0.1:1"],
             {"IMAGECLI_MAX_COST": "3"},
-            "the price is unknown (the catalogue has no prices for azure), "
+            "the price is unknown (the catalog has no prices for azure), "
             "and the cost limit of $3 (IMAGECLI_MAX_COST) requires known prices",
             "to remove the cost limit: unset IMAGECLI_MAX_COST",
         ),

@@ -113,7 +113,17 @@ def test_nothing_is_sent_and_the_way_out_is_named(
             "argument: c.png",
             "run one command for each image: imagecli vary a.jpg\n",
         ),
-        (["edit"], "IMAGE", "imagecli edit --help"),
+        (["edit"], "IMAGE", 'imagecli edit photo.jpg "make the sky pink"'),
+        (["batch", "--init"], "MANIFEST", "imagecli batch --init assets.toml"),
+        (["models", "a", "b"], "argument: b", "imagecli models --help"),
+        (["--generate", "a cat"], "--generate", "did you mean imagecli generate?"),
+        (["price"], "'price'", "--dry-run"),
+        (["providers", "gemin"], "'gemin'", "did you mean gemini?"),
+        (["generate", "a cat", "-q", "high"], "argument: high", "-q is --quiet; use --quality high\n"),
+        (["generate", "a cat", "--seed", "1", "2"], "argument: 2", '"a cat" is the prompt; remove 2, or'),
+        (["edit", "a.jpg", "a hat", "--mask-rect", "1", "2"], "argument: 2", '"a hat" is the prompt; remove 2, or'),
+        (["generate", "“a", "cat”"], "argument: cat”", 'quotes: imagecli generate "a cat"\n'),
+        (["generate", "-n"], "-n requires a value", "imagecli generate --help"),
     ],
 )
 def test_a_wrong_command_line_gets_the_right_one(imagecli: Run, argv: list[str], found: str, hint: str) -> None:
@@ -148,7 +158,7 @@ def test_a_misspelled_model_is_a_warning_with_the_one_that_was_probably_meant(
 ) -> None:
     result = imagecli("generate", "a cat", "-m", model, "--dry-run")
     assert result.exit_code == 0
-    assert f"warning: {model} is not in the catalogue" in result.stderr
+    assert f"warning: {model} is not in the catalog" in result.stderr
     assert ("did you mean" in result.stderr) is (near is not None)
     if near:
         assert f"did you mean {near}?" in result.stderr

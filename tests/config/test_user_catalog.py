@@ -29,7 +29,7 @@ def test_a_row_of_two_lines_is_a_model(imagecli: Run, rows: Path) -> None:
     done = imagecli("generate", "a cat", "-m", "gpt-image-3", "-s", "816x816", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
     assert picture(done.paths[0]).size == (816, 816)
-    assert "not in the catalogue" not in done.stderr
+    assert "not in the catalog" not in done.stderr
 
 
 def test_a_models_own_limits_are_checked(imagecli: Run, rows: Path) -> None:

@@ -336,7 +336,7 @@ def test_only_a_model_that_was_named_is_said_to_be_unknown(
 ) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), *named, env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
-    assert ("is not in the catalogue" in result.stderr) is warned
+    assert ("is not in the catalog" in result.stderr) is warned
 
 
 @pytest.mark.parametrize(

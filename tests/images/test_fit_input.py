@@ -234,13 +234,13 @@ def swapped_profile() -> bytes:
 
 def test_a_colour_profile_is_applied_when_the_pixels_are_touched() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=swapped_profile()))
-    assert "colours converted to sRGB" in result.changes
+    assert "colors converted to sRGB" in result.changes
     assert alike(corners(opened(result.image.data))[:1], (BLUE,), 40)
 
 
 def test_a_broken_colour_profile_is_ignored_and_said() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=b"no profile at all"))
-    assert "broken colour profile ignored" in result.changes
+    assert "broken color profile ignored" in result.changes
     assert "icc_profile" not in opened(result.image.data).info
     assert alike(corners(opened(result.image.data)), CORNERS, 2)
 

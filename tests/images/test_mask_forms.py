@@ -122,6 +122,14 @@ def test_a_mask_of_another_tool_ends_as_meant(data: bytes, options: dict[str, An
         assert pixels.getpixel((10, 10)) == (0, 0, 0, 255)
 
 
+def test_a_server_that_reads_white_gets_white() -> None:
+    source, image = read_header(photoshop_layer(), "mask.png"), PHOTO
+    result = fit_mask(FILE, source, GPT_MASK._replace(white=True), image, InputFit())
+    pixels = opened(result.image.data)
+    assert pixels.getpixel((120, 100)) == (255, 255, 255, 0)
+    assert pixels.getpixel((10, 10)) == (0, 0, 0, 255)
+
+
 def test_a_soft_brush_stays_soft_and_its_core_is_edited() -> None:
     result = fit(gimp())
     alpha = opened(result.image.data).getchannel("A")

@@ -1,6 +1,6 @@
 """Refusals held against literals: status, type, param, code, and the words that say why.
 
-Typed from the API's own error bodies (public issues and reference, read 2026-11-22), not from the catalogue.
+Typed from the API's own error bodies (public issues and reference, read 2026-11-22), not from the catalog.
 """
 
 # ruff: noqa: E501  (a table reads better with a row a line)

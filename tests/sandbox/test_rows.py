@@ -1,4 +1,4 @@
-"""Every model of the catalogue answers, by its row: nothing of a model stands in the sandbox's code."""
+"""Every model of the catalog answers, by its row: nothing of a model stands in the sandbox's code."""
 
 from __future__ import annotations
 
