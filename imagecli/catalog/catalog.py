@@ -91,7 +91,7 @@ class Catalog(NamedTuple):
     def provider(self, name: str) -> ProviderRow:
         """The provider's row. Raises UsageError, which lists all names, if there is none."""
         if name not in self.providers:
-            hint = f"{unknown_name_hint(name, self.providers)}; or use --base-url URL"
+            hint = f"{unknown_name_hint(name, self.providers)} (or use --base-url URL)"
             raise UsageError(f"unknown provider {name!r}", hint=hint)
         return self.providers[name]
 

@@ -174,6 +174,7 @@ _REWRITES: Final = (
     (r"^Got unexpected extra argument\(s\) \((\S+)\)", r"unexpected argument: \1"),
     (r"^Got unexpected extra argument\(s\) \((.+)\)", r"unexpected arguments: \1"),
     (r"^No such option: ", "unknown option "),
+    (r"^Missing command", "missing command"),
     (r"^Missing (argument|option) '(.+)'", r"missing \1 \2"),
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),
     (r"^Option '(.+)' does not take a value", r"\1 does not accept a value"),

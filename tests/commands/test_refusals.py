@@ -118,6 +118,7 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (["models", "a", "b"], "argument: b", "imagecli models --help"),
         (["--generate", "a cat"], "--generate", "did you mean imagecli generate?"),
         (["price"], "'price'", "--dry-run"),
+        (["config"], "error: missing command", "imagecli config --help"),
         (["providers", "gemin"], "'gemin'", "did you mean gemini?"),
         (["generate", "a cat", "-q", "high"], "argument: high", "-q is --quiet; use --quality high\n"),
         (["generate", "a cat", "--seed", "1", "2"], "argument: 2", '"a cat" is the prompt; remove 2, or'),
