@@ -219,14 +219,18 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
+    if message.startswith("missing argument"):
+        hint = usage_errors.example_for(command) or hint
     takes_prompt = command in ("generate", "edit", "vary")
     if takes_prompt and (" " in (option or "") or "': ' " in text):  # also the value in `-n a cat`
         hint = _HINT_DASHES
     elif near:
         hint = f"did you mean {' or '.join(near)}?"
+    elif command == "imagecli" and (option or "").strip("-") in commands.NAMES:
+        hint = f"did you mean imagecli {(option or '').strip('-')}?"
     elif takes_prompt and message.startswith("unexpected argument"):
         hint = usage_errors.extra_words_hint(command, error.ctx.params, text)  # type: ignore[attr-defined]
-    elif takes_prompt and option and _looks_like_prompt(option):
+    elif takes_prompt and option and _looks_like_prompt(option) and not message.endswith("requires a value"):
         hint = _HINT_DASHES
     return UsageError(message, hint=hint)
 

@@ -131,10 +131,10 @@ FREE_SIZES: list[Case] = [
         "--size 1920x1080: 1080 is not a multiple of 16",
         "--size 1920x1088, or --fit 1920x1080",
     ),
-    (made(size=Size(3856, 2048)), "an edge has at most 3840 pixels", "--size 3840x2048"),
-    (made(size=Size(1552, 512)), "the long edge is at most 3 times the short one", "--fit 1552x512"),
-    (made(size=Size(1024, 576)), "it has 589,824 pixels, the minimum is 655,360", "--fit 1024x576"),
-    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, the maximum is 8,294,400", "--size 2880x2880"),
+    (made(size=Size(3856, 2048)), "the maximum edge is 3840 pixels", "--size 3840x2048"),
+    (made(size=Size(1552, 512)), "the long edge may be at most 3 times the short one", "--fit 1552x512"),
+    (made(size=Size(1024, 576)), "it has 589,824 pixels; the minimum is 655,360", "--fit 1024x576"),
+    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels; the maximum is 8,294,400", "--size 2880x2880"),
 ]
 THREE_SIZES: list[Case] = [
     (made(size=Size(1792, 1024)), "it supports 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),

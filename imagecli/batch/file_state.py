@@ -30,7 +30,7 @@ from imagecli.storage.read import file_sha256
 STAND_INS: Final = {
     "a Git LFS pointer": "download the image: git lfs pull",
     "a git-annex pointer": "download the image: git annex get",
-    "a PNG damaged by line-ending conversion": "add *.png binary to .gitattributes, and check out the image again",
+    "a PNG with converted line endings": "add *.png binary to .gitattributes, and check out the image again",
 }
 """What a checkout can leave in place of an image → how to get the image."""
 

@@ -111,7 +111,7 @@ class ItemIdentity:
     def describe_difference(self, entry: JournalEntry) -> str:
         """Why *entry* is stale, as a phrase for a message."""
         if entry.sandbox and not self.sandbox:
-            return "the sandbox generated it"
+            return "created by the sandbox"
         if entry.provider != self.provider:
             return f"created by {entry.provider}, now requested from {self.provider}"
         if self.is_same_row(entry):

@@ -100,8 +100,8 @@ def item_notes(
 def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tuple[FileNote, ...]:
     """The notes about an item that a provider's Batch API has, by its *pending* journal entries, the latest first."""
     if len(pending) > 1:
-        batches = " and ".join(entry.batch or "a batch of unknown id" for entry in reversed(pending))
-        text = f"was submitted twice, in {batches}; both may be billed, and the images of the second one are extras"
+        batches = " and ".join(entry.batch or "a batch with an unknown ID" for entry in reversed(pending))
+        text = f"was submitted twice ({batches}); both may be billed, and the second one's images are extras"
         return (FileNote(code="submitted_twice", path=identity.id, text=text, is_warning=True),)
     (last,) = pending
     batch = last.batch or "the Batch API"
@@ -109,7 +109,7 @@ def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tu
         text = f"is pending in {batch} at {last.base_url or last.provider}; a run for that provider downloads it"
         return (FileNote(code="submitted_elsewhere", path=identity.id, text=text),)
     if not identity.is_requested_by(last):
-        text = f"has changed since it was submitted ({batch}); its result will be for the earlier row"
+        text = f"has changed since it was submitted ({batch}); the result will be for its earlier version"
         return (FileNote(code="changed_meanwhile", path=identity.id, text=text),)
     return ()
 
@@ -117,7 +117,8 @@ def pending_notes(identity: ItemIdentity, pending: Sequence[JournalEntry]) -> tu
 def further_batch_note(identity: ItemIdentity, entry: JournalEntry) -> FileNote:
     """The warning that a provider's Batch API has an item, by *entry*, which is up to date already."""
     batch = entry.batch or "the Batch API"
-    text = f"is up to date, but {batch} has it too; it may be billed twice (--batch-api downloads the extra images)"
+    downloads = "--batch-api downloads the extra images"
+    text = f"is up to date, but was also submitted to {batch}; it may be billed twice ({downloads})"
     return FileNote(code="submitted_too", path=identity.id, text=text, is_warning=True)
 
 
@@ -143,7 +144,7 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
     if identity.sandbox and not entry.sandbox:
         if identity.is_same_row(entry):
             return []
-        text = "is stale, but was paid for: its row or an input has changed, and the sandbox never overwrites it"
+        text = "is stale (its row or an input has changed), but the sandbox never overwrites paid images"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
     if (
         not entry.sandbox

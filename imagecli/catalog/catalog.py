@@ -12,6 +12,7 @@ from imagecli.catalog.from_toml import build_model, build_models, build_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError
+from imagecli.suggestions import unknown_name_hint
 
 Row = TypeVar("Row")
 
@@ -90,7 +91,7 @@ class Catalog(NamedTuple):
     def provider(self, name: str) -> ProviderRow:
         """The provider's row. Raises UsageError, which lists all names, if there is none."""
         if name not in self.providers:
-            hint = f"available: {', '.join(self.providers)}; or use --base-url URL"
+            hint = f"{unknown_name_hint(name, self.providers)} (or use --base-url URL)"
             raise UsageError(f"unknown provider {name!r}", hint=hint)
         return self.providers[name]
 

@@ -43,9 +43,7 @@ def _resolve_like(table: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[s
     row, seen = dict(table), list[str]()
     while (like := row.pop("like", None)) is not None:
         if like in seen:
-            raise UsageError(
-                f"models: {' is like '.join((*seen, like))}, a circle", hint="remove like from one of them"
-            )
+            raise UsageError(f"models: circular like: {', '.join((*seen, like))}", hint="remove like from one of them")
         seen.append(like)
         row = merge_tables(tables["families"].get(like) or tables["models"][like], row)
     return row

@@ -63,13 +63,13 @@ class SizeRule(NamedTuple):
             edge = size.height if size.height % self.multiple else size.width
             return f"{edge} is not a multiple of {self.multiple}"
         if self.max_edge and longer > self.max_edge:
-            return f"an edge has at most {self.max_edge} pixels"
+            return f"the maximum edge is {self.max_edge} pixels"
         if self.max_ratio and longer > shorter * self.max_ratio:
-            return f"the long edge is at most {self.max_ratio:g} times the short one"
+            return f"the long edge may be at most {self.max_ratio:g} times the short one"
         if size.pixels < self.min_pixels:
-            return f"it has {size.pixels:,} pixels, the minimum is {self.min_pixels:,}"
+            return f"it has {size.pixels:,} pixels; the minimum is {self.min_pixels:,}"
         if self.max_pixels and size.pixels > self.max_pixels:
-            return f"it has {size.pixels:,} pixels, the maximum is {self.max_pixels:,}"
+            return f"it has {size.pixels:,} pixels; the maximum is {self.max_pixels:,}"
         return None
 
     def describe(self) -> str:

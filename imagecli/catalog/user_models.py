@@ -50,7 +50,7 @@ def _complete_row(kind: str, name: str, table: Mapping[str, Any], tables: Mappin
     if name in tables[kind]:
         return {key: value for key, value in table.items() if (key, value) != ("like", name)}
     if table.get("like") == name:
-        raise UsageError(f"{kind}.{name}: it is like itself, and imagecli has no such row")
+        raise UsageError(f"{kind}.{name}: like refers to the row itself, and imagecli has no row of this name")
     return {"like": UNKNOWN, **table}
 
 

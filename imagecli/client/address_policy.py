@@ -23,7 +23,7 @@ NAMES: Final[dict[AddressKind, str]] = {
     "loopback": "this machine",
     "private": "a private network",
     "link-local": "a link-local address",
-    "shared": "a carrier's or overlay network",
+    "shared": "a carrier-grade NAT or overlay network",
     "benchmark": "a test network",
     "never": "a reserved address",
 }

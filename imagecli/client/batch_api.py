@@ -202,7 +202,7 @@ class BatchApiClient:
 
     def _item_path(self, path: str, id: str) -> str:
         if not is_valid_id(id):
-            raise UsageError("invalid ID of a batch or file", hint="the journal may be damaged")
+            raise UsageError("invalid batch or file ID", hint="the journal may be damaged")
         return f"{path}/{quote_path_segment(id)}"
 
     def _raise_no_batch_api(self, error: ImagecliError) -> NoReturn:
@@ -218,7 +218,7 @@ class BatchApiClient:
 def _not_found_error(id: str, error: ImagecliError) -> RefusedError:
     return RefusedError(
         f"the provider has no batch or file {id} (HTTP {error.status})",
-        hint="files of batches are kept for 30 days; check that the API key belongs to the same project",
+        hint="batch files are kept for 30 days; check that the API key belongs to the same project",
         code=GONE,
         status=error.status,
         request_id=error.request_id,

@@ -176,7 +176,7 @@ def _redirect_target(url: str, location: str) -> str:
 _HOPELESS = frozenset({"result_refused", "result_url", "tls", TOO_LARGE})
 """Codes of errors that a retry doesn't fix."""
 _HINT = "the image may have been billed; its URL is in the saved response and usually works for an hour"
-_HINT_REFUSED = "the image may have been billed; its URL is in the saved response, to download it yourself"
+_HINT_REFUSED = "the image may have been billed; its URL is in the saved response, so you can download it yourself"
 
 
 def _download_error(error: ImagecliError) -> UnsavedError:

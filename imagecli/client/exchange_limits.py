@@ -71,7 +71,7 @@ class ExchangeLimits:
         """Seconds until the deadline. Raises TimeoutError past it."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
-            raise TimeoutError("the time limit for the exchange has passed")
+            raise TimeoutError("the time limit for the request has passed")
         return seconds
 
     def next_byte_timeout(self) -> float:

@@ -186,7 +186,7 @@ class _Connection(HTTPConnection):
         try:
             self._dns_host.encode("idna")
         except UnicodeError:
-            raise LocationParseError(f"{self.host!r}, label empty or too long") from None
+            raise LocationParseError(f"{self.host!r}, invalid host name") from None
 
     def _connect_first(self, addresses: Sequence[str]) -> socket.socket:
         """Connects to the first of *addresses* that accepts; each gets its share of the time."""

@@ -374,7 +374,7 @@ def _open_body(body: Path, flags: int) -> IO[bytes]:
 def _check_is_same_folder(folder: Path) -> None:
     """Raises UnsafeFileError if *folder*, which had no links in it when it was recorded, has one now."""
     if not folder.is_absolute() or real_path(folder) != folder:
-        raise UnsafeFileError(folder, "it is behind a symbolic link")
+        raise UnsafeFileError(folder, "its path contains a symbolic link")
     check_folder_is_ours(folder)
 
 

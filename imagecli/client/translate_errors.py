@@ -29,7 +29,7 @@ class RefusedAddressError(UnsavedError):
 
     def __init__(self, kind: AddressKind) -> None:
         other = ", but not to the host and port of the base URL" if kind == "loopback" else ""
-        super().__init__(f"it leads to {NAMES[kind]}{other}")
+        super().__init__(f"it points to {NAMES[kind]}{other}")
 
 
 class ExchangeProgress(Protocol):
@@ -118,7 +118,7 @@ NOTHING_SENT: Final = (
     ErrorRule(
         (requests.exceptions.InvalidJSONError,),
         UsageError,
-        "the request can't be written as JSON: {reason}",
+        "the request can't be encoded as JSON: {reason}",
         "check --param",
     ),
     ErrorRule(

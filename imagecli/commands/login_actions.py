@@ -22,12 +22,18 @@ def store_typed_key(provider: str | None, source: str | None, env: Env, *, stdin
     """
     if provider == "-" and source is None:
         provider, source = None, "-"
-    if source not in (None, "-"):
-        raise UsageError("a key on the command line is visible to every process", hint="imagecli login")
-    sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
-    row = effective_provider(sources, catalog.load_shipped_catalog())
+    if source not in (None, "-") or _looks_like_key(provider or ""):
+        raise UsageError(
+            "a key on the command line is visible to every process",
+            hint="use imagecli login, and delete this line from your shell's history",
+        )
+    shipped = catalog.load_shipped_catalog()
+    sources = read_settings_sources(SettingFlags(provider=provider), env, shipped, None)
+    row = effective_provider(sources, shipped)
     if row.auth == "none":
-        raise UsageError(f"provider {row.name} needs no key", hint=f'imagecli generate "a cat" --provider {row.name}')
+        example = f'imagecli generate "a cat" --provider {row.name}'
+        hint = example if provider else f"name the provider: imagecli login {shipped.default_provider}"
+        raise UsageError(f"provider {row.name} needs no key", hint=hint)
     secret = _read_secret(row, env, stdin=stdin or source == "-")
     place = str(sources.folders.credentials)
     if keyring:
@@ -51,6 +57,11 @@ def remove_key(provider: str | None, env: Env) -> None:
     if entry is None:
         raise UsageError(f"no {name} key in {sources.folders.credentials}", hint="imagecli config list --origin")
     print_note(f"removed the {name} key", env)
+
+
+def _looks_like_key(word: str) -> bool:
+    """Whether a word in place of a provider's name is a key. It must not be printed as an unknown provider."""
+    return word.startswith("sk-") or len(word) > 30
 
 
 def _read_secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:

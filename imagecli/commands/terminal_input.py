@@ -27,6 +27,9 @@ def prompt_hidden(question: str, env: Env) -> str:
             ) from None
         except EOFError:
             return ""
+        except KeyboardInterrupt:
+            env.stderr.write("\n")
+            raise
 
 
 def read_line(question: str, env: Env) -> str:

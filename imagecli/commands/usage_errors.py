@@ -76,6 +76,13 @@ _FOREIGN_COMMANDS: Final = {
     "images": 'generate "a white siamese cat"',
     "variations": "vary photo.jpg",
     "settings": "config list",
+    "key": "login",
+    "init": "batch --init assets.toml",
+    "run": "batch assets.toml",
+    "prices": "models",
+    "price": 'generate "a white siamese cat" --dry-run',
+    "cost": 'generate "a white siamese cat" --dry-run',
+    "estimate": 'generate "a white siamese cat" --dry-run',
     "version": "--version",
 }
 """A command of other tools, with or without its subcommand → what to type here."""
@@ -87,17 +94,35 @@ def replacement_for_command(words: Sequence[str]) -> str | None:
     return f"imagecli {here}" if here else None
 
 
+_EXAMPLES: Final = {
+    "edit": 'imagecli edit photo.jpg "make the sky pink"',
+    "vary": "imagecli vary photo.jpg",
+    "mask": "imagecli mask photo.jpg --rect 10%,50%,60%,40%",
+    "batch": "imagecli batch assets.toml; imagecli batch --init assets.toml writes one to start with",
+}
+"""Command → an example for the hint about a missing argument."""
+
+
+def example_for(command: str) -> str | None:
+    """A hint with the command's argument filled in; None if its help has to do."""
+    return _EXAMPLES.get(command)
+
+
 def extra_words_hint(command: str, arguments: Mapping[str, Any], message: str) -> str:
     """A hint for generate, edit or vary with more words than their *arguments*: several images, or an unquoted prompt.
 
     Typer's *message* has the extra words.
     """
     extras = message.partition("(s) (")[2].rpartition(")")[0].split()
+    if arguments.get("quiet") and len(extras) == 1 and extras[0] in _QUALITIES:
+        return f"-q is --quiet; use --quality {extras[0]}"
     words = [word for word in (arguments.get("prompt"), *extras) if word]
     names = [word for word in (arguments.get("image"), *filter(looks_like_image_name, words)) if word]
-    text = " ".join(word for word in words if not looks_like_image_name(word))
+    text = " ".join(word for word in words if not looks_like_image_name(word)).strip(_CURLY_QUOTES)
     prompt = shell_quote(text or "what to change")
     images = [shell_quote(name) for name in names]
+    if " " in (arguments.get("prompt") or "") and not any(map(looks_like_image_name, words)):
+        return f"{shell_quote(arguments['prompt'])} is the prompt; remove {' '.join(extras)}, or put it in the quotes"
     if not images:
         return f"put the prompt in quotes: imagecli generate {prompt}"
     single = f"imagecli {'vary' if command == 'vary' else 'edit'} {images[0]}"
@@ -111,6 +136,10 @@ def extra_words_hint(command: str, arguments: Mapping[str, Any], message: str) -
     further = "".join(f" --image {image}" for image in images[1:])
     return f"{hint}; or use the others as additional inputs: {single}{further}"
 
+
+_QUALITIES: Final = ("low", "medium", "high", "auto", "standard", "hd")
+_CURLY_QUOTES: Final = "“”„«»"
+"""A word processor's quotes, which a shell doesn't know."""
 
 _MIN_SIMILARITY = 0.65
 """Of the names without their dashes."""
@@ -145,6 +174,7 @@ _REWRITES: Final = (
     (r"^Got unexpected extra argument\(s\) \((\S+)\)", r"unexpected argument: \1"),
     (r"^Got unexpected extra argument\(s\) \((.+)\)", r"unexpected arguments: \1"),
     (r"^No such option: ", "unknown option "),
+    (r"^Missing command", "missing command"),
     (r"^Missing (argument|option) '(.+)'", r"missing \1 \2"),
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),
     (r"^Option '(.+)' does not take a value", r"\1 does not accept a value"),

@@ -171,7 +171,7 @@ def value_or(setting: SettingValue[T] | None, default: T) -> T:
 
 FOLDER_VARIABLES = {
     "IMAGECLI_CONFIG_DIR": "folder of settings and credentials",
-    "IMAGECLI_STATE_DIR": "folder of unsaved responses and rescued images",
+    "IMAGECLI_STATE_DIR": "folder of unsaved responses and of the list of trusted projects",
 }
 
 

@@ -82,7 +82,7 @@ def _mask_transform(mask: MaskSource, header: ImageHeader | None, image: FittedI
         return Transform(upright=header.size)
     if mask.fit:
         return image.transform
-    hint = f"--mask-fit scales it; or draw a new one: imagecli mask {image.name}"
+    hint = f"--mask-fit scales it; or draw a new one: imagecli mask {image.name} --rect X,Y,W,H"
     if is_sent_size:
         raise MaskError(
             f"{header.name} is {header.size}, but shapes refer to {image.name}, which is {upright}", hint=hint
@@ -103,7 +103,7 @@ def _nothing_to_edit_error(mask: MaskSource, area: Image.Image, transform: Trans
         return MaskError(f"{mask.label} allows no edits: inverted, it keeps every pixel", hint="omit --mask-invert")
     return MaskError(
         f"{mask.label} allows no edits: no pixel is {found}",
-        hint="make the area to edit transparent or white, or draw a new mask: imagecli mask IMAGE",
+        hint="make the area to edit transparent or white, or make a mask: imagecli mask IMAGE --rect X,Y,W,H",
     )
 
 

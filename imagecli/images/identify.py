@@ -38,7 +38,7 @@ _OTHER_STARTS = (
     (b"\x1f\x8b", "a gzip file"),
     (b"version https://git-lfs", "a Git LFS pointer"),
     (b"/annex/objects/", "a git-annex pointer"),
-    (b"\x89PNG", "a PNG damaged by line-ending conversion"),
+    (b"\x89PNG", "a PNG with converted line endings"),
 )
 _HEAD_BYTES = 1_024
 

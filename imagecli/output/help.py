@@ -20,8 +20,12 @@ def print_help(page: str | None, topic: str | None, env: Env) -> None:
     text = "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
     if env.stdout.isatty() and env.stdin.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
         # The user's own pager, from PAGER; help must not depend on one.
+        import os
         import pydoc
 
+        if "LESS" not in env.environ:
+            # Before Python 3.13, less would show the codes of bold text as ESC[1m.
+            os.putenv("LESS", "-R")
         pydoc.pager(text)
         return
     write_to_stdout(env, text.encode())

@@ -153,8 +153,8 @@ def _limit_urls(images: Sequence[ReturnedImage], limit: int) -> tuple[tuple[Retu
 
 def not_fetched(result: CallResult, body: Path | None) -> WarningEvent:
     """The warning that result URLs were not fetched; *body* is where the response is kept."""
-    kept = f"; they are in {body}, which imagecli recover --delete {body.stem} removes" if body else ""
-    message = f"the response has {result.unfetched} result URLs too many, which were not downloaded{kept}"
+    kept = f"; all are in {body}, which imagecli recover --delete {body.stem} removes" if body else ""
+    message = f"the response has more result URLs than expected; {result.unfetched} not downloaded{kept}"
     return WarningEvent(code="urls_not_fetched", message=message)
 
 

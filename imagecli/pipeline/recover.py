@@ -118,7 +118,7 @@ def recover_call(
             if body is None:
                 return outcome
             if prepared is None:
-                raise UnsavedError("the description of this response can't be read", code="unreadable")
+                raise UnsavedError("the record of this response can't be read", code="unreadable")
             prepared = _prepare_for_recovery(prepared, request, folder)
             if extras is None:
                 extras = _find_extras(leftover.prepared or prepared) if prepared.part and not folder else ()
@@ -163,7 +163,7 @@ def _planned_path(name: OutputName, prepared: PreparedCall) -> Path:
 
 def late_image_note(image: SavedImage, part: ManifestRef) -> NoteEvent:
     """The note about an image that was saved in the rescue folder because its row does not need it."""
-    message = f"{part.id} does not need the image of an earlier request any more: it is saved as {image.path}"
+    message = f"{part.id} no longer needs the image of an earlier request, which is saved as {image.path}"
     return NoteEvent(code="late", message=message)
 
 
@@ -182,7 +182,7 @@ def _check_folders(prepared: PreparedCall) -> None:
     for folder in prepared.folders:
         if prepared.root and not is_below(folder, prepared.root):
             raise UnsavedError(
-                f"{folder} leads to {real_path(folder)}, outside the manifest's folder",
+                f"{folder} points to {real_path(folder)}, outside the manifest's folder",
                 hint="use imagecli recover -o FOLDER/ to save it in FOLDER",
                 code="outside",
             )

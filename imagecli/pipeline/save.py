@@ -239,11 +239,12 @@ class ImageSaver:
 
             with suppress(OSError), staged.path.open("rb") as file:
                 if parts := active_parts(file):
-                    message = f"the SVG has {', '.join(parts)}; check it before you open it in a browser or publish it"
+                    found = f"the SVG contains {', '.join(parts)}"
+                    message = f"{found}; check it before you open it in a browser or publish it"
                     self.on_event(WarningEvent(code="active_svg", message=message))
         elif identity.size and identity.size.pixels > MAX_USUAL_PIXELS:
             megapixels = identity.size.pixels // 1_000_000
-            message = f"the image has {identity.size}, {megapixels} megapixels; opening it can need a lot of memory"
+            message = f"the image is {identity.size} ({megapixels} megapixels); opening it may need a lot of memory"
             self.on_event(WarningEvent(code="large_image", message=message))
 
     def _save_converted(
@@ -320,7 +321,7 @@ class ImageSaver:
         discard_staged(staged.path)
         return UnsavedError(
             f"the image for {planned} is damaged: {problem}",
-            hint="the received bytes are saved; look at them before you request the image again"
+            hint="the received bytes are saved; inspect them before you request the image again"
             if rescued
             else "it may have been billed",
             code="damaged",

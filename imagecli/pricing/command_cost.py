@@ -186,11 +186,11 @@ class Budget(NamedTuple):
             return "no requests"
         if not self.settings.provider.priced:
             later = "; its responses report the cost" if self.settings.provider.billed else ""
-            return f"the catalog has no prices for {self.settings.provider.name}{later}"
+            return f"imagecli has no prices for {self.settings.provider.name}{later}"
         row = self._first_unpriced_model()
         if row.prices is None:
-            return f"the catalog has no price for {row.name}"
-        return f"the catalog has no price for this quality of {row.name}"
+            return f"imagecli has no price for {row.name}"
+        return f"imagecli has no price for this quality of {row.name}"
 
     def _first_unpriced_model(self) -> ModelRow:
         """The model of the first call without a price."""
@@ -200,7 +200,7 @@ class Budget(NamedTuple):
     def _unknown_price_error(self, price: estimate.Estimate | None) -> LimitError:
         why, other_model = self.why_unknown(), self.settings.provider.priced
         if price:
-            why, other_model = "the catalog has no price for the model that writes the SVG", False
+            why, other_model = "imagecli has no price for the model that writes the SVG", False
         cap = describe_cap(self.settings)
         lift = f"to remove the cost limit: {how_to_unset('max_cost', self.settings.max_cost_origin or '')}"
         return LimitError(

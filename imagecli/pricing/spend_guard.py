@@ -43,7 +43,7 @@ class SpendGuard:
         total = self._billed + sum(map(self._budget.counted_usd, unsent))
         next_one = f", and the next request can cost {format_usd(counted, up=True)}" if counted else ""
         return LimitError(
-            f"up to {format_usd(self._billed, up=True)} is spent{next_one}: "
+            f"up to {format_usd(self._billed, up=True)} was spent{next_one}: "
             f"more than {describe_cap(self._budget.settings)}",
             hint=f"{flag_name('max_cost')} {round_up_usd(total)} is enough for all requests",
             code=OVER_BUDGET,

@@ -46,7 +46,7 @@ def gunzip(pieces: Iterable[bytes], max_bytes: int = MAX_RESPONSE_BYTES) -> Iter
         yield piece[: max_bytes - count]
         count += len(piece)
         if count > max_bytes:
-            raise too_large_error(f"the response has more than {max_bytes // 2**20} MB when decompressed")
+            raise too_large_error(f"the response is larger than {max_bytes // 2**20} MB when decompressed")
 
 
 def too_large_error(message: str) -> UnsavedError:

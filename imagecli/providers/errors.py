@@ -364,7 +364,7 @@ _HINT_REPEATED = (
     "check the provider's usage page before you run it again"
 )
 _HINT_LATER = "nothing was generated, according to the response; run the same command again later"
-_HINT_VERIFY = "verify your organization in the provider's settings; access follows within 30 minutes"
+_HINT_VERIFY = "verify your organization in the provider's settings; access can take up to 30 minutes"
 _HINT_MODEL = "check the model name (on Azure, the deployment name), and that the key's project has access to it"
 _HINT_RETIRED = "it is retired; imagecli models lists current models, and vary --via edits needs no variations endpoint"
 _HINT_ENDPOINT = "check --base-url; imagecli providers lists what each provider offers"

@@ -96,7 +96,7 @@ class CondensedBody:
                 self._file.seek(at)
                 count = self._file.readinto(buffer[: end - at])  # type: ignore[attr-defined]
             if not count:
-                raise ValueError("the file has become shorter")
+                raise ValueError("the file was truncated while it was read")
             at += count
             yield buffer[:count]
 

@@ -220,7 +220,10 @@ def test_a_fork_that_names_the_sandbox_draws_what_is_missing_and_the_owner_buys_
     edit(assets, EDITED, HOUSE + EDITED)
     drawn = imagecli("batch", "assets.toml", env={"IMAGECLI_PROVIDER": "sandbox"})
     assert (drawn.exit_code, drawn.stdout) == (0, "loot/house.png\n")
-    assert "heroes/winter.png is stale, but was paid for: its row or an input has changed" in drawn.stderr
+    assert (
+        "heroes/winter.png is stale (its row or an input has changed), but the sandbox never overwrites paid images"
+        in drawn.stderr
+    )
     assert changed(before, made(assets)) == {"loot/house.png"}
     assert len(server.prompts) == PURCHASES
     assert batch("--check").stdout == "stale    loot/house.png\nstale    heroes/winter.png\n"

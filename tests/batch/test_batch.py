@@ -125,7 +125,7 @@ def test_what_the_sandbox_drew_is_bought_by_a_real_provider_and_never_the_other_
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
     bought = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
-    assert "cat.png is stale: the sandbox generated it" in bought.stderr
+    assert "cat.png is stale: created by the sandbox" in bought.stderr
     content = (folder / "cat.png").read_bytes()
     again = imagecli("batch", "assets.jsonl", "--provider", "sandbox")
     assert (again.exit_code, again.stdout) == (0, "")

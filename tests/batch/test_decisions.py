@@ -539,7 +539,7 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
     ("wanted", "bought", "why"),
     [
         (EDITED, HERO, "its row or an input has changed"),
-        (HERO, DRAWN, "the sandbox generated it"),
+        (HERO, DRAWN, "created by the sandbox"),
         (replace(HERO, provider="azure"), HERO, "created by openai, now requested from azure"),
         (
             replace(HERO, model="gpt-image-3", model_named=True),

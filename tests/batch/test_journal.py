@@ -318,7 +318,7 @@ def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -
     warned: list[str] = []
     ledger = read(manifest, warned=warned)
     assert ledger.last_entry("id0") and ledger.last_entry("id1")
-    assert warned == [f"{journal_path(manifest)}:1 has git conflict markers; remove them (both sides are read)"]
+    assert warned == [f"{journal_path(manifest)}:1 contains git conflict markers; remove them (both sides are read)"]
 
 
 def test_ends_of_lines_that_windows_makes_are_none_of_ours(manifest: Path) -> None:

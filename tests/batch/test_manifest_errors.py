@@ -280,7 +280,7 @@ def test_of_very_many_the_first_are_shown_and_the_others_counted() -> None:
     error = caught.value
     assert (error.exit_code, error.code) == (2, "manifest")
     assert len(error.lines) == MAX_PRINTED + 1
-    assert error.lines[-1] == "m.jsonl: 1,450 more"
+    assert error.lines[-1] == "m.jsonl: 1,450 more problems"
     assert error.message == "m.jsonl has 1,500 problems; nothing was sent"
     assert (error.problems[0].field, len(error.problems), error.more) == ("n", MAX_STORED, 500)
 
@@ -304,7 +304,7 @@ def test_what_a_provider_does_not_carry_is_refused() -> None:
 
 def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() -> None:
     (said,) = problems("\n".join([row(), row(prompt="{a}", n=100_000, vars={"a": ["x", "y", "z"]}), row(n=0)]))
-    assert said.startswith("m.jsonl:2: 300,001 files so far; a manifest can create at most 250,000; reduce n")
+    assert said.startswith("m.jsonl:2: the manifest creates at least 300,001 files; the limit is 250,000; reduce n")
     (said,) = problems(row(prompt="{a}{b}{c}", vars={name: list(range(1000)) for name in "abc"}))
     assert "1,000,000,000 files" in said
 

@@ -170,7 +170,7 @@ def test_a_yaml_number_that_was_read_differently_is_refused_until_it_is_quoted(s
         ("- !!python/object/apply:os.system [ls]", "yaml", "m.yaml:1: the tag"),
         ("- a\n", "yaml", "row 1: expected an object, found 'a'"),
         ("just words", "yaml", "expected a list of rows, found 'just words'"),
-        ("- prompt: a\n---\n- prompt: b", "yaml", "m.yaml:2: a second document begins"),
+        ("- prompt: a\n---\n- prompt: b", "yaml", "m.yaml:2: expected one document, found a second"),
         ("- {[a]: 1}", "yaml", "m.yaml:1: expected a name, found a list or an object"),
         ("- " + "[" * 100 + "]" * 100, "yaml", "nested more than 50"),
         ("cat.png\na dog", "text", "m.text:1: prompt 'cat.png' is an image file name"),

@@ -228,7 +228,7 @@ def test_columns_are_variables_and_may_be_left_unused() -> None:
     ],
 )
 def test_a_name_in_braces_that_nothing_fills_is_noted(text: str, format: Format, noted: bool) -> None:
-    message = "{mood} in a prompt is not a variable or column; it is sent as it is"
+    message = "{mood} in a prompt is not a variable or column; it is sent unchanged"
     assert (NoteEvent(code="literal_braces", message=message) in assets(text, format).notes) == noted
 
 

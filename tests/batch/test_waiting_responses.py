@@ -106,7 +106,7 @@ def test_a_result_url_that_answers_with_a_page_is_tried_again_too(
     urls.status, urls.page = "200 OK", page
     assert imagecli(*command).exit_code == 7
     again = imagecli(*command)
-    assert (again.exit_code, urls.posts, "answered with no image, but" in again.stderr) == (7, 1, True)
+    assert (again.exit_code, urls.posts, "not an image" in again.stderr) == (7, 1, True)
     assert not (folder / "out").exists() or list((folder / "out").iterdir()) == []
     urls.page = None
     assert (imagecli(*command).exit_code, urls.posts, spooled(state)) == (0, 1, [])

@@ -279,10 +279,10 @@ def test_requests_that_differ_are_shown_one_by_one(imagecli: Run) -> None:
             "about $0.006 to $0.21 (low $0.006, medium $0.053, high $0.21); the model chooses the quality",
         ),
         (["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--quality", "high"], "about $0.041 or more at high"),
-        (["-m", "flux"], "unknown: the catalog has no price for flux"),
+        (["-m", "flux"], "unknown: imagecli has no price for flux"),
         (
             ["--provider", "openrouter", "-m", "a/b"],
-            "unknown: the catalog has no prices for openrouter; its responses report the cost",
+            "unknown: imagecli has no prices for openrouter; its responses report the cost",
         ),
         (["--provider", "sandbox"], "nothing: sandbox is free of charge"),
     ],

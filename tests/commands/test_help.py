@@ -137,6 +137,18 @@ def test_a_topic_is_rendered_and_paged_on_a_terminal(columns: int, tmp_path: Pat
     assert max(map(len, lines)) <= columns
 
 
+def test_less_shows_bold_headings_and_not_their_codes(tmp_path: Path) -> None:
+    if not shutil.which("less"):
+        pytest.skip("there is no less on this machine")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm"}
+    child = pexpect.spawn(
+        sys.executable, ["-m", "imagecli", "help", "batch"], env=environ, dimensions=(30, 80), encoding="utf-8"
+    )
+    child.expect("Usage:")
+    assert "ESC" not in child.before
+    child.close(force=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(MAN_PAGES.glob("*.1")), ids=lambda path: path.name)
 def test_a_man_page_has_no_warnings(path: Path) -> None:

@@ -50,11 +50,12 @@ def test_nobody_is_asked_where_there_is_no_terminal(imagecli: Run) -> None:
     assert "imagecli login openai - < FILE" in result.stderr
 
 
-def test_a_key_in_argv_is_refused(imagecli: Run, home: Path) -> None:
-    result = imagecli("login", "openai", KEY)
+@pytest.mark.parametrize("words", [["openai", KEY], [KEY], ["0123456789abcdef0123456789abcdef"]])
+def test_a_key_in_argv_is_refused(imagecli: Run, home: Path, words: list[str]) -> None:
+    result = imagecli("login", *words)
     assert result.exit_code == 2
     assert "visible to every process" in result.stderr
-    assert KEY not in result.stderr
+    assert words[-1] not in result.stderr
     assert not home.exists()
 
 
@@ -68,6 +69,8 @@ def test_a_provider_without_keys_gets_none(imagecli: Run) -> None:
     assert result.exit_code == 2
     assert "sandbox needs no key" in result.stderr
     assert imagecli("login", "opnai", "-", stdin=KEY.encode()).exit_code == 2
+    chosen = imagecli("login", "-", stdin=KEY.encode(), env={"IMAGECLI_PROVIDER": "sandbox"})
+    assert "imagecli login openai" in chosen.stderr
 
 
 def test_a_key_is_removed(imagecli: Run, home: Path) -> None:

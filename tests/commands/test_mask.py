@@ -232,7 +232,7 @@ def test_a_provider_that_reads_no_soft_edges_gets_none(imagecli: Run, inputs: Pa
     where = ("--provider", "xinference", "-m", "any", "--dry-run")
     result = imagecli("edit", "in.png", "a boat", "--mask", "in-mask.png", *where)
     assert result.exit_code == 0, result.stderr
-    assert "in-mask.png: soft edges cut at half" in result.stderr
+    assert "in-mask.png: soft edges made hard at 50%" in result.stderr
 
 
 # --- manifests -------------------------------------------------------------------------------------------------------
@@ -265,8 +265,8 @@ def test_rows_have_fields_of_the_same_names(imagecli: Run, inputs: Path) -> None
     ("fields", "message"),
     [
         ({"mask_rect": "1,2"}, "mask_rect: '1,2' is not X,Y,WIDTH,HEIGHT"),
-        ({"mask_invert": True}, "mask_invert needs a mask"),
-        ({"mask_fit": True, "mask_rect": "0,0,9,9"}, "mask_fit scales a mask file"),
+        ({"mask_invert": True}, "mask_invert requires a mask"),
+        ({"mask_fit": True, "mask_rect": "0,0,9,9"}, "mask_fit requires a mask file"),
         ({"mask_rect": "900,0,9,9"}, "its shapes cover no pixel"),
     ],
 )

@@ -82,20 +82,20 @@ def answer(output_tokens: int | None) -> bytes:
         (
             ["-m", "flux", "--max-cost", "3"],
             {},
-            "the price is unknown (the catalog has no price for flux), and --max-cost 3 requires known prices",
+            "the price is unknown (imagecli has no price for flux), and --max-cost 3 requires known prices",
             "to remove the cost limit: omit --max-cost; or choose a model with a price: imagecli models",
         ),
         (
             ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
             {},
-            "the price is unknown (the catalog has no price for the model that writes the SVG), "
+            "the price is unknown (imagecli has no price for the model that writes the SVG), "
             "and --max-cost 3 requires known prices",
             "to remove the cost limit: omit --max-cost",
         ),
         (
             ["--provider", "azure", "-m", "gpt-image-2", "--base-url", "http://127.0.0.1:1"],
             {"IMAGECLI_MAX_COST": "3"},
-            "the price is unknown (the catalog has no prices for azure), "
+            "the price is unknown (imagecli has no prices for azure), "
             "and the cost limit of $3 (IMAGECLI_MAX_COST) requires known prices",
             "to remove the cost limit: unset IMAGECLI_MAX_COST",
         ),
@@ -155,7 +155,7 @@ def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path
     assert (result.exit_code, said["status"], len(said["images"]), len(list(folder.iterdir()))) == (9, "partial", 4, 4)
     (error,) = said["errors"]
     assert error["code"] == "over_budget"
-    assert error["message"] == "up to $3.61 is spent, and the next request can cost $0.22: more than --max-cost 1.3"
+    assert error["message"] == "up to $3.61 was spent, and the next request can cost $0.22: more than --max-cost 1.3"
     assert error["hint"].startswith("--max-cost 5 is enough for all requests; 4 of 6 images are saved; ")
     assert error["hint"].endswith(" --if-exists skip")
     assert said["cost"]["actual_usd"] == pytest.approx(4 * (30_000 * 30 + 50) / 1_000_000)
@@ -316,7 +316,7 @@ def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
     assert run_call(guard, 1, 30_000)
     assert not run_call(guard, 2)
     (error,) = guard.refusals()
-    assert error.message == "up to $1.20 is spent: more than the built-in cost limit of $1"
+    assert error.message == "up to $1.20 was spent: more than the built-in cost limit of $1"
 
 
 def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None:

@@ -146,7 +146,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ("max_n = 3\n", "unknown field 'max_n'", '[models."NAME"]'),
         ("[models]\nx = 3\n", "models.x: expected a table", ""),
         ("models = 3\n", "models: expected a table", ""),
-        ('[models.x]\nlike = "x"\n', "models.x: it is like itself", ""),
+        ('[models.x]\nlike = "x"\n', "models.x: like refers to the row itself", ""),
         ("[models.x]\nsizes = { min_pixels = 9, max_pixels = 4 }\n", "min_pixels 9 is above max_pixels 4", ""),
         ("[sizes.x]\nmin_pixels = 9\nmax_pixels = 4\n", "sizes.x: min_pixels 9 is above max_pixels 4", ""),
         ("[sizes.x]\nmin_pixels = 99\nmax_edge = 4\n", "sizes.x: min_pixels 99 is above max_edge 4", ""),
@@ -200,7 +200,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
             "",
         ),
         ("[prices.mine]\ntext_in = 1\n", "prices.mine: image_in, image_out, month is missing", ""),
-        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "is like a", "remove like from one of them"),
+        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "circular like: ", "remove like from one of them"),
     ],
 )
 def test_a_slip_is_named_with_its_place(imagecli: Run, rows: Path, text: str, words: str, hint: str) -> None:

@@ -165,7 +165,7 @@ def check_sandbox_leaves_what_was_bought(hub: Hub, server: Server, event: str) -
     assert all(job.ok for job in all_jobs(ran))
     warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
     assert warnings == [
-        "img/hero.webp is stale, but was paid for: its row or an input has changed, and the sandbox never overwrites it"
+        "img/hero.webp is stale (its row or an input has changed), but the sandbox never overwrites paid images"
     ]
     assert (len(server.prompts), head(hub)) == (sent, commit)
 

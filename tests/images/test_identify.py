@@ -151,7 +151,7 @@ def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
         (b"%PDF-1.7\n", "a PDF"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:12", "a Git LFS pointer"),
         (b"/annex/objects/SHA256E-s123--abc.png\n", "a git-annex pointer"),
-        (b"\x89PNG\n\x1a\n\0\0\0\rIHDR", "a PNG damaged by line-ending conversion"),
+        (b"\x89PNG\n\x1a\n\0\0\0\rIHDR", "a PNG with converted line endings"),
         (b"BM" + b"\0" * 40, "a BMP image"),
         (b"\0\0\0\x1cftypisom", "a video or an unknown image"),
         (bytes(range(256)), "unknown data"),

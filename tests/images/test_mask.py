@@ -130,7 +130,7 @@ def test_mask_of_other_size_is_refused() -> None:
         caught.value.message
         == "mask.png is 100x100, photo.jpg is 160x80 (sent as 80x80); a mask must have the size of its image"
     )
-    assert caught.value.hint == "--mask-fit scales it; or draw a new one: imagecli mask photo.jpg"
+    assert caught.value.hint == "--mask-fit scales it; or draw a new one: imagecli mask photo.jpg --rect X,Y,W,H"
 
 
 def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:

@@ -59,7 +59,7 @@ def test_an_unknown_price_says_so(imagecli: Run) -> None:
     with raw_server(PICTURE) as server:
         command = ["generate", "a cat", "--provider", "openrouter", "-m", "a/b", "--base-url", server.base_url]
         result = imagecli(*command, env={"OPENROUTER_API_KEY": "sk-or-v1-0123456789"}, tty=("stderr",))
-    assert "imagecli: price: unknown: the catalog has no prices for openrouter; its responses report the cost" in lines(
+    assert "imagecli: price: unknown: imagecli has no prices for openrouter; its responses report the cost" in lines(
         result.stderr
     )
 

@@ -131,7 +131,7 @@ class TestUrls:
         assert (exit_code, len(fetched), len(list(folder.iterdir()))) == (0, 6, 6)
         (warning,) = (one for one in said["warnings"] if one["code"] == "urls_not_fetched")
         assert (warning["level"], str(body) in warning["message"]) == ("warning", True)
-        assert "24 result URLs" in warning["message"]
+        assert "24 not downloaded" in warning["message"]
         # Doing it again fetches and saves no more, and leaves the response where it is.
         assert imagecli("recover").exit_code == 0
         assert (len(fetched), len(list(folder.iterdir())), body.exists()) == (12, 6, True)

@@ -239,7 +239,7 @@ class BatchCollector:
                 )
             )
         for record in files:
-            message = f"{record.path} is for the row as submitted, which has since changed or been removed"
+            message = f"{record.path} was created for the row as submitted, which has since changed or been removed"
             self.on_event(NoteEvent(code="of_earlier_row", message=message))
         for error in errors:
             self.on_event(WarningEvent(code=error.code, message=f"{entry.id} (as submitted): {error.message}"))
@@ -329,7 +329,7 @@ def _refused_batch_error(job: BatchJob) -> ImagecliError:
     line = f" (line {first.line:,})" if first and first.line else ""
     message = f"{job.id} was rejected{line}: {first.message if first else 'no reason given'}"
     if first and first.code == QUEUE_FULL:
-        hint = "run the same command again when the running batches have ended"
+        hint = "wait until the pending batches end, then run the same command again"
         return LimitError(message, hint=hint, code=QUEUE_FULL)
     return RefusedError(message, hint="fix the row and run the same command again", code="batch_failed")
 

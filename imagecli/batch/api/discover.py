@@ -105,7 +105,7 @@ def read_submitted_ids(
     if not is_complete:
         message = f"can't tell which rows {job.id} contains: its file has {len(ids):,} of {job.total:,} lines"
         if not job.has_ended:
-            hint = "run the same command again, now or when that batch has ended"
+            hint = "run the same command again, now or after that batch ends"
             raise NetworkError(f"{message}; nothing was submitted", hint=hint, code="short_download")
         on_event(WarningEvent(code="short_download", message=f"{message}; rows may be billed twice"))
     return ids

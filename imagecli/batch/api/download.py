@@ -83,7 +83,8 @@ def _check_room(folder: Path, size: int | None) -> None:
     # Some network disks report nothing at all.
     if size and usage.total and usage.free < size + MIN_FREE_BYTES:
         raise DiskError(
-            f"the batch results need {size / 1024**2:,.0f} MB, and {folder} has {usage.free / 1024**2:,.0f} MB free",
+            f"the batch results need {size / 1024**2:,.0f} MB, "
+            f"but {folder} has only {usage.free / 1024**2:,.0f} MB free",
             hint="free some space there, or set IMAGECLI_STATE_DIR to another folder, and run the same command again",
         )
 

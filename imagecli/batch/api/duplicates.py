@@ -69,7 +69,7 @@ class DuplicateFinder:
             return SubmittedEntries(submitted)
         older = " and ".join(dict.fromkeys(owner.id for owner in owners.values()))
         rows = "1 row" if len(owners) == 1 else f"{len(owners):,} rows"
-        found = f"another run already submitted {rows} of {job.id}, as {older}"
+        found = f"another run already submitted {rows} of {job.id} in {older}"
         try:
             job = self.client.cancel_batch(job.id, self.on_event)
         except ImagecliError as error:

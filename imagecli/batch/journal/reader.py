@@ -111,7 +111,7 @@ class _JournalParser:
     def _skip_line(self, number: int, line: bytes, error: ValueError) -> None:
         if line.startswith(_CONFLICT_MARKERS):
             if not self._has_conflict:
-                self._warn(f"{self._path}:{number} has git conflict markers; remove them (both sides are read)")
+                self._warn(f"{self._path}:{number} contains git conflict markers; remove them (both sides are read)")
             self._has_conflict = True
             return
         self._unreadable += 1

@@ -224,7 +224,7 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
     for name in find_braces(parts.prompt):
         if name.isidentifier() and name not in variables:
             if is_own:
-                message = f"{{{name}}} in a prompt is not a variable or column; it is sent as it is"
+                message = f"{{{name}}} in a prompt is not a variable or column; it is sent unchanged"
                 shared.add_notes([NoteEvent(code="literal_braces", message=message)])
             else:
                 raise UsageError(

@@ -57,7 +57,8 @@ class ManifestError(UsageError):
         """The first problems, each as a line `FILE:LINE: FIELD: MESSAGE`, and a line that counts the others."""
         printed = [str(problem) for problem in self.problems[:MAX_PRINTED]]
         remaining = len(self.problems) + self.more - len(printed)
-        return (*printed, f"{self.problems[0].file}: {remaining:,} more") if remaining else tuple(printed)
+        more = f"{self.problems[0].file}: {remaining:,} more {'problem' if remaining == 1 else 'problems'}"
+        return (*printed, more) if remaining else tuple(printed)
 
 
 @dataclass(slots=True)

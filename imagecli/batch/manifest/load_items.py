@@ -83,7 +83,7 @@ def load_items(
             continue
         file_count += row.file_count
         if file_count > MAX_FILES:
-            message = f"{file_count:,} files so far; a manifest can create at most {MAX_FILES:,}"
+            message = f"the manifest creates at least {file_count:,} files; the limit is {MAX_FILES:,}"
             row_problems.add(message, hint="reduce n or vars, or split the manifest")
             break
         for item in build_items(row, shared, row_problems):

@@ -140,7 +140,7 @@ def _check_event(event: Any, kind: str, line: int, depth: int, has_document: boo
     if depth > MAX_DEPTH:
         raise YamlError(line, f"nested more than {MAX_DEPTH} levels deep", "flatten it")
     if kind == "DocumentStartEvent" and has_document:
-        raise YamlError(line, "a second document begins here, expected one", "remove the ---")
+        raise YamlError(line, "expected one document, found a second", "remove the ---")
 
 
 def _parse_key(event: Any, kind: str, line: int, table: LocatedDict) -> str:

@@ -176,7 +176,7 @@ class BatchWaiter:
         if not api_run.pending_items:
             return False
         if time.monotonic() - self._started > MAX_WAIT:
-            message = "the batch has not finished in time; run the same command later"
+            message = "the batch did not finish in time; run the same command later"
             on_event(WarningEvent(code="still_away", message=message))
             return False
         self._sleep(self._pause, on_event)

@@ -30,7 +30,7 @@ def batch(
             "--model",
             "-m",
             metavar="NAME",
-            help="model of rows without one  [default: gpt-image-2]",
+            help="model for rows without one  [default: gpt-image-2]",
             autocompletion=completers.complete_models,
             rich_help_panel="Image",
         ),
@@ -39,7 +39,7 @@ def batch(
         str | None,
         typer.Option(
             metavar="WORD",
-            help="quality of rows without one",
+            help="quality for rows without one",
             autocompletion=completers.word_completer("quality"),
             rich_help_panel="Image",
         ),
@@ -65,7 +65,7 @@ def batch(
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="K/N", help="process part K of N, for several machines", rich_help_panel="Run"),
+        typer.Option(metavar="K/N", help="process shard K of N, to split work over machines", rich_help_panel="Run"),
     ] = None,
     allow_outside: Annotated[
         bool,

@@ -211,7 +211,7 @@ def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequ
         is_free = all(call.saver.prepared.free for call in in_flight)
         message += f"; {len(in_flight)} {requests} in flight{'' if is_free else ' may be billed'}"
         folders = sorted({str(call.folder) for call in in_flight})
-        hint += f"; it first saves what was received, kept in {' and '.join(folders)}"
+        hint += f"; it first saves the responses received so far, from {' and '.join(folders)}"
     return UnsavedError(message, hint=hint, code="interrupted")
 
 

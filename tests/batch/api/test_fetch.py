@@ -47,7 +47,7 @@ def test_of_a_row_that_was_edited_meanwhile_what_comes_is_kept_and_said_and_the_
     result = batch()
     assert (result.exit_code, sorted(result.stdout.split())) == (10, ["fox.png", "owl.png"])
     assert "cat.png has changed since it was submitted" in result.stderr
-    assert "cat.png is for the row as submitted, which has since changed or been removed" in result.stderr
+    assert "cat.png was created for the row as submitted, which has since changed or been removed" in result.stderr
     earlier = (folder / "cat.png").read_bytes()
     assert picture(folder / "cat.png").size == (1024, 1024)
     assert (batch().exit_code, made(folder)) == (0, FILES)
@@ -86,7 +86,7 @@ def test_of_a_row_that_is_gone_what_comes_is_kept_and_said(batch: Batch, front: 
     manifest(folder, row("an owl"), row("a fox"))
     result = batch()
     assert (result.exit_code, made(folder)) == (0, FILES)
-    assert "cat.png is for the row as submitted" in result.stderr
+    assert "cat.png was created for the row as submitted" in result.stderr
     asked = len(front.heard)
     assert batch().stderr == "imagecli: 2 up to date\n"
     assert len(front.heard) == asked
@@ -192,7 +192,7 @@ def test_a_batch_for_which_the_queue_has_no_room_is_a_limit(batch: Batch, front:
     front.once("GET /v1/batches/.*", changed(full))
     result = batch()
     assert (result.exit_code, made(folder)) == (5, [])
-    assert "when the running batches have ended" in result.stderr
+    assert "wait until the pending batches end" in result.stderr
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_both_are_announced_and_the_second_is_an_extra(
     assert shown.exit_code == 10
     for text in (shown.stderr, (fetched := batch()).stderr):
         for name in FILES:
-            (line,) = [line for line in text.splitlines() if f"{name} was submitted twice, in" in line]
+            (line,) = [line for line in text.splitlines() if f"{name} was submitted twice (" in line]
             assert all(batch_id in line for batch_id in ids)
     assert fetched.exit_code == 0, fetched.stderr
     assert made(folder) == FILES
@@ -71,10 +71,10 @@ def test_one_that_was_fetched_already_does_not_hide_the_other(
     (folder / JOURNAL).write_text((folder / JOURNAL).read_text() + twice[1])
     fetched = batch()
     assert fetched.exit_code == 0, fetched.stderr
-    assert fetched.stderr.count("is up to date, but batch_") == len(PROMPTS)
+    assert fetched.stderr.count("is up to date, but was also submitted to batch_") == len(PROMPTS)
     assert [(folder / name).read_bytes() for name in FILES] == before
     assert len([*(state / "rescued").iterdir()]) == len(PROMPTS)
-    assert "has it too" not in batch().stderr
+    assert "was also submitted to" not in batch().stderr
     assert len(front.asked("POST /v1/batches")) == 2
 
 
