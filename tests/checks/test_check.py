@@ -92,7 +92,7 @@ def test_a_prompt_is_as_long_as_its_characters() -> None:
         (generate("dall-e-2", size="auto"), "it supports 256x256, 512x512 or 1024x1024", "omit --size"),
         (generate("dall-e-3", size=Size(512, 512)), "1024x1024, 1792x1024 or 1024x1792", ""),
         (generate(size=Size(1024, 1030)), "1030 is not a multiple of 16", "1024x1024"),
-        (generate(size=Size(3856, 2048)), "edge has at most 3840 pixels", ""),
+        (generate(size=Size(3856, 2048)), "the maximum edge is 3840 pixels", ""),
         (generate(size=Size(3072, 1008)), "at most 3 times", ""),
         (generate(size=Size(16, 16)), "the minimum is 655,360", ""),
         (generate(size=Size(3840, 3840)), "the maximum is 8,294,400", ""),

@@ -38,7 +38,7 @@ PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
     ({"prompt": "x", "size": "auto"}, 400, "size", "invalid_value", "Supported values"),
     ({"prompt": "x", "size": 256}, 400, "size", "invalid_type", "expected a string"),
     ({**GPT, "prompt": "x", "size": "1792x936"}, 400, "size", "invalid_value", "936 is not a multiple of 16"),
-    ({**GPT, "prompt": "x", "size": "3856x1600"}, 400, "size", "invalid_value", "edge has at most 3840 pixels"),
+    ({**GPT, "prompt": "x", "size": "3856x1600"}, 400, "size", "invalid_value", "the maximum edge is 3840 pixels"),
     ({**GPT, "prompt": "x", "size": "256x256"}, 400, "size", "invalid_value", "the minimum is 655,360"),
     ({**GPT, "prompt": "x", "size": "big"}, 400, "size", "invalid_value", "Invalid size 'big'"),
     ({"prompt": "x", "n": 0}, 400, "n", "integer_below_min_value", "Expected a value >= 1, but got 0"),
