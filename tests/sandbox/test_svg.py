@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
@@ -87,6 +87,7 @@ def test_same_prompt_gives_the_same_bytes() -> None:
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(prompt=st.text(min_size=1).filter(str.strip))
+@example(prompt="\x1b\x85\x08")
 def test_no_prompt_breaks_the_document(prompt: str) -> None:
     check_harmless(painted(0, prompt=prompt, small=True))
 

@@ -118,7 +118,8 @@ def lay_out_caption(image: Image.Image, caption: Caption, palette: Palette, area
     """The caption at the calmest place of *area*; None without room or without text."""
     width, height = area[2] - area[0], area[3] - area[1]
     unit = min(width, height)
-    if unit < 24 or not caption.text:
+    # A text of blanks alone, NEL for example, has no line.
+    if unit < 24 or not caption.text.split():
         return None
     gauge = load_font(caption.font, 100)
     measure = lru_cache(maxsize=None)(lambda text: gauge.getlength(text) / 100)
