@@ -1,3 +1,3 @@
-"""imagecli makes, edits and varies pictures through the OpenAI Images API and every server that speaks it."""
+"""imagecli generates, edits and varies images through the OpenAI Images API and compatible servers."""
 
 __version__ = "0.1.0"
