@@ -59,7 +59,7 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
-            discard_all_staged(folder, _CHECK)  # of a process that was killed just here
+            discard_check_files(folder)
             discard_staged(write_staged(b"imagecli", folder, label=_CHECK))
         nearest = _nearest_existing(folder)
         _check_existing(nearest)
@@ -71,6 +71,11 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
         raise kind(f"can't save to {folder}: {_folder_problem(folder, error)}", hint=_HINT) from error
     except ValueError as error:
         raise OutputError(f"invalid folder name {str(folder)!r}: {error}", hint=_HINT) from error
+
+
+def discard_check_files(folder: Path) -> None:
+    """Removes the test files of processes that were killed while they checked *folder*."""
+    discard_all_staged(folder, _CHECK)
 
 
 def check_response_size(count: int) -> None:

@@ -220,3 +220,15 @@ def test_an_image_that_is_deleted_while_the_run_goes_on_is_noticed(deleted: str,
     with serving(reply) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1")
     assert (result.exit_code, f"{deleted} was deleted during the run" in result.stderr) == (10, True)
+
+
+def test_a_run_with_nothing_to_create_removes_the_test_file_of_a_killed_one(imagecli: Run, folder: Path) -> None:
+    manifest(folder, ROWS[0])
+    command = ("batch", "assets.jsonl", "--provider", "sandbox")
+    assert imagecli(*command).exit_code == 0
+    left = folder / ".imagecli-check-0123456789abcdef.part"
+    left.write_bytes(b"imagecli")
+    assert imagecli(*command, "--check").exit_code == 0
+    assert left.exists()
+    assert imagecli(*command).exit_code == 0
+    assert not left.exists()

@@ -34,7 +34,7 @@ from imagecli.pipeline.prepare_call import InputsByModel, RunContext
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
-from imagecli.storage.preflight import check_folder, check_response_size
+from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files
 
 MAX_IMAGES: Final = 10
 """The most images of one request."""
@@ -97,6 +97,8 @@ def _recover_earlier_runs(run: BatchRun, *, read_only: bool) -> RecoveryResult:
     )
     if read_only:
         return recovery.untried()
+    for folder in dict.fromkeys(folder for item in run.context.manifest_items.items for folder in item.folders):
+        discard_check_files(folder)
     if not recovery.find():
         return NOTHING_RECOVERED
     run.journal.open()
