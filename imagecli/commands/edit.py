@@ -103,7 +103,7 @@ def edit(
         raise no_prompt_error(sources[0])
     context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
     if prompts[0].text is None:
-        from imagecli.commands.image.asked_prompt import ask_for_prompt
+        from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     mask_file = read_input_source(mask, ctx.obj) if mask else None

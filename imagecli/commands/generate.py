@@ -41,7 +41,7 @@ def generate(
         raise UsageError("missing prompt", hint='imagecli generate "a white siamese cat"')
     context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)
     if prompts[0].text is None:
-        from imagecli.commands.image.asked_prompt import ask_for_prompt
+        from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]

@@ -54,7 +54,7 @@ def vary(
     prompts = read_prompts(prompt, prompt_flags, ctx.obj, source)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
     if prompt_flags.editor:
-        from imagecli.commands.image.asked_prompt import ask_for_prompt
+        from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=True)
     variations = [
