@@ -81,8 +81,8 @@ class HttpResponse(NamedTuple):
     def is_from_sandbox(self, peer: str | None) -> bool:
         """Whether it is the sandbox's, which bills nothing. *peer* is the address that the request was sent to.
 
-        Only this machine is believed: by the header alone any server, or a proxy that changes its responses, could make the
-        cost limit count nothing. Behind a proxy the address is unknown.
+        Only a server on this machine is believed. By the header alone, any server or proxy could make the cost limit
+        count nothing. Behind a proxy the address is unknown.
         """
         return SANDBOX_HEADER in self.headers and peer is not None and parse_address(peer).is_loopback
 
