@@ -197,8 +197,10 @@ def _save_or_keep_partials(
     and all its images are saved.
     """
     prepared = saver.prepared
-    for folder in prepared.folders if len(saver.extras) < prepared.n else ():
-        check_folder(folder)
+    for folder in prepared.folders:
+        if len(saver.extras) < prepared.n:
+            check_folder(folder)
+        # Also if every file exists: a process killed right after it gave a file its name left the staged one.
         discard_all_staged(folder, prepared.id)
     discard_all_staged(saver.rescue_folder, prepared.id)
     is_too_large = False

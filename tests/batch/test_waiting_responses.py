@@ -267,16 +267,22 @@ def aside(folder: Path, state: Path, environ: dict[str, str], children: Children
 def test_a_late_response_leaves_a_row_its_file_if_the_journal_is_lost(
     when: str, aside: Callable[[], None], imagecli: Run, folder: Path, state: Path
 ) -> None:
+    def leave_response() -> None:
+        """As a process leaves it that was killed right after it gave the file its name."""
+        aside()
+        (body,) = spooled(state)
+        (folder / "out" / f".imagecli-{body.stem}-0123.part").write_bytes(b"staged")
+
     with serving() as server:
         command = ("batch", "assets.jsonl", "--base-url", server.base_url)
         assert imagecli(*command).exit_code == 0
         before = (folder / "out/cat.png").read_bytes()
         (folder / "assets.journal.jsonl").unlink()
         if when == "before --adopt":
-            aside()
+            leave_response()
         assert imagecli(*command, "--adopt").exit_code == 0
         if when != "before --adopt":
-            aside()
+            leave_response()
         last = imagecli("recover") if when == "for recover" else imagecli(*command)
         assert (last.exit_code, len(server.prompts)) == (0, 1), last.stderr
         assert imagecli(*command, "--check").exit_code == 0
