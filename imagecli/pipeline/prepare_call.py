@@ -5,6 +5,7 @@ Input images are read and fitted to the endpoint once, and shared by all request
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,8 +23,10 @@ from imagecli.domain import (
     Generate,
     IfExists,
     ImageRequest,
+    InputFile,
     InputFit,
     InputImage,
+    InputRole,
     InputSource,
     MaskSource,
     Size,
@@ -104,6 +107,8 @@ class FittedInputs(NamedTuple):
     images: RequestImages = RequestImages()
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
+    files: tuple[InputFile, ...] = ()
+    """The inputs as they were read, the mask and the markup last."""
 
 
 @dataclass(slots=True)
@@ -167,7 +172,8 @@ def _fit_all(
     from imagecli.images.fit_overlay import fit_markup
     from imagecli.images.header import read_header
 
-    headers = [read_header(_read_source(source), source.label) for source in sources]
+    files: list[InputFile] = []
+    headers = [read_header(_read_source(source, "image", files), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
         raise _no_transparency_error(sources[0], row)
     fitted = []
@@ -179,19 +185,26 @@ def _fit_all(
     mask = markup = None
     if mask_source := layers[0]:
         mask_file = mask_source.file
-        mask_header = read_header(_read_source(mask_file), mask_file.label) if mask_file else None
+        mask_header = read_header(_read_source(mask_file, "mask", files), mask_file.label) if mask_file else None
         fitted_mask = fit_mask(mask_source, mask_header, row.mask, fitted[0], input_fit)
         mask = fitted_mask.image
         _note_changes(mask_source, fitted_mask.changes, on_event)
         _report_coverage(mask_source, mask, on_event)
     if markup_source := layers[1]:
         fitted_markup = fit_markup(
-            read_header(_read_source(markup_source), markup_source.label), row.image.max_bytes, fitted[0], input_fit
+            read_header(_read_source(markup_source, "markup", files), markup_source.label),
+            row.image.max_bytes,
+            fitted[0],
+            input_fit,
         )
         markup = fitted_markup.image
         _note_changes(markup_source, fitted_markup.changes, on_event)
     images = tuple(one.image for one in fitted)
-    return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
+    return FittedInputs(
+        images=RequestImages(images=images, mask=mask, markup=markup),
+        transform=fitted[0].transform,
+        files=tuple(files),
+    )
 
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
@@ -201,13 +214,17 @@ def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError
     )
 
 
-def _read_source(source: InputSource) -> bytes:
+def _read_source(source: InputSource, role: InputRole, files: list[InputFile]) -> bytes:
+    """The bytes of *source*, which is added to *files*."""
     from imagecli.storage.read import read_bounded
 
-    if source.data is not None:
-        return source.data
-    assert source.path is not None
-    return read_bounded(source.path, MAX_PICTURE_BYTES)
+    data = source.data
+    if data is None:
+        assert source.path is not None
+        data = read_bounded(source.path, MAX_PICTURE_BYTES)
+    sha256 = hashlib.sha256(data).hexdigest()
+    files.append(InputFile(role=role, name=source.name, path=source.path, sha256=sha256))
+    return data
 
 
 def _note_changes(source: InputSource | MaskSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
