@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from PIL import Image, ImageCms, ImageFile
@@ -43,6 +43,7 @@ _COLORS: Final = {
     "F": "gray",
 }
 """Pillow mode → the colours that the file stores."""
+_DATE_TEXT: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
 _PIXI: Final = b"pixi\0\0\0\0"
 """The box with the bits of each channel in an AVIF or HEIC: type, version and flags."""
 _HEAD_BYTES: Final = 65_536
@@ -54,8 +55,8 @@ class CameraData(NamedTuple):
     has_location: bool = False
     camera: str | None = None
     software: str | None = None
-    taken: datetime | None = None
-    """Local time of the camera."""
+    taken: str | None = None
+    """Local time of the camera: 2026-05-01T10:11:12."""
 
 
 class ImageDescription(NamedTuple):
@@ -228,7 +229,6 @@ def _exif_text(value: Any) -> str:
     return value.strip("\0 ") if isinstance(value, str) else ""
 
 
-def _exif_date(value: Any) -> datetime | None:
-    with suppress(ValueError, TypeError):
-        return datetime.strptime(_exif_text(value)[:19], "%Y:%m:%d %H:%M:%S")
-    return None
+def _exif_date(value: Any) -> str | None:
+    match = _DATE_TEXT.match(_exif_text(value))
+    return "{}-{}-{}T{}".format(*match.groups()) if match else None

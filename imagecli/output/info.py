@@ -96,9 +96,8 @@ def _facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
         yield "contains", f"{', '.join(it.active_parts)}; check it before you open it in a browser"
     if it.camera.has_location:
         yield "location", "yes; the metadata says where the image was taken"
-    camera = [it.camera.camera, it.camera.software, f"{it.camera.taken:%Y-%m-%d %H:%M}" if it.camera.taken else None]
-    if any(camera):
-        yield "camera", ", ".join(filter(None, camera))
+    if camera := ", ".join(filter(None, (it.camera.camera, it.camera.software, it.camera.taken))):
+        yield "camera", camera
     yield from _provenance_facts(it)
     yield from _record_facts(file)
 
@@ -205,7 +204,7 @@ def _to_json(file: DescribedFile) -> dict[str, Json]:
         "has_location": it.camera.has_location,
         "camera": it.camera.camera,
         "software": it.camera.software,
-        "taken": it.camera.taken.isoformat() if it.camera.taken else None,
+        "taken": it.camera.taken,
         "has_c2pa": it.has_c2pa,
         "c2pa_source_types": list(it.c2pa_source_types),
         "digital_source_type": it.source_type,

@@ -63,7 +63,7 @@ def test_a_place_and_a_rotation_are_reported(imagecli: Run, folder: Path) -> Non
     assert found["size"] == "40x60 pixels"
     assert found["rotation"].startswith("EXIF orientation 6")
     assert found["location"].startswith("yes")
-    assert found["camera"] == "Canon EOS R5, GIMP\\x1b[2J, 2026-05-01 10:11"
+    assert found["camera"] == "Canon EOS R5, GIMP\\x1b[2J, 2026-05-01T10:11:12"
     assert "\x1b" not in result.stdout + imagecli("info", "photo.jpg", "--json").stdout
 
 
