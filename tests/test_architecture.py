@@ -27,6 +27,7 @@ FLOORS = (
         "http_request",
         "loopback_server",
         "prepared_call",
+        "creation_record",
         "events",
         "env",
         "safe_open",

@@ -146,6 +146,7 @@ def parsed(line: str) -> bool:
 @pytest.mark.slow
 def test_names_are_those_of_the_table(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg")
+    photo(folder / "cup.jpg")
     rows = cells(TOPICS / "names.md", "names")
     assert len(rows) > 8
     before = ""
