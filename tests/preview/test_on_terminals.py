@@ -176,13 +176,14 @@ def test_a_terminal_that_was_closed_costs_no_exit_code(
     terminal: Terminal, children: Children, folder: Path, environ: dict[str, str]
 ) -> None:
     process = children.start(
-        ["sh", "-c", f"exec nohup imagecli {GENERATE}"],
+        ["sh", "-c", f"exec imagecli {GENERATE}"],
         env={**environ, "TERM": "xterm-kitty"},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=terminal.terminal,
     )
+    os.read(terminal.controller, 1)  # the progress has begun
     os.close(terminal.controller)
     terminal.controller = os.open(os.devnull, os.O_RDONLY)
     assert process.wait(20) == 0
