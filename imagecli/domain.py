@@ -106,6 +106,20 @@ class InputSource(NamedTuple):
         return self.path.stem if self.path else "stdin"
 
 
+InputRole: TypeAlias = Literal["image", "mask", "markup"]
+
+
+class InputFile(NamedTuple):
+    """An input of a request, as it was read."""
+
+    role: InputRole
+    name: str
+    """As the user typed it; `-` is stdin."""
+    path: Path | None
+    sha256: str
+    """Of the bytes that were read, before any change."""
+
+
 class Length(NamedTuple):
     """A coordinate or extent: in pixels, or in percent of the image's width or height."""
 
