@@ -64,6 +64,10 @@ def run_requests(
         from imagecli.commands.image.record_history import record_history
 
         result = record_history(result, plan.calls, prompts, context, progress)
+    if result.saved and (context.display.preview != "none" or context.open_images):
+        from imagecli.commands.image.show_results import show_results
+
+        result = show_results(result, context)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
 
 
