@@ -106,6 +106,20 @@ class InputSource(NamedTuple):
         return self.path.stem if self.path else "stdin"
 
 
+InputRole: TypeAlias = Literal["image", "mask", "markup"]
+
+
+class InputFile(NamedTuple):
+    """An input of a request, as it was read."""
+
+    role: InputRole
+    name: str
+    """As the user typed it; `-` is stdin."""
+    path: Path | None
+    sha256: str
+    """Of the bytes that were read, before any change."""
+
+
 class Length(NamedTuple):
     """A coordinate or extent: in pixels, or in percent of the image's width or height."""
 
@@ -191,6 +205,10 @@ ImageRequest: TypeAlias = Generate | Edit | Vary
 Operation: TypeAlias = Literal["generations", "edits", "variations"]
 
 OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
+
+
+DigitalSourceType: TypeAlias = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"]
+"""IPTC's terms for an image that a model created, and for one in which it changed or extended an existing image."""
 
 
 class InputRule(NamedTuple):

@@ -26,6 +26,7 @@ FLOORS = (
         "mask_shapes",
         "http_request",
         "prepared_call",
+        "creation_record",
         "events",
         "env",
         "safe_open",

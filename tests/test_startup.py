@@ -65,6 +65,7 @@ def hooks() -> set[str]:
         ["edit", "-h"],
         ["vary", "-h"],
         ["mask", "-h"],
+        ["info", "-h"],
         ["sandbox", "-h"],
         ["config", "set", "-h"],
         ["doctor", "-h"],
