@@ -1,44 +1,40 @@
-"""Small copies of images that a browser can show, for pages with many of them."""
+"""Small copies of images to look at: the first frame, upright and in sRGB, transparency shown as a checkerboard."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from PIL import Image
 
 from imagecli.domain import Size, Transform
-from imagecli.errors import LargeImageError
-from imagecli.images.header import read_header
-from imagecli.images.identify import identify_image
-from imagecli.images.pillow_io import encode_with_pillow
+from imagecli.images.header import ImageHeader
 from imagecli.images.transform_input import render_transformed
 
-MAX_SVG_BYTES: Final = 2_000_000
-"""A larger SVG takes a browser seconds to draw."""
-_QUALITY: Final = 80
-_METHOD: Final = 2
-"""WebP's effort, 0 to 6: the default of 4 takes twice as long for files that are 3% smaller."""
+_LIGHT: Final = (204, 204, 204)
+_DARK: Final = (153, 153, 153)
+_SQUARES: Final = 16
+"""Squares of the checkerboard along the longer edge."""
 
 
-class Thumbnail(NamedTuple):
-    """A small copy of an image; of an SVG the same bytes, as nothing here draws one."""
+def render_thumbnail(header: ImageHeader, size: Size) -> Image.Image:
+    """The image at *size*, RGB. Raises InputImageError if its pixels are damaged."""
+    pixels, _ = render_transformed(header, Transform(upright=header.size, size=size), Image.Resampling.LANCZOS)
+    if pixels.mode != "RGBA":
+        return pixels
+    board = draw_checkerboard(size)
+    board.paste(pixels, mask=pixels.getchannel("A"))
+    return board
 
-    data: bytes
-    format: str
-    """`webp` or `svg`."""
 
-
-def make_thumbnail(data: bytes, edge: int, name: str) -> Thumbnail:
-    """A copy of *data* whose longer edge is at most *edge* pixels: upright, in sRGB, of an animation the first frame.
-
-    Raises InputImageError if it can't be decoded or is too large.
-    """
-    if identify_image(data).format == "svg":
-        if len(data) > MAX_SVG_BYTES:
-            raise LargeImageError(f"{name} is an SVG of {len(data):,} bytes; the limit is {MAX_SVG_BYTES:,}")
-        return Thumbnail(data, "svg")
-    header = read_header(data, name)
-    scale = min(1.0, edge / max(header.size.width, header.size.height))
-    size = Size(max(1, round(header.size.width * scale)), max(1, round(header.size.height * scale)))
-    image, _ = render_transformed(header, Transform(upright=header.size, size=size), Image.Resampling.LANCZOS)
-    return Thumbnail(encode_with_pillow(image, "webp", quality=_QUALITY, method=_METHOD), "webp")
+def draw_checkerboard(size: Size) -> Image.Image:
+    """Gray squares, RGB."""
+    side = max(2, max(size.width, size.height) // _SQUARES)
+    pair = Image.new("RGB", (2, 2), _LIGHT)
+    pair.putpixel((1, 0), _DARK)
+    pair.putpixel((0, 1), _DARK)
+    board = Image.new("RGB", (size.width, size.height))
+    tile = pair.resize((2 * side, 2 * side), Image.Resampling.NEAREST)
+    for top in range(0, size.height, 2 * side):
+        for left in range(0, size.width, 2 * side):
+            board.paste(tile, (left, top))
+    return board
