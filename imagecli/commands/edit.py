@@ -55,6 +55,12 @@ def edit(
         bool,
         typer.Option("--mask-fit", help="scale the mask to the image's size", rich_help_panel="Inputs"),
     ] = False,
+    paint: Annotated[
+        bool,
+        typer.Option(
+            "--paint", help="paint the mask in the browser, starting from the other options", rich_help_panel="Inputs"
+        ),
+    ] = False,
     markup: Annotated[
         str | None,
         typer.Option(
@@ -84,6 +90,7 @@ def edit(
     Examples:
       imagecli edit photo.jpg "the same room at night, lit by candles"
       imagecli edit photo.jpg "a red sofa in the room" --mask sofa.png
+      imagecli edit photo.jpg "a red sofa" --paint
       imagecli edit photo.jpg "a red sofa" --mask-rect 10%,50%,60%,40%
       imagecli edit *.jpg "the same photo at night" -o night/  # one edit of each
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
@@ -105,6 +112,10 @@ def edit(
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
     divided = divide_words(words, prompt_flags, ctx.obj, "edit")
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
+    if paint:
+        from imagecli.commands.image.painted_mask import check_can_paint
+
+        check_can_paint(sources, has_markup=markup is not None)
     further = [read_input_source(name, ctx.obj) for name in files]
     prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
     context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
@@ -127,4 +138,12 @@ def edit(
         for source in sources
         for prompt in prompts
     ]
-    raise typer.Exit(run_requests(context, prompts * len(sources), requests))
+    prompts = prompts * len(sources)
+    if not paint:
+        raise typer.Exit(run_requests(context, prompts, requests))
+    from imagecli.commands.image.painted_mask import keep_painted_mask, paint_mask
+
+    context, requests = paint_mask(context, prompts, requests)
+    with keep_painted_mask(context):
+        code = run_requests(context, prompts, requests)
+    raise typer.Exit(code)

@@ -12,7 +12,7 @@ import typer
 from imagecli.choices import IfExists
 from imagecli.commands.flags import DisplayFlags
 from imagecli.commands.image.context import check_stdout
-from imagecli.commands.image.input_sources import read_input_source
+from imagecli.commands.image.input_sources import read_input_bytes, read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource, Json, SavedImage, ShapeKind
 from imagecli.env import Env
@@ -160,11 +160,7 @@ def _parse_output(text: str | None, env: Env, flags: DisplayFlags) -> OutputPatt
 
 
 def _read_image(source: InputSource) -> ImageHeader:
-    data = source.data
-    if data is None:
-        assert source.path is not None
-        data = read_bounded(source.path, MAX_PICTURE_BYTES)
-    header = read_header(data, source.label)
+    header = read_header(read_input_bytes(source), source.label)
     check_input_whole(header)
     return header
 

@@ -20,3 +20,13 @@ def read_input_source(word: str, env: Env) -> InputSource:
     if len(data) > MAX_PICTURE_BYTES:
         raise InputImageError("stdin is larger than 512 MB, the limit for an input image")
     return InputSource(name="-", data=data)
+
+
+def read_input_bytes(source: InputSource) -> bytes:
+    """The file's content, at most 512 MB. Raises InputImageError."""
+    if source.data is not None:
+        return source.data
+    from imagecli.storage.read import read_bounded
+
+    assert source.path is not None
+    return read_bounded(source.path, MAX_PICTURE_BYTES)

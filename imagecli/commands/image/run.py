@@ -12,7 +12,7 @@ from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
 from imagecli.domain import ImageRequest
 from imagecli.errors import OutputError
-from imagecli.events import NoteEvent, WarningEvent
+from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
@@ -47,6 +47,11 @@ def run_requests(
             from imagecli.commands.image.execute import execute_plan
 
             result = execute_plan(plan, context, progress)
+            if result.all_errors and context.painted_mask:
+                from imagecli.commands.image.painted_mask import with_saved_mask
+
+                context, note = with_saved_mask(context, context.painted_mask)
+                progress(note)
             if result.all_errors:
                 from imagecli.commands.image.rest_hint import with_rest_hint
 
@@ -58,6 +63,25 @@ def run_requests(
         if call_result.stdout_image:
             result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
+
+
+def check_requests(context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest]) -> bool:
+    """Checks everything that `run_requests` checks before it sends the first request. Writes and sends nothing.
+
+    Returns whether it would send any. Raises what it raises, and the error that it would print.
+    """
+    from imagecli.commands.image.dry_run import dry_run
+
+    validate_requests(requests, context)
+    plan = _plan_requests(prompts, requests, context)
+    _check_output_root(plan, context)
+    if not plan.calls:
+        return False
+    for error in dry_run(plan, context, ignore_event).errors:
+        raise error
+    if context.settings.no_key:
+        raise context.settings.no_key
+    return True
 
 
 def _plan_requests(prompts: Sequence[Prompt], requests: Sequence[ImageRequest], context: CommandContext) -> RequestPlan:
