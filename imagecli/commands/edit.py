@@ -57,9 +57,7 @@ def edit(
     ] = False,
     paint: Annotated[
         bool,
-        typer.Option(
-            "--paint", help="paint the mask in the browser, starting from the other options", rich_help_panel="Inputs"
-        ),
+        typer.Option("--paint", help="paint the mask in the browser, over any other mask", rich_help_panel="Inputs"),
     ] = False,
     markup: Annotated[
         str | None,
