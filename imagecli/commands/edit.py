@@ -111,7 +111,7 @@ def edit(
     divided = divide_words(words, prompt_flags, ctx.obj, "edit")
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     if paint:
-        from imagecli.commands.image.painted_mask import check_can_paint
+        from imagecli.commands.image.paint_edit import check_can_paint
 
         check_can_paint(sources, has_markup=markup is not None)
     further = [read_input_source(name, ctx.obj) for name in files]
@@ -139,7 +139,8 @@ def edit(
     prompts = prompts * len(sources)
     if not paint:
         raise typer.Exit(run_requests(context, prompts, requests))
-    from imagecli.commands.image.painted_mask import keep_painted_mask, paint_mask
+    from imagecli.commands.image.paint_edit import paint_mask
+    from imagecli.commands.image.painted_mask import keep_painted_mask
 
     context, requests = paint_mask(context, prompts, requests)
     with keep_painted_mask(context):

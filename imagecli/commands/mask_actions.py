@@ -104,7 +104,8 @@ def create_mask(request: MaskRequest, env: Env, display: DisplayOptions, flags: 
         look=stat_path,
         taken={},
     )[0]
-    with open_progress(env, display) as progress:
+    # A live line would animate under the lines of --paint for as long as the user paints.
+    with open_progress(env, display._replace(live=display.live and not request.paint)) as progress:
         if name.kept:
             progress(NoteEvent(code="kept", message=f"{name.kept} exists and is kept"))
             kept = _describe_file(name.kept, read_bounded(name.kept, MAX_PICTURE_BYTES))

@@ -137,6 +137,7 @@ def test_alone_on_a_terminal_it_opens_the_page(folder: Path, environ: dict[str, 
     with urllib.request.urlopen(f"{url}save", rectangle(320, 200, (0, 0, 99, 99)), timeout=10) as response:
         assert response.status == 204
     terminal.expect("in-mask.png")
+    assert "preparing" not in terminal.before.decode()  # no live line under the address
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0

@@ -1,4 +1,4 @@
-"""The mask of `edit --paint`: painted after everything else was checked, and saved if the edit fails."""
+"""Saves the mask that was painted for a command if the command fails."""
 
 from __future__ import annotations
 
@@ -8,75 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.commands.image.context import CommandContext, PaintedMask
-from imagecli.commands.image.input_sources import read_input_bytes
-from imagecli.commands.image.prompt import Prompt
-from imagecli.commands.paint_mask import paint_area
-from imagecli.domain import Edit, InputSource, MaskSource
-from imagecli.errors import DiskError, UsageError
+from imagecli.errors import DiskError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.images.fit_mask import draw_mask
-from imagecli.images.fit_overlay import raise_as_mask_error
-from imagecli.images.header import read_header
-from imagecli.images.mask_area import drop_faint_alpha, empty_area, mask_pixels
-from imagecli.images.pillow_io import encode_with_pillow
-from imagecli.mask_shapes import parse_shape
 from imagecli.output.terminal import print_note
 from imagecli.quoting import shell_quote
 from imagecli.storage.atomic_write import save_file
 
-_STAND_IN: Final = MaskSource(shapes=(parse_shape("rect", "0,0,100%,100%"),))
-"""The mask with which an edit is checked before one is painted."""
 _MASK_FLAGS: Final = ("--paint", "--mask-invert", "--mask-fit")
 _MASK_OPTIONS: Final = ("--mask", "--mask-rect", "--mask-ellipse")
 """What a painted mask replaces in a command line; each of these has a value."""
-
-
-def check_can_paint(images: Sequence[InputSource], *, has_markup: bool) -> None:
-    """Raises UsageError if a command with --paint edits several images, or has a drawing instead of a mask."""
-    if len(images) > 1:
-        names = ", ".join(image.label for image in images)
-        raise UsageError(
-            f"--paint makes the mask of one image, but there are {len(images)}: {names}",
-            hint="edit them one by one, or paint masks first: imagecli mask IMAGE --paint",
-        )
-    if has_markup:
-        raise UsageError("--paint can't be used with --markup", hint="omit one of them")
-
-
-def paint_mask(
-    context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[Edit]
-) -> tuple[CommandContext, list[Edit]]:
-    """*requests*, which edit one image, with the mask that the user paints; and the context that has it.
-
-    The masks of *requests* are what painting starts from. Before the page opens, everything is checked that can be
-    refused. If nothing would be sent, nothing is painted. Raises what `run_requests` raises, and MaskError if the page
-    is closed.
-    """
-    from imagecli.commands.image.run import check_requests
-
-    image, start = requests[0].images[0], requests[0].mask
-    # Read once: it may be a pipe, and what is painted on is what is sent.
-    data = read_input_bytes(image)
-    image = image._replace(data=data)
-    requests = [request._replace(images=(image, *request.images[1:])) for request in requests]
-    stand_ins = [request._replace(mask=request.mask or _STAND_IN) for request in requests]
-    if context.dry_run:
-        message = "a dry run opens no paint page; the complete image stands in for the mask"
-        note = NoteEvent(code="paint", message=message)
-        return (context if start else context._replace(notes=(*context.notes, note))), stand_ins
-    if not check_requests(context, prompts, stand_ins):
-        return context, stand_ins
-    header = read_header(data, image.label)
-    area = empty_area(header.size)
-    if start:
-        with raise_as_mask_error():
-            mask_header = read_header(read_input_bytes(start.file), start.file.label) if start.file else None
-            area = draw_mask(start, mask_header, header.size).area
-    painted = drop_faint_alpha(paint_area(header, area, context.env))
-    mask = encode_with_pillow(mask_pixels(painted), "png", compress_level=6)
-    source = MaskSource(file=InputSource(name="the painted mask", data=mask))
-    context = context._replace(painted_mask=PaintedMask(data=mask, stem=image.stem))
-    return context, [request._replace(mask=source) for request in requests]
 
 
 @contextmanager
