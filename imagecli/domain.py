@@ -96,6 +96,8 @@ class InputSource(NamedTuple):
     path: Path | None = None
     data: bytes | None = None
     """Its content, if it was read or made already."""
+    reference: str | None = None
+    """The word that was typed instead of *name*: `@last`."""
 
     @property
     def label(self) -> str:
