@@ -12,7 +12,7 @@ import typer
 from imagecli.choices import IfExists
 from imagecli.commands.flags import DisplayFlags, PreviewFlags, build_display_options
 from imagecli.commands.image.context import check_stdout
-from imagecli.commands.image.input_sources import read_input_bytes, read_input_source
+from imagecli.commands.image.input_sources import read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
 from imagecli.config.sources import read_preview_setting
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource, Json, SavedImage, ShapeKind
@@ -21,7 +21,7 @@ from imagecli.errors import MaskError, OutputError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images import mask_area, mask_reading, mask_selection
 from imagecli.images.fit_input import check_input_whole
-from imagecli.images.header import ImageHeader, read_header
+from imagecli.images.header import ImageHeader
 from imagecli.images.integrity import inspect_image
 from imagecli.images.mask_area import Area, format_share
 from imagecli.images.mask_geometry import extends_outside, pixel_at
@@ -32,6 +32,7 @@ from imagecli.output.json_result import image_to_json, note_to_json, print_json_
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.progress import open_progress
 from imagecli.output.terminal import DisplayOptions, print_note, printable_link, write_to_stdout
+from imagecli.pipeline.fit_request import read_image_header
 from imagecli.quoting import shell_quote
 from imagecli.storage.atomic_write import save_file
 from imagecli.storage.preflight import check_folder, stat_path
@@ -182,7 +183,7 @@ def _parse_output(text: str | None, env: Env, flags: DisplayFlags) -> OutputPatt
 
 
 def _read_image(source: InputSource) -> ImageHeader:
-    header = read_header(read_input_bytes(source), source.label)
+    header = read_image_header(source)
     check_input_whole(header)
     return header
 

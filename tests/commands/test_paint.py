@@ -19,7 +19,7 @@ from urllib.error import HTTPError
 
 import pexpect
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
@@ -250,6 +250,31 @@ def test_a_large_turned_photo_is_painted_as_it_is_displayed(start: Start, folder
     assert max(abs(one - other) for one, other in zip(box, (3000, 1000, 3800, 1600), strict=True)) <= 2
     inner = mask.getchannel("A").crop((box[0] + 3, box[1] + 3, box[2] - 3, box[3] - 3))
     assert ImageChops.invert(inner).getextrema() == (255, 255)
+
+
+@pytest.mark.slow
+def test_a_large_turned_photo_is_edited_only_where_it_was_painted(
+    start: Start, folder: Path, open_page: OpenPage, sandbox: str
+) -> None:
+    """Bar 2 of issue 15: painted in a browser, only the region sent, and pasted back at full size."""
+    before = turned_photo(folder / "phone.jpg")
+    options = ("--paint", "--crop-to-mask", "--keep-outside", "-m", "gpt-image-2", "-o", "out.png")
+    painting = Painting(start("edit", "phone.jpg", "a blue door", *options, "--base-url", sandbox))
+    page = open_page(painting.url)
+    Stage(page)
+    paint_over_red_box(page)
+    page.get_by_role("button", name="Save").click()
+    code, stdout, stderr = painting.end()
+    assert (code, stdout) == (0, "out.png\n"), stderr
+    page.get_by_text("Mask saved").wait_for()
+    original, result = ImageOps.exif_transpose(picture(before)), picture(folder / "out.png").convert("RGB")
+    assert original.size == result.size == (6000, 4000)
+    changed = ImageChops.difference(original.convert("RGB"), result)
+    box = changed.getbbox()
+    assert box is not None
+    assert changed.crop((3100, 1100, 3700, 1500)).getbbox() is not None
+    # A feathered seam around the box, and outside it not a pixel is different.
+    assert box[0] >= 2900 and box[1] >= 900 and box[2] <= 3900 and box[3] <= 1700
 
 
 # --- edit --paint ----------------------------------------------------------------------------------------------------

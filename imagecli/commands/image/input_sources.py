@@ -32,16 +32,6 @@ def read_input_source(word: str, env: Env) -> InputSource:
     return InputSource(name="-", data=data)
 
 
-def read_input_bytes(source: InputSource) -> bytes:
-    """The file's content, at most 512 MB. Raises InputImageError."""
-    if source.data is not None:
-        return source.data
-    from imagecli.storage.read import read_bounded
-
-    assert source.path is not None
-    return read_bounded(source.path, MAX_PICTURE_BYTES)
-
-
 def find_referenced_file(reference: str, env: Env) -> Path:
     """The file of an image of the history, as the user would type it.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from imagecli.commands.image.context import CommandContext, PaintedMask
-from imagecli.commands.image.input_sources import read_input_bytes
 from imagecli.commands.image.prompt import Prompt
 from imagecli.commands.image.run import check_requests
 from imagecli.commands.paint_mask import paint_area
@@ -15,10 +14,11 @@ from imagecli.errors import UsageError
 from imagecli.events import NoteEvent
 from imagecli.images.fit_mask import draw_mask
 from imagecli.images.fit_overlay import raise_as_mask_error
-from imagecli.images.header import read_header
 from imagecli.images.mask_area import drop_faint_alpha, empty_area, mask_pixels
 from imagecli.images.pillow_io import encode_with_pillow
 from imagecli.mask_shapes import parse_shape
+from imagecli.pipeline.fit_request import read_image_header, read_mask_header
+from imagecli.pipeline.resolve_composed import read_if_pipe
 
 _STAND_IN: Final = MaskSource(shapes=(parse_shape("rect", "0,0,100%,100%"),))
 """The mask with which an edit is checked before one is painted."""
@@ -45,24 +45,22 @@ def paint_mask(
     refused. If nothing would be sent, nothing is painted. Raises what `run_requests` raises, and MaskError if the page
     is closed.
     """
-    image, start = requests[0].images[0], requests[0].mask
-    # Read once: it may be a pipe, and what is painted on is what is sent.
-    data = read_input_bytes(image)
-    image = image._replace(data=data)
+    image, start = read_if_pipe(requests[0].images[0]), requests[0].mask
+    if start and start.file:
+        start = start._replace(file=read_if_pipe(start.file))
     requests = [request._replace(images=(image, *request.images[1:])) for request in requests]
-    stand_ins = [request._replace(mask=request.mask or _STAND_IN) for request in requests]
+    stand_ins = [request._replace(mask=start or _STAND_IN) for request in requests]
     if context.dry_run:
         message = "a dry run opens no paint page; the complete image stands in for the mask"
         note = NoteEvent(code="paint", message=message)
         return (context if start else context._replace(notes=(*context.notes, note))), stand_ins
     if not check_requests(context, prompts, stand_ins):
         return context, stand_ins
-    header = read_header(data, image.label)
+    header = read_image_header(image)
     area = empty_area(header.size)
     if start:
         with raise_as_mask_error():
-            mask_header = read_header(read_input_bytes(start.file), start.file.label) if start.file else None
-            area = draw_mask(start, mask_header, header.size).area
+            area = draw_mask(start, read_mask_header(start), header.size).area
     painted = drop_faint_alpha(paint_area(header, area, context.env))
     mask = encode_with_pillow(mask_pixels(painted), "png", compress_level=6)
     source = MaskSource(file=InputSource(name="the painted mask", data=mask))
