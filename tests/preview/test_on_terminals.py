@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import re
@@ -17,9 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.children import Children
 from tests.conftest import photo, picture
+from tests.images.making import large_png
 from tests.preview.decoding import decode_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")]
@@ -188,3 +191,29 @@ def test_a_terminal_that_was_closed_costs_no_exit_code(
     terminal.controller = os.open(os.devnull, os.O_RDONLY)
     assert process.wait(20) == 0
     assert (folder / "a-cat.png").exists()
+
+
+IMPORTING = """
+import importlib.abc, os, sys
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in ("PIL", "imagecli.preview"):
+            os.write(1, f"<{name} {os.path.exists('a-cat.png')}>".encode())
+sys.meta_path.insert(0, Watch())
+from imagecli.__main__ import run
+run()
+"""
+"""Reports the first import of each, and whether the image is saved by then."""
+
+
+def test_nothing_of_it_is_loaded_before_the_image_is_saved(
+    terminal: Terminal, children: Children, folder: Path, environ: dict[str, str], httpserver: HTTPServer
+) -> None:
+    image = base64.b64encode(large_png(2_000)).decode()
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": image}]})
+    (folder / "watch.py").write_text(IMPORTING)
+    line = f"{sys.executable} watch.py generate 'a cat' --base-url {httpserver.url_for('/v1')}"
+    process = terminal.start(children, line, env={**environ, "TERM": "xterm-kitty"}, cwd=folder)
+    data = terminal.read(3)
+    assert process.wait(20) == 0
+    assert set(re.findall(rb"<([\w.]+) (\w+)>", data)) == {(b"imagecli.preview", b"True"), (b"PIL", b"True")}
