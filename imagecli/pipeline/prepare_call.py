@@ -5,6 +5,7 @@ Input images are read and fitted to the endpoint once, and shared by all request
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,7 +23,9 @@ from imagecli.domain import (
     Generate,
     IfExists,
     ImageRequest,
+    InputFile,
     InputImage,
+    InputRole,
     InputSource,
     MaskSource,
     Size,
@@ -87,6 +90,7 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         free=context.provider.free,
         # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
         source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
+        transparent=options.background == "transparent",
     )
 
 
@@ -106,6 +110,8 @@ class FittedInputs(NamedTuple):
     images: RequestImages = RequestImages()
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
+    files: tuple[InputFile, ...] = ()
+    """The inputs as they were read, the mask and the markup last."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """What was changed, and how much the mask allows to change."""
 
@@ -186,7 +192,8 @@ def _fit_all(request: Edit | Vary, row: ModelRow) -> FittedInputs:
 
     sources, input_fit = input_sources(request), request.input_fit
     transparent = needs_alpha(request, row)
-    headers = [read_header(_read_source(source), source.label) for source in sources]
+    files: list[InputFile] = []
+    headers = [read_header(_read_input(source, "image", files), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
         raise _no_transparency_error(sources[0], row)
     fitted = [fit_input(header, row.image, input_fit) for header in headers]
@@ -198,12 +205,12 @@ def _fit_all(request: Edit | Vary, row: ModelRow) -> FittedInputs:
     mask = markup = None
     if isinstance(request, Edit) and request.mask:
         mask_file = request.mask.file
-        mask_header = read_header(_read_source(mask_file), mask_file.label) if mask_file else None
+        mask_header = read_header(_read_input(mask_file, "mask", files), mask_file.label) if mask_file else None
         fitted_mask = fit_mask(request.mask, mask_header, row.mask, fitted[0], input_fit)
         mask = fitted_mask.image
         notes += [*_change_notes(request.mask, fitted_mask.changes), _coverage_note(request.mask, mask)]
     if isinstance(request, Edit) and request.markup:
-        markup_header = read_header(_read_source(request.markup), request.markup.label)
+        markup_header = read_header(_read_input(request.markup, "markup", files), request.markup.label)
         fitted_markup = fit_markup(markup_header, row.image.max_bytes, fitted[0], input_fit)
         markup = fitted_markup.image
         notes += _change_notes(request.markup, fitted_markup.changes)
@@ -211,6 +218,7 @@ def _fit_all(request: Edit | Vary, row: ModelRow) -> FittedInputs:
     return FittedInputs(
         images=RequestImages(images=images, mask=mask, markup=markup),
         transform=fitted[0].transform,
+        files=tuple(files),
         notes=tuple(notes),
     )
 
@@ -229,6 +237,14 @@ def _read_source(source: InputSource) -> bytes:
         return source.data
     assert source.path is not None
     return read_bounded(source.path, MAX_PICTURE_BYTES)
+
+
+def _read_input(source: InputSource, role: InputRole, files: list[InputFile]) -> bytes:
+    """The bytes of *source*, which is added to *files*."""
+    data = _read_source(source)
+    sha256 = hashlib.sha256(data).hexdigest()
+    files.append(InputFile(role=role, name=source.name, path=source.path, sha256=sha256))
+    return data
 
 
 def _change_notes(source: InputSource | MaskSource, changes: tuple[str, ...]) -> list[NoteEvent]:
