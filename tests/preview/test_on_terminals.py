@@ -117,15 +117,16 @@ class Terminal:
         tty = self.terminal
         return children.start(["sh", "-c", f"exec {line}"], stdin=tty, stdout=tty, stderr=tty, **options)
 
-    def read(self, seconds: float = 0.5) -> bytes:
-        """What has arrived, until nothing more arrives for *seconds*."""
-        data = b""
-        while select.select([self.controller], [], [], seconds)[0]:
-            try:
+    def read_to_end(self, process: subprocess.Popen[bytes]) -> bytes:
+        """Everything until *process* has ended."""
+        data, deadline = b"", time.monotonic() + 60
+        while True:
+            has_ended = process.poll() is not None
+            if select.select([self.controller], [], [], 0.1)[0]:
                 data += os.read(self.controller, 65536)
-            except OSError:
-                break
-        return data
+            elif has_ended:
+                return data
+            assert time.monotonic() < deadline
 
     def close(self) -> None:
         os.close(self.controller)
@@ -145,8 +146,8 @@ def test_a_terminal_that_never_answers_is_asked_nothing(
 ) -> None:
     photo(folder / "a.png", 400, 400)
     process = terminal.start(children, f"imagecli {GENERATE}", env={**environ, "TERM": term}, cwd=folder)
-    data = terminal.read(3)
-    assert process.wait(20) == 0
+    data = terminal.read_to_end(process)
+    assert process.returncode == 0
     drawing = re.sub(rb"\x1b(_G|P)[^\x1b]*\x1b\\", b"", data)
     # Device attributes, cursor position, colors, sizes, kitty's query: all would be answered.
     assert not re.findall(rb"\x1b\[[?>=]?[0-9;]*[cnqx]|\x1b\][0-9;]*;\?|\x1b\[1[4568]t|a=q|\x1bP\+q", drawing)
@@ -167,9 +168,8 @@ def test_an_interrupted_drawing_is_closed_and_the_path_is_printed(
         data += os.read(terminal.controller, 256)
     time.sleep(0.5)
     process.send_signal(number)
-    time.sleep(0.2)
-    data += terminal.read(2)
-    assert process.wait(10) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    data += terminal.read_to_end(process)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert re.search(rb"\x1b\\\x1b\[0m\r\n.*a-cat\.png", data)
     assert data.count(b"m=0") == 0
     assert (folder / "a-cat.png").exists()
@@ -214,6 +214,6 @@ def test_nothing_of_it_is_loaded_before_the_image_is_saved(
     (folder / "watch.py").write_text(IMPORTING)
     line = f"{sys.executable} watch.py generate 'a cat' --base-url {httpserver.url_for('/v1')}"
     process = terminal.start(children, line, env={**environ, "TERM": "xterm-kitty"}, cwd=folder)
-    data = terminal.read(3)
-    assert process.wait(20) == 0
+    data = terminal.read_to_end(process)
+    assert process.returncode == 0
     assert set(re.findall(rb"<([\w.]+) (\w+)>", data)) == {(b"imagecli.preview", b"True"), (b"PIL", b"True")}
