@@ -35,6 +35,10 @@ def request_options(request: ImageRequest) -> dict[str, Json]:
         flags |= {"mask_invert": mask.invert, "mask_fit": mask.fit}
         for shape in mask.shapes:
             flags.setdefault(f"mask_{shape.kind}", []).append(str(shape))
+    if isinstance(request, Edit) and request.composition:
+        from imagecli.composition_options import composition_flags
+
+        flags |= composition_flags(request.composition)
     return {name: value for name, value in flags.items() if value not in (None, False)}
 
 
