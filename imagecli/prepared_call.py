@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.domain import DigitalSourceType, IfExists, OutputName, Size, Transform
+from imagecli.domain import DigitalSourceType, IfExists, Json, OutputName, Size, Transform
 
 
 class OutputFile(NamedTuple):
@@ -67,6 +67,8 @@ class PreparedCall(NamedTuple):
     """The provider bills nothing."""
     source_type: DigitalSourceType = "trainedAlgorithmicMedia"
     """What the images are marked with if they are converted."""
+    sidecar: dict[str, Json] | None = None
+    """The options and inputs of the request, to be written beside each image; None if nothing is."""
 
     @property
     def root(self) -> Path | None:

@@ -27,6 +27,7 @@ FLOORS = (
         "http_request",
         "prepared_call",
         "creation_record",
+        "request_options",
         "events",
         "env",
         "safe_open",

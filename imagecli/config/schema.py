@@ -107,6 +107,7 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
+    "sidecar": Setting(read=_parse_bool, about="true writes how each image was made beside it", default=False),
     "max_cost": Setting(read=_parse_dollars, about="cost limit of a command in USD", default=DEFAULT_MAX_COST),
     "timeout": Setting(read=_parse_seconds, about="request timeout in seconds"),
     "max_retries": Setting(read=_parse_count, about="number of retries", default=DEFAULT_MAX_RETRIES),
@@ -152,6 +153,7 @@ class SettingValues(NamedTuple):
     fit: SettingValue[Size] | None = None
     output: SettingValue[str] | None = None
     if_exists: SettingValue[IfExists] | None = None
+    sidecar: SettingValue[bool] | None = None
     max_cost: SettingValue[float] | None = None
     timeout: SettingValue[float] | None = None
     max_retries: SettingValue[int] | None = None

@@ -73,6 +73,8 @@ class Settings(NamedTuple):
     is_output_from_project: bool
     """A project's file sets *output*: it may not lead out of the current folder."""
     if_exists: IfExists | None
+    sidecar: bool
+    """How each image was made is written beside it."""
     timeout: float | None
     """Seconds; None for the defaults of the transport."""
     max_retries: int
@@ -145,6 +147,7 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         output=value_or(effective.output, None),
         is_output_from_project=effective.output is not None and effective.output is sources.project.output,
         if_exists=value_or(effective.if_exists, None),
+        sidecar=value_or(effective.sidecar, False),
         timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
         max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
         max_wait=value_or(effective.max_wait, DEFAULT_MAX_WAIT),

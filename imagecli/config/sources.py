@@ -47,6 +47,7 @@ class SettingFlags(NamedTuple):
     fit: str | None = None
     output: str | None = None
     if_exists: str | None = None
+    sidecar: bool | None = None
     max_cost: float | None = None
     timeout: float | None = None
     max_retries: int | None = None

@@ -159,6 +159,8 @@ def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
 def _option_text(value: Json) -> str:
     import json
 
+    if isinstance(value, list):
+        return " and ".join(map(_option_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

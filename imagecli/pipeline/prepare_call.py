@@ -5,12 +5,14 @@ Input images are read and fitted to the endpoint once, and shared by all request
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
@@ -22,9 +24,12 @@ from imagecli.domain import (
     Generate,
     IfExists,
     ImageRequest,
+    InputFile,
     InputFit,
     InputImage,
+    InputRole,
     InputSource,
+    Json,
     MaskSource,
     Size,
     Transform,
@@ -49,6 +54,8 @@ class RunContext(NamedTuple):
     keep_partials: bool = False
     allow_outside: bool = False
     """As in `PreparedCall`."""
+    sidecar: bool = False
+    """As in `PlannedCall`, for all calls."""
     query: Mapping[str, str] = MappingProxyType({})
     """The query of every request's URL."""
 
@@ -56,11 +63,13 @@ class RunContext(NamedTuple):
 def prepare_call(call: PlannedCall, inputs: FittedInputs, context: RunContext) -> tuple[PreparedCall, HttpRequest]:
     """What is sent, and all that is needed to save its images later. Sends nothing."""
     http = build_http_request(call.request, inputs.images, context.provider, context.base_url, context.query)
-    return build_prepared_call(call, context, inputs.transform), http
+    return build_prepared_call(call, context, inputs.files, inputs.transform), http
 
 
-def build_prepared_call(call: PlannedCall, context: RunContext, transform: Transform | None = None) -> PreparedCall:
-    """All that is needed to save the images of *call*; *transform* is its first input's."""
+def build_prepared_call(
+    call: PlannedCall, context: RunContext, files: tuple[InputFile, ...], transform: Transform | None = None
+) -> PreparedCall:
+    """All that is needed to save the images of *call*; *files* are its inputs, *transform* is the first one's."""
     request, options = call.request, call.request.options
     return PreparedCall(
         id=f"{context.run_id}-{call.index:04}",
@@ -87,7 +96,38 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         free=context.provider.free,
         # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
         source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
+        sidecar=_describe_request(request, files) if call.sidecar or context.sidecar else None,
     )
+
+
+def hash_input_files(request: ImageRequest) -> tuple[InputFile, ...]:
+    """The input files of *request*, which was sent earlier, without those that can't be read any more."""
+    from imagecli.storage.read import file_sha256
+
+    roles: list[tuple[InputRole, InputSource]] = [("image", source) for source in input_sources(request)]
+    if isinstance(request, Edit):
+        roles += [("mask", request.mask.file)] if request.mask and request.mask.file else []
+        roles += [("markup", request.markup)] if request.markup else []
+    files = []
+    for role, source in roles:
+        with suppress(OSError, ValueError):
+            if source.path:
+                sha256 = file_sha256(source.path)
+                files.append(InputFile(role=role, name=source.name, path=source.path, sha256=sha256))
+    return tuple(files)
+
+
+def _describe_request(request: ImageRequest, files: tuple[InputFile, ...]) -> dict[str, Json]:
+    """The part of the sidecar that is known before the request."""
+    from imagecli.creation_record import inputs_to_json
+    from imagecli.request_options import request_options
+
+    options = {name: value for name, value in request_options(request).items() if name not in _PRIVATE}
+    return {"options": options, "inputs": inputs_to_json(files)}
+
+
+_PRIVATE: Final = frozenset({"user", "safety_identifier", "format_of_name"})
+"""Options that say who requested the image, or nothing about it."""
 
 
 def _without_secrets(url: str) -> str:
@@ -106,6 +146,8 @@ class FittedInputs(NamedTuple):
     images: RequestImages = RequestImages()
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
+    files: tuple[InputFile, ...] = ()
+    """The inputs as they were read, the mask and the markup last."""
 
 
 @dataclass(slots=True)
@@ -169,7 +211,8 @@ def _fit_all(
     from imagecli.images.fit_overlay import fit_markup
     from imagecli.images.header import read_header
 
-    headers = [read_header(_read_source(source), source.label) for source in sources]
+    files: list[InputFile] = []
+    headers = [read_header(_read_source(source, "image", files), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
         raise _no_transparency_error(sources[0], row)
     fitted = []
@@ -181,19 +224,26 @@ def _fit_all(
     mask = markup = None
     if mask_source := layers[0]:
         mask_file = mask_source.file
-        mask_header = read_header(_read_source(mask_file), mask_file.label) if mask_file else None
+        mask_header = read_header(_read_source(mask_file, "mask", files), mask_file.label) if mask_file else None
         fitted_mask = fit_mask(mask_source, mask_header, row.mask, fitted[0], input_fit)
         mask = fitted_mask.image
         _note_changes(mask_source, fitted_mask.changes, on_event)
         _report_coverage(mask_source, mask, on_event)
     if markup_source := layers[1]:
         fitted_markup = fit_markup(
-            read_header(_read_source(markup_source), markup_source.label), row.image.max_bytes, fitted[0], input_fit
+            read_header(_read_source(markup_source, "markup", files), markup_source.label),
+            row.image.max_bytes,
+            fitted[0],
+            input_fit,
         )
         markup = fitted_markup.image
         _note_changes(markup_source, fitted_markup.changes, on_event)
     images = tuple(one.image for one in fitted)
-    return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
+    return FittedInputs(
+        images=RequestImages(images=images, mask=mask, markup=markup),
+        transform=fitted[0].transform,
+        files=tuple(files),
+    )
 
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
@@ -203,13 +253,17 @@ def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError
     )
 
 
-def _read_source(source: InputSource) -> bytes:
+def _read_source(source: InputSource, role: InputRole, files: list[InputFile]) -> bytes:
+    """The bytes of *source*, which is added to *files*."""
     from imagecli.storage.read import read_bounded
 
-    if source.data is not None:
-        return source.data
-    assert source.path is not None
-    return read_bounded(source.path, MAX_PICTURE_BYTES)
+    data = source.data
+    if data is None:
+        assert source.path is not None
+        data = read_bounded(source.path, MAX_PICTURE_BYTES)
+    sha256 = hashlib.sha256(data).hexdigest()
+    files.append(InputFile(role=role, name=source.name, path=source.path, sha256=sha256))
+    return data
 
 
 def _note_changes(source: InputSource | MaskSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
