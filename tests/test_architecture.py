@@ -25,6 +25,7 @@ FLOORS = (
         "domain",
         "mask_shapes",
         "http_request",
+        "loopback_server",
         "prepared_call",
         "creation_record",
         "request_options",
@@ -35,7 +36,7 @@ FLOORS = (
         "installation",
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
-    ("client", "images", "storage", "config", "sandbox"),
+    ("client", "images", "storage", "config", "sandbox", "web"),
     ("plan_calls", "worker_pool", "pricing", "pipeline", "batch"),
     ("topics", "output", "commands", "cli", "process", "__main__"),
 )

@@ -80,6 +80,12 @@ def mask(
             rich_help_panel="Area",
         ),
     ] = None,
+    paint: Annotated[
+        bool,
+        typer.Option(
+            "--paint", help="paint the area in the browser, starting from the area so far", rich_help_panel="Area"
+        ),
+    ] = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -96,10 +102,12 @@ def mask(
 ) -> None:
     """Create a mask that marks the area of an image to edit.
 
-    The options under Area apply in the order given. Coordinates refer to the image as displayed: from the top left
+    The options under Area apply in the order given, and --paint last. Without any of them, a page for painting opens
+    if the command runs on a terminal. Coordinates refer to the image as displayed: from the top left
     corner, in pixels or in percent of its width and height.
 
     Examples:
+      imagecli mask photo.jpg --paint
       imagecli mask photo.jpg --rect 10%,50%,60%,40%
       imagecli mask photo.jpg --ellipse 300,200,400,400 --feather 20
       imagecli mask product.png --flood 0,0 --tolerance 20  # an even background
@@ -114,6 +122,7 @@ def mask(
         steps=tuple(ordered_steps(ctx)),
         tolerance=tolerance,
         white_is=white_is,
+        paint=paint,
         output=output,
         if_exists=if_exists,
     )

@@ -68,6 +68,8 @@ class MaskRequest(NamedTuple):
     steps: tuple[MaskStep, ...]
     tolerance: int
     white_is: str | None
+    paint: bool
+    """The user paints over the area of the steps."""
     output: str | None
     if_exists: IfExists | None
 
@@ -87,6 +89,8 @@ def ordered_steps(ctx: typer.Context) -> Iterator[MaskStep]:
 
 def create_mask(request: MaskRequest, env: Env, display: DisplayOptions, flags: DisplayFlags) -> None:
     """Creates the mask and prints its path. Raises UsageError, MaskError or OutputError; nothing is written then."""
+    if not request.steps and not request.paint and env.can_ask:
+        request = request._replace(paint=True)
     _check_steps(request)
     output = _parse_output(request.output, env, flags)
     source = read_input_source(request.image, env)
@@ -106,14 +110,22 @@ def create_mask(request: MaskRequest, env: Env, display: DisplayOptions, flags: 
             kept = _describe_file(name.kept, read_bounded(name.kept, MAX_PICTURE_BYTES))
             _print_mask(kept, None, progress, env, display)
             return
-        area = mask_area.drop_faint_alpha(_build_area(request, _read_image(source), env, progress))
+        path = path_for_format(name.name, "png")
+        header = _read_image(source)
+        area = _build_area(request, header, env, progress)
+        if request.paint:
+            from imagecli.commands.paint_mask import paint_area
+
+            if output.kind != "stdout":
+                check_folder(path.parent)
+            area = paint_area(header, area, env)
+        area = mask_area.drop_faint_alpha(area)
         share = mask_area.edited_share(area)
         _report_share(share, progress)
         data = encode_with_pillow(mask_area.mask_pixels(area), "png", compress_level=6)
         if output.kind == "stdout":
             write_to_stdout(env, data)
             return
-        path = path_for_format(name.name, "png")
         check_folder(path.parent)
         path = save_file(data, path, overwrite=request.if_exists == "overwrite")
         _print_mask(_describe_file(path, data), share, progress, env, display)
@@ -122,11 +134,11 @@ def create_mask(request: MaskRequest, env: Env, display: DisplayOptions, flags: 
 def _check_steps(request: MaskRequest) -> None:
     """Raises UsageError for options that mean nothing, or not what their order suggests."""
     names = [step.name for step in request.steps]
-    if not {*names} - {"invert", "grow", "feather"}:
-        example = f"imagecli mask {shell_quote(request.image)} --rect 10%,10%,50%,50%"
+    if not request.paint and not {*names} - {"invert", "grow", "feather"}:
+        image = shell_quote(request.image)
         raise UsageError(
             "no area: use at least one of --rect, --ellipse, --polygon, --select-color, --flood, --alpha and --from",
-            hint=f"for example: {example}; see imagecli help masks",
+            hint=f"for example: imagecli mask {image} --rect 10%,10%,50%,50%; or --paint; see imagecli help masks",
         )
     if "feather" in names and "grow" in names[names.index("feather") :]:
         raise UsageError("--grow after --feather would remove the soft edge", hint="put --feather after --grow")
