@@ -69,6 +69,8 @@ class PreparedCall(NamedTuple):
     """What the images are marked with if they are converted."""
     sidecar: dict[str, Json] | None = None
     """The options and inputs of the request, to be written beside each image; None if nothing is."""
+    transparent: bool = False
+    """A transparent background was requested."""
 
     @property
     def root(self) -> Path | None:

@@ -36,9 +36,9 @@ FLOORS = (
         "installation",
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
-    ("client", "images", "storage", "config", "sandbox", "web"),
-    ("plan_calls", "worker_pool", "pricing", "pipeline", "batch"),
-    ("topics", "output", "commands", "cli", "process", "__main__"),
+    ("client", "images", "storage", "config", "sandbox"),
+    ("plan_calls", "worker_pool", "pricing", "pipeline", "web", "batch"),
+    ("topics", "preview", "output", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""
 
@@ -50,7 +50,7 @@ LIBRARIES = {
     "rich": {"output"},
     "requests": {"client"},
     "urllib3": {"client"},
-    "PIL": {"images", "sandbox"},
+    "PIL": {"images", "preview", "sandbox"},
     "pi_heif": {"images"},
     "platformdirs": {"config"},
     "tomlkit": {"config"},

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from imagecli.choices import IfExists
-from imagecli.commands.flags import DisplayFlags, with_flag_groups
+from imagecli.commands.flags import DisplayFlags, PreviewFlags, with_flag_groups
 
 
 @with_flag_groups
 def mask(
     ctx: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to create a mask for; - reads stdin")],
+    preview_flags: PreviewFlags,
     display_flags: DisplayFlags,
     rect: Annotated[
         list[str] | None,
@@ -114,7 +115,6 @@ def mask(
       imagecli mask photo.jpg --alpha cutout.png --invert  # what rembg kept
       imagecli edit photo.jpg "a red sofa" --mask photo-mask.png
     """
-    from imagecli.commands.flags import build_display_options
     from imagecli.commands.mask_actions import MaskRequest, create_mask, ordered_steps
 
     request = MaskRequest(
@@ -126,4 +126,4 @@ def mask(
         output=output,
         if_exists=if_exists,
     )
-    create_mask(request, ctx.obj, build_display_options(display_flags, ctx.obj), display_flags)
+    create_mask(request, ctx.obj, display_flags, preview_flags)

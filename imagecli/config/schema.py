@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args
 
+from imagecli.choices import Preview
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
 from imagecli.sizes import parse_size
 
@@ -82,6 +83,12 @@ def _parse_if_exists(value: Any) -> IfExists:
     return cast(IfExists, value)
 
 
+def _parse_preview(value: Any) -> Preview:
+    if value not in get_args(Preview):
+        raise ValueError(f"expected one of {', '.join(get_args(Preview))}")
+    return cast(Preview, value)
+
+
 def _parse_bool(value: Any) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if not isinstance(value, bool) and str(value).lower() not in words:
@@ -92,6 +99,7 @@ def _parse_bool(value: Any) -> bool:
 DEFAULT_MAX_COST: Final = 5.0
 """USD that a command may cost if nothing else is set."""
 DEFAULT_MAX_RETRIES: Final = 2
+DEFAULT_PREVIEW: Final[Preview] = "auto"
 DEFAULT_MAX_WAIT: Final = 120.0
 """Seconds."""
 
@@ -108,6 +116,12 @@ SETTINGS: Mapping[str, Setting] = {
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
     "sidecar": Setting(read=_parse_bool, about="true writes how each image was made beside it", default=False),
+    "preview": Setting(
+        read=_parse_preview,
+        about="images on the terminal: auto, kitty, iterm, sixel, blocks or none",
+        default=DEFAULT_PREVIEW,
+        in_project=False,
+    ),
     "max_cost": Setting(read=_parse_dollars, about="cost limit of a command in USD", default=DEFAULT_MAX_COST),
     "timeout": Setting(read=_parse_seconds, about="request timeout in seconds"),
     "max_retries": Setting(read=_parse_count, about="number of retries", default=DEFAULT_MAX_RETRIES),
@@ -154,6 +168,7 @@ class SettingValues(NamedTuple):
     output: SettingValue[str] | None = None
     if_exists: SettingValue[IfExists] | None = None
     sidecar: SettingValue[bool] | None = None
+    preview: SettingValue[Preview] | None = None
     max_cost: SettingValue[float] | None = None
     timeout: SettingValue[float] | None = None
     max_retries: SettingValue[int] | None = None

@@ -9,9 +9,17 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, shared_segments
+from imagecli.choices import Preview
 from imagecli.config.api_keys import Key, find_key
 from imagecli.config.base_url import is_local, is_public, validate_base_url, without_endpoint
-from imagecli.config.schema import DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, SettingValue, SettingValues, value_or
+from imagecli.config.schema import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_MAX_WAIT,
+    DEFAULT_PREVIEW,
+    SettingValue,
+    SettingValues,
+    value_or,
+)
 from imagecli.config.sources import (
     CostLimit,
     SettingFlags,
@@ -75,6 +83,8 @@ class Settings(NamedTuple):
     if_exists: IfExists | None
     sidecar: bool
     """How each image was made is written beside it."""
+    preview: Preview
+    """How images are shown on a terminal."""
     timeout: float | None
     """Seconds; None for the defaults of the transport."""
     max_retries: int
@@ -148,6 +158,7 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         is_output_from_project=effective.output is not None and effective.output is sources.project.output,
         if_exists=value_or(effective.if_exists, None),
         sidecar=value_or(effective.sidecar, False),
+        preview=value_or(effective.preview, DEFAULT_PREVIEW),
         timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
         max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
         max_wait=value_or(effective.max_wait, DEFAULT_MAX_WAIT),

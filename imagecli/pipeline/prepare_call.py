@@ -97,6 +97,7 @@ def build_prepared_call(
         # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
         source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
         sidecar=_describe_request(request, files) if call.sidecar or context.sidecar else None,
+        transparent=options.background == "transparent",
     )
 
 

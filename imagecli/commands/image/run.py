@@ -57,6 +57,10 @@ def run_requests(
     for call_result in result.outcomes:
         if call_result.stdout_image:
             result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)
+    if result.saved and (context.display.preview != "none" or context.open_images):
+        from imagecli.commands.image.show_results import show_results
+
+        result = show_results(result, context)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
 
 
