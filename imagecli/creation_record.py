@@ -41,7 +41,7 @@ def record_to_json(record: CreationRecord) -> dict[str, Json]:
 
 def inputs_to_json(files: Iterable[InputFile]) -> list[Json]:
     """*files* as a list of objects, their names without folders."""
-    return [{"role": file.role, "name": _bare_name(file), "sha256": file.sha256} for file in files]
+    return [{"role": file.role, "name": _bare_name(file), "sha256": file.sha256 or None} for file in files]
 
 
 def _bare_name(file: InputFile) -> str:

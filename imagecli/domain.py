@@ -95,6 +95,8 @@ class InputSource(NamedTuple):
     """As the user typed it; `-` is stdin."""
     path: Path | None = None
     data: bytes | None = None
+    reference: str | None = None
+    """The word that was typed instead of *name*: `@last`."""
 
     @property
     def label(self) -> str:

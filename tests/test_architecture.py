@@ -37,7 +37,7 @@ FLOORS = (
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
     ("client", "images", "storage", "config", "sandbox"),
-    ("plan_calls", "worker_pool", "pricing", "pipeline", "web", "batch"),
+    ("plan_calls", "worker_pool", "pricing", "pipeline", "web", "history", "batch"),
     ("topics", "preview", "output", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""

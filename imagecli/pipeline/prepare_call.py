@@ -227,10 +227,10 @@ def _fit_all(request: Edit | Vary, row: ModelRow) -> FittedInputs:
     from imagecli.images.fit_overlay import fit_markup
     from imagecli.images.header import read_header
 
-    files: list[InputFile] = []
     sources, input_fit = input_sources(request), request.input_fit
     transparent = needs_alpha(request, row)
-    headers = [read_header(_read_file(source, "image", files), source.label) for source in sources]
+    files: list[InputFile] = []
+    headers = [read_header(_read_input(source, "image", files), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
         raise _no_transparency_error(sources[0], row)
     fitted = [fit_input(header, row.image, input_fit) for header in headers]
@@ -242,12 +242,12 @@ def _fit_all(request: Edit | Vary, row: ModelRow) -> FittedInputs:
     mask = markup = None
     if isinstance(request, Edit) and request.mask:
         mask_file = request.mask.file
-        mask_header = read_header(_read_file(mask_file, "mask", files), mask_file.label) if mask_file else None
+        mask_header = read_header(_read_input(mask_file, "mask", files), mask_file.label) if mask_file else None
         fitted_mask = fit_mask(request.mask, mask_header, row.mask, fitted[0], input_fit)
         mask = fitted_mask.image
         notes += [*_change_notes(request.mask, fitted_mask.changes), _coverage_note(request.mask, mask)]
     if isinstance(request, Edit) and request.markup:
-        markup_header = read_header(_read_file(request.markup, "markup", files), request.markup.label)
+        markup_header = read_header(_read_input(request.markup, "markup", files), request.markup.label)
         fitted_markup = fit_markup(markup_header, row.image.max_bytes, fitted[0], input_fit)
         markup = fitted_markup.image
         notes += _change_notes(request.markup, fitted_markup.changes)
@@ -276,7 +276,7 @@ def _read_source(source: InputSource) -> bytes:
     return read_bounded(source.path, MAX_PICTURE_BYTES)
 
 
-def _read_file(source: InputSource, role: InputRole, files: list[InputFile]) -> bytes:
+def _read_input(source: InputSource, role: InputRole, files: list[InputFile]) -> bytes:
     """The bytes of *source*, which is added to *files*."""
     data = _read_source(source)
     sha256 = hashlib.sha256(data).hexdigest()

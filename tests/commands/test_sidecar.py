@@ -15,6 +15,7 @@ from tests.client.raw import png
 from tests.conftest import Run, mask_for, photo
 
 SANDBOX = ("--provider", "sandbox")
+NO_HISTORY = {"IMAGECLI_HISTORY": "false"}
 KEY = {"OPENAI_API_KEY": "sk-secret-1234567890"}
 USAGE = {"input_tokens": 10, "output_tokens": 400, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}}
 
@@ -102,7 +103,7 @@ def test_inputs_have_names_and_hashes_and_no_folders(imagecli: Run, folder: Path
 def test_info_reads_it_and_notices_a_changed_image(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg")
     arguments = ("edit", "photo.jpg", "at \x1b[31mnight", "--mask-rect", "0,0,50%,50%", "-o", "out.png")
-    assert imagecli(*arguments, "--sidecar", *SANDBOX).exit_code == 0
+    assert imagecli(*arguments, "--sidecar", *SANDBOX, env=NO_HISTORY).exit_code == 0
     text = imagecli("info", "out.png").stdout
     for line in (
         "made by: gpt-image-2 at sandbox, imagecli edit",
@@ -140,7 +141,7 @@ def test_info_reads_any_file_of_that_name(imagecli: Run, folder: Path, content: 
 
 def test_a_file_of_someone_else_is_not_replaced(imagecli: Run, folder: Path) -> None:
     (folder / "cat.png.json").write_text('{"mine": true}')
-    result = imagecli("generate", "a cat", "-o", "cat.png", "--sidecar", *SANDBOX)
+    result = imagecli("generate", "a cat", "-o", "cat.png", "--sidecar", *SANDBOX, env=NO_HISTORY)
     assert result.exit_code == 0
     assert "note: cat.png.json is another file; the sidecar is cat.png_2.json" in result.stderr
     assert (folder / "cat.png.json").read_text() == '{"mine": true}'

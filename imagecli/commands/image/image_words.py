@@ -18,10 +18,10 @@ from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import ENDINGS, looks_like_image_name
+from imagecli.history.reference import is_reference
 from imagecli.quoting import shell_quote
 from imagecli.storage.read import check_regular_file
 
-_HISTORY_REFERENCE: Final = re.compile(r"@[A-Za-z0-9~]+")
 _FILE_LIKE: Final = re.compile(r"[/\\]|\.[A-Za-z0-9]{1,5}$")
 """What a file name has and a prompt of one word has not."""
 _EXAMPLE_PROMPT: Final = '"what the complete new image shows"'
@@ -57,7 +57,7 @@ def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: st
 
 def _names_image(word: str, env: Env) -> bool:
     """Whether *word* can only be an image: a file of that name exists, or it ends like one, or names a past result."""
-    return looks_like_image_name(word) or bool(_HISTORY_REFERENCE.fullmatch(word)) or _is_file(word, env)
+    return looks_like_image_name(word) or is_reference(word) or _is_file(word, env)
 
 
 def _is_file(word: str, env: Env) -> bool:
