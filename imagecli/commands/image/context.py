@@ -38,6 +38,14 @@ MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
 
 
+class PaintedMask(NamedTuple):
+    """A mask that was painted for this command, as PNG."""
+
+    data: bytes
+    stem: str
+    """Of the image's name."""
+
+
 class CommandContext(NamedTuple):
     """Everything that a command received, resolved. Data only."""
 
@@ -59,6 +67,8 @@ class CommandContext(NamedTuple):
     """Partial images of a stream are saved too."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """Notes on the options, to be shown before anything is sent."""
+    painted_mask: PaintedMask | None = None
+    """Saved as a file if the command fails."""
 
 
 def open_command_context(env: Env, command: str, flags: CommonFlags, variables: Iterable[str]) -> CommandContext:
