@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imagecli.checks.addresses import check_no_address
 from imagecli.commands.flags import PromptFlags
@@ -20,6 +20,9 @@ from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import ENDINGS, looks_like_image_name
 from imagecli.quoting import shell_quote
 from imagecli.storage.read import check_regular_file
+
+if TYPE_CHECKING:
+    from imagecli.config.presets import Preset
 
 _HISTORY_REFERENCE: Final = re.compile(r"@[A-Za-z0-9~]+")
 _FILE_LIKE: Final = re.compile(r"[/\\]|\.[A-Za-z0-9]{1,5}$")
@@ -35,7 +38,9 @@ class ImageWords(NamedTuple):
     prompt: str | None = None
 
 
-def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: str) -> ImageWords:
+def divide_words(
+    words: Sequence[str], flags: PromptFlags, env: Env, command: str, preset: Preset | None = None
+) -> ImageWords:
     """The images and the prompt in *words*. Raises UsageError if one is missing, or probably not what was meant."""
     for word in words:
         if not re.search(r"\s", word):
@@ -50,8 +55,10 @@ def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: st
         _check_prompt_word(last, images, env, command)
         divided = ImageWords(images=tuple(images), prompt=last)
     _check_image_words(divided, env, command)
-    if command == "edit" and divided.prompt is None and not is_prompt_elsewhere:
-        raise _missing_prompt_error(divided.images, env)
+    has_preset_prompt = preset is not None and preset.prompt is not None
+    is_required = preset.accepts_prompt if preset and has_preset_prompt else command == "edit"
+    if is_required and divided.prompt is None and not is_prompt_elsewhere:
+        raise _missing_prompt_error(divided.images, env, command)
     return divided
 
 
@@ -117,19 +124,21 @@ def _join_words(words: Sequence[str]) -> str:
     return " ".join(map(shell_quote, words))
 
 
-def _missing_prompt_error(images: Sequence[str], env: Env) -> UsageError:
-    """The error for an edit without a prompt, or without an image."""
+def _missing_prompt_error(images: Sequence[str], env: Env, command: str) -> UsageError:
+    """The error for a command without a prompt, or without an image."""
     last = images[-1]
     names = _join_words(images)
     if last != "-" and not _names_image(last, env):
-        hint = f"imagecli edit photo.jpg {shell_quote(last)}; use - instead of photo.jpg to read the image from stdin"
+        hint = (
+            f"imagecli {command} photo.jpg {shell_quote(last)}; use - instead of photo.jpg to read the image from stdin"
+        )
         return UsageError(f"missing image: {last!r} is not a file", hint=hint)
     if len(images) == 1:
-        return UsageError("missing prompt", hint=f"imagecli edit {names} {_EXAMPLE_PROMPT}")
+        return UsageError("missing prompt", hint=f"imagecli {command} {names} {_EXAMPLE_PROMPT}")
     if looks_like_image_name(last) and not _is_file(last, env):
         message = f"missing prompt: {last!r} is an image file name, not a description"
         return UsageError(message, hint=f"to send it as text: --prompt {shell_quote(last)}")
     if _is_file(last, env) and not looks_like_image_name(last):
         return UsageError("missing prompt", hint=f"to read the prompt from {last}: -f {shell_quote(last)}")
-    hint = f"imagecli edit {names} {_EXAMPLE_PROMPT}; for one edit of several images, use --image FILE"
+    hint = f"imagecli {command} {names} {_EXAMPLE_PROMPT}; for one edit of several images, use --image FILE"
     return UsageError("missing prompt", hint=hint)
