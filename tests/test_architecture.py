@@ -24,6 +24,7 @@ FLOORS = (
         "serialization",
         "domain",
         "mask_shapes",
+        "composition_options",
         "http_request",
         "loopback_server",
         "prepared_call",
@@ -35,8 +36,8 @@ FLOORS = (
         "installation",
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
-    ("client", "images", "storage", "config", "sandbox", "web"),
-    ("plan_calls", "worker_pool", "pricing", "pipeline", "batch"),
+    ("client", "images", "storage", "config", "sandbox"),
+    ("plan_calls", "worker_pool", "pricing", "pipeline", "web", "history", "batch"),
     ("topics", "preview", "output", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""

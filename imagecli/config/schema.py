@@ -136,6 +136,12 @@ SETTINGS: Mapping[str, Setting] = {
         default=False,
         in_project=False,
     ),
+    "history": Setting(
+        read=_parse_bool,
+        about="false records no prompts and images for `imagecli history`",
+        default=True,
+        in_project=False,
+    ),
     "keyring": Setting(
         read=_parse_bool, about="true also looks for keys in the system keyring", default=False, in_project=False
     ),
@@ -173,6 +179,7 @@ class SettingValues(NamedTuple):
     max_retries: SettingValue[int] | None = None
     max_wait: SettingValue[float] | None = None
     insecure_http: SettingValue[bool] | None = None
+    history: SettingValue[bool] | None = None
     keyring: SettingValue[bool] | None = None
 
     def named(self) -> dict[str, SettingValue[Any]]:
@@ -205,7 +212,7 @@ def _as_typed_value(value: Any) -> str:
 
 FOLDER_VARIABLES = {
     "IMAGECLI_CONFIG_DIR": "folder of settings and credentials",
-    "IMAGECLI_STATE_DIR": "folder of unsaved responses and of the list of trusted projects",
+    "IMAGECLI_STATE_DIR": "folder of unsaved responses, the history and the list of trusted projects",
 }
 
 

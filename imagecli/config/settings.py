@@ -99,6 +99,8 @@ class Settings(NamedTuple):
     state_dir: Path
     record_folders: tuple[Path, ...] = ()
     """`Folders.records`."""
+    history: bool = True
+    """Created images are recorded."""
     notes: tuple[NoteEvent, ...] = ()
     warnings: tuple[WarningEvent, ...] = ()
 
@@ -175,6 +177,7 @@ def load_settings(
         origins={name: setting.origin for name, setting in effective.named().items()},
         state_dir=sources.folders.state,
         record_folders=sources.folders.records,
+        history=value_or(effective.history, True),
         notes=tuple(notes),
         warnings=tuple(warnings),
     )

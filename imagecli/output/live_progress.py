@@ -13,7 +13,16 @@ from rich.text import Text
 
 from imagecli.env import Env
 from imagecli.errors import InputImageError
-from imagecli.events import DownloadProgress, Event, ImageSaved, PartialImage, RetryWait, RunStarted, UploadProgress
+from imagecli.events import (
+    DownloadProgress,
+    Event,
+    GalleryProgress,
+    ImageSaved,
+    PartialImage,
+    RetryWait,
+    RunStarted,
+    UploadProgress,
+)
 from imagecli.output.plain_progress import PlainProgress, format_partial
 from imagecli.output.terminal import DisplayOptions
 
@@ -84,6 +93,8 @@ class LiveProgress(PlainProgress):
                 self._step = "receiving"
             case RetryWait():
                 self._step = f"retrying in {event.seconds:.0f} s"
+            case GalleryProgress():
+                self._step = f"gallery: {event.done:,} of {event.total:,} previews"
             case PartialImage():
                 self._partial = format_partial(event)
                 if self._display.preview != "none":

@@ -75,7 +75,8 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
         result = _execute_calls(plan.calls, context, pipeline, progress)
     if warning := budget.overrun_warning(result.outcomes):
         progress(warning)
-    return result._replace(cost=budget.cost(result.outcomes))
+    outcomes = tuple(outcome._replace(cost=budget.result_cost(outcome)) for outcome in result.outcomes)
+    return result._replace(outcomes=outcomes, cost=budget.cost(outcomes))
 
 
 def _execute_calls(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from imagecli.checks.addresses import check_no_address
 from imagecli.commands.flags import PromptFlags
@@ -18,13 +18,10 @@ from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import ENDINGS, looks_like_image_name
+from imagecli.history.reference import is_reference
 from imagecli.quoting import shell_quote
 from imagecli.storage.read import check_regular_file
 
-if TYPE_CHECKING:
-    from imagecli.config.presets import Preset
-
-_HISTORY_REFERENCE: Final = re.compile(r"@[A-Za-z0-9~]+")
 _FILE_LIKE: Final = re.compile(r"[/\\]|\.[A-Za-z0-9]{1,5}$")
 """What a file name has and a prompt of one word has not."""
 _EXAMPLE_PROMPT: Final = '"what the complete new image shows"'
@@ -38,9 +35,7 @@ class ImageWords(NamedTuple):
     prompt: str | None = None
 
 
-def divide_words(
-    words: Sequence[str], flags: PromptFlags, env: Env, command: str, preset: Preset | None = None
-) -> ImageWords:
+def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: str, *, needs_prompt: bool) -> ImageWords:
     """The images and the prompt in *words*. Raises UsageError if one is missing, or probably not what was meant."""
     for word in words:
         if not re.search(r"\s", word):
@@ -55,16 +50,14 @@ def divide_words(
         _check_prompt_word(last, images, env, command)
         divided = ImageWords(images=tuple(images), prompt=last)
     _check_image_words(divided, env, command)
-    has_preset_prompt = preset is not None and preset.prompt is not None
-    is_required = preset.accepts_prompt if preset and has_preset_prompt else command == "edit"
-    if is_required and divided.prompt is None and not is_prompt_elsewhere:
+    if needs_prompt and divided.prompt is None and not is_prompt_elsewhere:
         raise _missing_prompt_error(divided.images, env, command)
     return divided
 
 
 def _names_image(word: str, env: Env) -> bool:
     """Whether *word* can only be an image: a file of that name exists, or it ends like one, or names a past result."""
-    return looks_like_image_name(word) or bool(_HISTORY_REFERENCE.fullmatch(word)) or _is_file(word, env)
+    return looks_like_image_name(word) or is_reference(word) or _is_file(word, env)
 
 
 def _is_file(word: str, env: Env) -> bool:
@@ -129,9 +122,7 @@ def _missing_prompt_error(images: Sequence[str], env: Env, command: str) -> Usag
     last = images[-1]
     names = _join_words(images)
     if last != "-" and not _names_image(last, env):
-        hint = (
-            f"imagecli {command} photo.jpg {shell_quote(last)}; use - instead of photo.jpg to read the image from stdin"
-        )
+        hint = f"imagecli {command} photo.jpg {shell_quote(last)}; - instead of photo.jpg reads the image from stdin"
         return UsageError(f"missing image: {last!r} is not a file", hint=hint)
     if len(images) == 1:
         return UsageError("missing prompt", hint=f"imagecli {command} {names} {_EXAMPLE_PROMPT}")
@@ -140,5 +131,7 @@ def _missing_prompt_error(images: Sequence[str], env: Env, command: str) -> Usag
         return UsageError(message, hint=f"to send it as text: --prompt {shell_quote(last)}")
     if _is_file(last, env) and not looks_like_image_name(last):
         return UsageError("missing prompt", hint=f"to read the prompt from {last}: -f {shell_quote(last)}")
-    hint = f"imagecli {command} {names} {_EXAMPLE_PROMPT}; for one edit of several images, use --image FILE"
+    hint = f"imagecli {command} {names} {_EXAMPLE_PROMPT}"
+    if command == "edit":
+        hint += "; for one edit of several images, use --image FILE"
     return UsageError("missing prompt", hint=hint)

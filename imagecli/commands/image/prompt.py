@@ -99,6 +99,11 @@ def read_preset(flags: PromptFlags, env: Env) -> Preset | None:
     return find_preset(flags.preset, env)
 
 
+def is_prompt_required(preset: Preset | None, *, default: bool) -> bool:
+    """Whether the user must give a prompt: the *default*, unless the *preset* has one."""
+    return preset.accepts_prompt if preset and preset.prompt is not None else default
+
+
 def check_typed_prompt(prompt: str, env: Env) -> None:
     """Raises UsageError for a prompt that is a file's name or address."""
     check_prompt_argument(prompt, is_file=_exists(Path(env.expand_home(prompt.strip()))))

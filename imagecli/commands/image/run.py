@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
+from imagecli.checks.model_parameters import all_input_sources
 from imagecli.checks.provider_fields import check_capabilities
 from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
-from imagecli.domain import ImageRequest
+from imagecli.domain import Edit, ImageRequest
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.progress import open_progress
@@ -31,6 +32,11 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
+    size_notes: tuple[NoteEvent, ...] = ()
+    if any(isinstance(request, Edit) and request.composition for request in requests):
+        from imagecli.pipeline.resolve_composed import resolve_composed_edits
+
+        requests, size_notes = resolve_composed_edits(requests, context.model, context.settings.provider)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
@@ -40,7 +46,13 @@ def run_requests(
 
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
-        for event in (*_settings_notes(context, prompts, endpoint_note), *context.notes, *warnings, *plan.notes):
+        notes = (
+            *_settings_notes(context, prompts, endpoint_note),
+            *_reference_notes(requests),
+            *context.notes,
+            *size_notes,
+        )
+        for event in (*notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
         if context.dry_run:
@@ -61,6 +73,11 @@ def run_requests(
     for call_result in result.outcomes:
         if call_result.stdout_image:
             result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)
+    if context.settings.history and any(outcome.is_recorded for outcome in result.outcomes):
+        # Imported only now: the images are saved.
+        from imagecli.commands.image.record_history import record_history
+
+        result = record_history(result, plan.calls, prompts, context, progress)
     if result.saved and (context.display.preview != "none" or context.open_images):
         from imagecli.commands.image.show_results import show_results
 
@@ -95,6 +112,14 @@ def _check_output_root(plan: RequestPlan, context: CommandContext) -> None:
             )
 
 
+def _reference_notes(requests: Iterable[ImageRequest]) -> Iterator[NoteEvent]:
+    """Which files `@last` and the like in *requests* stand for, each once."""
+    sources = {source.reference: source for request in requests for source in all_input_sources(request)}
+    for reference, source in sources.items():
+        if reference:
+            yield NoteEvent(code="reference", message=f"{reference} is {source.name}")
+
+
 def _settings_notes(
     context: CommandContext, prompts: Sequence[Prompt], endpoint_note: str
 ) -> Iterator[NoteEvent | WarningEvent]:
@@ -106,10 +131,8 @@ def _settings_notes(
         message = f"{context.preset} makes the prompt {texts[0]!r}{more}"
         yield NoteEvent(code="preset", message=message)
     if names := find_unset_names(prompts[0].typed or "", prompts[0].variables):
-        verb = "is" if len(names) == 1 else "are"
-        message = (
-            f"{' '.join(f'{{{name}}}' for name in names[:3])} {verb} sent as typed; --var {names[0]}=VALUE sets a value"
-        )
+        listed = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
+        message = f"{listed} {'is' if len(names) == 1 else 'are'} sent as typed; --var {names[0]}=VALUE sets a value"
         yield NoteEvent(code="unset_name", message=message)
     if context.settings.image.model:
         yield from unknown_model_warnings(context.model, context.catalog.models)
