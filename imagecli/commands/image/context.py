@@ -41,14 +41,6 @@ MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
 
 
-class PaintedMask(NamedTuple):
-    """A mask that was painted for this command, as PNG."""
-
-    data: bytes
-    stem: str
-    """Of the image's name."""
-
-
 class CommandContext(NamedTuple):
     """Everything that a command received, resolved. Data only."""
 
@@ -70,9 +62,12 @@ class CommandContext(NamedTuple):
     """Partial images of a stream are saved too."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """Notes on the options, to be shown before anything is sent."""
+<<<<<<< HEAD
     preset: "Preset | None" = None
     painted_mask: PaintedMask | None = None
     """Saved as a file if the command fails."""
+=======
+>>>>>>> lead
 
 
 def open_command_context(
