@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -27,6 +28,7 @@ from imagecli.domain import (
     Size,
     Vary,
 )
+from imagecli.errors import InputImageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.plan_calls import PlannedCall
@@ -109,6 +111,24 @@ def _without_secrets(url: str) -> str:
     """*url* without user and password: results from the base URL's own host are fetched without them, too."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def fit_sent_inputs(call: PlannedCall, model: ModelRow) -> FittedInputs:
+    """The inputs of *call*, which another process sent, fitted again if its images are composed or have a sidecar.
+
+    Raises InputImageError if they are composed and can't be any more.
+    """
+    request = call.request
+    if isinstance(request, Generate):
+        return FittedInputs()
+    from imagecli.pipeline.fit_request import fit_request
+
+    if isinstance(request, Edit) and request.composition:
+        return fit_request(request, model)
+    if call.sidecar:
+        with suppress(InputImageError):  # the sidecar lists no inputs then
+            return fit_request(request, model)
+    return FittedInputs()
 
 
 MEMORY = 4

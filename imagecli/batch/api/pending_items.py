@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -12,13 +11,10 @@ from imagecli.batch.decisions import Decision, Replacement
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.checks.model_parameters import input_sources
-from imagecli.domain import Edit, ImageRequest, InputFile, InputRole, InputSource, OutputName
-from imagecli.pipeline.prepare_call import RunContext, build_prepared_call
+from imagecli.domain import OutputName
+from imagecli.pipeline.prepare_call import RunContext, build_prepared_call, fit_sent_inputs
 from imagecli.prepared_call import ManifestRef, OutputFile, PreparedCall
-from imagecli.providers.request import FittedInputs
 from imagecli.results import CallResult
-from imagecli.storage.read import file_sha256
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +52,8 @@ class PendingItem:
         begin = 0
         for call in self.plan.calls():
             if (begin, call.request.options.n) == (line_id.begin, line_id.n):
-                inputs = FittedInputs(files=_input_files(call.request) if call.sidecar else ())
-                return build_prepared_call(call, context, inputs)._replace(id=_call_id(line_id, context))
+                prepared = build_prepared_call(call, context, fit_sent_inputs(call, self.plan.item.model))
+                return prepared._replace(id=_call_id(line_id, context))
             begin += call.request.options.n
         return None
 
@@ -93,21 +89,6 @@ class PendingItem:
             ),
             allow_outside=context.allow_outside,
         )
-
-
-def _input_files(request: ImageRequest) -> tuple[InputFile, ...]:
-    """The input files of *request* as they are now, without those that can't be read any more."""
-    roles: list[tuple[InputRole, InputSource]] = [("image", source) for source in input_sources(request)]
-    if isinstance(request, Edit):
-        roles += [("mask", request.mask.file)] if request.mask and request.mask.file else []
-        roles += [("markup", request.markup)] if request.markup else []
-    files = []
-    for role, source in roles:
-        with suppress(OSError, ValueError):
-            if source.path:
-                sha256 = file_sha256(source.path)
-                files.append(InputFile(role=role, name=source.name, path=source.path, sha256=sha256))
-    return tuple(files)
 
 
 def _call_id(line_id: LineId, context: RunContext) -> str:
