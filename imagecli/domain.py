@@ -193,6 +193,10 @@ Operation: TypeAlias = Literal["generations", "edits", "variations"]
 OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
 
 
+DigitalSourceType: TypeAlias = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"]
+"""IPTC's terms for an image that a model created, and for one in which it changed or extended an existing image."""
+
+
 class InputRule(NamedTuple):
     """What an endpoint accepts as an input image or mask."""
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.domain import IfExists, OutputName, Size, Transform
+from imagecli.domain import DigitalSourceType, IfExists, OutputName, Size, Transform
 
 
 class OutputFile(NamedTuple):
@@ -65,6 +65,8 @@ class PreparedCall(NamedTuple):
     """A manifest's files may be saved through links that lead out of its folder."""
     free: bool = False
     """The provider bills nothing."""
+    source_type: DigitalSourceType = "trainedAlgorithmicMedia"
+    """What the images are marked with if they are converted."""
 
     @property
     def root(self) -> Path | None:

@@ -23,7 +23,11 @@ from imagecli.sandbox import painter
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
 from imagecli.sandbox.painter.codec import PaintedImage
 from imagecli.sandbox.sandbox import Options, Sandbox
+from tests.browser import browser, open_page, page_problems
 from tests.children import Children
+
+__all__ = ["browser", "open_page", "page_problems"]
+"""Fixtures for all tests."""
 
 # How long an example takes says more of the machine than of the program.
 settings.register_profile("imagecli", deadline=None)

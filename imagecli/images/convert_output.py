@@ -1,34 +1,23 @@
-"""Converts a generated image to another format or size, and marks it as AI-made, because its C2PA manifest is lost."""
+"""Converts a generated image to another format or size, and marks how it was made, as its C2PA manifest is lost."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from PIL import Image, ImageSequence
-from PIL.PngImagePlugin import PngInfo
 
-from imagecli.domain import Size
+from imagecli.domain import DigitalSourceType, Size
 from imagecli.errors import ImagecliError, InputImageError
 from imagecli.images.color_conversion import sample_scale, to_eight_bit
 from imagecli.images.identify import identify_image
 from imagecli.images.pillow_io import (
     MAX_DECODED_BYTES,
     detect_image_format,
-    encode_with_pillow,
     open_image,
     translate_decoder_errors,
 )
+from imagecli.images.provenance import encode_marked
 
-_XMP_KEYWORD = "XML:com.adobe.xmp"
-MADE_BY_MODEL = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>'
-    "</rdf:RDF></x:xmpmeta>"
-    '<?xpacket end="w"?>'
-)
-"""XMP with IPTC's term for AI-generated images, which shops and search engines look for (IPTC, 2024)."""
 _TARGETS = frozenset({"png", "jpeg", "webp", "gif"})
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _NAME = "the image"
@@ -36,11 +25,12 @@ _REDUCING_GAP = 3.0
 """Pillow's value for a fast resize that hardly differs from the slow one."""
 
 
-def convert_image(data: bytes, format: str, fit: Size | None = None) -> bytes:
+def convert_image(data: bytes, format: str, source_type: DigitalSourceType, fit: Size | None = None) -> bytes:
     """Converts a complete image to png, jpeg, webp or gif; with *fit* crops and resizes it to that size.
 
-    As JPEG (quality 95) transparency becomes white, and of an animation the first frame is used; other formats stay
-    animated. The colour profile is kept. Raises ImagecliError if *data* can't be converted.
+    The result is marked with *source_type*. As JPEG (quality 95) transparency becomes white, and of an animation the
+    first frame is used; other formats stay animated. The colour profile is kept. Raises ImagecliError if *data* can't
+    be converted.
     """
     source = detect_image_format(data)
     if source is None or format not in _TARGETS:
@@ -51,11 +41,11 @@ def convert_image(data: bytes, format: str, fit: Size | None = None) -> bytes:
             options = _save_options(image, format)
             if format != "jpeg" and getattr(image, "is_animated", False):
                 frame, animation_options = _resize_animation(image, format, fit) if fit else (image, {})
-                return encode_with_pillow(frame, format, save_all=True, **animation_options, **options)
+                return encode_marked(frame, format, source_type, save_all=True, **animation_options, **options)
             image.load()
             if fit:
                 image = _resize_to_fit(to_eight_bit(image, sample_scale(image)), fit)
-            return encode_with_pillow(_to_format_mode(image, format), format, **options)
+            return encode_marked(_to_format_mode(image, format), format, source_type, **options)
     except InputImageError as error:
         raise ImagecliError(error.message) from error
 
@@ -71,12 +61,10 @@ def _to_format_mode(image: Image.Image, format: str) -> Image.Image:
 
 
 def _save_options(image: Image.Image, format: str) -> dict[str, Any]:
-    profile = None if image.mode == "CMYK" and format != "jpeg" else image.info.get("icc_profile")
-    if format == "png":
-        mark = PngInfo()
-        mark.add_itxt(_XMP_KEYWORD, MADE_BY_MODEL)
-        return {"pnginfo": mark, "icc_profile": profile}
-    return {"xmp": MADE_BY_MODEL.encode(), "icc_profile": profile} if format in ("jpeg", "webp") else {}
+    """With the colour profile of *image*, unless its colours are converted."""
+    if format == "gif":
+        return {}
+    return {"icc_profile": None if image.mode == "CMYK" and format != "jpeg" else image.info.get("icc_profile")}
 
 
 def _resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:

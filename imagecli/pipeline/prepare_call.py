@@ -85,6 +85,8 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         part=call.part,
         allow_outside=context.allow_outside,
         free=context.provider.free,
+        # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
+        source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
     )
 
 

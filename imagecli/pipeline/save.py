@@ -254,7 +254,8 @@ class ImageSaver:
         check_still_below(folder, self.prepared.root)
         data = source.read_bytes()
         try:
-            data = convert_image(data, change.format, change.fit) if change else data
+            if change:
+                data = convert_image(data, change.format, self.prepared.source_type, change.fit)
         except ImagecliError as error:
             raise UnsavedError(
                 f"the image can't be {change.description if change else 'saved'}: {error.message}",
