@@ -228,8 +228,8 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
         hint = f"did you mean {' or '.join(near)}?"
     elif command == "imagecli" and (option or "").strip("-") in commands.NAMES:
         hint = f"did you mean imagecli {(option or '').strip('-')}?"
-    elif takes_prompt and message.startswith("unexpected argument"):
-        hint = usage_errors.extra_words_hint(command, error.ctx.params, text)  # type: ignore[attr-defined]
+    elif command == "generate" and message.startswith("unexpected argument"):
+        hint = usage_errors.extra_words_hint(error.ctx.params, text)  # type: ignore[attr-defined]
     elif takes_prompt and option and _looks_like_prompt(option) and not message.endswith("requires a value"):
         hint = _HINT_DASHES
     return UsageError(message, hint=hint)

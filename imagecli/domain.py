@@ -95,6 +95,8 @@ class InputSource(NamedTuple):
     """As the user typed it; `-` is stdin."""
     path: Path | None = None
     data: bytes | None = None
+    reference: str | None = None
+    """The word that was typed instead of *name*: `@last`."""
 
     @property
     def label(self) -> str:
@@ -104,6 +106,20 @@ class InputSource(NamedTuple):
     @property
     def stem(self) -> str:
         return self.path.stem if self.path else "stdin"
+
+
+InputRole: TypeAlias = Literal["image", "mask", "markup"]
+
+
+class InputFile(NamedTuple):
+    """An input of a request, as it was read."""
+
+    role: InputRole
+    name: str
+    """As the user typed it; `-` is stdin."""
+    path: Path | None
+    sha256: str
+    """Of the bytes that were read, before any change."""
 
 
 class Length(NamedTuple):

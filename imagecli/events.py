@@ -99,6 +99,17 @@ class BatchApiProgress(NamedTuple):
     total: int
 
 
+class GalleryProgress(NamedTuple):
+    """The previews of *done* of *total* images of a gallery exist."""
+
+    done: int
+    total: int
+    elapsed: float
+    """Seconds."""
+    heartbeat: bool = False
+    """True every 30 s."""
+
+
 class Heartbeat(NamedTuple):
     """Still at work after *elapsed* seconds; reported every 30 s."""
 
@@ -116,6 +127,7 @@ Event: TypeAlias = (
     | WarningEvent
     | BatchProgress
     | BatchApiProgress
+    | GalleryProgress
     | Heartbeat
 )
 

@@ -67,6 +67,8 @@ class PreparedCall(NamedTuple):
     """The provider bills nothing."""
     source_type: DigitalSourceType = "trainedAlgorithmicMedia"
     """What the images are marked with if they are converted."""
+    transparent: bool = False
+    """A transparent background was requested."""
 
     @property
     def root(self) -> Path | None:

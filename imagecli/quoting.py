@@ -22,6 +22,22 @@ def shell_quote(word: object) -> str:
     return shlex.quote(text) if re.search(r'[$`"\\!]', text) else f'"{text}"'
 
 
+def shell_quote_for_pasting(word: object) -> str:
+    """As `shell_quote`, but control characters become escapes, as bash and zsh know them: `$'\\x1b'`.
+
+    A terminal acts on such a character when it is pasted, whatever the quotes around it; only line ends are harmless.
+    """
+    text = str(word)
+    if not CONTROL_CHARACTERS.search(text.replace("\n", "")):
+        return shell_quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{CONTROL_CHARACTERS.sub(_escape_for_shell, escaped)}'"
+
+
+def _escape_for_shell(match: re.Match[str]) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in match[0].encode("utf-8", "surrogateescape"))
+
+
 def sanitize(text: str, max_characters: int = MAX_CHARACTERS) -> str:
     """*text* on one line, shortened, with every character that can control a terminal replaced by its escape."""
     shown = CONTROL_CHARACTERS.sub(_escape, text[: max_characters + 1])

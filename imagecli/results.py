@@ -18,7 +18,7 @@ from imagecli.money import Cost
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
-    from imagecli.domain import Json, SavedImage, Size
+    from imagecli.domain import InputFile, Json, SavedImage, Size
     from imagecli.events import NoteEvent, PartialImage, WarningEvent
 
 
@@ -57,11 +57,20 @@ class CallResult(NamedTuple):
     """Result URLs beyond those that were requested, which were not fetched; they are in the kept response."""
     stdout_image: StdoutImage | None = None
     """The image that goes to stdout (`-o -`)."""
+    inputs: tuple[InputFile, ...] = ()
+    """The files that were sent, the mask and the markup last; also empty if the call failed before it read them."""
+    cost: Cost = Cost()
+    """What it could cost, and did; unknown until the command's costs are."""
 
     @property
     def is_final(self) -> bool:
         """Whether all further requests would fail in the same way: no key, or no money."""
         return any(isinstance(error, (AuthenticationError, QuotaError)) for error in self.errors)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the history has it: it saved an image, or may be billed without one."""
+        return bool(self.saved) or self.may_be_billed
 
     @property
     def may_be_billed(self) -> bool:

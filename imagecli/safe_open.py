@@ -166,14 +166,18 @@ def _stores_modes(status: os.stat_result) -> bool:
 
     The options of the mount decide who can write there.
     """
-    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+    return not mounted_file_systems(status) & _WITHOUT_MODES
+
+
+def mounted_file_systems(status: os.stat_result) -> set[str]:
+    """The types of the file systems that hold the file with this *status*, on Linux: `ext4`. Elsewhere none."""
+    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}" if hasattr(os, "major") else ""
     try:
         mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
-        return True
+        return set()
     # proc(5): "ID PARENT MAJOR:MINOR ROOT PLACE OPTIONS … - TYPE SOURCE OPTIONS"
-    types = {mount.partition(" - ")[2].split(" ")[0] for mount in mounts if mount.split(" ")[2] == device}
-    return not types & _WITHOUT_MODES
+    return {mount.partition(" - ")[2].split(" ")[0] for mount in mounts if mount.split(" ")[2] == device}
 
 
 def real_path(path: Path) -> Path:

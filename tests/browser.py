@@ -68,7 +68,8 @@ def open_page(browser: Browser, page_problems: list[str]) -> Iterator[OpenPage]:
     yield open_
     for context in contexts:
         context.close()
-    assert page_problems == []
+    if page_problems:
+        pytest.fail("\n".join(page_problems))
 
 
 def watch(page: Page, url: str, problems: list[str]) -> None:

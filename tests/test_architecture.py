@@ -25,7 +25,9 @@ FLOORS = (
         "domain",
         "mask_shapes",
         "http_request",
+        "loopback_server",
         "prepared_call",
+        "creation_record",
         "events",
         "env",
         "safe_open",
@@ -34,8 +36,8 @@ FLOORS = (
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
     ("client", "images", "storage", "config", "sandbox"),
-    ("plan_calls", "worker_pool", "pricing", "pipeline", "batch"),
-    ("topics", "output", "commands", "cli", "process", "__main__"),
+    ("plan_calls", "worker_pool", "pricing", "pipeline", "web", "history", "batch"),
+    ("topics", "preview", "output", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""
 
@@ -47,7 +49,7 @@ LIBRARIES = {
     "rich": {"output"},
     "requests": {"client"},
     "urllib3": {"client"},
-    "PIL": {"images", "sandbox"},
+    "PIL": {"images", "preview", "sandbox"},
     "pi_heif": {"images"},
     "platformdirs": {"config"},
     "tomlkit": {"config"},

@@ -146,6 +146,7 @@ def parsed(line: str) -> bool:
 @pytest.mark.slow
 def test_names_are_those_of_the_table(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg")
+    photo(folder / "cup.jpg")
     rows = cells(TOPICS / "names.md", "names")
     assert len(rows) > 8
     before = ""
@@ -192,8 +193,8 @@ def test_ci_runs_what_readme_tells_and_the_tests_last() -> None:
         assert f".venv/bin/{step}" in lines
 
 
-NEEDS_MORE = re.compile(r"^imagecli login|localhost:8080|--provider mine|--cancel")
-"""Commands that are only parsed: they ask at a terminal, or need a server of the reader's own or a pending batch."""
+NEEDS_MORE = re.compile(r"^imagecli login|localhost:8080|--provider mine|--cancel|--paint|mask photo\.jpg$")
+"""Commands that are only parsed: they ask at a terminal or in a browser, or need a server or a pending batch."""
 
 
 @pytest.mark.slow

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.quoting import shell_quote
+from imagecli.quoting import CONTROL_CHARACTERS, shell_quote, shell_quote_for_pasting
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,15 @@ def test_a_word_is_quoted_where_it_needs_it(word: str, typed: str) -> None:
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_a_shell_reads_the_same_word(word: str) -> None:
     assert shlex.split(shell_quote(word)) == [word]
+
+
+@pytest.mark.parametrize(
+    "word", ["a cat", "two\nlines", "it's", "tab\there", "\x03rm -rf ~\n", "'\x1b[201~\\n", "\u202egnp.exe", "5 $\x07"]
+)
+def test_bash_reads_the_same_word_and_a_terminal_acts_on_nothing(word: str) -> None:
+    quoted = shell_quote_for_pasting(word)
+    assert not CONTROL_CHARACTERS.search(quoted.replace("\n", ""))
+    done = subprocess.run(
+        ["bash", "-c", f"printf %s {quoted}"], check=True, capture_output=True, env={"LC_ALL": "C.UTF-8"}
+    )
+    assert done.stdout.decode() == word

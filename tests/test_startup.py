@@ -65,6 +65,7 @@ def hooks() -> set[str]:
         ["edit", "-h"],
         ["vary", "-h"],
         ["mask", "-h"],
+        ["info", "-h"],
         ["sandbox", "-h"],
         ["config", "set", "-h"],
         ["doctor", "-h"],
@@ -145,6 +146,8 @@ UNUSED = {
 }
 """What a `generate` whose response is a PNG as base64 in JSON has no use for."""
 OWN_MODULES_AT_MOST = 112
+HISTORY_MODULES = 6
+"""They are imported when the image is saved."""
 DATACLASSES_AT_MOST = 11
 """Of ours, created during a `generate`. Each takes as long as seven NamedTuples. Lower both with the code."""
 
@@ -173,8 +176,18 @@ def test_generate_loads_only_what_it_uses(tmp_path: Path, httpserver: HTTPServer
     assert done.returncode == 0, done.stderr
     modules, dataclasses = json.loads(done.stderr[done.stderr.rindex("[[") :])
     assert not UNUSED & set(modules)
-    assert len([name for name in modules if name.partition(".")[0] == "imagecli"]) <= OWN_MODULES_AT_MOST
+    own = [name for name in modules if name.partition(".")[0] == "imagecli"]
+    history = [name for name in own if "history" in name]
+    assert len(history) <= HISTORY_MODULES
+    assert len(own) - len(history) <= OWN_MODULES_AT_MOST
     assert len(dataclasses) <= DATACLASSES_AT_MOST, dataclasses
+
+
+def test_a_request_is_sent_before_the_history_is_loaded(tmp_path: Path) -> None:
+    """It fails, so that there is nothing to record."""
+    words = ("generate", "a cat", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", "0")
+    names = loaded(*words, code=6, HOME=str(tmp_path))
+    assert not [name for name in names if "sqlite3" in name or "history" in name]
 
 
 COLLECTING = """

@@ -32,6 +32,8 @@ class RunCounts:
     """Missing or stale, in a run that does not request them."""
     exit_codes: set[int] = field(default_factory=set)
     """Of everything that went wrong."""
+    gallery_exit_code: int | None = None
+    """Of a gallery that could not be written; no image is missing for that."""
     signal_code: int | None = None
     """The exit code of the signal that ended the run."""
 
@@ -78,7 +80,8 @@ class RunCounts:
         if self.signal_code:
             return self.signal_code
         if not self.exit_codes - {EXIT_INCOMPLETE}:
-            return EXIT_INCOMPLETE if self.exit_codes or self.missing or self.pending else EXIT_OK
+            is_incomplete = self.exit_codes or self.missing or self.pending
+            return self.gallery_exit_code or (EXIT_INCOMPLETE if is_incomplete else EXIT_OK)
         return EXIT_PARTIAL if self.has_files else most_severe_exit_code(list(self.exit_codes))
 
     def status(self) -> str:

@@ -15,7 +15,7 @@ from imagecli.catalog.catalog import first_living_model
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.model_parameters import check_framing, check_input_count, check_pairs, inspect_parameters
-from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation, RequestedSize, Shape, Size
+from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, Operation, RequestedSize, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.formats import looks_like_image_name
@@ -174,14 +174,11 @@ def check_prompt_text(prompt: str, row: ModelRow) -> None:
         )
 
 
-def check_prompt_argument(
-    prompt: str, *, is_file: bool, image: InputSource | None = None, has_image: bool = True
-) -> None:
+def check_prompt_argument(prompt: str, *, is_file: bool) -> None:
     """Raise UsageError for a PROMPT argument that is a file's name, with the command that was probably meant.
 
     No one wants to pay for an image of "photo.jpg", or of an image's bytes as text. *is_file*: a file of that name
-    exists. *image* is the command's input image, and *has_image* says whether its file exists. --prompt accepts such
-    text.
+    exists. --prompt accepts such text.
     """
     word = prompt.strip()
     if ":" in word:
@@ -191,11 +188,14 @@ def check_prompt_argument(
     is_image = looks_like_image_name(word)
     if not (is_image or is_file):
         return
-    message = f"the prompt {prompt!r} is {'a file' if is_file else 'an image file name'}, not a description"
-    suggestion = _suggest_prompt(word, is_image, image, has_image)
-    if not (is_file and image):
-        suggestion += "; to send it as text, use --prompt"
-    raise UsageError(message, hint=suggestion)
+    file = shell_quote(word)
+    hint = f'imagecli edit {file} "what to change", or imagecli vary {file}'
+    if not is_image:
+        hint = f"to read the prompt from it: -f {file}"
+    raise UsageError(
+        f"the prompt {prompt!r} is {'a file' if is_file else 'an image file name'}, not a description",
+        hint=f"{hint}; to send it as text, use --prompt",
+    )
 
 
 def _check_prompt_address(word: str) -> None:
@@ -206,18 +206,6 @@ def _check_prompt_address(word: str) -> None:
         raise UsageError("the prompt is an image data: URL, not a description", hint=way_to_file(word))
     if is_address(word) and " " not in word and looks_like_image_name(word.partition("?")[0]):
         raise UsageError(f"the prompt {word} is an image URL, not a description", hint=way_to_file(word))
-
-
-def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_image: bool) -> str:
-    if not is_image:
-        return f"to read the prompt from it: -f {shell_quote(word)}"
-    file = shell_quote(word)
-    if image is None:
-        return f'imagecli edit {file} "what to change", or imagecli vary {file}'
-    if not has_image:
-        return f"did you swap them? imagecli edit {file} {shell_quote(image.name)}"
-    edit = f'imagecli edit {shell_quote(image.name)} "what to change" --image {file}'
-    return f"run one command for each image, or use {file} as an additional input: {edit}"
 
 
 MAX_FIT_PIXELS: Final = 100_000_000

@@ -66,6 +66,12 @@ def input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
     return ()
 
 
+def all_input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
+    """The input images, then the files of mask and markup."""
+    further = (request.mask and request.mask.file, request.markup) if isinstance(request, Edit) else ()
+    return (*input_sources(request), *(source for source in further if source))
+
+
 def needs_alpha(request: ImageRequest, row: ModelRow) -> bool:
     """Whether the image's own transparency is the mask: in a legacy edit without one."""
     return isinstance(request, Edit) and request.mask is None and row.edits_need_alpha

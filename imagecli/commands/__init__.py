@@ -11,10 +11,12 @@ from typing import Final
 
 SUMMARIES: Final[Mapping[str, str]] = {
     "generate": "Create images from text.",
-    "edit": "Edit an image with a prompt.",
-    "vary": "Create variations of an image.",
+    "edit": "Edit images with a prompt.",
+    "vary": "Create variations of images.",
     "batch": "Create the missing or changed images of a manifest.",
     "mask": "Create a mask that marks the area of an image to edit.",
+    "show": "Show images in the terminal.",
+    "info": "Show what an image is and how it was made.",
     "recover": "Save images from responses that were received but not saved.",
     "models": "List models with limits, prices and sources.",
     "providers": "List providers with base URLs, key variables and endpoints.",

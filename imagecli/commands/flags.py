@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, ge
 
 import typer
 
-from imagecli.choices import MAX_SEED, Crop, IfExists
+from imagecli.choices import MAX_SEED, Crop, IfExists, Preview
 from imagecli.commands import completers
 from imagecli.env import Env
 from imagecli.errors import InterruptedCommand, Terminated
@@ -252,6 +252,19 @@ class DisplayFlags(NamedTuple):
     ] = "auto"
 
 
+class PreviewFlags(NamedTuple):
+    """Whether the result is shown."""
+
+    preview: Annotated[
+        Preview | None,
+        typer.Option(
+            metavar="PROTOCOL",
+            help="show images: auto, kitty, iterm, sixel, blocks or none  [default: auto]",
+        ),
+    ] = None
+    open_images: Annotated[bool, typer.Option("--open", help="open saved images in the desktop's viewer")] = False
+
+
 class CommonFlags(NamedTuple):
     """The groups of every command that creates images, except for those of its prompt and its inputs."""
 
@@ -260,6 +273,7 @@ class CommonFlags(NamedTuple):
     output: OutputFlags
     provider: ProviderFlags
     cost: CostFlags
+    preview: PreviewFlags
     display: DisplayFlags
 
 
@@ -278,7 +292,9 @@ def setting_flags(provider: ProviderFlags, cost: CostFlags) -> "SettingFlags":
     )
 
 
-def build_display_options(flags: DisplayFlags, env: Env, secrets: "tuple[Secret, ...]" = ()) -> DisplayOptions:
+def build_display_options(
+    flags: DisplayFlags, env: Env, secrets: "tuple[Secret, ...]" = (), preview: Preview = "none"
+) -> DisplayOptions:
     """How a command with these flags prints; *secrets* are removed from all output."""
     return DisplayOptions.build(
         env=env,
@@ -287,6 +303,7 @@ def build_display_options(flags: DisplayFlags, env: Env, secrets: "tuple[Secret,
         verbose=flags.verbose,
         debug=flags.debug,
         color=flags.color,
+        preview=preview,
         secrets=secrets,
     )
 
@@ -299,6 +316,7 @@ PANELS: Final[Mapping[type, str]] = {
     OutputFlags: "Output",
     ProviderFlags: "Provider",
     CostFlags: "Cost",
+    PreviewFlags: "Display",
     DisplayFlags: "Display",
 }
 """The groups, each with its panel in help."""

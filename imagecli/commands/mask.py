@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from imagecli.choices import IfExists
-from imagecli.commands.flags import DisplayFlags, with_flag_groups
+from imagecli.commands.flags import DisplayFlags, PreviewFlags, with_flag_groups
 
 
 @with_flag_groups
 def mask(
     ctx: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to create a mask for; - reads stdin")],
+    preview_flags: PreviewFlags,
     display_flags: DisplayFlags,
     rect: Annotated[
         list[str] | None,
@@ -80,6 +81,12 @@ def mask(
             rich_help_panel="Area",
         ),
     ] = None,
+    paint: Annotated[
+        bool,
+        typer.Option(
+            "--paint", help="paint the area in the browser, starting from the area so far", rich_help_panel="Area"
+        ),
+    ] = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -96,17 +103,18 @@ def mask(
 ) -> None:
     """Create a mask that marks the area of an image to edit.
 
-    The options under Area apply in the order given. Coordinates refer to the image as displayed: from the top left
+    The options under Area apply in the order given, and --paint last. Without any of them, a page for painting opens
+    if the command runs on a terminal. Coordinates refer to the image as displayed: from the top left
     corner, in pixels or in percent of its width and height.
 
     Examples:
+      imagecli mask photo.jpg --paint
       imagecli mask photo.jpg --rect 10%,50%,60%,40%
       imagecli mask photo.jpg --ellipse 300,200,400,400 --feather 20
       imagecli mask product.png --flood 0,0 --tolerance 20  # an even background
       imagecli mask photo.jpg --alpha cutout.png --invert  # what rembg kept
       imagecli edit photo.jpg "a red sofa" --mask photo-mask.png
     """
-    from imagecli.commands.flags import build_display_options
     from imagecli.commands.mask_actions import MaskRequest, create_mask, ordered_steps
 
     request = MaskRequest(
@@ -114,7 +122,8 @@ def mask(
         steps=tuple(ordered_steps(ctx)),
         tolerance=tolerance,
         white_is=white_is,
+        paint=paint,
         output=output,
         if_exists=if_exists,
     )
-    create_mask(request, ctx.obj, build_display_options(display_flags, ctx.obj), display_flags)
+    create_mask(request, ctx.obj, display_flags, preview_flags)

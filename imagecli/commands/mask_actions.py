@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple
 import typer
 
 from imagecli.choices import IfExists
-from imagecli.commands.flags import DisplayFlags
+from imagecli.commands.flags import DisplayFlags, PreviewFlags, build_display_options
 from imagecli.commands.image.context import check_stdout
 from imagecli.commands.image.input_sources import read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
+from imagecli.config.sources import read_preview_setting
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource, Json, SavedImage, ShapeKind
 from imagecli.env import Env
 from imagecli.errors import MaskError, OutputError, UsageError
@@ -30,7 +31,7 @@ from imagecli.naming import OutputPattern, parse_output, path_for_format, resolv
 from imagecli.output.json_result import image_to_json, note_to_json, print_json_document
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.progress import open_progress
-from imagecli.output.terminal import DisplayOptions, printable_path, write_to_stdout
+from imagecli.output.terminal import DisplayOptions, print_note, printable_link, write_to_stdout
 from imagecli.quoting import shell_quote
 from imagecli.storage.atomic_write import save_file
 from imagecli.storage.preflight import check_folder, stat_path
@@ -68,6 +69,8 @@ class MaskRequest(NamedTuple):
     steps: tuple[MaskStep, ...]
     tolerance: int
     white_is: str | None
+    paint: bool
+    """The user paints over the area of the steps."""
     output: str | None
     if_exists: IfExists | None
 
@@ -85,10 +88,25 @@ def ordered_steps(ctx: typer.Context) -> Iterator[MaskStep]:
             yield MaskStep(parameter.name, next(values[parameter.name]) if parameter.name in values else True)
 
 
-def create_mask(request: MaskRequest, env: Env, display: DisplayOptions, flags: DisplayFlags) -> None:
-    """Creates the mask and prints its path. Raises UsageError, MaskError or OutputError; nothing is written then."""
+class Mask(NamedTuple):
+    """A mask in a file."""
+
+    file: SavedImage
+    image: ImageHeader | None = None
+    """The image that it is for; None if an existing file is kept."""
+    area: Area | None = None
+
+
+def create_mask(request: MaskRequest, env: Env, flags: DisplayFlags, preview_flags: PreviewFlags) -> None:
+    """Creates the mask, shows it and prints its path.
+
+    Raises UsageError, MaskError or OutputError; nothing is written then.
+    """
+    if not request.steps and not request.paint and env.can_ask:
+        request = request._replace(paint=True)
     _check_steps(request)
     output = _parse_output(request.output, env, flags)
+    display = _display_options(flags, preview_flags, env)
     source = read_input_source(request.image, env)
     name = resolve_names(
         output,
@@ -103,30 +121,45 @@ def create_mask(request: MaskRequest, env: Env, display: DisplayOptions, flags: 
     with open_progress(env, display) as progress:
         if name.kept:
             progress(NoteEvent(code="kept", message=f"{name.kept} exists and is kept"))
-            kept = _describe_file(name.kept, read_bounded(name.kept, MAX_PICTURE_BYTES))
-            _print_mask(kept, None, progress, env, display)
-            return
-        area = mask_area.drop_faint_alpha(_build_area(request, _read_image(source), env, progress))
-        share = mask_area.edited_share(area)
-        _report_share(share, progress)
-        data = encode_with_pillow(mask_area.mask_pixels(area), "png", compress_level=6)
-        if output.kind == "stdout":
-            write_to_stdout(env, data)
-            return
-        path = path_for_format(name.name, "png")
-        check_folder(path.parent)
-        path = save_file(data, path, overwrite=request.if_exists == "overwrite")
-        _print_mask(_describe_file(path, data), share, progress, env, display)
+            mask = Mask(_describe_file(name.kept, read_bounded(name.kept, MAX_PICTURE_BYTES)))
+        else:
+            path = path_for_format(name.name, "png")
+            image = _read_image(source)
+            area = _build_area(request, image, env, progress)
+            if request.paint:
+                from imagecli.commands.paint_mask import paint_area
+
+                if output.kind != "stdout":
+                    check_folder(path.parent)
+                area = paint_area(image, area, env)
+            area = mask_area.drop_faint_alpha(area)
+            _report_share(mask_area.edited_share(area), progress)
+            data = encode_with_pillow(mask_area.mask_pixels(area), "png", compress_level=6)
+            if output.kind == "stdout":
+                write_to_stdout(env, data)
+                return
+            check_folder(path.parent)
+            path = save_file(data, path, overwrite=request.if_exists == "overwrite")
+            mask = Mask(_describe_file(path, data), image, area)
+    _show_mask(mask, env, display, open_images=preview_flags.open_images)
+    _print_mask(mask, progress, env, display)
+
+
+def _display_options(flags: DisplayFlags, preview_flags: PreviewFlags, env: Env) -> DisplayOptions:
+    display = build_display_options(flags, env)
+    if display.json or not display.live:
+        return display  # the setting has no effect then
+    return display._replace(preview=preview_flags.preview or read_preview_setting(env))
 
 
 def _check_steps(request: MaskRequest) -> None:
     """Raises UsageError for options that mean nothing, or not what their order suggests."""
     names = [step.name for step in request.steps]
-    if not {*names} - {"invert", "grow", "feather"}:
-        example = f"imagecli mask {shell_quote(request.image)} --rect 10%,10%,50%,50%"
+    if not request.paint and not {*names} - {"invert", "grow", "feather"}:
+        image = shell_quote(request.image)
         raise UsageError(
             "no area: use at least one of --rect, --ellipse, --polygon, --select-color, --flood, --alpha and --from",
-            hint=f"for example: {example}; see imagecli help masks",
+            hint=f"for example: imagecli mask {image} --rect 10%,10%,50%,50%; or --paint; see imagecli help masks",
         )
     if "feather" in names and "grow" in names[names.index("feather") :]:
         raise UsageError("--grow after --feather would remove the soft edge", hint="put --feather after --grow")
@@ -242,14 +275,26 @@ def _describe_file(path: Path, data: bytes) -> SavedImage:
     )
 
 
-def _print_mask(
-    saved: SavedImage, share: float | None, progress: PlainProgress, env: Env, display: DisplayOptions
-) -> None:
-    """Prints the path, or the object of --json. *share* is None if an existing file is kept."""
+def _show_mask(mask: Mask, env: Env, display: DisplayOptions, *, open_images: bool) -> None:
+    """Shows a new mask over its image on the terminal, and opens its file in the desktop's viewer."""
+    if mask.image and mask.area and display.preview != "none":
+        from imagecli.output.preview import print_mask_preview
+
+        print_mask_preview(mask.image, mask.area, env, display)
+    if open_images and mask.file.path:
+        from imagecli.commands.desktop_viewer import open_in_viewer
+
+        if reason := open_in_viewer([mask.file.path], env):
+            print_note(reason, env)
+
+
+def _print_mask(mask: Mask, progress: PlainProgress, env: Env, display: DisplayOptions) -> None:
+    """Prints the path, or the object of --json."""
+    saved = mask.file
     if display.json:
         warnings: list[Json] = [note_to_json(remark) for remark in progress.remarks]
         image: Json = image_to_json(saved) | {"request": None, "index": None}
-        coverage = None if share is None else round(share, 6)
+        coverage = None if mask.area is None else round(mask_area.edited_share(mask.area), 6)
         print_json_document("mask", {"images": [image], "warnings": warnings, "coverage": coverage}, env)
     elif saved.path:
-        write_to_stdout(env, f"{printable_path(saved.path, env.stdout)}\n".encode("utf-8", "surrogateescape"))
+        write_to_stdout(env, f"{printable_link(saved.path, env)}\n".encode("utf-8", "surrogateescape"))

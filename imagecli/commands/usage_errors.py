@@ -108,37 +108,26 @@ def example_for(command: str) -> str | None:
     return _EXAMPLES.get(command)
 
 
-def extra_words_hint(command: str, arguments: Mapping[str, Any], message: str) -> str:
-    """A hint for generate, edit or vary with more words than their *arguments*: several images, or an unquoted prompt.
+def extra_words_hint(arguments: Mapping[str, Any], message: str) -> str:
+    """A hint for a `generate` with more words than its *arguments*: an unquoted prompt, or images to edit.
 
     Typer's *message* has the extra words.
     """
     extras = message.partition("(s) (")[2].rpartition(")")[0].split()
-    if arguments.get("quiet") and len(extras) == 1 and extras[0] in _QUALITIES:
+    if arguments.get("quiet") and len(extras) == 1 and extras[0] in QUALITIES:
         return f"-q is --quiet; use --quality {extras[0]}"
     words = [word for word in (arguments.get("prompt"), *extras) if word]
-    names = [word for word in (arguments.get("image"), *filter(looks_like_image_name, words)) if word]
-    text = " ".join(word for word in words if not looks_like_image_name(word)).strip(_CURLY_QUOTES)
-    prompt = shell_quote(text or "what to change")
-    images = [shell_quote(name) for name in names]
-    if " " in (arguments.get("prompt") or "") and not any(map(looks_like_image_name, words)):
+    images = [shell_quote(word) for word in words if looks_like_image_name(word)]
+    if " " in (arguments.get("prompt") or "") and not images:
         return f"{shell_quote(arguments['prompt'])} is the prompt; remove {' '.join(extras)}, or put it in the quotes"
-    if not images:
-        return f"put the prompt in quotes: imagecli generate {prompt}"
-    single = f"imagecli {'vary' if command == 'vary' else 'edit'} {images[0]}"
-    if text or command != "vary":
-        single += f" {prompt}"
-    if len(images) == 1:
-        return f"put the prompt in quotes: {single}"
-    hint = f"run one command for each image: {single}"
-    if command == "vary":
-        return hint
-    further = "".join(f" --image {image}" for image in images[1:])
-    return f"{hint}; or use the others as additional inputs: {single}{further}"
+    text = " ".join(word for word in words if not looks_like_image_name(word)).strip(CURLY_QUOTES)
+    prompt = shell_quote(text or "what to change")
+    command = " ".join(["edit", *images]) if images else "generate"
+    return f"put the prompt in quotes: imagecli {command} {prompt}"
 
 
-_QUALITIES: Final = ("low", "medium", "high", "auto", "standard", "hd")
-_CURLY_QUOTES: Final = "“”„«»"
+QUALITIES: Final = ("low", "medium", "high", "auto", "standard", "hd")
+CURLY_QUOTES: Final = "“”„«»"
 """A word processor's quotes, which a shell doesn't know."""
 
 _MIN_SIMILARITY = 0.65

@@ -1,4 +1,4 @@
-"""`imagecli vary`: creates variations of an image."""
+"""`imagecli vary`: creates variations of images."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_f
 @with_flag_groups
 def vary(
     ctx: typer.Context,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="image to vary; - reads stdin")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE... [PROMPT]",
+            help="images, varied one by one, and last what to change; - reads stdin",
+        ),
+    ],
     prompt_flags: PromptFlags,
     input_flags: InputFlags,
     common: CommonFlags,
-    prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what to change; replaces the built-in prompt")
-    ] = None,
     via: Annotated[
         Via,
         typer.Option(metavar="ENDPOINT", help="endpoint: auto, variations or edits", rich_help_panel="Variation"),
@@ -33,25 +36,28 @@ def vary(
         ),
     ] = None,
 ) -> None:
-    """Create variations of an image.
+    """Create variations of images.
 
-    Uses the variations endpoint if the model has one, else an edit with a built-in prompt.
+    Uses the variations endpoint if the model has one, else an edit with a built-in prompt. A PROMPT replaces that one.
 
     Examples:
       imagecli vary photo.jpg
       imagecli vary photo.jpg -n 3 --strength strong
       imagecli vary photo.jpg "keep the colors, change the season"
+      imagecli vary *.jpg -o variations/
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox  # legacy endpoint
     """
     from imagecli import plan_calls
     from imagecli.commands.image.context import build_input_fit, open_command_context
+    from imagecli.commands.image.image_words import divide_words
     from imagecli.commands.image.input_sources import read_input_source
     from imagecli.commands.image.prompt import check_one_stdin, read_prompts
     from imagecli.commands.image.run import run_requests
 
-    check_one_stdin(image, prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
-    source = read_input_source(image, ctx.obj)
-    prompts = read_prompts(prompt, prompt_flags, ctx.obj, source)
+    check_one_stdin(*words, prompt_flags.prompt_option, prompt_flags.prompt_file)
+    divided = divide_words(words, prompt_flags, ctx.obj, "vary")
+    sources = [read_input_source(name, ctx.obj) for name in divided.images]
+    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
     if prompt_flags.editor:
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
@@ -60,7 +66,7 @@ def vary(
     variations = [
         plan_calls.build_variation(
             source,
-            one.text,
+            prompt.text,
             context.options,
             build_input_fit(input_flags),
             via=via,
@@ -70,8 +76,8 @@ def vary(
             row=context.model,
             catalog=context.catalog,
         )
-        for one in prompts
+        for source in sources
+        for prompt in prompts
     ]
-    raise typer.Exit(
-        run_requests(context, prompts, [request for request, _ in variations], endpoint_note=variations[0][1])
-    )
+    requests = [request for request, _ in variations]
+    raise typer.Exit(run_requests(context, prompts * len(sources), requests, endpoint_note=variations[0][1]))

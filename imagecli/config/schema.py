@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args
 
+from imagecli.choices import Preview
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
 from imagecli.sizes import parse_size
 
@@ -82,6 +83,12 @@ def _parse_if_exists(value: Any) -> IfExists:
     return cast(IfExists, value)
 
 
+def _parse_preview(value: Any) -> Preview:
+    if value not in get_args(Preview):
+        raise ValueError(f"expected one of {', '.join(get_args(Preview))}")
+    return cast(Preview, value)
+
+
 def _parse_bool(value: Any) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if not isinstance(value, bool) and str(value).lower() not in words:
@@ -92,6 +99,7 @@ def _parse_bool(value: Any) -> bool:
 DEFAULT_MAX_COST: Final = 5.0
 """USD that a command may cost if nothing else is set."""
 DEFAULT_MAX_RETRIES: Final = 2
+DEFAULT_PREVIEW: Final[Preview] = "auto"
 DEFAULT_MAX_WAIT: Final = 120.0
 """Seconds."""
 
@@ -107,6 +115,12 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
+    "preview": Setting(
+        read=_parse_preview,
+        about="images on the terminal: auto, kitty, iterm, sixel, blocks or none",
+        default=DEFAULT_PREVIEW,
+        in_project=False,
+    ),
     "max_cost": Setting(read=_parse_dollars, about="cost limit of a command in USD", default=DEFAULT_MAX_COST),
     "timeout": Setting(read=_parse_seconds, about="request timeout in seconds"),
     "max_retries": Setting(read=_parse_count, about="number of retries", default=DEFAULT_MAX_RETRIES),
@@ -119,6 +133,12 @@ SETTINGS: Mapping[str, Setting] = {
         read=_parse_bool,
         about="true allows sending a key over plain http:// to a public host",
         default=False,
+        in_project=False,
+    ),
+    "history": Setting(
+        read=_parse_bool,
+        about="false records no prompts and images for `imagecli history`",
+        default=True,
         in_project=False,
     ),
     "keyring": Setting(
@@ -152,11 +172,13 @@ class SettingValues(NamedTuple):
     fit: SettingValue[Size] | None = None
     output: SettingValue[str] | None = None
     if_exists: SettingValue[IfExists] | None = None
+    preview: SettingValue[Preview] | None = None
     max_cost: SettingValue[float] | None = None
     timeout: SettingValue[float] | None = None
     max_retries: SettingValue[int] | None = None
     max_wait: SettingValue[float] | None = None
     insecure_http: SettingValue[bool] | None = None
+    history: SettingValue[bool] | None = None
     keyring: SettingValue[bool] | None = None
 
     def named(self) -> dict[str, SettingValue[Any]]:
@@ -171,7 +193,7 @@ def value_or(setting: SettingValue[T] | None, default: T) -> T:
 
 FOLDER_VARIABLES = {
     "IMAGECLI_CONFIG_DIR": "folder of settings and credentials",
-    "IMAGECLI_STATE_DIR": "folder of unsaved responses and of the list of trusted projects",
+    "IMAGECLI_STATE_DIR": "folder of unsaved responses, the history and the list of trusted projects",
 }
 
 

@@ -9,9 +9,17 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, shared_segments
+from imagecli.choices import Preview
 from imagecli.config.api_keys import Key, find_key
 from imagecli.config.base_url import is_local, is_public, validate_base_url, without_endpoint
-from imagecli.config.schema import DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, SettingValue, SettingValues, value_or
+from imagecli.config.schema import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_MAX_WAIT,
+    DEFAULT_PREVIEW,
+    SettingValue,
+    SettingValues,
+    value_or,
+)
 from imagecli.config.sources import (
     CostLimit,
     SettingFlags,
@@ -73,6 +81,8 @@ class Settings(NamedTuple):
     is_output_from_project: bool
     """A project's file sets *output*: it may not lead out of the current folder."""
     if_exists: IfExists | None
+    preview: Preview
+    """How images are shown on a terminal."""
     timeout: float | None
     """Seconds; None for the defaults of the transport."""
     max_retries: int
@@ -86,6 +96,8 @@ class Settings(NamedTuple):
     state_dir: Path
     record_folders: tuple[Path, ...] = ()
     """`Folders.records`."""
+    history: bool = True
+    """Created images are recorded."""
     notes: tuple[NoteEvent, ...] = ()
     warnings: tuple[WarningEvent, ...] = ()
 
@@ -145,6 +157,7 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         output=value_or(effective.output, None),
         is_output_from_project=effective.output is not None and effective.output is sources.project.output,
         if_exists=value_or(effective.if_exists, None),
+        preview=value_or(effective.preview, DEFAULT_PREVIEW),
         timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
         max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
         max_wait=value_or(effective.max_wait, DEFAULT_MAX_WAIT),
@@ -153,6 +166,7 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         origins={name: setting.origin for name, setting in effective.named().items()},
         state_dir=sources.folders.state,
         record_folders=sources.folders.records,
+        history=value_or(effective.history, True),
         notes=tuple(notes),
         warnings=tuple(warnings),
     )

@@ -9,12 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
+from imagecli.choices import Preview
 from imagecli.config.api_keys import is_key_name
 from imagecli.config.files import read_toml_file, unknown_name_error
 from imagecli.config.paths import Folders, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, check_trusted, find_project
 from imagecli.config.schema import (
     DEFAULT_MAX_COST,
+    DEFAULT_PREVIEW,
     FOLDER_VARIABLES,
     SETTINGS,
     SettingValue,
@@ -47,6 +49,7 @@ class SettingFlags(NamedTuple):
     fit: str | None = None
     output: str | None = None
     if_exists: str | None = None
+    preview: str | None = None
     max_cost: float | None = None
     timeout: float | None = None
     max_retries: int | None = None
@@ -92,6 +95,15 @@ class SettingsSources(NamedTuple):
     notes: tuple[NoteEvent, ...] = ()
     """Decisions about a project's file."""
     warnings: tuple[WarningEvent, ...] = ()
+
+
+def read_preview_setting(env: Env) -> Preview:
+    """How images are shown on a terminal, by the environment or the user's file. Raises SettingsError."""
+    path = find_folders(env).settings
+    document = read_toml_file(path)
+    document.pop("providers", None)
+    settings = merge_settings(settings_from_environment(env), settings_from_file(document, path))
+    return value_or(settings.preview, DEFAULT_PREVIEW)
 
 
 def merge_settings(*sources: SettingValues) -> SettingValues:

@@ -47,9 +47,14 @@ def fit_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Fitted
 
     Raises InputImageError if it is truncated or damaged, or if a square is required and *framing* forbids one.
     """
-    check_input_whole(header)
-    transform = _crop_and_pad(header.size, rule, framing, header.name)
+    transform = check_input(header, rule, framing)
     return _try_unchanged(header, rule, framing, transform) or _encode_input(header, rule, framing, transform)
+
+
+def check_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Transform:
+    """The crop or padding that *rule* requires. Raises InputImageError as `fit_input` does; decodes no pixels."""
+    check_input_whole(header)
+    return _crop_and_pad(header.size, rule, framing, header.name)
 
 
 def check_input_whole(header: ImageHeader) -> None:

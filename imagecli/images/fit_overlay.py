@@ -103,3 +103,11 @@ def _describe_transform(transform: Transform) -> str | None:
 def read_alpha(data: bytes, format: str, name: str) -> Image.Image:
     """The alpha channel of an image. Raises InputImageError if its pixels are damaged."""
     return load_pixels(open_image(data, format, name), name).convert("RGBA").getchannel("A")
+
+
+def has_transparent_pixels(data: bytes, format: str, name: str) -> bool:
+    """Whether a pixel is not opaque. Decodes only images with alpha. Raises InputImageError for a damaged one."""
+    image = open_image(data, format, name)
+    if not image.has_transparency_data:
+        return False
+    return int(load_pixels(image, name).convert("RGBA").getchannel("A").getextrema()[0]) < 255  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.money import Cost, format_usd
 from imagecli.output.errors import print_error
 from imagecli.output.json_result import build_envelope
-from imagecli.output.terminal import DisplayOptions, json_line, printable_path, sanitize, write_line, write_to_stdout
+from imagecli.output.terminal import DisplayOptions, json_line, printable_link, sanitize, write_line, write_to_stdout
 from imagecli.results import CallResult, CommandResult
 
 COMMAND = "batch"
@@ -47,7 +47,7 @@ class BatchOutput:
             return
         for image in result.saved:
             if image.path:
-                self._write_line(printable_path(image.path, self._env.stdout))
+                self._write_line(printable_link(image.path, self._env))
 
     def note_saved(self, result: CommandResult, ended: int, total: int) -> None:
         """Prints a line about a row's new files, unless a table or the paths on the same screen show them already."""

@@ -12,7 +12,17 @@ from rich.table import Column
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import DownloadProgress, Event, ImageSaved, PartialImage, RetryWait, RunStarted, UploadProgress
+from imagecli.errors import InputImageError
+from imagecli.events import (
+    DownloadProgress,
+    Event,
+    GalleryProgress,
+    ImageSaved,
+    PartialImage,
+    RetryWait,
+    RunStarted,
+    UploadProgress,
+)
 from imagecli.output.plain_progress import PlainProgress, format_partial
 from imagecli.output.terminal import DisplayOptions
 
@@ -83,8 +93,12 @@ class LiveProgress(PlainProgress):
                 self._step = "receiving"
             case RetryWait():
                 self._step = f"retrying in {event.seconds:.0f} s"
+            case GalleryProgress():
+                self._step = f"gallery: {event.done:,} of {event.total:,} previews"
             case PartialImage():
                 self._partial = format_partial(event)
+                if self._display.preview != "none":
+                    self._draw_partial(event)
             case ImageSaved():
                 self._saved += 1
                 self._partial = ""
@@ -93,6 +107,21 @@ class LiveProgress(PlainProgress):
 
     def line(self, text: str) -> None:
         self._progress.console.print(Text(text), soft_wrap=True)
+
+    def _draw_partial(self, event: PartialImage) -> None:
+        """Show a partial image above the live line."""
+        # Imported here, because few streams have partial images.
+        from imagecli.output.preview import draw_partial, open_screen, write_drawing
+
+        screen = open_screen(self._display.preview, self._env.stderr, self._env, color=self._display.color)
+        if screen is None:
+            return
+        with suppress(InputImageError):  # a damaged one has a warning
+            drawing = draw_partial(event.data, screen)
+            self._progress.stop()
+            write_drawing(drawing, self._env.stderr)
+            self.line(self._partial)
+            self._progress.start()
 
     def _describe(self) -> str:
         """The step, the number of images and the traffic; short of the right edge, where a Ctrl-C is echoed."""

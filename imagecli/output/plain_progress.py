@@ -10,6 +10,7 @@ from imagecli.events import (
     BatchApiProgress,
     BatchProgress,
     Event,
+    GalleryProgress,
     Heartbeat,
     NoteEvent,
     PartialImage,
@@ -135,6 +136,8 @@ def format_event(event: Event, display: DisplayOptions) -> str | None:
             return f"imagecli: waiting {event.seconds:.1f} s: {sanitize(event.why)}"
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
+        case GalleryProgress(heartbeat=True):
+            return f"imagecli: {event.done:,} of {event.total:,} gallery previews after {event.elapsed:.0f} s"
         case PartialImage() if display.verbose:
             return (
                 f"imagecli: received {format_partial(event)} of request {event.request + 1}, {len(event.data):,} bytes"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
-from imagecli.output.terminal import DisplayOptions, printable_path, sanitize, write_line, write_to_stdout
+from imagecli.output.terminal import DisplayOptions, printable_link, sanitize, write_line, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.events import EventHandler
@@ -34,7 +34,7 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 
         data = [display.redact(line) for line in format_dry_run(result, display, env)]
     elif paths:
-        data = [printable_path(path, env.stdout) for path in saved]
+        data = [printable_link(path, env) for path in saved]
     elif not display.quiet:
         for path in saved:
             write_line(env.stderr, f"imagecli: note: another image is saved as {sanitize(str(path))}")

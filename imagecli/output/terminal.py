@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
+from imagecli.choices import Preview
 from imagecli.env import Env
 from imagecli.errors import DiskError
 from imagecli.quoting import CONTROL_CHARACTERS
@@ -28,6 +29,8 @@ class DisplayOptions(NamedTuple):
     live: bool = False
     """stderr is a terminal that can redraw a line."""
     color: bool = False
+    preview: Preview = "none"
+    """How images are shown on stderr; none unless it is such a terminal, and stdout has no JSON."""
     secrets: tuple[Secret, ...] = ()
     """The API key and other secrets, which are removed from all output."""
 
@@ -53,6 +56,7 @@ class DisplayOptions(NamedTuple):
         verbose: bool = False,
         debug: bool = False,
         color: str = "auto",
+        preview: Preview = "none",
         secrets: tuple[Secret, ...] = (),
     ) -> DisplayOptions:
         """The options for these flags in this environment."""
@@ -64,6 +68,7 @@ class DisplayOptions(NamedTuple):
             debug=debug,
             live=live,
             color=_use_color(color, live, env),
+            preview=preview if live and not json else "none",
             secrets=secrets,
         )
 
@@ -130,6 +135,19 @@ def printable_path(path: Path, stream: TextIO) -> str:
     text = str(path).replace("\n", "\\x0a")
     text = f"./{text}" if text.startswith("-") else text
     return sanitize(text) if stream.isatty() else text
+
+
+def printable_link(path: Path, env: Env) -> str:
+    """`printable_path` for a saved file on stdout; a link to it if stdout is a terminal that is known to open links."""
+    text = printable_path(path, env.stdout)
+    if not env.stdout.isatty():
+        return text
+    from imagecli.preview.terminals import opens_file_links
+
+    if not opens_file_links(env.environ):
+        return text
+    # The address has every character escaped that could control the terminal.
+    return f"\x1b]8;;{path.absolute().as_uri()}\x1b\\{text}\x1b]8;;\x1b\\"
 
 
 # --- counts and durations as text -------------------------------------------------------------------------------------

@@ -1,20 +1,21 @@
-"""Warnings about what was requested and not applied: a stream, partial images, a model, a parameter, a mask."""
+"""Warnings about what was requested and not applied: a stream, a model, a parameter, transparency, a mask."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Final
 
 from imagecli.domain import MAX_PICTURE_BYTES, ImageOptions, SavedImage
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.images.identify import identify_image
 from imagecli.pipeline.save import MAX_USUAL_PIXELS
 from imagecli.providers.decompress import read_beginning
 from imagecli.providers.errors import MAX_CODE, shorten_text
 from imagecli.providers.request import RequestImages
 from imagecli.providers.sse import HEAD_BYTES, is_stream
-from imagecli.results import CallResult
+from imagecli.results import CallResult, StdoutImage
 
 MASK_THRESHOLD: Final = 0.1
 """A larger share of changes outside the mask is a warning: `images.compare_edit` says what was measured."""
@@ -47,16 +48,40 @@ def other_model_warning(used: str, model: str, provider: str) -> WarningEvent | 
 def not_applied_warning(options: ImageOptions, applied: Mapping[str, str]) -> WarningEvent | None:
     """A warning if the response reports other parameters than those requested; *applied* are those that it reports.
 
-    Size and format are not compared here, but read from the images themselves.
+    Size, format and transparency are not compared here, but read from the images themselves.
     """
+    background = None if options.background == "transparent" else options.background
     differences = [
         f"{name} {applied[name]} instead of {requested}"
-        for name, requested in (("quality", options.quality), ("background", options.background))
+        for name, requested in (("quality", options.quality), ("background", background))
         if requested not in (None, "auto") and applied.get(name, requested) != requested
     ]
     if not differences:
         return None
     return WarningEvent(code="not_applied", message=f"the server reports {' and '.join(differences)}")
+
+
+def opaque_image_warning(images: Iterable[tuple[SavedImage, Path | None]]) -> WarningEvent | None:
+    """A warning if one of *images* is opaque although transparency was requested, one for all of them.
+
+    Each is given with the file that it was received as. What can't be decoded is not reported here.
+    """
+    from imagecli.errors import ImagecliError
+    from imagecli.images.fit_overlay import has_transparent_pixels
+    from imagecli.storage.read import read_bounded
+
+    for image, path in images:
+        if path is None or not _is_decodable(image):
+            continue
+        try:
+            data = read_bounded(path, MAX_PICTURE_BYTES)
+            if has_transparent_pixels(data, identify_image(data).format or image.format, str(path)):
+                continue
+        except (ImagecliError, OSError):
+            continue
+        message = "requested a transparent background, received an opaque image"
+        return WarningEvent(code="not_transparent", message=message)
+    return None
 
 
 def mask_warnings(
@@ -72,7 +97,7 @@ def mask_warnings(
     compared = [image for image in result.saved if not image.copy]
     for image in compared:
         with decode_lock:
-            share = _changed_share(images, image, _received_path(image, result))
+            share = _changed_share(images, image, received_path(image, result.stdout_image))
         if share is not None:
             shares[str(image.path or "the image on stdout")] = share
     changed = {name: share for name, share in shares.items() if share > MASK_THRESHOLD}
@@ -86,9 +111,14 @@ def mask_warnings(
         yield WarningEvent(code="mask_ignored", message=f"{message}; provider {provider} may have ignored the mask")
 
 
-def _received_path(image: SavedImage, result: CallResult) -> Path | None:
+def received_path(image: SavedImage, stdout_image: StdoutImage | None) -> Path | None:
     """Where the image is as it was received, or as near to that as it was kept."""
-    return image.original or image.path or (result.stdout_image.path if result.stdout_image else None)
+    return image.original or image.path or (stdout_image.path if stdout_image else None)
+
+
+def _is_decodable(image: SavedImage) -> bool:
+    """Whether *image* has pixels, and not so many that decoding them may need too much memory."""
+    return image.format != "svg" and image.size is not None and image.size.pixels <= MAX_USUAL_PIXELS
 
 
 def _changed_share(images: RequestImages, image: SavedImage, path: Path | None) -> float | None:
@@ -97,9 +127,7 @@ def _changed_share(images: RequestImages, image: SavedImage, path: Path | None) 
     from imagecli.images.compare_edit import changed_outside_mask
     from imagecli.storage.read import read_bounded
 
-    if images.mask is None or path is None or image.format == "svg":
-        return None
-    if image.size is None or image.size.pixels > MAX_USUAL_PIXELS:
+    if images.mask is None or path is None or not _is_decodable(image):
         return None
     try:
         return changed_outside_mask(images.images[0], images.mask, read_bounded(path, MAX_PICTURE_BYTES))

@@ -113,6 +113,8 @@ def save_images(
             # A failure with one image, a bug of ours too, does not concern the others.
             errors.append(to_imagecli_error(problem))
     _warn_of_surplus(parsed, prepared.n, unfetched, saver.on_event)
+    if prepared.transparent:
+        _warn_of_opaque_images(saved, stdout_image, saver.on_event, decode_lock)
     if len(parsed.images) < prepared.n and not parsed.errors:
         errors.append(_fewer_images_error(parsed.received, prepared.n))
     return CallResult(
@@ -127,6 +129,25 @@ def save_images(
         unfetched=unfetched,
         stdout_image=stdout_image,
     )
+
+
+def _warn_of_opaque_images(
+    saved: Sequence[SavedImage],
+    stdout_image: StdoutImage | None,
+    on_event: EventHandler,
+    decode_lock: AbstractContextManager[object],
+) -> None:
+    """Warns if transparency is missing. Never raises: the images are paid for and saved."""
+    try:
+        from imagecli.pipeline.check_result import opaque_image_warning, received_path
+
+        with decode_lock:
+            images = [(image, received_path(image, stdout_image)) for image in saved if not image.copy]
+            warning = opaque_image_warning(images)
+        if warning:
+            on_event(warning)
+    except Exception as problem:
+        on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
 
 
 def is_spent(result: CallResult, parsed: ParsedResponse) -> bool:

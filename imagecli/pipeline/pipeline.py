@@ -123,6 +123,7 @@ class Pipeline:
                 if self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             self._check_mask(inputs.images, result, on_event)
+            result = result._replace(inputs=inputs.files)
             return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise

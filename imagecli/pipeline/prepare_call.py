@@ -5,6 +5,7 @@ Input images are read and fitted to the endpoint once, and shared by all request
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,12 +23,14 @@ from imagecli.domain import (
     Generate,
     IfExists,
     ImageRequest,
-    InputFit,
+    InputFile,
     InputImage,
+    InputRole,
     InputSource,
     MaskSource,
     Size,
     Transform,
+    Vary,
 )
 from imagecli.errors import InputImageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
@@ -87,6 +90,7 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         free=context.provider.free,
         # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
         source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
+        transparent=options.background == "transparent",
     )
 
 
@@ -106,6 +110,10 @@ class FittedInputs(NamedTuple):
     images: RequestImages = RequestImages()
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
+    files: tuple[InputFile, ...] = ()
+    """The inputs as they were read, the mask and the markup last."""
+    notes: tuple[NoteEvent | WarningEvent, ...] = ()
+    """What was changed, and how much the mask allows to change."""
 
 
 @dataclass(slots=True)
@@ -120,28 +128,48 @@ class InputCache:
     def __init__(self, model: ModelRow) -> None:
         self.model = model
         self._slots: OrderedDict[object, _CacheSlot] = OrderedDict()
+        self._noted: set[NoteEvent | WarningEvent] = set()
         self._lock = threading.Lock()
 
     def fit_inputs(self, request: ImageRequest, on_event: EventHandler) -> FittedInputs:
         """The images of *request* as they are sent; every change is noted, once. Raises InputImageError."""
         if isinstance(request, Generate):
             return FittedInputs()
-        layers = (request.mask, request.markup) if isinstance(request, Edit) else (None, None)
         with self._lock:
-            slot = self._slots.setdefault((input_sources(request), layers, request.input_fit), _CacheSlot())
+            slot = self._slots.setdefault(inputs_key(request), _CacheSlot())
             while len(self._slots) > MEMORY:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.fitted is None:
-                slot.fitted = _fit_all(
-                    input_sources(request),
-                    layers,
-                    request.input_fit,
-                    self.model,
-                    needs_alpha(request, self.model),
-                    on_event,
-                )
+                slot.fitted = _fit_all(request, self.model)
+                with self._lock:
+                    new = [note for note in slot.fitted.notes if note not in self._noted]
+                    self._noted.update(new)
+                for note in new:
+                    on_event(note)
             return slot.fitted
+
+    def check_headers(self, request: Edit | Vary) -> None:
+        """Reads the images of *request* without decoding or keeping them.
+
+        Raises InputImageError if one is not a complete image, or can't be sent because of its shape.
+        """
+        from imagecli.images.fit_input import check_input
+        from imagecli.images.header import read_header
+
+        for source in input_sources(request):
+            check_input(read_header(_read_source(source), source.label), self.model.image, request.input_fit)
+
+    def depends_on_pixels(self, request: Edit | Vary) -> bool:
+        """Whether only the pixels show that *request* can be sent: those of a mask or drawing, or its transparency."""
+        has_layers = isinstance(request, Edit) and bool(request.mask or request.markup)
+        return has_layers or needs_alpha(request, self.model)
+
+
+def inputs_key(request: Edit | Vary) -> object:
+    """The same for all requests that send the same images, and different for others."""
+    layers = (request.mask, request.markup) if isinstance(request, Edit) else (None, None)
+    return input_sources(request), layers, request.input_fit
 
 
 class InputsByModel:
@@ -155,45 +183,44 @@ class InputsByModel:
         return self._caches.setdefault(model.name, InputCache(model))
 
 
-def _fit_all(
-    sources: tuple[InputSource, ...],
-    layers: tuple[MaskSource | None, InputSource | None],
-    input_fit: InputFit,
-    row: ModelRow,
-    transparent: bool,
-    on_event: EventHandler,
-) -> FittedInputs:
-    """*layers* are the mask and the markup."""
+def _fit_all(request: Edit | Vary, row: ModelRow) -> FittedInputs:
+    """The images of *request*, with mask and markup, fitted to the rules of *row*. Raises InputImageError."""
     from imagecli.images.fit_input import fit_input
     from imagecli.images.fit_mask import fit_mask, mask_coverage
     from imagecli.images.fit_overlay import fit_markup
     from imagecli.images.header import read_header
 
-    headers = [read_header(_read_source(source), source.label) for source in sources]
+    sources, input_fit = input_sources(request), request.input_fit
+    transparent = needs_alpha(request, row)
+    files: list[InputFile] = []
+    headers = [read_header(_read_input(source, "image", files), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
         raise _no_transparency_error(sources[0], row)
-    fitted = []
-    for source, header in zip(sources, headers, strict=True):
-        fitted.append(fit_input(header, row.image, input_fit))
-        _note_changes(source, fitted[-1].changes, on_event)
+    fitted = [fit_input(header, row.image, input_fit) for header in headers]
+    notes: list[NoteEvent | WarningEvent] = []
+    for source, one in zip(sources, fitted, strict=True):
+        notes += _change_notes(source, one.changes)
     if transparent and not mask_coverage(fitted[0].image):
         raise _no_transparency_error(sources[0], row)
     mask = markup = None
-    if mask_source := layers[0]:
-        mask_file = mask_source.file
-        mask_header = read_header(_read_source(mask_file), mask_file.label) if mask_file else None
-        fitted_mask = fit_mask(mask_source, mask_header, row.mask, fitted[0], input_fit)
+    if isinstance(request, Edit) and request.mask:
+        mask_file = request.mask.file
+        mask_header = read_header(_read_input(mask_file, "mask", files), mask_file.label) if mask_file else None
+        fitted_mask = fit_mask(request.mask, mask_header, row.mask, fitted[0], input_fit)
         mask = fitted_mask.image
-        _note_changes(mask_source, fitted_mask.changes, on_event)
-        _report_coverage(mask_source, mask, on_event)
-    if markup_source := layers[1]:
-        fitted_markup = fit_markup(
-            read_header(_read_source(markup_source), markup_source.label), row.image.max_bytes, fitted[0], input_fit
-        )
+        notes += [*_change_notes(request.mask, fitted_mask.changes), _coverage_note(request.mask, mask)]
+    if isinstance(request, Edit) and request.markup:
+        markup_header = read_header(_read_input(request.markup, "markup", files), request.markup.label)
+        fitted_markup = fit_markup(markup_header, row.image.max_bytes, fitted[0], input_fit)
         markup = fitted_markup.image
-        _note_changes(markup_source, fitted_markup.changes, on_event)
+        notes += _change_notes(request.markup, fitted_markup.changes)
     images = tuple(one.image for one in fitted)
-    return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
+    return FittedInputs(
+        images=RequestImages(images=images, mask=mask, markup=markup),
+        transform=fitted[0].transform,
+        files=tuple(files),
+        notes=tuple(notes),
+    )
 
 
 def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
@@ -212,22 +239,29 @@ def _read_source(source: InputSource) -> bytes:
     return read_bounded(source.path, MAX_PICTURE_BYTES)
 
 
-def _note_changes(source: InputSource | MaskSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
-    if changes:
-        on_event(NoteEvent(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
+def _read_input(source: InputSource, role: InputRole, files: list[InputFile]) -> bytes:
+    """The bytes of *source*, which is added to *files*."""
+    data = _read_source(source)
+    sha256 = hashlib.sha256(data).hexdigest()
+    files.append(InputFile(role=role, name=source.name, path=source.path, sha256=sha256))
+    return data
 
 
-def _report_coverage(mask: MaskSource, image: InputImage, on_event: EventHandler) -> None:
+def _change_notes(source: InputSource | MaskSource, changes: tuple[str, ...]) -> list[NoteEvent]:
+    """One note about what was changed, if anything was."""
+    return [NoteEvent(code="input_changed", message=f"{source.label}: {', '.join(changes)}")] if changes else []
+
+
+def _coverage_note(mask: MaskSource, image: InputImage) -> NoteEvent | WarningEvent:
+    """How much of the image may change."""
     from imagecli.images.fit_mask import mask_coverage
     from imagecli.images.mask_area import format_share
 
     share = mask_coverage(image)
     if share == 1:
-        on_event(
-            WarningEvent(code="mask_full", message=f"{mask.label} covers the complete image: all of it may change")
-        )
-        return
+        message = f"{mask.label} covers the complete image: all of it may change"
+        return WarningEvent(code="mask_full", message=message)
     message = f"{mask.label}: {format_share(share)} of the image may change"
     if share > 0.5:
         message += f"; {'omit' if mask.invert else 'add'} --mask-invert to edit the rest instead"
-    on_event(NoteEvent(code="mask_coverage", message=message))
+    return NoteEvent(code="mask_coverage", message=message)

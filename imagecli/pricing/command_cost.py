@@ -165,6 +165,10 @@ class Budget(NamedTuple):
         price = self.estimates[index]
         return _cost(price, self.describe_price(price), None)
 
+    def result_cost(self, result: CallResult) -> Cost:
+        """What the call of *result* could cost, and did, as far as that is known."""
+        return self.cost_of(result.request)._replace(actual_usd=self.billed_usd(result))
+
     def describe_price(self, price: estimate.Estimate | None) -> str:
         """What *price* is the price of, or why it is unknown, in words."""
         if price is None:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import socketserver
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any
 
+from imagecli.loopback_server import LOOPBACK_NAMES, LoopbackServer
 from imagecli.quoting import sanitize
 from imagecli.sandbox.app import SandboxApp
 from imagecli.sandbox.errors import ApiError
@@ -31,8 +30,6 @@ IDLE_SECONDS = 120.0
 LINGER_SECONDS = 2.0
 """How long a rejected body is still read, so that its sender can read the error."""
 LAST_CHUNK = b"0\r\n\r\n"
-HOSTS = ("127.0.0.1", "localhost", "[::1]")
-"""The names of the server. Any other name is a website's that makes it resolve to this machine (DNS rebinding)."""
 
 
 class BodyReadError(Exception):
@@ -185,9 +182,9 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
 
 def find_foreign_header(headers: Message, port: int) -> tuple[int, str] | None:
     """Status and message for a request that a website sent from a browser; None for a request to this server."""
-    allowed = [f"{host}:{port}" for host in HOSTS]
+    allowed = [f"{host}:{port}" for host in LOOPBACK_NAMES]
     if port == 80:
-        allowed += HOSTS
+        allowed += LOOPBACK_NAMES
     hosts = headers.get_all("Host", [])
     if len(hosts) != 1 or hosts[0].strip().lower() not in allowed:
         actual = sanitize(", ".join(hosts), _MAX_LOGGED) or "missing"
@@ -204,41 +201,8 @@ def encode_chunk(part: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(part), part) if part else b""
 
 
-class SandboxHttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
+class SandboxHttpServer(LoopbackServer):
     def __init__(self, port: int, app: SandboxApp, log: Callable[[str], None]) -> None:
-        super().__init__(("127.0.0.1", port), SandboxRequestHandler)
+        super().__init__(port, SandboxRequestHandler)
         self.app = app
         self.log = log
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-
-    def server_bind(self) -> None:
-        # HTTPServer.server_bind looks up the machine's name, which can take seconds offline.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Does nothing: clients may disconnect at any time."""
-
-    def stop(self) -> None:
-        """Stops listening, and closes every connection."""
-        self.shutdown()
-        self.server_close()
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)

@@ -67,7 +67,7 @@ class Sandbox:
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 message = f"port {self.options.port} is in use"
             raise UsageError(message, hint="use --port 0 to pick a free port") from error
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True).start()
+        self._server.start("sandbox")
         return self
 
     def __exit__(

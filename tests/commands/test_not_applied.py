@@ -45,7 +45,12 @@ def not_applied(document: Any) -> list[str]:
         (
             ["--quality", "high", "--background", "transparent"],
             {"quality": "medium", "background": "opaque"},
-            ["the server reports quality medium instead of high and background opaque instead of transparent"],
+            ["the server reports quality medium instead of high"],
+        ),
+        (
+            ["--quality", "high", "--background", "opaque"],
+            {"quality": "medium", "background": "transparent"},
+            ["the server reports quality medium instead of high and background transparent instead of opaque"],
         ),
     ],
 )
@@ -79,3 +84,59 @@ def test_pixels_that_a_server_chooses_for_a_ratio_are_no_other_size(imagecli: Ru
     words = ("generate", "a cat", "--provider", "xai", "--base-url", serve(httpserver), "-s", "1024x1024", "--json")
     result = imagecli(*words, env={"XAI_API_KEY": "xai-0123456789"})
     assert (result.exit_code, [one["code"] for one in result.json["warnings"]]) == (0, [])
+
+
+OPAQUE = "requested a transparent background, received an opaque image"
+
+
+def warnings_in(document: Any) -> list[str]:
+    return [one["message"] for one in document["warnings"] if one["level"] == "warning"]
+
+
+@pytest.mark.parametrize(
+    ("image", "warned"),
+    [
+        (saved(Image.new("RGB", (64, 64))), [OPAQUE]),
+        (saved(Image.new("RGBA", (64, 64), (0, 0, 0, 255))), [OPAQUE]),
+        (saved(Image.new("RGBA", (64, 64), (0, 0, 0, 254))), []),
+        (saved(Image.new("LA", (64, 64))), []),
+        (saved(Image.new("P", (64, 64)), transparency=0), []),
+        (saved(Image.new("RGBA", (64, 64)), "WEBP"), ["requested png, received webp"]),
+        (saved(Image.new("RGB", (64, 64)), "JPEG"), ["requested png, received jpeg", OPAQUE]),
+    ],
+    ids=["rgb", "opaque alpha", "one step", "gray alpha", "palette", "webp", "jpeg"],
+)
+@pytest.mark.parametrize("output", ["./", "x.png", "-"])
+def test_a_missing_transparency_is_a_warning(
+    imagecli: Run, httpserver: HTTPServer, image: bytes, warned: list[str], output: str
+) -> None:
+    base_url = serve(httpserver, data=[{"b64_json": base64.b64encode(image).decode()}], background="opaque")
+    flags = ("--background", "transparent", "--output-format", "png", "-o", output)
+    argv = ("generate", "a cat", "-m", "gpt-image-1", "--base-url", base_url, *flags)
+    result = imagecli(*argv, env=KEY)
+    assert result.exit_code == 0, result.stderr
+    found = [line for line in result.stderr.splitlines() if line.startswith("imagecli: warning: ")]
+    # A typed name is converted instead, which a note says.
+    expected = [one for one in warned if output != "x.png" or one == OPAQUE]
+    assert found == [f"imagecli: warning: {one}" for one in expected]
+
+
+def test_transparency_is_not_checked_unless_it_was_requested(imagecli: Run, httpserver: HTTPServer) -> None:
+    assert warnings_in(generate(imagecli, serve(httpserver)).json) == []
+    assert warnings_in(generate(imagecli, serve(httpserver), "--background", "auto").json) == []
+
+
+def test_rows_without_the_requested_transparency_are_one_warning(
+    imagecli: Run, folder: Path, httpserver: HTTPServer
+) -> None:
+    row = {"prompt": "a cat", "model": "gpt-image-1", "background": "transparent"}
+    rows = [row | {"output": f"{number}.png"} for number in (1, 2, 3)]
+    (folder / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = imagecli("batch", "m.jsonl", "--base-url", serve(httpserver), env=KEY)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count(OPAQUE) == 1
+
+
+def test_a_transparent_image_of_the_sandbox_is_not_warned_of(imagecli: Run) -> None:
+    flags = ("--background", "transparent", "-m", "gpt-image-1", "--provider", "sandbox", "--json", "-s", "1024x1024")
+    assert warnings_in(imagecli("generate", "a cat", *flags).json) == []

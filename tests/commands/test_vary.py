@@ -60,7 +60,7 @@ def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments:
         (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: omit --via"),
         (["in.png", "blue", "--strength", "strong"], "can't be combined"),
         (["in.png", "--via", "variations"], "gpt-image-2 does not support variations"),
-        (["in.png", "other.png"], "an image file name"),
+        (["in.png", "other.png"], "other.png does not exist"),
         (["nope.png"], "nope.png does not exist"),
     ],
 )

@@ -313,7 +313,7 @@ def test_a_missing_key_names_the_provider_and_the_way_to_store_one(
 
 def test_every_setting_has_a_typed_field() -> None:
     assert set(SettingValues._fields) == set(SETTINGS)
-    assert set(SETTINGS) - set(SettingFlags._fields) == {"keyring"}
+    assert set(SETTINGS) - set(SettingFlags._fields) == {"history", "keyring"}
     assert set(SettingFlags._fields) <= set(SETTINGS)
 
 

@@ -104,6 +104,12 @@ def test_args_are_quoted_as_in_a_shell_and_nothing_is_expanded(args: str, words:
     ]
 
 
+def test_each_input_is_an_option() -> None:
+    environ = {"PROVIDER": "sandbox", "MAX_COST": "5", "SHARD": "1/3", "GALLERY": "my review/", "MANIFEST": "a.toml"}
+    options = ["--provider", "sandbox", "--max-cost", "5", "--shard", "1/3", "--gallery", "my review/"]
+    assert build_command(environ) == ["imagecli", "batch", "--json", *options, "--", "a.toml"]
+
+
 @pytest.fixture
 def on_path(monkeypatch: pytest.MonkeyPatch, world: dict[str, str]) -> None:
     for name in ("PATH", "PYTHONPATH", "HOME"):

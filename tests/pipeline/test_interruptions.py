@@ -37,7 +37,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """The files in *folder* but the history, which stays when all is saved."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("history.db")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:

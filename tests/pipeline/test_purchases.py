@@ -139,7 +139,7 @@ def test_an_answer_that_holds_no_picture_names_its_request(imagecli: Run) -> Non
 def test_the_spool_is_empty_when_all_is_saved(imagecli: Run, state: Path, folder: Path) -> None:
     with raw_server(OK) as server:
         assert imagecli("generate", "a cat", "--base-url", server.base_url).exit_code == 0
-    assert not list(state.rglob("*.*"))
+    assert [path.name for path in state.rglob("*.*")] == ["history.db"]
     assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
 
 

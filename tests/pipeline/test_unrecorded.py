@@ -54,10 +54,11 @@ def home(tmp_path: Path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
+    """The files in *folder* but the history, which stays when all is saved."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink()
+        if path.is_file() and not path.is_symlink() and not path.name.startswith("history.db")
     }
 
 

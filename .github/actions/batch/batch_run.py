@@ -27,7 +27,7 @@ USAGE = 2
 
 def build_command(environ: Mapping[str, str]) -> list[str]:
     """The command line. Raises ValueError for a quote in ARGS that is not closed."""
-    flags = (("--provider", "PROVIDER"), ("--max-cost", "MAX_COST"), ("--shard", "SHARD"))
+    flags = (("--provider", "PROVIDER"), ("--max-cost", "MAX_COST"), ("--shard", "SHARD"), ("--gallery", "GALLERY"))
     options = [word for flag, name in flags if environ.get(name) for word in (flag, environ[name])]
     more = shlex.split(environ.get("ARGS", ""))
     return ["imagecli", "batch", "--json", *options, *more, "--", environ.get("MANIFEST", "")]

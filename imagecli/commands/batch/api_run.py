@@ -9,6 +9,7 @@ from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.api_state import BatchApiRun, needs_batch_api, open_batch_api_run
 from imagecli.commands.batch.api_steps import BatchWaiter, cancel_pending, fetch_finished, is_temporary, submit_missing
 from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.open_run import (
     count_up_to_date,
     find_pending_plans,
@@ -58,7 +59,7 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
             pending = find_pending_plans(plans, run.state)
             counts.pending = len(pending)
             reporter.print_pending(pending, run.state, {})
-            return reporter.print_summary([], run.events)
+            return reporter.print_summary([], run.events, gallery=write_batch_gallery(context, counts))
         try:
             api_run = open_batch_api_run(run, reporter)
             errors = [explain_refused_key(error, context.settings) for error in _run_steps(api_run, mode)]
@@ -67,7 +68,12 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
         api_run.close()
     pending_cost = api_run.budget.cost() if api_run.pending_items else None
     return reporter.print_summary(
-        errors, run.events, cost=api_run.cost(), pending_cost=pending_cost, batches=api_run.batch_states()
+        errors,
+        run.events,
+        cost=api_run.cost(),
+        pending_cost=pending_cost,
+        gallery=write_batch_gallery(context, counts),
+        batches=api_run.batch_states(),
     )
 
 

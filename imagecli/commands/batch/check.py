@@ -11,6 +11,7 @@ from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.kept_files import find_kept_files
 from imagecli.commands.batch.open_run import (
     BatchRun,
@@ -56,10 +57,11 @@ def run_check(context: BatchContext) -> int:
     message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
     if pending:
         message += f", {len(pending):,} of them pending in the Batch API"
+    gallery = write_batch_gallery(context, counts)
     exit_code = counts.exit_code()
     run.output.print_summary(
         message,
-        (),
+        gallery.errors,
         NO_COST,
         run.events.notes,
         status=counts.status(),
@@ -69,6 +71,7 @@ def run_check(context: BatchContext) -> int:
             "kept": counts.up_to_date,
             "missing_or_stale": counts.missing,
             "submitted": len(pending),
+            **gallery.keys,
         },
     )
     return exit_code or run.output.exit_code

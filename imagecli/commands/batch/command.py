@@ -114,6 +114,14 @@ def batch(
             "--cancel", help="cancel pending batch jobs and download finished results", rich_help_panel="Batch API"
         ),
     ] = False,
+    gallery: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html|FOLDER/",
+            help="write a web page with all images when done, or with --check",
+            rich_help_panel="Run",
+        ),
+    ] = None,
     adopt: Annotated[
         bool,
         typer.Option("--adopt", help="adopt existing files that aren't in the journal", rich_help_panel="Journal"),
@@ -140,17 +148,26 @@ def batch(
       imagecli batch assets.csv --dry-run
       imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
       imagecli batch assets.toml --batch-api  # half the price, within a day
+      imagecli batch assets.toml --check --gallery review.html
       jq -c '.[]' rows.json | imagecli batch -
     """
     from imagecli.batch.shards import parse_shard
     from imagecli.commands.batch.check import dry_run_batch, run_check
-    from imagecli.commands.batch.context import check_batch_api_options, check_exclusive_modes, open_batch_context
+    from imagecli.commands.batch.context import (
+        check_batch_api_options,
+        check_exclusive_modes,
+        open_batch_context,
+        parse_gallery_option,
+    )
     from imagecli.commands.batch.prune import run_prune
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
+    from imagecli.web.gallery_target import check_gallery_target
 
     dry_run = cost_flags.dry_run
     modes = {"--init": init, "--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}
     check_exclusive_modes(modes, yes=yes)
+    without_gallery = {"--init": init, "--prune": prune, "--dry-run": dry_run}
+    target = parse_gallery_option(gallery, ctx.obj, without_gallery) if gallery is not None else None
     if init:
         from imagecli.commands.batch.init import init_manifest
 
@@ -171,7 +188,10 @@ def batch(
         shard=parse_shard(shard) if shard else None,
         batch_api=batch_api,
         allow_outside=allow_outside,
+        gallery=target,
     )
+    if target:
+        check_gallery_target(target)
     if prune:
         raise typer.Exit(run_prune(context, yes=yes))
     if check:

@@ -26,6 +26,7 @@ from imagecli.money import format_usd, round_up_usd
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import DisplayOptions
 from imagecli.pricing.command_cost import describe_cap
+from imagecli.web.gallery_target import GalleryTarget, parse_gallery_target
 
 NOTED_SETTINGS = ("project_owner", "provider", "max_cost")
 """Codes of the settings' notes that matter to a batch: its rows ignore the other settings."""
@@ -51,6 +52,8 @@ class BatchContext:
     shard: Shard | None = None
     batch_api: bool = False
     """Rows are submitted to the provider's Batch API, which it has."""
+    gallery: GalleryTarget | None = None
+    """The page to write at the end."""
     allow_outside: bool = False
     """Rows may read files, and save through links, outside the manifest's folder and its repository."""
 
@@ -70,6 +73,7 @@ def open_batch_context(
     shard: Shard | None,
     batch_api: bool = False,
     allow_outside: bool = False,
+    gallery: GalleryTarget | None = None,
 ) -> BatchContext:
     """Loads the settings, then the manifest that *argument* names.
 
@@ -105,6 +109,7 @@ def open_batch_context(
         shard=shard,
         batch_api=batch_api,
         allow_outside=allow_outside,
+        gallery=gallery,
     )
 
 
@@ -156,6 +161,13 @@ def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
         raise UsageError(f"{' and '.join(flags)} can't be combined", hint="use one of them")
     if yes and flags != ["--prune"]:
         raise UsageError("--yes requires --prune", hint="add --prune, or remove --yes")
+
+
+def parse_gallery_option(text: str, env: Env, modes: Mapping[str, bool]) -> GalleryTarget:
+    """The gallery that --gallery *text* names; none of *modes* writes one. Raises UsageError, OutputError."""
+    if flags := [mode for mode, is_typed in modes.items() if is_typed]:
+        raise UsageError(f"--gallery and {flags[0]} can't be combined", hint="use --check instead of it")
+    return parse_gallery_target(env.expand_home(text), "--gallery")
 
 
 def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait: bool) -> None:

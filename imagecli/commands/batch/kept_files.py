@@ -10,7 +10,7 @@ from pathlib import Path
 from imagecli.batch.file_state import DiskState, choose_record
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import FileRecord
-from imagecli.batch.journal.state import JournalState
+from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.commands.image.plan import inspect_skipped_file
 from imagecli.errors import OutputError
 from imagecli.images.identify import identify_image
@@ -22,14 +22,21 @@ def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder
     files = []
     for output in plan.outputs:
         recorded = choose_record(state.files_planned_at(output), disk)
-        below = recorded.file.path if recorded else output
-        path, status = folder / below, disk.stat(below)
-        if status and status.bytes is None:
-            continue  # a pipe, or a link that leads out of the folder
-        with contextlib.suppress(OutputError):
-            file = _skipped_from_record(path, recorded.file) if recorded else None
-            files.append(file or inspect_skipped_file(path, (0, 0))[0])
+        if file := find_kept_file(output, recorded, disk, folder):
+            files.append(file)
     return files
+
+
+def find_kept_file(output: str, recorded: RecordedFile | None, disk: DiskState, folder: Path) -> SkippedFile | None:
+    """The file planned as *output*, described by *recorded* or by its bytes; None if there is none."""
+    below = recorded.file.path if recorded else output
+    path, status = folder / below, disk.stat(below)
+    if status and status.bytes is None:
+        return None  # a pipe, or a link that leads out of the folder
+    with contextlib.suppress(OutputError):
+        file = _skipped_from_record(path, recorded.file) if recorded else None
+        return file or inspect_skipped_file(path, (0, 0))[0]
+    return None
 
 
 def _skipped_from_record(path: Path, record: FileRecord) -> SkippedFile | None:

@@ -14,6 +14,7 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import WaitingError, WaitingResponse
 from imagecli.batch.run_counts import RunCounts
 from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.gallery import NO_GALLERY, GalleryOutcome
 from imagecli.commands.batch.kept_files import find_kept_files
 from imagecli.commands.batch.plan_items import disk_state, planned_outputs
 from imagecli.domain import Json
@@ -143,6 +144,7 @@ class BatchReporter:
         *,
         cost: Cost | None = None,
         pending_cost: Cost | None = None,
+        gallery: GalleryOutcome = NO_GALLERY,
         **more: Json,
     ) -> int:
         """Prints the summary and returns the exit code.
@@ -164,7 +166,7 @@ class BatchReporter:
         exit_code = counts.exit_code()
         self.output.print_summary(
             "; ".join((format_counts(counts, total_cost, pending_cost), *self._next_steps(bool(pending_cost)))),
-            errors,
+            (*errors, *gallery.errors),
             total_cost if counts.to_create or pending_cost else NO_COST,
             events.notes,
             status=counts.status(),
@@ -181,6 +183,7 @@ class BatchReporter:
                 "files": counts.files,
                 # No such file is written any more, but keys of the JSON output never go.
                 "failed_manifest": None,
+                **gallery.keys,
                 **more,
             },
         )

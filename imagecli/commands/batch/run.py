@@ -12,6 +12,7 @@ from imagecli.batch.item_worker import ItemWorker
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.open_run import (
     BatchRun,
     build_batch_run_context,
@@ -86,7 +87,7 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         run.recovered.remove_useless(settled, run.events)
         if to_create:
             counts.missing = _note_deleted_files(settled, run.events)
-    return reporter.print_summary(errors, run.events)
+    return reporter.print_summary(errors, run.events, gallery=write_batch_gallery(context, counts))
 
 
 def _existing_files(run: BatchRun, plan: ItemPlan) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class CommandContext(NamedTuple):
     """The plan and its price are shown, and nothing is sent."""
     output_root: Path | None = None
     """Images are saved below this folder, links resolved; None if the user chose the output."""
+    open_images: bool = False
+    """Saved images are opened in the desktop's viewer."""
     keep_partials: bool = False
     """Partial images of a stream are saved too."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
@@ -97,9 +99,10 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
         model=model,
         options=options,
         output=output,
-        display=build_display_options(flags.display, env, settings.secrets),
+        display=build_display_options(flags.display, env, settings.secrets, settings.preview),
         dry_run=flags.cost.dry_run,
         output_root=output_root,
+        open_images=flags.preview.open_images,
         keep_partials=flags.stream.keep_partials,
         notes=(*notes, conversion_warning) if conversion_warning else notes,
     )
@@ -116,6 +119,7 @@ def _setting_flags(flags: CommonFlags) -> SettingFlags:
         fit=flags.output.fit,
         output=flags.output.output,
         if_exists=flags.output.if_exists,
+        preview=flags.preview.preview,
     )
 
 

@@ -18,6 +18,7 @@ from imagecli.env import Env
 from imagecli.events import EventHandler
 from imagecli.http_request import HttpFile, HttpRequest
 from imagecli.naming import path_for_format
+from imagecli.pipeline.check_inputs import check_inputs
 from imagecli.pipeline.prepare_call import InputCache, prepare_call
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
@@ -33,6 +34,7 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
     inputs = InputCache(context.model)
     run_context = build_run_context(context, "dry-run")
     planned = []
+    check_inputs([call.request for call in plan.calls], inputs, on_event)
     for call in plan.calls:
         _, http = prepare_call(call, inputs.fit_inputs(call.request, on_event), run_context)
         names = () if context.output.kind == "stdout" else call.names

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
+from imagecli.domain import Generate
 from imagecli.errors import Terminated, UnsavedError, signal_exit_code
 from imagecli.events import WarningEvent
 from imagecli.output.plain_progress import PlainProgress
@@ -60,8 +61,10 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
             SpendGuard(budget),
             stack,
         )
-        for call in plan.calls:
-            pipeline.inputs.fit_inputs(call.request, progress)
+        if with_inputs := [call.request for call in plan.calls if not isinstance(call.request, Generate)]:
+            from imagecli.pipeline.check_inputs import check_inputs
+
+            check_inputs(with_inputs, pipeline.inputs, progress)
         if refusal := budget.refusal():
             return CommandResult(command=context.command, errors=(refusal,), cost=budget.cost())
         check_folders(plan.calls, context, make=True)
@@ -72,7 +75,8 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
         result = _execute_calls(plan.calls, context, pipeline, progress)
     if warning := budget.overrun_warning(result.outcomes):
         progress(warning)
-    return result._replace(cost=budget.cost(result.outcomes))
+    outcomes = tuple(outcome._replace(cost=budget.result_cost(outcome)) for outcome in result.outcomes)
+    return result._replace(outcomes=outcomes, cost=budget.cost(outcomes))
 
 
 def _execute_calls(

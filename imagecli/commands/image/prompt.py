@@ -9,12 +9,9 @@ from typing import NamedTuple
 
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt
 from imagecli.commands.flags import PromptFlags
-from imagecli.domain import InputSource
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.formats import looks_like_image_name
 from imagecli.naming import check_variables
-from imagecli.quoting import shell_quote
 from imagecli.templates import combine_variables, fill_prompt
 
 
@@ -39,10 +36,10 @@ class Prompt(NamedTuple):
     """The prompt as it was typed, before that."""
 
 
-def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: InputSource | None = None) -> list[Prompt]:
+def read_prompts(argument: str | None, flags: PromptFlags, env: Env) -> list[Prompt]:
     """The prompts of a command: one, or one for each combination of --var. Their text is None if none was given.
 
-    *image* is the command's input image. Raises UsageError.
+    Raises UsageError.
     """
     sources = [place for place in (argument, flags.prompt_option, flags.prompt_file) if place is not None]
     if len(sources) + flags.editor > 1:
@@ -50,7 +47,7 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
             "more than one prompt given", hint="use only one of PROMPT, --prompt, --prompt-file and --editor"
         )
     if argument is not None and argument != "-":
-        check_typed_prompt(argument, env, image)
+        check_typed_prompt(argument, env)
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
     values = read_variables(flags.var or [])
     return [
@@ -59,26 +56,15 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
     ]
 
 
-def check_typed_prompt(prompt: str, env: Env, image: InputSource | None = None) -> None:
-    """Raises UsageError for a prompt that is a file's name or address. *image* is the command's input image."""
-    has_image = image is None or image.path is None or _exists(image.path)
-    is_file = _exists(Path(env.expand_home(prompt.strip())))
-    check_prompt_argument(prompt, is_file=is_file, image=image, has_image=has_image)
+def check_typed_prompt(prompt: str, env: Env) -> None:
+    """Raises UsageError for a prompt that is a file's name or address."""
+    check_prompt_argument(prompt, is_file=_exists(Path(env.expand_home(prompt.strip()))))
 
 
 def check_one_stdin(*words: object) -> None:
     """Raises UsageError if more than one of *words* is `-`."""
     if sum(str(word) == "-" for word in words if word is not None) > 1:
         raise UsageError("- (stdin) can be used only once", hint="use a file for all but one of them")
-
-
-def no_prompt_error(image: InputSource) -> UsageError:
-    """The error for an edit with one argument: the prompt is missing, or the image."""
-    if image.path is None or _exists(image.path) or looks_like_image_name(image.name):
-        hint = f'imagecli edit {shell_quote(image.name)} "what the complete new image shows"'
-        return UsageError("missing prompt", hint=hint)
-    hint = f"imagecli edit photo.jpg {shell_quote(image.name)}; use - instead of photo.jpg to read the image from stdin"
-    return UsageError(f"missing image: {image.name!r} is not a file", hint=hint)
 
 
 def _exists(path: Path) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from imagecli.checks.model_parameters import all_input_sources
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import build_request_plan
 from imagecli.commands.image.prompt import Prompt
@@ -63,7 +64,10 @@ def _rest_command(
     plan = build_request_plan(prompts, requests, context.output, "skip", context.model, now)
     if {file.path for file in plan.skipped} != have or count_images(plan.calls) != total - len(have):
         return "the same command requests all of them again; lower -n first"
-    command = " ".join(map(shell_quote, ("imagecli", *_with_skip(context.env.argv))))
+    # After this command, `@last` is another image.
+    files = {source.reference: source.name for request in requests for source in all_input_sources(request)}
+    argv = [files.get(word, word) for word in _with_skip(context.env.argv)]
+    command = " ".join(map(shell_quote, ("imagecli", *argv)))
     if len(command) > _MAX_COMMAND:
         return "to request only the rest, add --if-exists skip to the same command"
     return f"to request only the rest: {command}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
+from imagecli.checks.model_parameters import all_input_sources
 from imagecli.checks.provider_fields import check_capabilities
 from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
@@ -36,7 +37,8 @@ def run_requests(
 
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
-        for event in (*_settings_notes(context, endpoint_note), *context.notes, *warnings, *plan.notes):
+        notes = (*_settings_notes(context, endpoint_note), *_reference_notes(requests), *context.notes)
+        for event in (*notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
         if context.dry_run:
@@ -57,6 +59,15 @@ def run_requests(
     for call_result in result.outcomes:
         if call_result.stdout_image:
             result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)
+    if context.settings.history and any(outcome.is_recorded for outcome in result.outcomes):
+        # Imported only now: the images are saved.
+        from imagecli.commands.image.record_history import record_history
+
+        result = record_history(result, plan.calls, prompts, context, progress)
+    if result.saved and (context.display.preview != "none" or context.open_images):
+        from imagecli.commands.image.show_results import show_results
+
+        result = show_results(result, context)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
 
 
@@ -85,6 +96,14 @@ def _check_output_root(plan: RequestPlan, context: CommandContext) -> None:
                 f"output in {PROJECT_FILE} is outside the current folder: {real_path(folder)}",
                 hint="use -o PATH to save there anyway",
             )
+
+
+def _reference_notes(requests: Iterable[ImageRequest]) -> Iterator[NoteEvent]:
+    """Which files `@last` and the like in *requests* stand for, each once."""
+    sources = {source.reference: source for request in requests for source in all_input_sources(request)}
+    for reference, source in sources.items():
+        if reference:
+            yield NoteEvent(code="reference", message=f"{reference} is {source.name}")
 
 
 def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[NoteEvent | WarningEvent]:

@@ -76,6 +76,17 @@ def read_gif_xmp(data: memoryview) -> bytes | None:
     return None
 
 
+def read_gif_application(data: memoryview, application: bytes) -> Iterator[bytes]:
+    """The sub-blocks of the extensions of *application*, its name after its length."""
+    for block in gif_blocks(data):
+        start = block.start + 2
+        if block.label == _APPLICATION and data[start : start + len(application)] == application:
+            position = start + len(application)
+            while position < len(data) and data[position]:
+                yield bytes(data[position + 1 : position + 1 + data[position]])
+                position += 1 + data[position]
+
+
 def add_gif_xmp(data: bytes, packet: bytes) -> bytes:
     """*data*, a complete GIF, with *packet* in an application extension at its end.
 

@@ -1,0 +1,96 @@
+"""The work of `imagecli info`: describes each file, and looks up how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagecli.batch.find_journal_entry import find_journal_entry
+from imagecli.commands.image.input_sources import read_input_source
+from imagecli.commands.image.prompt import check_one_stdin
+from imagecli.creation_record import CreationRecord, record_from_json
+from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.env import Env
+from imagecli.errors import ImagecliError, InputImageError, UsageError, most_severe_exit_code
+from imagecli.images.describe_image import describe_image
+from imagecli.output.errors import print_error
+from imagecli.output.info import DescribedFile, FoundRecord, print_described_file, print_info_json
+from imagecli.output.terminal import DisplayOptions
+from imagecli.storage.read import read_bounded
+from imagecli.storage.sidecar import find_sidecars
+
+
+def show_info(words: Sequence[str], env: Env, *, as_json: bool) -> int:
+    """Prints what each file is, and an error for each that is no complete image. Returns the exit code."""
+    check_one_stdin(*words)
+    display = DisplayOptions(json=as_json)
+    described: list[DescribedFile] = []
+    errors: list[ImagecliError] = []
+    for word in words:
+        problem: ImagecliError | None = None
+        try:
+            file = _describe_file(word, env)
+            problem = _damage_error(file)
+            described.append(file)
+            if not as_json:
+                print_described_file(file, env, is_first=len(described) == 1)
+        except UsageError as error:
+            problem = error
+        if problem:
+            errors.append(problem)
+            if not as_json:
+                print_error(problem, display, env)
+    exit_code = most_severe_exit_code([error.exit_code for error in errors]) if errors else 0
+    if as_json:
+        print_info_json(described, errors, exit_code, env)
+    return exit_code
+
+
+def _describe_file(word: str, env: Env) -> DescribedFile:
+    """Raises UsageError if it can't be read, or is not an image."""
+    source = read_input_source(word, env)
+    data = source.data
+    if data is None:
+        assert source.path is not None
+        data = read_bounded(source.path, MAX_PICTURE_BYTES)
+    description = describe_image(data, source.label)
+    return DescribedFile(
+        name=source.label,
+        path=source.path,
+        description=description,
+        record=_find_record(source.path, description.sha256),
+        other_sidecar=_find_other_sidecar(source.path, description.sha256),
+    )
+
+
+def _damage_error(file: DescribedFile) -> InputImageError | None:
+    problem = file.description.problem
+    if problem is None:
+        return None
+    return InputImageError(f"{file.name} is damaged: {problem}", hint="download or create it again")
+
+
+def _find_record(path: Path | None, sha256: str) -> FoundRecord | None:
+    """How the image with these bytes was made, from wherever that is written with the most details."""
+    if path is None:
+        return None
+    for place, document in find_sidecars(path):
+        if document["sha256"] == sha256:
+            return FoundRecord(record=record_from_json(document), place="sidecar", source=str(place))
+    if found := find_journal_entry(path, sha256):
+        record = CreationRecord(
+            command="batch",
+            provider=found.entry.provider,
+            model=found.entry.model,
+            cost_usd=found.entry.cost_usd,
+        )
+        return FoundRecord(record=record, place="journal", source=str(found.journal), item=found.entry.id)
+    return None
+
+
+def _find_other_sidecar(path: Path | None, sha256: str) -> Path | None:
+    """The sidecar of the image, if it describes other bytes: the image was changed."""
+    sidecars = list(find_sidecars(path)) if path else []
+    if any(document["sha256"] == sha256 for _, document in sidecars):
+        return None
+    return next((place for place, _ in sidecars), None)

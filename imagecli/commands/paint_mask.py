@@ -1,0 +1,91 @@
+"""Lets the user paint a mask in a browser, and waits for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from imagecli.env import Env
+from imagecli.errors import MaskError
+from imagecli.images.header import ImageHeader
+from imagecli.images.mask_area import MIN_ALPHA, Area
+from imagecli.images.paint_layer import enlarge_from_layer, layer_size, render_layer, shrink_to_layer
+from imagecli.output.terminal import sanitize, write_line
+from imagecli.quoting import shell_quote
+from imagecli.web.paint_server import PaintImage, PaintServer
+from imagecli.web.paint_session import DEFAULT_TIMES, PaintEnd
+
+_REASONS: Final[Mapping[PaintEnd, str]] = {
+    "cancelled": "painting was cancelled; no mask was written",
+    "closed": "the paint page was closed before the mask was saved; no mask was written",
+    "silent": f"no sign of life from the paint page for {DEFAULT_TIMES.silence:.0f} s; no mask was written",
+    "unopened": f"no one opened the paint page within {DEFAULT_TIMES.open / 60:.0f} minutes; no mask was written",
+}
+_AGAIN: Final = "run the command again, and click Save mask in the page"
+
+
+def paint_area(header: ImageHeader, area: Area, env: Env) -> Area:
+    """The area that the user paints over the image, starting from *area*; both have its size as displayed.
+
+    Raises MaskError if the page is closed without saving, InputImageError for damaged pixels.
+    """
+    data, media_type = render_layer(header)
+    image = PaintImage(
+        name=header.name,
+        size=header.size,
+        layer=layer_size(header.size),
+        data=data,
+        media_type=media_type,
+        area=shrink_to_layer(area).tobytes(),
+        edited_from=256 - MIN_ALPHA,
+    )
+    with PaintServer(image) as server:
+        _announce(server, header.name, env)
+        end = server.wait()
+    if end != "saved":
+        raise MaskError(_REASONS[end], hint=_AGAIN, code="not_painted")
+    return enlarge_from_layer(server.painted_area, area)
+
+
+def _announce(server: PaintServer, name: str, env: Env) -> None:
+    """Opens the page, and prints its address: also with --quiet, because the command waits for it."""
+    write_line(env.stderr, f"imagecli: paint the mask for {sanitize(name)} in a browser: {server.url}")
+    if _has_browser(env):
+        _open_browser(server.entry_url, env)
+    elif tunnel := _tunnel_command(server.port, env):
+        write_line(env.stderr, f"imagecli: to reach it over SSH, run on your computer first: {tunnel}")
+    write_line(env.stderr, "imagecli: waiting until you click Save mask in the page; Ctrl-C cancels")
+
+
+def _has_browser(env: Env) -> bool:
+    """Whether a browser of the user can be started from here. Editors on remote machines set BROWSER."""
+    if "BROWSER" in env.environ:
+        return True
+    if "SSH_CONNECTION" in env.environ or env.in_ci:
+        return False
+    return sys.platform in ("win32", "darwin") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & env.environ.keys())
+
+
+def _open_browser(url: str, env: Env) -> None:
+    # A process of its own, because browsers write to stdout, which is for data. -I: no module of the current folder.
+    subprocess.Popen(
+        [sys.executable, "-I", "-m", "webbrowser", url],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=dict(env.environ),
+    )
+
+
+def _tunnel_command(port: int, env: Env) -> str | None:
+    """The command that forwards *port* to the user's computer; None if the user is not connected over SSH."""
+    connection = env.environ.get("SSH_CONNECTION", "").split()
+    if len(connection) != 4:
+        return None
+    host, ssh_port = connection[2], connection[3]
+    user = env.environ.get("USER") or env.environ.get("LOGNAME")
+    target = shell_quote(f"{user}@{host}" if user else host)
+    return f"ssh -N -L {port}:127.0.0.1:{port} {'' if ssh_port == '22' else f'-p {ssh_port} '}{target}"

@@ -1,0 +1,45 @@
+"""The options of a request as the history stores them: by the names of the flags that set them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any, Final
+
+from imagecli.domain import Edit, ImageRequest, Json, Vary
+from imagecli.serialization import to_plain
+
+_NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit"))
+"""Fields of requests that are stored apart, or whose parts are options."""
+_OTHER_FORM: Final = frozenset(("model", "n", "svg", "params"))
+"""Fields of options that are stored apart, or set by flags with other names."""
+
+
+def request_options(request: ImageRequest) -> dict[str, Json]:
+    """Name of the flag with underscores → its value, or a list if it can be repeated. Only what differs from defaults.
+
+    Without model, number of images, prompt and files. `format_of_name` says that the file name set the output format.
+    """
+    options = request.options
+    flags = _changed_fields(options, _OTHER_FORM)
+    if options.svg:
+        flags |= {"svg_model": options.svg.model, "svg_reasoning_effort": options.svg.effort}
+    if options.params:
+        flags["param"] = [f"{name}={json.dumps(value)}" for name, value in options.params]
+    flags |= _changed_fields(request, _NOT_OPTIONS)
+    if isinstance(request, (Edit, Vary)):
+        flags |= _changed_fields(request.input_fit)
+    if isinstance(request, Edit) and (mask := request.mask):
+        flags |= {"mask_invert": mask.invert, "mask_fit": mask.fit}
+        for shape in mask.shapes:
+            flags.setdefault(f"mask_{shape.kind}", []).append(str(shape))
+    return {name: value for name, value in flags.items() if value not in (None, False)}
+
+
+def _changed_fields(value: Any, omit: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of a NamedTuple that differ from their defaults, as JSON has them."""
+    return {
+        name: to_plain(field)
+        for name, field in value._asdict().items()
+        if name not in omit and field != value._field_defaults.get(name)
+    }

@@ -1,0 +1,213 @@
+"""Prints what an image is and how it was made: for people, as `key: value` lines in a pipe, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from imagecli.creation_record import CreationRecord, record_to_json
+from imagecli.env import Env
+from imagecli.output.terminal import output_width, plural, printable_path, sanitize, wrap_text, write_to_stdout
+
+if TYPE_CHECKING:
+    from imagecli.domain import Json
+    from imagecli.errors import ImagecliError
+    from imagecli.images.describe_image import ImageDescription
+
+
+class FoundRecord(NamedTuple):
+    """How an image was made, and what says so."""
+
+    record: CreationRecord
+    place: Literal["sidecar", "history", "journal"]
+    source: str
+    """The path of the sidecar or journal; the ID in the history."""
+    item: str | None = None
+    """The row of a manifest."""
+
+
+class DescribedFile(NamedTuple):
+    """One file of `imagecli info`."""
+
+    name: str
+    """As the user typed it."""
+    path: Path | None
+    """None for stdin."""
+    description: ImageDescription
+    record: FoundRecord | None
+    other_sidecar: Path | None = None
+    """The sidecar beside it, if it describes other bytes."""
+
+
+_MEANINGS: Final = {
+    "trainedAlgorithmicMedia": "created by a model",
+    "compositeWithTrainedAlgorithmicMedia": "edited by a model",
+    "algorithmicMedia": "created by a program without a trained model",
+    "digitalCapture": "taken with a camera",
+    "compositeCapture": "composed of camera images",
+    "computationalCapture": "taken with a camera and processed",
+    "digitalCreation": "drawn by a person",
+    "humanEdits": "edited by a person",
+    "screenCapture": "a screenshot",
+}
+"""IPTC's digital source types: what they mean. Read 2026-11-30."""
+_PROMPT_CHARACTERS: Final = 4_000
+
+
+def print_described_file(file: DescribedFile, env: Env, *, is_first: bool) -> None:
+    """Prints one file: on a terminal a heading and aligned lines that fit it, in a pipe `key: value` lines."""
+    facts = [(key, sanitize(value, _PROMPT_CHARACTERS)) for key, value in _facts(file)]
+    name = printable_path(file.path, env.stdout) if file.path else file.name
+    if env.stdout.isatty():
+        width, indent = output_width(env), max(len(key) for key, _ in facts) + 4
+        lines = [name]
+        for key, value in facts:
+            lines += wrap_text(f"  {key:<{indent - 2}}{value}", width, " " * indent)
+    else:
+        lines = [f"file: {name}", *(f"{key}: {value}" for key, value in facts)]
+        lines.append(f"sha256: {file.description.sha256}")
+    text = "".join(f"{line}\n" for line in (lines if is_first else ["", *lines]))
+    write_to_stdout(env, text.encode("utf-8", "surrogateescape"))
+
+
+def _facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
+    it = file.description
+    if it.problem:
+        yield "damaged", it.problem
+    yield "format", it.format.upper().replace("WEBP", "WebP")
+    if it.size:
+        yield "size", f"{it.size} pixels"
+    yield "bytes", f"{it.bytes:,}"
+    if it.color:
+        depth = f", {plural(it.bit_depth, 'bit')} per channel" if it.bit_depth else ""
+        profile = f"profile {it.color_profile}" if it.color_profile else "no color profile"
+        yield "color", f"{it.color}{depth}, {profile}"
+    elif it.format != "svg":
+        yield "color", "not read; the image has too many pixels to be decoded"
+    if it.has_alpha is not None:
+        yield "transparency", _describe_transparency(it)
+    if it.frames > 1:
+        duration = "" if it.duration_ms is None else f", {it.duration_ms / 1000:g} s"
+        yield "frames", f"{it.frames:,}{duration}"
+    if it.orientation != 1:
+        yield "rotation", f"EXIF orientation {it.orientation}; the size is that after rotation"
+    if it.active_parts:
+        yield "contains", f"{', '.join(it.active_parts)}; check it before you open it in a browser"
+    if it.camera.has_location:
+        yield "location", "yes; the metadata says where the image was taken"
+    if camera := ", ".join(filter(None, (it.camera.camera, it.camera.software, it.camera.taken))):
+        yield "camera", camera
+    yield from _provenance_facts(it)
+    yield from _record_facts(file)
+
+
+def _describe_transparency(it: ImageDescription) -> str:
+    if not it.has_alpha:
+        return "none"
+    if it.transparent_share is None:
+        return "has an alpha channel, which can't be decoded"
+    if not it.transparent_share:
+        return "none; it has an alpha channel, but every pixel is opaque"
+    percent = 100 * it.transparent_share
+    share = f"{percent:.0f}%" if percent >= 1 else "less than 1%"
+    return f"{share} of the pixels{' of the first frame' if it.frames > 1 else ''}"
+
+
+def _provenance_facts(it: ImageDescription) -> Iterator[tuple[str, str]]:
+    if it.has_c2pa:
+        types = f"; it names {', '.join(map(_explain, it.c2pa_source_types))}" if it.c2pa_source_types else ""
+        yield "c2pa", f"has a manifest, which imagecli does not verify{types}"
+    else:
+        yield "c2pa", "no manifest"
+    yield "iptc", _explain(it.source_type) if it.source_type else "no digital source type"
+
+
+def _explain(source_type: str) -> str:
+    meaning = _MEANINGS.get(source_type)
+    return f"{source_type} ({meaning})" if meaning else source_type
+
+
+def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
+    if file.other_sidecar:
+        yield "sidecar", f"{file.other_sidecar} describes another version of this file"
+    if file.record is None:
+        yield "made by", "unknown; no sidecar, history entry or batch journal has this file"
+        return
+    record = file.record.record
+    place = f" at {record.provider}" if record.provider else ""
+    yield "made by", f"{record.model or 'unknown model'}{place}, imagecli {record.command or '?'}"
+    if record.created:
+        yield "created", record.created
+    if record.prompt:
+        yield "prompt", record.prompt
+    if record.revised_prompt:
+        yield "revised", record.revised_prompt
+    if record.options:
+        yield "options", ", ".join(f"{name} {_option_text(value)}" for name, value in record.options.items())
+    if record.inputs:
+        names = (f"{one.name}{'' if one.role == 'image' else f' ({one.role})'}" for one in record.inputs)
+        yield "inputs", ", ".join(names)
+    if record.cost_usd is not None:
+        from imagecli.money import format_usd
+
+        yield "cost", format_usd(record.cost_usd)
+    item = f", row {file.record.item}" if file.record.item else ""
+    yield "source", f"{file.record.place} {file.record.source}{item}"
+
+
+def _option_text(value: Json) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def print_info_json(files: Sequence[DescribedFile], errors: Sequence[ImagecliError], exit_code: int, env: Env) -> None:
+    """Prints all files as one object."""
+    from imagecli.output.json_result import print_json_document
+
+    entries: list[Json] = [_to_json(file) for file in files]
+    print_json_document("info", {"images": entries}, env, exit_code=exit_code, errors=errors)
+
+
+def _to_json(file: DescribedFile) -> dict[str, Json]:
+    it, found = file.description, file.record
+    creation: dict[str, Json] | None = None
+    if found:
+        creation = {
+            **record_to_json(found.record),
+            "found_in": found.place,
+            "source": found.source,
+            "item": found.item,
+        }
+    return {
+        "path": str(file.path.absolute()) if file.path else None,
+        "bytes": it.bytes,
+        "format": it.format,
+        "width": it.size.width if it.size else None,
+        "height": it.size.height if it.size else None,
+        "sha256": it.sha256,
+        "revised_prompt": found.record.revised_prompt if found else None,
+        "request": None,
+        "index": None,
+        "row": None,
+        "problem": it.problem,
+        "orientation": it.orientation,
+        "color": it.color,
+        "bit_depth": it.bit_depth,
+        "color_profile": it.color_profile,
+        "has_alpha": it.has_alpha,
+        "transparent_share": None if it.transparent_share is None else round(it.transparent_share, 6),
+        "frames": it.frames,
+        "duration_ms": it.duration_ms,
+        "active_parts": list(it.active_parts),
+        "has_location": it.camera.has_location,
+        "camera": it.camera.camera,
+        "software": it.camera.software,
+        "taken": it.camera.taken,
+        "has_c2pa": it.has_c2pa,
+        "c2pa_source_types": list(it.c2pa_source_types),
+        "digital_source_type": it.source_type,
+        "creation": creation,
+        "other_sidecar": str(file.other_sidecar) if file.other_sidecar else None,
+    }

@@ -1,0 +1,163 @@
+"""Shows images on the terminal: what a command saved, partial images of a stream, a mask, and the files of `show`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from rich.cells import cell_len, set_cell_size
+
+from imagecli.choices import Preview
+from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.env import Env
+from imagecli.errors import InputImageError
+from imagecli.images.header import ImageHeader, read_header
+from imagecli.output.terminal import DisplayOptions, plural, sanitize, write_line
+from imagecli.preview.screen import Grid, Screen, encode_row, lay_out, make_thumbnail
+from imagecli.preview.terminals import choose_protocol, has_true_color
+from imagecli.preview.window import Cells, read_window
+from imagecli.storage.read import read_bounded
+
+if TYPE_CHECKING:
+    from imagecli.images.mask_area import Area
+
+_MOST_ROWS: Final = 24
+"""Rows of an image, or of a contact sheet, after a command."""
+_OTHER_ROWS: Final = 6
+"""Rows of the window that stay free for the command and the lines below the images."""
+_LEAST_ROWS: Final = 3
+_SMALL: Final = Cells(40, 10)
+"""The room for a partial image or a mask."""
+_TILE_ROWS: Final = 12
+"""Rows of each of several images that `show` lists one below the other."""
+_END_OF_DRAWING: Final = "\x1b\\\x1b[0m\n"
+"""Ends a sequence that was cut short, and its colors."""
+
+
+def open_screen(preview: Preview, stream: TextIO, env: Env, *, color: bool) -> Screen | None:
+    """The terminal that *stream* writes to; None if it is not known to show images, or if *preview* is none."""
+    protocol = choose_protocol(env.environ, color=color) if preview == "auto" else preview
+    if protocol is None or protocol == "none" or _is_legacy_console(stream):
+        return None
+    if protocol == "blocks" and not _has_blocks(stream):
+        return None
+    return Screen(protocol, read_window(stream), has_true_color(env.environ))
+
+
+def _is_legacy_console(stream: TextIO) -> bool:
+    """Whether *stream* is a Windows console that does not interpret escape sequences."""
+    if os.name != "nt":
+        return False
+    from rich.console import Console
+
+    return Console(file=stream).legacy_windows
+
+
+def _has_blocks(stream: TextIO) -> bool:
+    """Whether the encoding of *stream* has the characters of half blocks."""
+    try:
+        "▀▄".encode(stream.encoding or "utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def print_previews(paths: Sequence[Path], env: Env, display: DisplayOptions) -> None:
+    """Show the saved images on stderr, several as a contact sheet; a note if one can't be shown."""
+    screen = open_screen(display.preview, env.stderr, env, color=display.color)
+    if screen is None:
+        return
+    room = Cells(screen.window.columns - 1, min(screen.window.rows - _OTHER_ROWS, _MOST_ROWS))
+    if room.rows < _LEAST_ROWS:
+        return
+    grid = lay_out(len(paths), room) if len(paths) > 1 else Grid(1, room)
+    shown = paths[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
+    failures = draw_images(shown, grid, screen, env.stderr)
+    if failures:
+        _print_dim_note(f"no preview: {failures[0].message}", env, display)
+    elif hidden := len(paths) - len(shown):
+        _print_dim_note(f"{plural(hidden, 'more image')} not shown", env, display)
+
+
+def draw_images(paths: Sequence[Path], grid: Grid, screen: Screen, stream: TextIO) -> list[InputImageError]:
+    """Write *paths* in rows, with numbers and names if there are several; returns why some could not be shown."""
+    failures = []
+    numbered = list(enumerate(paths, start=1))
+    for first in range(0, len(numbered), grid.across):
+        thumbnails, captions = [], []
+        for number, path in numbered[first : first + grid.across]:
+            try:
+                header = read_header(read_bounded(path, MAX_PICTURE_BYTES), str(path))
+                thumbnails.append(make_thumbnail(header, screen, grid.tile))
+                captions.append(f"{number} {sanitize(path.name)}")
+            except InputImageError as error:
+                failures.append(error)
+        if thumbnails:
+            line = "".join(_pad_captions(captions, grid)).rstrip() + "\n" if len(paths) > 1 else ""
+            write_drawing(encode_row(thumbnails, grid.stride, screen) + line, stream)
+    return failures
+
+
+def _pad_captions(captions: Sequence[str], grid: Grid) -> Iterator[str]:
+    """Each caption below its image, shortened to its width."""
+    width = grid.tile.columns
+    for text in captions:
+        short = text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+        yield set_cell_size(short, grid.stride)
+
+
+def show_grid(count: int, screen: Screen) -> Grid:
+    """The layout for `show`: one image fills the window; several scroll through it."""
+    room = Cells(screen.window.columns - 1, max(screen.window.rows - 2, 1))
+    if count == 1:
+        return Grid(1, room)
+    grid = lay_out(count, room)
+    # Images that would be small scroll instead.
+    across = max(1, min(grid.across, room.columns // (2 * _TILE_ROWS)))
+    return grid if across == grid.across else lay_out(across, Cells(room.columns, min(_TILE_ROWS + 1, room.rows)))
+
+
+def draw_partial(data: bytes, screen: Screen) -> str:
+    """A small copy of a partial image, as it is written to the terminal. Raises InputImageError if it is damaged."""
+    return encode_row([make_thumbnail(read_header(data, "partial image"), screen, _small_room(screen))], 0, screen)
+
+
+def print_mask_preview(header: ImageHeader, area: Area, env: Env, display: DisplayOptions) -> None:
+    """Show the area that a mask marks, small, over its image on stderr."""
+    screen = open_screen(display.preview, env.stderr, env, color=display.color)
+    if screen is None:
+        return
+    from imagecli.preview.mask_overlay import tint_area
+
+    room = _small_room(screen)
+    if room.rows >= _LEAST_ROWS:
+        thumbnail = make_thumbnail(header, screen, room)
+        tinted = thumbnail._replace(image=tint_area(thumbnail.image, area))
+        write_drawing(encode_row([tinted], 0, screen), env.stderr)
+
+
+def _small_room(screen: Screen) -> Cells:
+    window = screen.window
+    return Cells(min(_SMALL.columns, window.columns - 1), min(_SMALL.rows, window.rows - _OTHER_ROWS))
+
+
+def write_drawing(text: str, stream: TextIO) -> None:
+    """Write escape sequences, all or up to an interruption, after which the terminal is as before."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        return
+    except BaseException:
+        with suppress(OSError, ValueError):
+            stream.write(_END_OF_DRAWING)
+            stream.flush()
+        raise
+
+
+def _print_dim_note(text: str, env: Env, display: DisplayOptions) -> None:
+    line = f"imagecli: note: {sanitize(text)}"
+    write_line(env.stderr, f"\x1b[2m{line}\x1b[0m" if display.color else line)

@@ -1,0 +1,55 @@
+"""Checks the input images of all requests before the first one is sent, and reports all problems at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from imagecli.domain import Generate, ImageRequest
+from imagecli.errors import InputImageError
+from imagecli.events import EventHandler
+from imagecli.pipeline.prepare_call import MEMORY, InputCache, inputs_key
+
+MAX_PRINTED: Final = 20
+"""Problems that are printed one by one; the others are counted."""
+
+
+class InputImagesError(InputImageError):
+    """Several input images that can't be sent."""
+
+    def __init__(self, problems: Sequence[InputImageError], total: int) -> None:
+        message = f"{len(problems):,} of {total:,} inputs can't be sent; nothing was sent"
+        super().__init__(message, hint="fix or omit the images listed above")
+        self.problems = tuple(problems)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each problem, with its hint, and one that counts those not listed."""
+        printed = [
+            f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+            for problem in self.problems[:MAX_PRINTED]
+        ]
+        more = len(self.problems) - len(printed)
+        return (*printed, f"{more:,} more") if more else tuple(printed)
+
+
+def check_inputs(requests: Sequence[ImageRequest], inputs: InputCache, on_event: EventHandler) -> None:
+    """Checks the images of all *requests*. Raises InputImageError, or InputImagesError if several can't be sent.
+
+    A few sets of images are fitted completely and kept in *inputs*. Of many, only the headers are read, unless their
+    pixels decide: each is fitted when its request is about to be sent, so that memory and waiting time do not grow.
+    """
+    distinct = {inputs_key(request): request for request in requests if not isinstance(request, Generate)}
+    problems: dict[str, InputImageError] = {}
+    for request in distinct.values():
+        try:
+            if len(distinct) <= MEMORY or inputs.depends_on_pixels(request):
+                inputs.fit_inputs(request, on_event)
+            else:
+                inputs.check_headers(request)
+        except InputImageError as error:
+            problems.setdefault(error.message, error)
+    if len(problems) > 1:
+        raise InputImagesError(tuple(problems.values()), len(distinct))
+    for problem in problems.values():
+        raise problem

@@ -1,0 +1,44 @@
+"""The sidecar of an image: `cat.png.json` beside `cat.png`, which says how it was made."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from imagecli.safe_open import read_regular
+
+SCHEMA: Final = 1
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""A larger file is no sidecar."""
+_MAX_FILES: Final = 20
+
+
+def sidecar_path(image: Path) -> Path:
+    """The path of the sidecar of *image*."""
+    return image.with_name(f"{image.name}.json")
+
+
+def find_sidecars(image: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The sidecars beside *image*, each with its content, whichever bytes they describe.
+
+    A sidecar whose name was taken has a number: `cat.png_2.json`.
+    """
+    with suppress(OSError, ValueError):
+        numbered = image.parent.glob(f"{glob.escape(image.name)}_*.json")
+        for path in (sidecar_path(image), *sorted(numbered)[:_MAX_FILES]):
+            if document := read_sidecar(path):
+                yield path, document
+
+
+def read_sidecar(path: Path) -> dict[str, Any] | None:
+    """The object in *path*; None if it is not a sidecar or can't be read."""
+    try:
+        document = json.loads(read_regular(path, MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_sidecar = isinstance(document, dict) and "imagecli" in document and isinstance(document.get("sha256"), str)
+    return document if is_sidecar else None

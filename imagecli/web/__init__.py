@@ -1,0 +1,1 @@
+"""Pages for a browser on this machine. They load nothing from the network."""

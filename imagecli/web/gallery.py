@@ -1,0 +1,195 @@
+"""Writes a gallery: a page that shows images with their prompts, models, prices, lineage and commands.
+
+One HTML file holds everything and suits some hundred images. A folder with a page and previews suits thousands, and
+its previews are reused. Both open from the disk without a server, and load nothing from the network.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+from urllib.parse import quote_from_bytes
+
+from imagecli.domain import Json, Size
+from imagecli.events import EventHandler, GalleryProgress
+from imagecli.safe_open import real_path
+from imagecli.storage.atomic_write import save_file, translate_disk_errors
+from imagecli.web.gallery_page import build_page
+from imagecli.web.gallery_previews import GRID_EDGE, LARGE_EDGE, Preview, PreviewSource, make_previews, remove_unused
+from imagecli.web.gallery_target import GalleryTarget, large_page_error
+
+MAX_PAGE_BYTES: Final = 400_000_000
+"""Chromium fails above half a gigabyte, the longest string of its JavaScript."""
+HEARTBEAT_SECONDS: Final = 30.0
+_UNSAFE_TO_OPEN: Final = (".svg", ".html", ".htm")
+"""Opened in a window of its own, a file of these types could run scripts; inside `<img>` it can't."""
+
+
+class GalleryInput(NamedTuple):
+    """An image that another one was made from."""
+
+    name: str
+    file: Path | None = None
+    sha256: str | None = None
+    id: str | None = None
+    """Of the image in the same gallery, if it is one."""
+
+
+class GalleryImage(NamedTuple):
+    """One image with what is known about it. Empty texts and None are not shown."""
+
+    id: str
+    file: Path | None
+    """None if nothing was saved."""
+    prompt: str = ""
+    revised_prompt: str | None = None
+    model: str = ""
+    provider: str = ""
+    created: datetime | None = None
+    cost_usd: float | None = None
+    """None if it is unknown."""
+    size: Size | None = None
+    bytes: int | None = None
+    """As recorded, to notice that the file was changed."""
+    sha256: str | None = None
+    command: str = ""
+    """Creates such an image again, quoted for a shell."""
+    inputs: tuple[GalleryInput, ...] = ()
+    """The first one is shown as the image before the edit."""
+    state: str = ""
+    """What is special about it, in one or two words."""
+
+
+class Gallery(NamedTuple):
+    """The images of a page, in their order."""
+
+    title: str
+    images: tuple[GalleryImage, ...]
+    order: Literal["listed", "newest"] = "newest"
+    """The first order of the page."""
+    empty: str = "There are no images yet."
+    """Shown if there are none."""
+    portable: bool = False
+    """The gallery contains all that it shows, for another machine; else it links to files elsewhere on this one."""
+    has_ids: bool = False
+    """The ids mean something to the user."""
+
+
+class WrittenGallery(NamedTuple):
+    """A gallery on the disk."""
+
+    page: Path
+    images: int
+    bytes: int
+    """Of the page."""
+    is_one_file: bool
+    """The page contains its images."""
+
+
+def write_gallery(gallery: Gallery, target: GalleryTarget, on_event: EventHandler) -> WrittenGallery:
+    """Writes *gallery* to a *target* that was checked, and replaces an earlier gallery there. Raises DiskError."""
+    folder = real_path(target.page.parent)
+    sources = {
+        key: source for image in gallery.images for key, source in _preview_sources(image, gallery, target, folder)
+    }
+    distinct = list(dict.fromkeys(sources.values()))
+    previews: dict[PreviewSource, Preview] = {}
+    started = beat = time.monotonic()
+    with translate_disk_errors(target.page):
+        for source, preview in make_previews(distinct, target.folder):
+            previews[source] = preview
+            now = time.monotonic()
+            is_heartbeat = now - beat >= HEARTBEAT_SECONDS
+            beat = now if is_heartbeat else beat
+            on_event(
+                GalleryProgress(done=len(previews), total=len(distinct), elapsed=now - started, heartbeat=is_heartbeat)
+            )
+    shown = {key: previews[source] for key, source in sources.items()}
+    page = build_page(_build_document(gallery, shown, folder))
+    if len(page) > MAX_PAGE_BYTES:
+        raise large_page_error(target, len(page))
+    save_file(page, target.page, overwrite=True)
+    if target.folder:
+        remove_unused(
+            target.folder, (url for preview in previews.values() for url in (preview.url, preview.copy) if url)
+        )
+    return WrittenGallery(page=target.page, images=len(gallery.images), bytes=len(page), is_one_file=not target.folder)
+
+
+_Key = tuple[str, int]
+"""Image id, and 0 for the image itself or the number of its input."""
+
+
+def _preview_sources(
+    image: GalleryImage, gallery: Gallery, target: GalleryTarget, folder: Path
+) -> Iterator[tuple[_Key, PreviewSource]]:
+    """The files of *image* that the page in *folder* shows."""
+    if image.file:
+        is_copied = bool(gallery.portable and target.folder and not real_path(image.file).is_relative_to(folder))
+        edge = LARGE_EDGE if gallery.portable and not target.folder else GRID_EDGE
+        yield (
+            (image.id, 0),
+            PreviewSource(file=image.file, edge=edge, sha256=image.sha256, bytes=image.bytes, copied=is_copied),
+        )
+    for number, item in enumerate(image.inputs, 1):
+        if item.file and not item.id:
+            yield (image.id, number), PreviewSource(file=item.file, edge=LARGE_EDGE, sha256=item.sha256)
+
+
+def _file_url(file: Path, folder: Path, *, portable: bool) -> str | None:
+    """The URL of *file* for a page in *folder*, resolved; None if it is elsewhere and the gallery is *portable*.
+
+    Relative for a file below the folder, so that both can be moved together.
+    """
+    path = real_path(file)
+    if path.is_relative_to(folder):
+        return "./" + quote_from_bytes(os.fsencode(path.relative_to(folder).as_posix()))
+    return None if portable else path.as_uri()
+
+
+def _build_document(gallery: Gallery, previews: Mapping[_Key, Preview], folder: Path) -> dict[str, Json]:
+    return {
+        "title": gallery.title,
+        "order": gallery.order,
+        "empty": gallery.empty,
+        "ids": gallery.has_ids,
+        "images": [_describe_image(image, gallery, previews, folder) for image in gallery.images],
+    }
+
+
+def _describe_image(
+    image: GalleryImage, gallery: Gallery, previews: Mapping[_Key, Preview], folder: Path
+) -> dict[str, Json]:
+    preview = previews.get((image.id, 0), Preview(exists=False))
+    file = preview.copy
+    if image.file and preview.exists and not file:
+        file = _file_url(image.file, folder, portable=gallery.portable)
+    can_open = file and Path(file).suffix.lower() not in _UNSAFE_TO_OPEN
+    return {
+        "id": image.id,
+        "name": image.file.name if image.file else image.id,
+        "path": str(image.file) if image.file else None,
+        "thumb": preview.url,
+        "file": file,
+        "can_open": bool(can_open),
+        "note": preview.problem,
+        "prompt": image.prompt,
+        "revised": image.revised_prompt,
+        "model": image.model,
+        "provider": image.provider,
+        "created": image.created.astimezone(UTC).isoformat(timespec="seconds") if image.created else None,
+        "cost": image.cost_usd,
+        "width": image.size.width if image.size else None,
+        "height": image.size.height if image.size else None,
+        "bytes": image.bytes,
+        "command": image.command,
+        "state": image.state,
+        "inputs": [
+            {"name": item.name, "id": item.id, "thumb": previews.get((image.id, number), Preview()).url}
+            for number, item in enumerate(image.inputs, 1)
+        ],
+    }

@@ -1,0 +1,190 @@
+"""The installed command in tmux and on terminals that don't answer, don't read, or are interrupted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.children import Children
+from tests.conftest import photo, picture
+from tests.preview.decoding import decode_blocks
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")]
+
+IMAGECLI = (sys.executable, "-m", "imagecli")
+GENERATE = "generate 'a cat' --provider sandbox -m dall-e-2 -s 256x256"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "IMAGECLI_STATE_DIR": str(tmp_path / "state"),
+        "LANG": "C.UTF-8",
+    }
+
+
+class Tmux:
+    """A tmux server with one window."""
+
+    def __init__(self, folder: Path, socket: Path, environ: dict[str, str]) -> None:
+        self._command = ("tmux", "-S", str(socket), "-f", "/dev/null")
+        self._environ = environ
+        shell = "PS1='> ' exec bash --norc --noprofile"
+        self("new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder), shell)
+
+    def __call__(self, *words: str) -> str:
+        command = [*self._command, *words]
+        return subprocess.run(command, env=self._environ, check=True, capture_output=True, text=True).stdout
+
+    def run(self, line: str) -> str:
+        """The pane, with colors, after *line* has been carried out."""
+        self("send-keys", "-l", f"{line}; echo 'e''nd'")
+        self("send-keys", "Enter")
+        deadline = time.monotonic() + 30
+        while "\nend\n" not in f"\n{self('capture-pane', '-p')}":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        return self("capture-pane", "-p", "-e")
+
+
+@pytest.fixture
+def tmux(folder: Path, tmp_path: Path, environ: dict[str, str]) -> Iterator[Tmux]:
+    if not shutil.which("tmux"):
+        pytest.skip("needs tmux")
+    # As if tmux were started inside kitty, whose variables are visible in it.
+    server = Tmux(folder, tmp_path / "socket", {**environ, "KITTY_WINDOW_ID": "1", "TERM_PROGRAM": "ghostty"})
+    yield server
+    server("kill-server")
+
+
+def test_in_tmux_the_image_is_half_blocks_and_the_pane_is_clean(tmux: Tmux, folder: Path) -> None:
+    pane = tmux.run(f"imagecli {GENERATE}")
+    plain = tmux("capture-pane", "-p").splitlines()
+    rows = [line for line in plain if "▀" in line]
+    assert rows == ["▀" * 48] * 24
+    others = [line for line in plain if line and line not in rows]
+    assert [line for line in others if not line.startswith(">")] == ["a-cat.png", "end"]
+    shown = decode_blocks("".join(line + "\n" for line in pane.splitlines() if "▀" in line), 48, 24)
+    expected = picture(folder / "a-cat.png").convert("RGB").resize(shown.size)
+    pairs = zip(shown.convert("RGB").tobytes(), expected.tobytes(), strict=True)
+    assert sum(abs(one - other) for one, other in pairs) / (48 * 48 * 3) < 6
+    assert tmux("display-message", "-p", "#{pane_title}") == tmux("display-message", "-p", "#{host}")
+    # What is typed next is read as typed: nothing was left in the terminal's input.
+    assert tmux.run("clear; echo $((3 * 4))").startswith("12\nend\n")
+
+
+def test_in_a_low_pane_nothing_is_shown(tmux: Tmux) -> None:
+    tmux("resize-window", "-y", "8")
+    tmux.run("clear")
+    assert "▀" not in tmux.run(f"imagecli {GENERATE} -o x.png")
+    tmux("resize-window", "-y", "1")
+    tmux("send-keys", "-l", f"imagecli {GENERATE} -o y.png; touch done")
+    tmux("send-keys", "Enter")
+    deadline = time.monotonic() + 30
+    folder = Path(tmux("display-message", "-p", "#{pane_current_path}").strip())
+    while not (folder / "done").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (folder / "y.png").exists()
+
+
+class Terminal:
+    """A pseudo-terminal that only reads, of which this is the other side."""
+
+    def __init__(self, columns: int = 100, rows: int = 40) -> None:
+        self.controller, self.terminal = os.openpty()
+        fcntl.ioctl(self.controller, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def start(self, children: Children, line: str, **options: object) -> subprocess.Popen[bytes]:
+        tty = self.terminal
+        return children.start(["sh", "-c", f"exec {line}"], stdin=tty, stdout=tty, stderr=tty, **options)
+
+    def read(self, seconds: float = 0.5) -> bytes:
+        """What has arrived, until nothing more arrives for *seconds*."""
+        data = b""
+        while select.select([self.controller], [], [], seconds)[0]:
+            try:
+                data += os.read(self.controller, 65536)
+            except OSError:
+                break
+        return data
+
+    def close(self) -> None:
+        os.close(self.controller)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    pair = Terminal()
+    yield pair
+    pair.close()
+
+
+@pytest.mark.parametrize("term", ["xterm-kitty", "xterm-256color", "foot"])
+def test_a_terminal_that_never_answers_is_asked_nothing(
+    term: str, terminal: Terminal, children: Children, folder: Path, environ: dict[str, str]
+) -> None:
+    photo(folder / "a.png", 400, 400)
+    process = terminal.start(children, f"imagecli {GENERATE}", env={**environ, "TERM": term}, cwd=folder)
+    data = terminal.read(3)
+    assert process.wait(20) == 0
+    drawing = re.sub(rb"\x1b(_G|P)[^\x1b]*\x1b\\", b"", data)
+    # Device attributes, cursor position, colors, sizes, kitty's query: all would be answered.
+    assert not re.findall(rb"\x1b\[[?>=]?[0-9;]*[cnqx]|\x1b\][0-9;]*;\?|\x1b\[1[4568]t|a=q|\x1bP\+q", drawing)
+    assert b"a-cat.png" in data
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_drawing_is_closed_and_the_path_is_printed(
+    number: signal.Signals, terminal: Terminal, children: Children, folder: Path, environ: dict[str, str]
+) -> None:
+    """The terminal does not read, so that the command is in the middle of its drawing."""
+    env = {**environ, "TERM": "xterm-kitty"}
+    process = terminal.start(
+        children, "imagecli generate 'a cat' --provider sandbox", env=env, cwd=folder, start_new_session=True
+    )
+    data = b""
+    while b"\x1b_G" not in data:
+        data += os.read(terminal.controller, 256)
+    time.sleep(0.5)
+    process.send_signal(number)
+    time.sleep(0.2)
+    data += terminal.read(2)
+    assert process.wait(10) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert re.search(rb"\x1b\\\x1b\[0m\r\n.*a-cat\.png", data)
+    assert data.count(b"m=0") == 0
+    assert (folder / "a-cat.png").exists()
+
+
+def test_a_terminal_that_was_closed_costs_no_exit_code(
+    terminal: Terminal, children: Children, folder: Path, environ: dict[str, str]
+) -> None:
+    process = children.start(
+        ["sh", "-c", f"exec imagecli {GENERATE}"],
+        env={**environ, "TERM": "xterm-kitty"},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=terminal.terminal,
+    )
+    os.read(terminal.controller, 1)  # the progress has begun
+    os.close(terminal.controller)
+    terminal.controller = os.open(os.devnull, os.O_RDONLY)
+    assert process.wait(20) == 0
+    assert (folder / "a-cat.png").exists()
