@@ -22,7 +22,7 @@ def test_every_row_that_ships_is_valid() -> None:
 
 def test_the_tables_that_a_command_loads_are_those_of_the_toml_files() -> None:
     assert (CATALOG / "tables.py").read_text("utf-8") == catalog_tables(), "run: python -m tests.regenerate"
-    assert [tables.MODELS, tables.PROVIDERS] == [toml_tables("models"), toml_tables("providers")]
+    assert [toml_tables("models"), toml_tables("providers")] == [tables.MODELS, tables.PROVIDERS]
 
 
 def test_a_row_is_built_when_it_is_looked_up_and_once() -> None:
