@@ -8,7 +8,7 @@ MODELS: Final[dict[str, Any]] = {
     'default_reason': 'nearly every compatible server and gateway has it',
     'drafts': 'gpt-image-2.5-flare',
     'sizes': {
-        'free': {'auto': True, 'multiple': 16, 'max_edge': 3840, 'max_ratio': 3.0, 'min_pixels': 655360, 'max_pixels': 8294400, 'usual': ['1024x1024', '1536x1024', '1024x1536']},
+        'free': {'auto': True, 'multiple': 16, 'max_edge': 3840, 'max_ratio': 3.0, 'min_pixels': 655360, 'max_pixels': 8294400, 'stable_pixels': 3686400, 'usual': ['1024x1024', '1536x1024', '1024x1536']},
         'any': {'auto': True, 'usual': ['1024x1024', '1536x1024', '1024x1536']},
         'three': {'auto': True, 'set': ['1024x1024', '1536x1024', '1024x1536']},
         'squares': {'set': ['256x256', '512x512', '1024x1024']},
