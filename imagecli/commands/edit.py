@@ -131,7 +131,7 @@ def edit(
     from imagecli.commands.image.context import build_input_fit, open_command_context
     from imagecli.commands.image.image_words import divide_words
     from imagecli.commands.image.input_sources import read_input_source
-    from imagecli.commands.image.prompt import check_one_stdin, read_prompts
+    from imagecli.commands.image.prompt import check_one_stdin, is_prompt_required, read_preset, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.composition_options import EXTEND_PROMPT, build_composition_options, parse_extension, parse_padding
     from imagecli.domain import Edit
@@ -144,8 +144,15 @@ def edit(
     ]
     files = images or []
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
+<<<<<<< HEAD
     extension = parse_extension(extend, anchor) if extend else None
+    preset = read_preset(prompt_flags, ctx.obj)
+    needs_prompt = is_prompt_required(preset, default=extension is None)
+    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=needs_prompt)
+=======
+    extension = parse_extension(extend) if extend else None
     divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=extension is None)
+>>>>>>> lead
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     further = [read_input_source(name, ctx.obj) for name in files]
     mask_file = read_input_source(mask, ctx.obj) if mask else None
@@ -158,8 +165,8 @@ def edit(
         anchor=anchor,
         has_mask=mask_source is not None,
     )
-    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
-    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
+    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj, preset)
+    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables, preset)
     if prompts[0].text is None and not prompt_flags.editor:
         prompts = [prompt._replace(text=EXTEND_PROMPT) for prompt in prompts]
         note = NoteEvent(code="prompt", message=f"using the prompt: {EXTEND_PROMPT}")
