@@ -144,15 +144,10 @@ def edit(
     ]
     files = images or []
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
-<<<<<<< HEAD
-    extension = parse_extension(extend, anchor) if extend else None
+    extension = parse_extension(extend) if extend else None
     preset = read_preset(prompt_flags, ctx.obj)
     needs_prompt = is_prompt_required(preset, default=extension is None)
     divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=needs_prompt)
-=======
-    extension = parse_extension(extend) if extend else None
-    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=extension is None)
->>>>>>> lead
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     further = [read_input_source(name, ctx.obj) for name in files]
     mask_file = read_input_source(mask, ctx.obj) if mask else None

@@ -62,12 +62,7 @@ class CommandContext(NamedTuple):
     """Partial images of a stream are saved too."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """Notes on the options, to be shown before anything is sent."""
-<<<<<<< HEAD
     preset: "Preset | None" = None
-    painted_mask: PaintedMask | None = None
-    """Saved as a file if the command fails."""
-=======
->>>>>>> lead
 
 
 def open_command_context(
