@@ -41,6 +41,14 @@ MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
 
 
+class PaintedMask(NamedTuple):
+    """A mask that was painted for this command, as PNG."""
+
+    data: bytes
+    stem: str
+    """Of the image's name."""
+
+
 class CommandContext(NamedTuple):
     """Everything that a command received, resolved. Data only."""
 
@@ -63,6 +71,8 @@ class CommandContext(NamedTuple):
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """Notes on the options, to be shown before anything is sent."""
     preset: "Preset | None" = None
+    painted_mask: PaintedMask | None = None
+    """Saved as a file if the command fails."""
 
 
 def open_command_context(

@@ -13,7 +13,7 @@ from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
 from imagecli.domain import Edit, ImageRequest
 from imagecli.errors import OutputError
-from imagecli.events import NoteEvent, WarningEvent
+from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
@@ -32,11 +32,7 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
-    size_notes: tuple[NoteEvent, ...] = ()
-    if any(isinstance(request, Edit) and request.composition for request in requests):
-        from imagecli.pipeline.resolve_composed import resolve_composed_edits
-
-        requests, size_notes = resolve_composed_edits(requests, context.model, context.settings.provider)
+    requests, size_notes = _resolve_sizes(requests, context)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
@@ -63,6 +59,11 @@ def run_requests(
             from imagecli.commands.image.execute import execute_plan
 
             result = execute_plan(plan, context, progress)
+            if result.all_errors and context.painted_mask:
+                from imagecli.commands.image.painted_mask import with_saved_mask
+
+                context, note = with_saved_mask(context, context.painted_mask)
+                progress(note)
             if result.all_errors:
                 from imagecli.commands.image.rest_hint import with_rest_hint
 
@@ -83,6 +84,37 @@ def run_requests(
 
         result = show_results(result, context)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
+
+
+def check_requests(context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest]) -> bool:
+    """Checks everything that `run_requests` checks before it sends the first request. Writes and sends nothing.
+
+    Returns whether it would send any. Raises what it raises, and the error that it would print.
+    """
+    from imagecli.commands.image.dry_run import dry_run
+
+    requests, _ = _resolve_sizes(requests, context)
+    validate_requests(requests, context)
+    plan = _plan_requests(prompts, requests, context)
+    _check_output_root(plan, context)
+    if not plan.calls:
+        return False
+    for error in dry_run(plan, context, ignore_event).errors:
+        raise error
+    if context.settings.no_key:
+        raise context.settings.no_key
+    return True
+
+
+def _resolve_sizes(
+    requests: Sequence[ImageRequest], context: CommandContext
+) -> tuple[Sequence[ImageRequest], tuple[NoteEvent, ...]]:
+    """*requests*, with the sizes of those whose result is pasted into their image; and notes on these sizes."""
+    if not any(isinstance(request, Edit) and request.composition for request in requests):
+        return requests, ()
+    from imagecli.pipeline.resolve_composed import resolve_composed_edits
+
+    return resolve_composed_edits(requests, context.model, context.settings.provider)
 
 
 def _plan_requests(prompts: Sequence[Prompt], requests: Sequence[ImageRequest], context: CommandContext) -> RequestPlan:
