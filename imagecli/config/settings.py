@@ -238,6 +238,8 @@ def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> No
     if row.base_url_env is None:
         return
     path = urlsplit(base_url).path
+    if "/" not in path.strip("/"):  # one segment does not tell two forms apart, and the rows of all providers are many
+        return
     for other in sources.providers.rows.values():
         if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
             raise UsageError(
