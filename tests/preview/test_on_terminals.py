@@ -50,6 +50,7 @@ class Tmux:
         self._lines = 0
         shell = "PS1='> ' exec bash --norc --noprofile"
         self("new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder), shell)
+        self._wait_for("\n>")
 
     def __call__(self, *words: str) -> str:
         command = [*self._command, *words]
@@ -60,11 +61,14 @@ class Tmux:
         self._lines += 1
         self("send-keys", "-l", f"{line}; echo 'e''nd' {self._lines}")
         self("send-keys", "Enter")
+        self._wait_for(f"\nend {self._lines}\n")
+        return self("capture-pane", "-p", "-e")
+
+    def _wait_for(self, text: str) -> None:
         deadline = time.monotonic() + 60
-        while f"\nend {self._lines}\n" not in "\n" + self("capture-pane", "-p"):
+        while text not in "\n" + self("capture-pane", "-p"):
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        return self("capture-pane", "-p", "-e")
 
 
 @pytest.fixture
