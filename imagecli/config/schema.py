@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args
 
 from imagecli.choices import Preview
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
+from imagecli.errors import SettingsError, UsageError
 from imagecli.sizes import parse_size
 
 
@@ -189,6 +190,24 @@ class SettingValues(NamedTuple):
 def value_or(setting: SettingValue[T] | None, default: T) -> T:
     """The value of *setting*, or *default* if it is not set."""
     return default if setting is None else setting.value
+
+
+def read_setting(name: str, value: Any, origin: str, *, place: str | None = None) -> SettingValue[Any]:
+    """A setting's parsed *value*. Raises SettingsError that names *place*, which is the *origin* by default."""
+    place = place or origin
+    try:
+        return SettingValue(SETTINGS[name].read(value), origin)
+    except UsageError as error:
+        raise SettingsError(f"{place}: {error.message}", hint=error.hint) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"{place} {_as_typed_value(value)}: {error}", hint=f"{name}: {SETTINGS[name].about}"
+        ) from error
+
+
+def _as_typed_value(value: Any) -> str:
+    """A value as the user probably typed it: -1 was parsed as -1.0."""
+    return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
 FOLDER_VARIABLES = {

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
@@ -34,6 +34,9 @@ from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import printable_url, shell_quote
+
+if TYPE_CHECKING:
+    from imagecli.config.presets import Preset
 
 
 class ImageSettings(NamedTuple):
@@ -107,14 +110,22 @@ class Settings(NamedTuple):
         return (*([self.key.secret] if self.key else []), *self.secret_headers.values())
 
 
-def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True) -> Settings:
-    """The settings of a command typed in *folder*.
+def load_settings(
+    flags: SettingFlags,
+    env: Env,
+    catalog: Catalog,
+    folder: Path,
+    *,
+    with_key: bool = True,
+    preset: "Preset | None" = None,
+) -> Settings:
+    """The settings of a command typed in *folder*, with the options of its *preset*.
 
     With *with_key* false, a key is neither looked for nor missed.
     Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
-    sources = read_settings_sources(flags, env, catalog, folder)
+    sources = read_settings_sources(flags, env, catalog, folder, preset)
     effective = sources.effective
     row = effective_provider(sources, catalog)
     notes = list(sources.notes)
