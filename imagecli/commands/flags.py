@@ -208,6 +208,9 @@ class OutputFlags(NamedTuple):
         str | None,
         typer.Option(metavar="WxH", help="crop and resize the result to exactly WxH"),
     ] = None
+    sidecar: Annotated[
+        bool | None, typer.Option("--sidecar", help="write prompt, options and cost to NAME.png.json")
+    ] = None
 
 
 class ProviderFlags(NamedTuple):

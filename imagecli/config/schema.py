@@ -116,6 +116,7 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
+    "sidecar": Setting(read=_parse_bool, about="true writes how each image was made beside it", default=False),
     "preview": Setting(
         read=_parse_preview,
         about="images on the terminal: auto, kitty, iterm, sixel, blocks or none",
@@ -173,6 +174,7 @@ class SettingValues(NamedTuple):
     fit: SettingValue[Size] | None = None
     output: SettingValue[str] | None = None
     if_exists: SettingValue[IfExists] | None = None
+    sidecar: SettingValue[bool] | None = None
     preview: SettingValue[Preview] | None = None
     max_cost: SettingValue[float] | None = None
     timeout: SettingValue[float] | None = None

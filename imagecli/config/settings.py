@@ -84,6 +84,8 @@ class Settings(NamedTuple):
     is_output_from_project: bool
     """A project's file sets *output*: it may not lead out of the current folder."""
     if_exists: IfExists | None
+    sidecar: bool
+    """How each image was made is written beside it."""
     preview: Preview
     """How images are shown on a terminal."""
     timeout: float | None
@@ -168,6 +170,7 @@ def load_settings(
         output=value_or(effective.output, None),
         is_output_from_project=effective.output is not None and effective.output is sources.project.output,
         if_exists=value_or(effective.if_exists, None),
+        sidecar=value_or(effective.sidecar, False),
         preview=value_or(effective.preview, DEFAULT_PREVIEW),
         timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
         max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
@@ -238,6 +241,8 @@ def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> No
     if row.base_url_env is None:
         return
     path = urlsplit(base_url).path
+    if "/" not in path.strip("/"):  # one segment does not tell two forms apart, and the rows of all providers are many
+        return
     for other in sources.providers.rows.values():
         if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
             raise UsageError(

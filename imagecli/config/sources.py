@@ -52,6 +52,7 @@ class SettingFlags(NamedTuple):
     fit: str | None = None
     output: str | None = None
     if_exists: str | None = None
+    sidecar: bool | None = None
     preview: str | None = None
     max_cost: float | None = None
     timeout: float | None = None

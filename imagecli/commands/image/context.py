@@ -99,6 +99,8 @@ def open_command_context(
             output_root = current_folder()
     if output.kind == "stdout":
         check_stdout(env, flags.display)
+        if flags.output.sidecar:
+            raise UsageError("--sidecar requires a file, but -o - writes to stdout", hint="use -o FILE with --sidecar")
     model = catalog.model_for_provider(settings.provider, settings.image.model)
     with name_option_origins(settings):
         options, notes = options_from_flags(flags.image, flags.stream, _image_settings(settings, flags), model)
@@ -138,6 +140,7 @@ def _setting_flags(flags: CommonFlags) -> SettingFlags:
         fit=flags.output.fit,
         output=flags.output.output,
         if_exists=flags.output.if_exists,
+        sidecar=flags.output.sidecar,
         preview=flags.preview.preview,
     )
 
