@@ -216,6 +216,15 @@ def test_clear_leaves_the_files_and_nothing_of_the_prompts(three_days: None, ima
     assert Path("a-tree.png").exists()
 
 
+def test_clear_gives_the_space_back(imagecli: Run, state: Path) -> None:
+    """Free pages would still have the prompts."""
+    imagecli("generate", "a cat " + "x" * 30_000, *SANDBOX, "-o", "cat.png")
+    imagecli("history", "clear", "--yes")
+    with sqlite3.connect(state / "history.db") as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+    connection.close()
+
+
 @pytest.mark.parametrize(("answer", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
 def test_clear_asks_on_a_terminal(
     answer: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
