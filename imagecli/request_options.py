@@ -1,4 +1,4 @@
-"""The options of a request as the history stores them: by the names of the flags that set them."""
+"""The options of a request as records of it have them: by the names of the flags that set them."""
 
 from __future__ import annotations
 
