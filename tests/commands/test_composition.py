@@ -209,7 +209,7 @@ def test_a_portrait_becomes_a_landscape_whose_old_area_is_untouched(imagecli: Ru
     result = imagecli("edit", "in.jpg", "--extend", "16:9", *SANDBOX)
     assert result.exit_code == 0, result.stderr
     assert "using the prompt: Extend the image naturally beyond its borders" in result.stderr
-    assert result.stdout == "in-extend-the-image-naturally-beyond-its-borders.png\n"
+    assert result.stdout == "in-extended.png\n"
     after = picture(result.paths[0])
     assert after.size == (1423, 800)
     left = 411
