@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias
 
 Crop: TypeAlias = Literal["center", "top", "bottom", "left", "right", "none"]
+Anchor: TypeAlias = Literal[
+    "center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"
+]
+"""Where an image lies in the larger one that it is extended to."""
 IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
 Via: TypeAlias = Literal["auto", "variations", "edits"]
 """How `vary` works: by the variations endpoint, by an edit, or by the first if the model has it."""

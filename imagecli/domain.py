@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
+from imagecli.choices import Anchor as Anchor
 from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
 from imagecli.formats import ENDINGS as ENDINGS
@@ -20,6 +21,10 @@ MAX_PICTURE_BYTES: Final = 512 * 1024 * 1024
 """A larger file is not read: no endpoint accepts or returns a tenth of it, and shrinking it would take minutes."""
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""left, top, right, bottom."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -162,6 +167,34 @@ class MaskSource(NamedTuple):
         return self.file.label if self.file else "the mask"
 
 
+class Extension(NamedTuple):
+    """The area that is added around an image: at its sides, or up to an aspect ratio."""
+
+    left: Length | None = None
+    top: Length | None = None
+    right: Length | None = None
+    bottom: Length | None = None
+    shape: Shape | None = None
+    """The aspect ratio of the extended image, instead of the sides."""
+    anchor: Anchor = "center"
+    """Where the image lies in the extended one, if *shape* decides how large that is."""
+
+    def __str__(self) -> str:
+        if self.shape:
+            return str(self.shape) if self.anchor == "center" else f"{self.shape} ({self.anchor})"
+        sides = {"left": self.left, "top": self.top, "right": self.right, "bottom": self.bottom}
+        return ",".join(f"{side}={length}" for side, length in sides.items() if length)
+
+
+class CompositionOptions(NamedTuple):
+    """The result is pasted into the original image, so that everything outside the mask stays as it is."""
+
+    crop_padding: Length | None = None
+    """Only the region around the mask is sent, with this much around it; percent are of the mask's own extent."""
+    extension: Extension | None = None
+    """The image is extended, and the added area belongs to the mask."""
+
+
 class InputFit(NamedTuple):
     """How an input image may be changed to fit its endpoint."""
 
@@ -191,6 +224,13 @@ class Edit(NamedTuple):
     markup: InputSource | None = None
     """A drawing over the first image (arrows, circles) that explains the edit; a PNG of its upright size."""
     input_fit: InputFit = InputFit()
+    composition: CompositionOptions | None = None
+    """None: the result is saved as it is received."""
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether a mask is sent: one of the user's, or that of an added area."""
+        return self.mask is not None or bool(self.composition and self.composition.extension)
 
 
 class Vary(NamedTuple):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.domain import DigitalSourceType, IfExists, OutputName, Size, Transform
+from imagecli.domain import Box, DigitalSourceType, IfExists, OutputName, Size, Transform
 
 
 class OutputFile(NamedTuple):
@@ -27,10 +27,37 @@ class ManifestRef(NamedTuple):
     """For each image the paths of its files as the manifest plans them, in the order of `PreparedCall.files`."""
 
 
+class Composition(NamedTuple):
+    """How a result is pasted into the original image, so that everything outside the mask stays as it is.
+
+    Boxes are in pixels of the original as a viewer shows it, from its top left corner; they may extend beyond it.
+    """
+
+    original: Path | None
+    """None if it was no regular file: only the command itself can compose the result."""
+    label: str
+    """Its name in messages."""
+    sha256: str
+    """Of its bytes: an original that has changed since is not the one that was edited."""
+    canvas: Box
+    """What the composed image shows: the original, and what it is extended by."""
+    region: Box
+    """What was sent, and what the result shows."""
+    mask: str
+    """The base64 of a grayscale PNG: 255 where the result replaces the original, 0 where the original stays."""
+    mask_box: Box
+    """What *mask* shows. It is 0 everywhere else."""
+    feather: int
+    """The width of the soft edge, inside the mask."""
+    keep_metadata: bool = False
+    """The composed image gets the EXIF data of the original."""
+
+
 class PreparedCall(NamedTuple):
     """All that is needed to save the images of a response, perhaps in another process and days later.
 
-    Stored in the spool as JSON before the POST. Has no key and no input image.
+    Stored in the spool as JSON before the POST. Has no key and no input image, but the mask of a
+    `composition`.
     """
 
     id: str
@@ -65,6 +92,8 @@ class PreparedCall(NamedTuple):
     """A manifest's files may be saved through links that lead out of its folder."""
     free: bool = False
     """The provider bills nothing."""
+    composition: Composition | None = None
+    """The result is pasted into the original image; None if it is saved as it is received."""
     source_type: DigitalSourceType = "trainedAlgorithmicMedia"
     """What the images are marked with if they are converted."""
     transparent: bool = False
@@ -122,7 +151,7 @@ def prepared_from_json(text: str) -> PreparedCall:
     size, fit = document.pop("size"), document.pop("fit")
     names = [_name_from_json(name) for name in document.pop("names")]
     files, part = document.pop("files", ()), document.pop("part", None)
-    replaces = document.pop("replaces", ())
+    replaces, composition = document.pop("replaces", ()), document.pop("composition", None)
     return PreparedCall(
         **document,
         names=tuple(names),
@@ -132,6 +161,7 @@ def prepared_from_json(text: str) -> PreparedCall:
         size=Size(**size) if size else None,
         fit=Size(**fit) if fit else None,
         transform=_transform_from_json(transform) if transform else None,
+        composition=_composition_from_json(composition) if composition else None,
     )
 
 
@@ -154,3 +184,9 @@ def _transform_from_json(document: dict[str, Any]) -> Transform:
         pad=tuple(document["pad"]) if document["pad"] else None,
         size=Size(**document["size"]) if document["size"] else None,
     )
+
+
+def _composition_from_json(document: dict[str, Any]) -> Composition:
+    boxes = {name: tuple(document[name]) for name in ("canvas", "region", "mask_box")}
+    original = Path(document["original"]) if document["original"] else None
+    return Composition(**(document | boxes | {"original": original}))

@@ -1,4 +1,4 @@
-"""Creates the images of the README in `.pictures/`: runs its commands against the sandbox, results side by side.
+"""Creates the images of the README in `.pictures/`: a terminal, and the results of its commands, side by side.
 
 Run it by hand after a change of the painter, `python -m tests.repaint`, and look at the result.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from tests.terminal_picture import draw_terminal, record_session
+
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / ".pictures"
 SIDE, GAP = 512, 16
@@ -27,6 +29,11 @@ imagecli vary a-white-siamese-cat.png -n 3
 """
 
 
+SESSION = 'imagecli generate "a white siamese cat" -n 3 --provider sandbox'
+COLUMNS, ROWS = 88, 30
+"""The window that README shows first, and what is typed in it."""
+
+
 def run_commands() -> list[list[str]]:
     """Runs COMMANDS in the current folder and returns the paths that each printed."""
     paths = []
@@ -36,6 +43,12 @@ def run_commands() -> list[list[str]]:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ)
         paths.append(done.stdout.splitlines())
     return paths
+
+
+def terminal_environ() -> dict[str, str]:
+    """The variables of kitty, with the imagecli of this Python on the PATH."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(Path.cwd()), "TERM": "xterm-kitty", "LANG": "C.UTF-8"}
 
 
 def draw_mask() -> Image.Image:
@@ -72,9 +85,10 @@ def main() -> None:
         os.chdir(folder)
         Path(".pictures").mkdir()
         draw_mask().save(".pictures/mask.png", optimize=True)
+        session = record_session([SESSION], COLUMNS, ROWS, Path(folder), terminal_environ())
+        draw_terminal(session, COLUMNS, ROWS).save(PICTURES / "terminal.webp", quality=85, method=6)
         first, several, edited, varied = [[Image.open(path) for path in paths] for paths in run_commands()]
         strips: dict[str, Sequence[Image.Image]] = {
-            "generate": first,
             "several": several,
             "edit": [*first, show_on_checkerboard(draw_mask()), *edited],
             "vary": varied,

@@ -1,38 +1,52 @@
-"""Draws what a terminal shows, text and half blocks, as a window with a title bar; for README and for the eye."""
+"""Draws what a terminal shows, text, half blocks and kitty's images, as a window; for README and for the eye."""
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 
+import pexpect
 import pyte
 from PIL import Image, ImageDraw, ImageFont
 
 CELL_WIDTH, CELL_HEIGHT, FONT_SIZE = 10, 20, 16
-MARGIN, BAR = 16, 36
+"""Cells are as large as the program assumes if the terminal doesn't report their size."""
+MARGIN, BAR = 16, 32
 BACKGROUND, BAR_COLOR, FOREGROUND = "#1a1b26", "#2a2c3d", "#d5d9f0"
 LIGHTS = ("#ff5f57", "#febc2e", "#28c840")
-NAMED = {
-    "black": "#414868",
-    "red": "#f7768e",
-    "green": "#9ece6a",
-    "brown": "#e0af68",
-    "blue": "#7aa2f7",
-    "magenta": "#bb9af7",
-    "cyan": "#7dcfff",
-    "white": "#c0caf5",
-}
-DIM = "#8b90ad"
+NAMED = {"red": "#f7768e", "green": "#9ece6a", "brown": "#e0af68", "blue": "#7aa2f7", "cyan": "#7dcfff"}
+PROMPT = "\x1b[32m$\x1b[0m "
+KITTY_IMAGE = re.compile(rb"\x1b_Ga=T[^\x1b]*?c=(\d+),r=(\d+)[^;]*;([^\x1b]*)\x1b\\((?:\x1b_Gm=[^\x1b]*\x1b\\)*)")
+
+
+def record_session(commands: Sequence[str], columns: int, rows: int, folder: Path, environ: dict[str, str]) -> bytes:
+    """What a terminal receives while *commands* are typed at a prompt and carried out in *folder*."""
+    output = b""
+    for command in commands:
+        child = pexpect.spawn("/bin/sh", ["-c", command], dimensions=(rows, columns), env=environ, cwd=folder)
+        output += f"{PROMPT}{command}\r\n".encode() + child.read()
+    return output + f"{PROMPT}".encode()
 
 
 def draw_terminal(output: bytes, columns: int, rows: int) -> Image.Image:
-    """The window of a terminal that has received *output*, without the empty rows at its end."""
+    """The window of a terminal that has received *output*, as high as what it shows."""
     screen = pyte.Screen(columns, rows)
-    pyte.ByteStream(screen).feed(output)
-    used = max((row for row, line in enumerate(screen.display) if line.strip()), default=0) + 1
-    size = (columns * CELL_WIDTH + 2 * MARGIN, used * CELL_HEIGHT + 2 * MARGIN + BAR)
-    image = Image.new("RGB", size, BACKGROUND)
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 0, size[0], BAR), fill=BAR_COLOR)
+    stream = pyte.ByteStream(screen)
+    images, end = [], 0
+    for found in KITTY_IMAGE.finditer(output):
+        stream.feed(output[end : found.start()])
+        images.append((decode_image(found), screen.cursor.x, screen.cursor.y))
+        stream.feed(b"\n" * (int(found[2]) - 1))
+        end = found.end()
+    stream.feed(output[end:])
+    used = screen.cursor.y + 1
+    window = Image.new("RGB", (columns * CELL_WIDTH + 2 * MARGIN, used * CELL_HEIGHT + 2 * MARGIN + BAR), BACKGROUND)
+    draw = ImageDraw.Draw(window)
+    draw.rectangle((0, 0, window.width, BAR), fill=BAR_COLOR)
     for number, color in enumerate(LIGHTS):
         left = MARGIN + number * 22
         draw.ellipse((left, BAR // 2 - 6, left + 12, BAR // 2 + 6), fill=color)
@@ -40,7 +54,16 @@ def draw_terminal(output: bytes, columns: int, rows: int) -> Image.Image:
     for row in range(used):
         for column in range(columns):
             draw_cell(draw, screen.buffer[row][column], column, row, font)
-    return image
+    for image, column, row in images:
+        window.paste(image, (MARGIN + column * CELL_WIDTH, MARGIN + BAR + row * CELL_HEIGHT), image)
+    return window
+
+
+def decode_image(found: re.Match[bytes]) -> Image.Image:
+    """The image of kitty's sequences, as large as its cells."""
+    data = found[3] + b"".join(re.findall(rb";([^\x1b]*)\x1b", found[4]))
+    image = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")
+    return image.resize((int(found[1]) * CELL_WIDTH, int(found[2]) * CELL_HEIGHT))
 
 
 def draw_cell(

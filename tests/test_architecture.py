@@ -24,6 +24,7 @@ FLOORS = (
         "serialization",
         "domain",
         "mask_shapes",
+        "composition_options",
         "http_request",
         "loopback_server",
         "prepared_call",

@@ -141,6 +141,7 @@ UNUSED = {
     "imagecli.providers.stream",
     "imagecli.sandbox",
     "imagecli.batch",
+    "imagecli.preview",
 }
 """What a `generate` whose response is a PNG as base64 in JSON has no use for."""
 OWN_MODULES_AT_MOST = 110

@@ -1,7 +1,7 @@
 """Which sizes a model makes, and which of them is nearest to a name, a ratio or a size it does not make."""
 
 from collections.abc import Iterator
-from math import ceil, gcd, isqrt, log
+from math import ceil, gcd, isqrt, log, sqrt
 from typing import Annotated, NamedTuple
 
 from imagecli.domain import RequestedSize, Shape, Size
@@ -26,6 +26,20 @@ def crop_waste(made: Size, target: Size) -> float:
     return cropped + 10 * cropped**2 + resized
 
 
+RATIO_STEP = 0.005
+"""Aspect ratios that differ by less than this count as equal: a region is grown or cut by so much to fit a size."""
+
+REGION_RATIO = 3.0
+"""The longer edge of a region divided by the shorter, at most, for models without a limit."""
+
+
+def region_loss(size: Size, region: Size) -> tuple[int, float, int]:
+    """What is worse about *size* for a *region* of an image: its ratio, then the pixels that it lacks or adds."""
+    ratio = abs(log(size.width / size.height) - log(region.width / region.height))
+    shrunk = max(0.0, log(region.width / size.width), log(region.height / size.height))
+    return int(ratio / RATIO_STEP), shrunk, size.pixels
+
+
 class SizeRule(NamedTuple):
     """Which sizes a model makes: a set, or limits on edges, ratio and pixels."""
 
@@ -38,6 +52,8 @@ class SizeRule(NamedTuple):
     """Longer edge divided by shorter."""
     min_pixels: Count = 1
     max_pixels: Count | None = None
+    stable_pixels: Count | None = None
+    """Larger sizes are experimental: requested only if the user asks for them."""
     usual: tuple[Size, ...] = ()
     """Without a set: the sizes made for shapes of these ratios."""
     long_edge: Count = 1536
@@ -98,6 +114,13 @@ class SizeRule(NamedTuple):
             return size
         return min(self._sizes_near(size), key=lambda legal: (crop_waste(legal, size), legal.pixels), default=None)
 
+    def for_region(self, region: Size) -> Size | None:
+        """The supported size to request for a *region* of an image: of about its ratio, and with all of its pixels if
+        a size that is not experimental has as many. None if the rule allows no size.
+        """
+        sizes = self.set or tuple(self._sizes_of_region(region))
+        return min(sizes, key=lambda size: region_loss(size, region), default=None)
+
     def nearest_to_shape(self, shape: Shape) -> Size | None:
         """The supported size for *shape*; None if the model makes no size of that ratio.
 
@@ -134,6 +157,22 @@ class SizeRule(NamedTuple):
             size = Size(width * times, height * times)
             if max(size.width, size.height) * 4 >= self.long_edge * 3 and not self.objection(size):
                 yield size
+
+    def _sizes_of_region(self, region: Size) -> Iterator[Size]:
+        """Supported sizes of about the ratio of *region*, within a quarter of the best scale."""
+        most = self.stable_pixels or self.max_pixels or self.long_edge**2
+        least = max(self.min_pixels, min(self.long_edge**2 // 4, most))
+        width, height = float(region.width), float(region.height)
+        ratio = self.max_ratio or REGION_RATIO
+        width, height = max(width, height / ratio), max(height, width / ratio)
+        longest = (self.max_edge or max(width, height)) / max(width, height)
+        scale = max(min(1.0, sqrt(most / (width * height)), longest), sqrt(least / (width * height)))
+        step = self._edge_multiple
+        for columns in range(max(1, int(width * scale * 0.75 / step)), int(width * scale * 1.25 / step) + 2):
+            rows = int(columns * height / width)
+            for size in (Size(columns * step, max(1, rows) * step), Size(columns * step, (rows + 1) * step)):
+                if size.pixels <= max(most, self.min_pixels) and not self.objection(size):
+                    yield size
 
     def _sizes_near(self, size: Size) -> Iterator[Size]:
         """The supported sizes worth comparing with *size*: for each width the heights nearest to its height and to

@@ -74,7 +74,7 @@ def all_input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
 
 def needs_alpha(request: ImageRequest, row: ModelRow) -> bool:
     """Whether the image's own transparency is the mask: in a legacy edit without one."""
-    return isinstance(request, Edit) and request.mask is None and row.edits_need_alpha
+    return isinstance(request, Edit) and not request.has_mask and row.edits_need_alpha
 
 
 def check_input_count(request: ImageRequest, row: ModelRow) -> None:
@@ -142,8 +142,19 @@ def _check_stream(options: ImageOptions, output_format: str) -> None:
 def _check_mask(request: Edit, output_format: str) -> None:
     if request.mask and output_format == "gif":
         raise UsageError("--mask: can't be used with gif", hint="use --output-format png, or omit --mask")
-    if request.mask and request.markup:
-        raise UsageError("--mask can't be used with --markup", hint="omit one of them")
+    if request.composition and output_format in WHOLE:
+        raise UsageError(
+            f"a result in {output_format} can't be pasted into the original image",
+            hint="use --output-format png, or omit --keep-outside, --crop-to-mask and --extend",
+        )
+    if request.has_mask and request.markup:
+        flag = "--mask" if request.mask else "--extend"
+        raise UsageError(f"{flag} can't be used with --markup", hint="omit one of them")
+    if request.composition and request.input_fit.input_size:
+        raise UsageError(
+            "--input-size can't be used with --keep-outside, --crop-to-mask or --extend",
+            hint="use --size for the size of the part that is sent",
+        )
 
 
 def inspect_parameters(

@@ -94,16 +94,13 @@ def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
 
 
 def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
-    if request.mask and row.mask_support == "ignored":
-        raise UsageError(
-            f"--mask: provider {row.name} ignores it and would edit the entire image",
-            hint="omit --mask and describe in the prompt what to change",
-        )
-    if request.mask and not row.mask:
-        raise UsageError(
-            f"--mask: not supported by provider {row.name}",
-            hint="omit --mask and describe in the prompt what to change",
-        )
+    flag = "--mask" if request.mask else "--extend"
+    hint = f"omit {flag} and describe in the prompt what to change"
+    if request.has_mask and row.mask_support == "ignored":
+        found = "ignores it" if request.mask else "ignores masks"
+        raise UsageError(f"{flag}: provider {row.name} {found} and would edit the entire image", hint=hint)
+    if request.has_mask and not row.mask:
+        raise UsageError(f"{flag}: not supported by provider {row.name}", hint=hint)
     if request.markup and not row.markup:
         raise UsageError(
             f"--markup: not supported by provider {row.name}",

@@ -25,6 +25,7 @@ from imagecli.errors import AuthenticationError, DiskError, ImagecliError, Limit
 from imagecli.output.doctor import Finding, finding_from_error
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import terminal_columns
+from imagecli.preview.terminals import choose_protocol, has_colors, has_true_color
 from imagecli.quoting import printable_url, shell_quote
 from imagecli.safe_open import check_private_folder
 from imagecli.storage.preflight import check_folder
@@ -86,9 +87,11 @@ def _check_terminal(context: DoctorContext) -> Iterator[Finding]:
     """What the environment says about the terminal. The terminal itself is not queried: it may not respond."""
     env, environ = context.env, context.env.environ
     terminal = env.stderr.isatty()
-    colors = "true color" if environ.get("COLORTERM") in ("truecolor", "24bit") else "basic colors"
-    if "NO_COLOR" in environ or not terminal or environ.get("TERM", "dumb") == "dumb":
+    colors = "true color" if has_true_color(environ) else "basic colors"
+    is_dumb = environ.get("TERM") == "dumb"
+    if "NO_COLOR" in environ or not terminal or is_dumb or not has_colors(environ):
         colors = "no colors"
+    protocol = choose_protocol(environ, color=colors != "no colors") if terminal and not is_dumb else None
     columns = terminal_columns(env)
     locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ), "no locale set")
     parts = [
@@ -96,6 +99,7 @@ def _check_terminal(context: DoctorContext) -> Iterator[Finding]:
         f"{columns} columns" if columns else "",
         f"TERM={environ.get('TERM', '')}" if terminal else "",
         colors,
+        f"images by {protocol}" if protocol else "",
         f"{locale}, {env.stdout.encoding}",
     ]
     message = ", ".join(part for part in parts if part)

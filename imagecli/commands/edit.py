@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from imagecli.choices import Anchor
 from imagecli.commands import completers
 from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_flag_groups
 
@@ -55,6 +56,42 @@ def edit(
         bool,
         typer.Option("--mask-fit", help="scale the mask to the image's size", rich_help_panel="Inputs"),
     ] = False,
+    keep_outside: Annotated[
+        bool,
+        typer.Option(
+            "--keep-outside", help="restore the original outside the mask, at full size", rich_help_panel="Inputs"
+        ),
+    ] = False,
+    crop_to_mask: Annotated[
+        bool,
+        typer.Option(
+            "--crop-to-mask", help="send only the region of the mask; implies --keep-outside", rich_help_panel="Inputs"
+        ),
+    ] = False,
+    crop_padding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PX|%",
+            help="around the mask, with --crop-to-mask  [default: 50%]",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="add an area: 16:9, or left=256,right=10%; keeps the original",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
+    anchor: Annotated[
+        Anchor | None,
+        typer.Option(
+            metavar="WHERE",
+            help="position of the original with --extend 16:9, such as top-left",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
     markup: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +123,8 @@ def edit(
       imagecli edit photo.jpg "a red sofa in the room" --mask sofa.png
       imagecli edit photo.jpg "a red sofa" --mask-rect 10%,50%,60%,40%
       imagecli edit *.jpg "the same photo at night" -o night/  # one edit of each
+      imagecli edit photo.jpg "a red sofa" --mask sofa.png --crop-to-mask
+      imagecli edit photo.jpg --extend 16:9
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
       cat in.jpg | imagecli edit - "a watercolor of it" -o - > out.png
     """
@@ -94,7 +133,9 @@ def edit(
     from imagecli.commands.image.input_sources import read_input_source
     from imagecli.commands.image.prompt import check_one_stdin, read_prompts
     from imagecli.commands.image.run import run_requests
+    from imagecli.composition_options import EXTEND_PROMPT, build_composition_options, parse_extension, parse_padding
     from imagecli.domain import Edit
+    from imagecli.events import NoteEvent
     from imagecli.mask_shapes import build_mask_source, parse_shape
 
     shapes = [
@@ -103,17 +144,30 @@ def edit(
     ]
     files = images or []
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
-    divided = divide_words(words, prompt_flags, ctx.obj, "edit")
+    extension = parse_extension(extend, anchor) if extend else None
+    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=extension is None)
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     further = [read_input_source(name, ctx.obj) for name in files]
+    mask_file = read_input_source(mask, ctx.obj) if mask else None
+    mask_source = build_mask_source(mask_file, shapes, invert=mask_invert, fit=mask_fit)
+    composition = build_composition_options(
+        keep_outside=keep_outside,
+        crop_to_mask=crop_to_mask,
+        crop_padding=parse_padding(crop_padding) if crop_padding else None,
+        extension=extension,
+        anchor=anchor,
+        has_mask=mask_source is not None,
+    )
     prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
     context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
+    if prompts[0].text is None and not prompt_flags.editor:
+        prompts = [prompt._replace(text=EXTEND_PROMPT) for prompt in prompts]
+        note = NoteEvent(code="prompt", message=f"using the prompt: {EXTEND_PROMPT}")
+        context = context._replace(notes=(*context.notes, note))
     if prompt_flags.editor:
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=True)
-    mask_file = read_input_source(mask, ctx.obj) if mask else None
-    mask_source = build_mask_source(mask_file, shapes, invert=mask_invert, fit=mask_fit)
     markup_source = read_input_source(markup, ctx.obj) if markup else None
     requests = [
         Edit(
@@ -122,6 +176,7 @@ def edit(
             mask=mask_source,
             markup=markup_source,
             input_fit=build_input_fit(input_flags),
+            composition=composition,
             options=context.options._replace(input_fidelity=input_fidelity),
         )
         for source in sources

@@ -75,6 +75,10 @@ _FOREIGN_COMMANDS: Final = {
     "image": 'generate "a white siamese cat"',
     "images": 'generate "a white siamese cat"',
     "variations": "vary photo.jpg",
+    "view": "show photo.jpg",
+    "display": "show photo.jpg",
+    "preview": "show photo.jpg",
+    "open": "show photo.jpg --open",
     "settings": "config list",
     "key": "login",
     "init": "batch --init assets.toml",
@@ -98,6 +102,7 @@ _EXAMPLES: Final = {
     "edit": 'imagecli edit photo.jpg "make the sky pink"',
     "vary": "imagecli vary photo.jpg",
     "mask": "imagecli mask photo.jpg --rect 10%,50%,60%,40%",
+    "show": "imagecli show photo.jpg",
     "batch": "imagecli batch assets.toml; imagecli batch --init assets.toml writes one to start with",
 }
 """Command → an example for the hint about a missing argument."""

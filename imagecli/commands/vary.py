@@ -55,7 +55,7 @@ def vary(
     from imagecli.commands.image.run import run_requests
 
     check_one_stdin(*words, prompt_flags.prompt_option, prompt_flags.prompt_file)
-    divided = divide_words(words, prompt_flags, ctx.obj, "vary")
+    divided = divide_words(words, prompt_flags, ctx.obj, "vary", needs_prompt=False)
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)

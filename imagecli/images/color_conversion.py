@@ -57,6 +57,21 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     return (image if image.mode == target else image.convert(target)), note
 
 
+def from_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """*image*, RGB or RGBA in sRGB, in the colour space of *profile*; unchanged if that is sRGB, none, or broken."""
+    if not profile:
+        return image
+    try:
+        parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if _is_srgb(parsed) or parsed.profile.xcolor_space.strip() != "RGB":
+            return image
+        converted = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), parsed, outputMode=image.mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image
+    assert converted is not None
+    return converted
+
+
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     return "srgb" in ImageCms.getProfileDescription(profile).lower()
 

@@ -46,12 +46,25 @@ def changed_outside_mask(original: InputImage, mask: InputImage, result: bytes) 
     ratio = (after.size.width * before.size.height) / (after.size.height * before.size.width)
     if not 1 / (1 + MAX_RATIO_DIFFERENCE) < ratio < 1 + MAX_RATIO_DIFFERENCE:
         return None
-    scale = min(1.0, EDGE / max(before.size.width, before.size.height))
-    size = Size(max(1, round(before.size.width * scale)), max(1, round(before.size.height * scale)))
-    old, new = _render_small(before, size), _render_small(after, size)
-    kept = ImageChops.darker(_kept_area(mask, size), ImageChops.darker(_opaque_area(old), _opaque_area(new)))
+    size = small_size(before.size)
+    alpha = load_pixels(open_image(mask.data, mask.format, "the mask"), "the mask").convert("RGBA").getchannel("A")
+    return changed_share(_render_small(before, size), _render_small(after, size), alpha)
+
+
+def small_size(size: Size) -> Size:
+    """The size at which images of *size* are compared."""
+    scale = min(1.0, EDGE / max(size.width, size.height))
+    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+
+
+def changed_share(old: Image.Image, new: Image.Image, alpha: Image.Image) -> float:
+    """The share of the kept area that differs between two small images of the same size, from 0.0 to 1.0.
+
+    *alpha* is that of the mask: 255 where nothing may change. It may be larger.
+    """
+    kept = ImageChops.darker(_kept_area(alpha, old.size), ImageChops.darker(_opaque_area(old), _opaque_area(new)))
     area = kept.histogram()[255]
-    if area < MIN_AREA * size.pixels:
+    if area < MIN_AREA * old.width * old.height:
         return 0.0
     old_rgb, new_rgb = old.convert("RGB"), new.convert("RGB")
     # Without matched colours too: an object beside the mask changes the average of an image that is the same elsewhere.
@@ -65,10 +78,9 @@ def _render_small(header: ImageHeader, size: Size) -> Image.Image:
     return render_transformed(header, transform, Image.Resampling.BICUBIC)[0]
 
 
-def _kept_area(mask: InputImage, size: Size) -> Image.Image:
+def _kept_area(alpha: Image.Image, size: tuple[int, int]) -> Image.Image:
     """255 at pixels that must not change and are not near the edited area, else 0."""
-    alpha = load_pixels(open_image(mask.data, mask.format, "the mask"), "the mask").convert("RGBA").getchannel("A")
-    small = alpha.resize((size.width, size.height), Image.Resampling.BOX)
+    small = alpha.resize(size, Image.Resampling.BOX)
     return small.point([0] * MIN_KEPT + [255] * (256 - MIN_KEPT)).filter(ImageFilter.MinFilter(MARGIN))
 
 

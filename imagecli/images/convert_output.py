@@ -50,6 +50,26 @@ def convert_image(data: bytes, format: str, source_type: DigitalSourceType, fit:
         raise ImagecliError(error.message) from error
 
 
+def encode_pixels(
+    pixels: Image.Image,
+    format: str,
+    source_type: DigitalSourceType,
+    fit: Size | None,
+    profile: bytes | None,
+    exif: bytes | None,
+) -> bytes:
+    """Encodes RGB or RGBA *pixels* as png, jpeg, webp or gif as `convert_image` does; with *fit* cropped and resized.
+
+    *profile* and *exif* are written too, except into a GIF.
+    """
+    options = {"icc_profile": profile} if profile and format != "gif" else {}
+    if exif and format != "gif":
+        options["exif"] = exif
+    if fit:
+        pixels = _resize_to_fit(pixels, fit)
+    return encode_marked(_to_format_mode(pixels, format), format, source_type, **options)
+
+
 def _to_format_mode(image: Image.Image, format: str) -> Image.Image:
     """*image* in a mode that *format* supports; PNG supports most."""
     if format == "png" and image.mode in _PNG_MODES:

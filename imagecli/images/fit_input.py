@@ -5,17 +5,18 @@ An unchanged image keeps its colour profile; a re-encoded one is sRGB. Every cha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
-from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
+from imagecli.domain import Box, InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError
 from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
-from imagecli.images.orientation import Box, set_upright
+from imagecli.images.orientation import set_upright
 from imagecli.images.pillow_io import SAVE_AGAIN, encode_within
 from imagecli.images.strip_metadata import has_trailer, read_exif, strip_metadata
 from imagecli.images.transform_input import render_transformed
@@ -48,7 +49,7 @@ def fit_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Fitted
     Raises InputImageError if it is truncated or damaged, or if a square is required and *framing* forbids one.
     """
     transform = check_input(header, rule, framing)
-    return _try_unchanged(header, rule, framing, transform) or _encode_input(header, rule, framing, transform)
+    return try_unchanged(header, rule, framing, transform) or _encode_input(header, rule, framing, transform)
 
 
 def check_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Transform:
@@ -64,9 +65,9 @@ def check_input_whole(header: ImageHeader) -> None:
         raise InputImageError(f"{header.name} is damaged: {identity.problem}", hint=SAVE_AGAIN)
 
 
-def _try_unchanged(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage | None:
+def try_unchanged(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage | None:
     """The user's bytes, at most without their metadata; None if these don't satisfy *rule*."""
-    if transform.crop or transform.pad or header.orientation != 1 or not header.is_plain:
+    if transform.crop or transform.pad or transform.size or header.orientation != 1 or not header.is_plain:
         return None
     if header.format not in rule.formats or (framing.input_size and _must_shrink(header.size, framing.input_size)):
         return None
@@ -141,9 +142,22 @@ def _padding_box(size: Size) -> Box:
 
 def _encode_input(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage:
     before = transform.framed_size
-    size = encoded_size(before, rule, framing)
-    transform = transform._replace(size=_changed_size(size, before))
+    transform = transform._replace(size=_changed_size(encoded_size(before, rule, framing), before))
     pixels, note = render_transformed(header, transform, Image.Resampling.LANCZOS)
+    return encode_fitted(header, rule, framing, transform, pixels, (_describe_framing(transform, framing),), note)
+
+
+def encode_fitted(
+    header: ImageHeader,
+    rule: InputRule,
+    framing: InputFit,
+    transform: Transform,
+    pixels: Image.Image,
+    framing_phrases: Iterable[str | None],
+    color_note: str | None,
+) -> FittedImage:
+    """An input whose *pixels* are those after *transform*, shrunk if they don't fit into the bytes of *rule*."""
+    before = transform.framed_size
     encoding = _choose_format(header, pixels, rule)
     if rule.square and encoding == "png" and pixels.mode != "RGBA":
         # Classic edits refused RGB: "format must be in ['RGBA', 'LA', 'L']".
@@ -156,7 +170,7 @@ def _encode_input(header: ImageHeader, rule: InputRule, framing: InputFit, trans
         name=header.name,
         image=image,
         transform=transform,
-        changes=_describe_changes(header, framing, transform, encoding, note),
+        changes=_describe_changes(header, framing, transform, encoding, framing_phrases, color_note),
     )
 
 
@@ -180,20 +194,31 @@ def _metadata_options(header: ImageHeader, framing: InputFit) -> dict[str, Any]:
 
 
 def _describe_changes(
-    header: ImageHeader, framing: InputFit, transform: Transform, format: str, note: str | None
+    header: ImageHeader,
+    framing: InputFit,
+    transform: Transform,
+    format: str,
+    framing_phrases: Iterable[str | None],
+    color_note: str | None,
 ) -> tuple[str, ...]:
     removes_metadata = header.has_metadata and not framing.keep_metadata
     phrases = (
         header.frame_note,
         TURNED if header.orientation != 1 else None,
-        _describe_framing(transform, framing),
+        *framing_phrases,
         "reduced to 8 bits per channel" if header.is_deep else None,
-        note,
-        f"shrunk to {transform.size}" if transform.size else None,
+        color_note,
+        _describe_scale(transform),
         f"converted to {LABELS[format]}" if format != header.format else None,
         NO_METADATA if removes_metadata else None,
     )
     return tuple(phrase for phrase in phrases if phrase) or ("recompressed",)
+
+
+def _describe_scale(transform: Transform) -> str | None:
+    if transform.size is None:
+        return None
+    return f"{'shrunk' if transform.size.pixels < transform.framed_size.pixels else 'enlarged'} to {transform.size}"
 
 
 def _describe_framing(transform: Transform, framing: InputFit) -> str | None:

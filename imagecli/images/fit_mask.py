@@ -7,6 +7,8 @@ edited area white with alpha 0, the rest black and opaque.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from PIL import Image
 
 from imagecli.domain import InputFit, InputImage, InputRule, MaskSource, Size, Transform
@@ -35,6 +37,16 @@ FAINT_ALPHA = f"alpha below {MIN_ALPHA} treated as transparent"
 CUT_EDGES = "soft edges made hard at 50%, because the provider does not support them"
 
 
+class MaskArea(NamedTuple):
+    """The area that a mask marks on the upright image, before the image's transform is applied to it."""
+
+    area: Image.Image
+    by_alpha: bool
+    """Alpha decided what is edited, not brightness."""
+    changes: tuple[str, ...]
+    """A phrase for each thing that was decided or changed."""
+
+
 def fit_mask(
     mask: MaskSource, header: ImageHeader | None, rule: InputRule, image: FittedImage, framing: InputFit
 ) -> FittedImage:
@@ -44,32 +56,48 @@ def fit_mask(
     large, and if nothing would be edited.
     """
     with raise_as_mask_error():
-        if header:
-            check_input_whole(header)
         transform = _mask_transform(mask, header, image)
-        area, by_alpha = read_mask_area(header) if header else (empty_area(transform.upright), True)
-        changes = [] if by_alpha else [f"{WHITE_IS_EDITED}; --mask-invert swaps them"]
-        if area.size != (transform.upright.width, transform.upright.height):
-            area = fit_area(area, transform.upright, mask.label)
-            changes.append(f"scaled to {transform.upright}")
-        for shape in mask.shapes:
-            area = draw_shape(area, shape)
-            if extends_outside(shape, transform.upright):
-                changes.append(f"{shape.kind} {shape} clipped to the image")
-        if mask.invert:
-            area = invert_area(area)
-            changes.append("inverted")
-        result = drop_faint_alpha(transform_area(area, transform))
-        changes += [FAINT_ALPHA] if has_faint_alpha(area) else []
-        if rule.binary and has_soft_edges(result):
-            result = cut_edges(result)
-            changes.append(CUT_EDGES)
+        drawn = draw_mask(mask, header, transform.upright)
+        result, changes = finish_area(transform_area(drawn.area, transform), rule)
+        changes = (*drawn.changes, *changes)
         if not edited_share(result):
-            raise _nothing_to_edit_error(mask, area, transform, by_alpha=by_alpha)
+            raise nothing_to_edit_error(mask, drawn, transform)
         unchanged = None
-        if header and by_alpha and not mask.shapes and not changes and not rule.white:
+        if header and drawn.by_alpha and not mask.shapes and not changes and not rule.white:
             unchanged = _try_unchanged(header, rule, framing, transform)
-        return unchanged or _encode_mask(mask, header, rule, result, transform, tuple(changes))
+        return unchanged or _encode_mask(mask, header, rule, result, transform, changes)
+
+
+def draw_mask(mask: MaskSource, header: ImageHeader | None, upright: Size) -> MaskArea:
+    """The area of *mask* on an image of the size *upright*; *header* is that of its file.
+
+    Raises MaskError, InputImageError.
+    """
+    if header:
+        check_input_whole(header)
+    area, by_alpha = read_mask_area(header) if header else (empty_area(upright), True)
+    changes = [] if by_alpha else [f"{WHITE_IS_EDITED}; --mask-invert swaps them"]
+    if area.size != (upright.width, upright.height):
+        area = fit_area(area, upright, mask.label)
+        changes.append(f"scaled to {upright}")
+    for shape in mask.shapes:
+        area = draw_shape(area, shape)
+        if extends_outside(shape, upright):
+            changes.append(f"{shape.kind} {shape} clipped to the image")
+    if mask.invert:
+        area = invert_area(area)
+        changes.append("inverted")
+    return MaskArea(area=area, by_alpha=by_alpha, changes=tuple(changes))
+
+
+def finish_area(area: Image.Image, rule: InputRule) -> tuple[Image.Image, tuple[str, ...]]:
+    """*area* as a mask can express it that follows *rule*, and a phrase for each change."""
+    changes = [FAINT_ALPHA] if has_faint_alpha(area) else []
+    area = drop_faint_alpha(area)
+    if rule.binary and has_soft_edges(area):
+        area = cut_edges(area)
+        changes.append(CUT_EDGES)
+    return area, tuple(changes)
 
 
 def _mask_transform(mask: MaskSource, header: ImageHeader | None, image: FittedImage) -> Transform:
@@ -90,15 +118,16 @@ def _mask_transform(mask: MaskSource, header: ImageHeader | None, image: FittedI
     return overlay_transform(header, image, "mask", hint)
 
 
-def _nothing_to_edit_error(mask: MaskSource, area: Image.Image, transform: Transform, *, by_alpha: bool) -> MaskError:
-    if transform.crop and edited_share(area):
+def nothing_to_edit_error(mask: MaskSource, drawn: MaskArea, transform: Transform) -> MaskError:
+    """Why *mask* allows no edits, and what to do about it."""
+    if transform.crop and edited_share(drawn.area):
         return MaskError(
             f"{mask.label} allows no edits: its area is outside the cropped part",
             hint="use --pad to keep the entire image",
         )
     if not mask.file:
         return MaskError("the mask allows no edits: its shapes cover no pixel", hint="check their position and size")
-    found = "transparent (alpha below 16)" if by_alpha else "white or transparent"
+    found = "transparent (alpha below 16)" if drawn.by_alpha else "white or transparent"
     if mask.invert:
         return MaskError(f"{mask.label} allows no edits: inverted, it keeps every pixel", hint="omit --mask-invert")
     return MaskError(
@@ -123,21 +152,19 @@ def _encode_mask(
     transform: Transform,
     changes: tuple[str, ...],
 ) -> FittedImage:
-    data = encode_with_pillow(mask_pixels(area), "png", compress_level=9)
-    if len(data) > rule.max_bytes:
-        raise MaskError(
-            f"{mask.label} is {len(data):,} bytes as PNG; the limit is {rule.max_bytes:,}",
-            hint="use --input-size to shrink the image and its mask",
-        )
+    image = encode_area(area, rule, mask.label, "use --input-size to shrink the image and its mask")
     phrases = (*describe_overlay_changes(header, transform), *changes) if header else changes
     if header and not phrases:
         phrases = ("redrawn in white and black with transparency",)
-    return FittedImage(
-        name=mask.label,
-        image=InputImage(data=data, format="png", size=Size(*area.size), has_alpha=True),
-        transform=transform,
-        changes=phrases,
-    )
+    return FittedImage(name=mask.label, image=image, transform=transform, changes=phrases)
+
+
+def encode_area(area: Image.Image, rule: InputRule, name: str, hint: str) -> InputImage:
+    """*area* as the mask that is sent. Raises MaskError, with *hint*, if it is larger than *rule* allows."""
+    data = encode_with_pillow(mask_pixels(area), "png", compress_level=9)
+    if len(data) > rule.max_bytes:
+        raise MaskError(f"{name} is {len(data):,} bytes as PNG; the limit is {rule.max_bytes:,}", hint=hint)
+    return InputImage(data=data, format="png", size=Size(*area.size), has_alpha=True)
 
 
 def mask_coverage(mask: InputImage) -> float:

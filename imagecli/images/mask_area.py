@@ -13,6 +13,8 @@ from imagecli.domain import MaskShape, Size, Transform
 from imagecli.images.mask_geometry import disc_boxes, shape_spans
 from imagecli.images.transform_input import size_inside_padding
 
+_LEAST_SOFT = 4
+"""Pixels. A narrower edge is hardly softer than none."""
 Area: TypeAlias = Image.Image
 
 THRESHOLD = 128
@@ -90,12 +92,41 @@ def _grow_by_disc(area: Image.Image, radius: int) -> Image.Image:
 
 
 _ANY = [0] + [255] * 255
+_FULL = [0] * 255 + [255]
 
 
 def feather_area(area: Image.Image, pixels: int) -> Image.Image:
     """*area* with an edge that is *pixels* wide, half of it inside. Cut at 128 it is the same area again."""
     # Pillow blurs by three passes of a box; together they reach three standard deviations to each side.
     return area.filter(ImageFilter.GaussianBlur(pixels / 6))
+
+
+def soften_inside(area: Image.Image, pixels: int) -> Image.Image:
+    """*area* with an edge that is *pixels* wide, all of it inside. Parts that are too narrow for it get a narrower one.
+
+    The borders of the image are not edges.
+    """
+    if pixels < _LEAST_SOFT:
+        return area
+    # Two blurs, which together reach as far as the area was shrunk: outside of it everything stays 0.
+    first = pixels // 4
+    second = pixels // 2 - first
+    hard = area.point(_ANY)
+    inner = invert_area(_grow_by_square(invert_area(hard), first + second))
+    soft = inner.filter(ImageFilter.BoxBlur(first)).filter(ImageFilter.BoxBlur(second))
+    reached = _grow_by_square(soft.point(_FULL), 2 * (first + second))
+    narrow = ImageChops.subtract(hard, reached).filter(ImageFilter.MinFilter(3))
+    if narrow.getbbox():
+        near = _grow_by_square(narrow, pixels).filter(ImageFilter.BoxBlur(pixels // 2))
+        box = near.getbbox()
+        part = ImageChops.darker(soften_inside(hard.crop(box), pixels // 2), near.crop(box))
+        soft.paste(add_area(soft.crop(box), part), box)
+    return ImageChops.darker(soft, area) if soft.getbbox() else area
+
+
+def _grow_by_square(area: Image.Image, reach: int) -> Image.Image:
+    wide = area.filter(ImageFilter.BoxBlur((reach, 0))).point(_ANY)
+    return wide.filter(ImageFilter.BoxBlur((0, reach))).point(_ANY)
 
 
 def has_faint_alpha(area: Image.Image) -> bool:

@@ -9,10 +9,7 @@ import struct
 
 from PIL import Image
 
-from imagecli.domain import Size
-
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom."""
+from imagecli.domain import Box, Size
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -103,10 +103,16 @@ def draw_images(paths: Sequence[Path], grid: Grid, screen: Screen, stream: TextI
 
 def _pad_captions(captions: Sequence[str], grid: Grid) -> Iterator[str]:
     """Each caption below its image, shortened to its width."""
-    width = grid.tile.columns
     for text in captions:
-        short = text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
-        yield set_cell_size(short, grid.stride)
+        yield set_cell_size(_shorten(text, grid.tile.columns), grid.stride)
+
+
+def _shorten(text: str, width: int) -> str:
+    """*text* without its middle, if it is wider: names often differ only at their ends."""
+    if cell_len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return set_cell_size(text, width - 1 - end) + "…" + set_cell_size(text[::-1], end)[::-1]
 
 
 def show_grid(count: int, screen: Screen) -> Grid:
@@ -134,8 +140,7 @@ def print_mask_preview(header: ImageHeader, area: Area, env: Env, display: Displ
 
     room = _small_room(screen)
     if room.rows >= _LEAST_ROWS:
-        thumbnail = make_thumbnail(header, screen, room)
-        tinted = thumbnail._replace(image=tint_area(thumbnail.image, area))
+        tinted = tint_area(make_thumbnail(header, screen, room), area)
         write_drawing(encode_row([tinted], 0, screen), env.stderr)
 
 

@@ -36,7 +36,7 @@ from imagecli.client.spool import (
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import OPERATIONS, ImageRequest, Secret
+from imagecli.domain import OPERATIONS, Edit, ImageRequest, Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
@@ -109,7 +109,12 @@ class Pipeline:
         try:
             inputs = self.inputs.fit_inputs(call.request, on_event)
             prepared, request = prepare_call(call, inputs, self.context)
-            saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
+            saver = ImageSaver(
+                prepared=prepared,
+                rescue_folder=self.state_dir / "rescued",
+                on_event=on_event,
+                original=_piped_original(call.request),
+            )
             with (
                 self._open_entry(prepared) as entry,
                 self.spend_guard.reserve(call.index, slot) as reservation,
@@ -122,7 +127,8 @@ class Pipeline:
                     slot.stop_pool()
                 if self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
-            self._check_mask(inputs.images, result, on_event)
+            if not inputs.composition:  # else what it changed outside the mask is restored
+                self._check_mask(inputs.images, result, on_event)
             result = result._replace(inputs=inputs.files)
             return without_bill_hints(result) if prepared.free else result
         except NotSentError:
@@ -310,6 +316,11 @@ class Pipeline:
 
 
 _IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been billed"
+
+
+def _piped_original(request: ImageRequest) -> bytes | None:
+    """The first image of an edit, if it can't be read again."""
+    return request.images[0].data if isinstance(request, Edit) else None
 
 
 def _is_true(response: HttpResponse, header: str | None) -> bool:

@@ -18,7 +18,7 @@ from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import mark_path, number_path, path_for_format
-from imagecli.prepared_call import OutputFile, PreparedCall
+from imagecli.prepared_call import Composition, OutputFile, PreparedCall
 from imagecli.storage.atomic_write import (
     discard_staged,
     find_rescued,
@@ -59,17 +59,23 @@ class Conversion(NamedTuple):
     fit: Size | None
     description: str
     """Behind "was": converted from jpeg, cropped and resized from 1920x1088 to 1920x1080."""
+    composition: Composition | None = None
+    """The image is pasted into its original first."""
 
     @property
     def code(self) -> str:
-        return "fitted" if self.fit else "converted"
+        return "composed" if self.composition else "fitted" if self.fit else "converted"
 
 
 def find_conversion(
-    received: ImageInfo, name: OutputName, fit: Size | None, on_event: EventHandler
+    received: ImageInfo, name: OutputName, fit: Size | None, prepared: PreparedCall, on_event: EventHandler
 ) -> Conversion | None:
     """The conversion that the *received* image needs, or None. An SVG is never changed; a note says so."""
     assert received.format
+    if composition := prepared.composition:
+        new_format = name.literal_format or prepared.output_format or "png"
+        description = f"composed with {composition.label}"
+        return Conversion(format=new_format, fit=fit, description=description, composition=composition)
     if fit and received.format == "svg":
         on_event(NoteEvent(code="not_fitted", message=f"an SVG has no pixels; saved unchanged, not fitted to {fit}"))
     if "svg" in (received.format, name.literal_format):
@@ -106,6 +112,8 @@ class ImageSaver:
     on_event: EventHandler
     is_repeated: bool = False
     """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
+    original: bytes | None = None
+    """The image that the result is pasted into, if it can't be read again: it came from stdin or a pipe."""
     extras: Collection[int] = ()
     """The images, by index, that their row does not need any more: they go to the rescue folder."""
     saved: list[SavedImage] = field(default_factory=list)
@@ -124,7 +132,7 @@ class ImageSaver:
             return
         overwrite = self.prepared.if_exists == "overwrite" and index < self.prepared.n
         number = max(index - len(self.prepared.names) + 1, 0) + 1
-        change = find_conversion(received, name, first.fit, self.on_event)
+        change = find_conversion(received, name, first.fit, self.prepared, self.on_event)
         original = None
         if change:
             path, original, staged = self._save_converted(index, staged, name, change, overwrite)
@@ -142,14 +150,18 @@ class ImageSaver:
     ) -> tuple[SavedImage, StagedImage]:
         """Image *index*, ready to be written to stdout from its staged file. Raises UnsavedError as `save`."""
         name = self._check_image(index, staged)
-        if change := find_conversion(staged.identity, _with_correct_extension(name), self.prepared.fit, self.on_event):
+        change = find_conversion(
+            staged.identity, _with_correct_extension(name), self.prepared.fit, self.prepared, self.on_event
+        )
+        if change:
             with translate_disk_errors(staged.path):
-                made = self._convert_staged(staged.path, change, staged.path.parent)
+                made, done = self._convert_staged(staged.path, change, staged.path.parent)
             discard_staged(staged.path)
             staged = made
             self.on_event(
                 NoteEvent(
-                    code=change.code, message=f"the image was {change.description}, Content Credentials (C2PA) removed"
+                    code=change.code,
+                    message=f"the image was {(done or change).description}, Content Credentials (C2PA) removed",
                 )
             )
         return self._build_saved_image(index, None, staged, revised_prompt), staged
@@ -199,13 +211,13 @@ class ImageSaver:
         revised_prompt: str | None,
     ) -> SavedImage:
         """The further file *copy* of image *index*, made from *source*, which is as it was *received*."""
-        change = find_conversion(received, destination.name, destination.fit, self.on_event)
+        change = find_conversion(received, destination.name, destination.fit, self.prepared, self.on_event)
         target = (
             path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, received)
         )
         try:
             with translate_disk_errors(target):
-                made = self._convert_staged(source, change, target.parent)
+                made, change = self._convert_staged(source, change, target.parent)
             path = self._publish(made, target, False, self._label(index, copy))
         except ImagecliError as error:
             raise error.with_facts(rescued_path=error.rescued_path or str(source)) from error
@@ -223,7 +235,7 @@ class ImageSaver:
         if problem:
             raise self._rescue_damaged(index, staged, name, problem)
         requested, size = self.prepared.output_format, self.prepared.size
-        if requested and requested != identity.format and not name.literal_format:
+        if requested and requested != identity.format and not (name.literal_format or self.prepared.composition):
             message = f"requested {requested}, received {identity.format}"
             self.on_event(WarningEvent(code="other_format", message=message))
         if size and identity.size and size != identity.size:
@@ -256,26 +268,30 @@ class ImageSaver:
         original = self._publish(staged, mark_path(target, f".orig{ending}"), False, self._label(index))
         with translate_disk_errors(target):
             try:
-                made = self._convert_staged(original, change, target.parent)
+                made, done = self._convert_staged(original, change, target.parent)
                 path = self._publish(made, target, overwrite, self._label(index, 0))
             except ImagecliError as error:
                 raise error.with_facts(rescued_path=error.rescued_path or str(original)) from error
-        self._note_conversion(path, change, original)
+        self._note_conversion(path, done or change, original)
         return path, original, made
 
     def _note_conversion(self, path: Path, change: Conversion, original: Path) -> None:
-        message = f"{path} was {change.description}, Content Credentials (C2PA) removed; the original is {original}"
+        kept = "the image as received" if change.composition else "the original"
+        message = f"{path} was {change.description}, Content Credentials (C2PA) removed; {kept} is {original}"
         self.on_event(NoteEvent(code=change.code, message=message))
 
-    def _convert_staged(self, source: Path, change: Conversion | None, folder: Path) -> StagedImage:
-        """The image at *source*, converted and staged in *folder*. Raises UnsavedError if that fails, OSError."""
-        from imagecli.images.convert_output import convert_image
+    def _convert_staged(
+        self, source: Path, change: Conversion | None, folder: Path
+    ) -> tuple[StagedImage, Conversion | None]:
+        """The image at *source*, converted and staged in *folder*; and *change*, with what was found meanwhile.
 
+        Raises UnsavedError if that fails, OSError.
+        """
         check_still_below(folder, self.prepared.root)
         data = source.read_bytes()
         try:
             if change:
-                data = convert_image(data, change.format, self.prepared.source_type, change.fit)
+                data, change = self._convert(data, change)
         except ImagecliError as error:
             raise UnsavedError(
                 f"the image can't be {change.description if change else 'saved'}: {error.message}",
@@ -284,7 +300,19 @@ class ImageSaver:
             ) from error
         with open_staged(folder, label=self.prepared.id) as file:
             file.write(data)
-            return describe_staged(file, inspect_image_file(file))
+            return describe_staged(file, inspect_image_file(file)), change
+
+    def _convert(self, data: bytes, change: Conversion) -> tuple[bytes, Conversion]:
+        if change.composition:
+            from imagecli.pipeline.compose_result import compose_result
+
+            data, description = compose_result(
+                data, change.composition, self.original, change.format, change.fit, self.prepared.source_type
+            )
+            return data, change._replace(description=description)
+        from imagecli.images.convert_output import convert_image
+
+        return convert_image(data, change.format, self.prepared.source_type, change.fit), change
 
     def _publish(self, staged: StagedImage, path: Path, overwrite: bool, label: str, number: int = 1) -> Path:
         """Publishes an image as *path*; if the disk fails, it is rescued with *label*, and DiskError is raised."""

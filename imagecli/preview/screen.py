@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from imagecli.choices import Protocol
-from imagecli.domain import Size
 from imagecli.images.header import ImageHeader
 from imagecli.images.thumbnail import render_thumbnail
 from imagecli.preview.window import Cells, Window
@@ -38,18 +37,9 @@ class Screen(NamedTuple):
         return self.window.cell_width * scale, self.window.cell_height * scale
 
 
-class Thumbnail(NamedTuple):
-    """An image as large as the cells that it covers, RGB."""
-
-    image: Image.Image
-    cells: Cells
-
-
-def make_thumbnail(header: ImageHeader, screen: Screen, room: Cells) -> Thumbnail:
-    """An image that fits into *room*. Raises InputImageError if its pixels are damaged."""
-    cells = screen.window.cells_of(header.size, room, screen.pixels_of_cell)
-    across, down = screen.pixels_of_cell
-    return Thumbnail(render_thumbnail(header, Size(cells.columns * across, cells.rows * down)), cells)
+def make_thumbnail(header: ImageHeader, screen: Screen, room: Cells) -> Image.Image:
+    """An image that fits into *room*, RGB. Raises InputImageError if its pixels are damaged."""
+    return render_thumbnail(header, screen.window.fit(header.size, room, screen.pixels_of_cell))
 
 
 class Grid(NamedTuple):
@@ -88,15 +78,15 @@ def _visible_width(grid: Grid) -> int:
     return min(grid.tile.columns, 2 * grid.tile.rows)
 
 
-def encode_row(thumbnails: Sequence[Thumbnail], stride: int, screen: Screen) -> str:
+def encode_row(thumbnails: Sequence[Image.Image], stride: int, screen: Screen) -> str:
     """What shows *thumbnails* side by side, each *stride* columns from the one before, and ends on a new line."""
-    cells = Cells(
-        stride * (len(thumbnails) - 1) + thumbnails[-1].cells.columns, max(one.cells.rows for one in thumbnails)
-    )
     across, down = screen.pixels_of_cell
+    width = stride * across * (len(thumbnails) - 1) + thumbnails[-1].width
+    height = max(image.height for image in thumbnails)
+    cells = Cells(-(-width // across), -(-height // down))
     row = Image.new("RGBA", (cells.columns * across, cells.rows * down))
-    for number, one in enumerate(thumbnails):
-        row.paste(one.image, (number * stride * across, 0))
+    for number, image in enumerate(thumbnails):
+        row.paste(image, (number * stride * across, 0))
     # Each encoder is imported only if it is used.
     if screen.protocol == "blocks":
         from imagecli.preview.blocks import encode_blocks

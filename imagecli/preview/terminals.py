@@ -62,7 +62,7 @@ def choose_protocol(environ: Environ, *, color: bool) -> Protocol | None:
     """
     row = None if is_multiplexed(environ) else find_terminal(environ)
     protocol = row.protocol if row else "blocks"
-    return protocol if protocol != "blocks" or (color and _has_colors(environ)) else None
+    return protocol if protocol != "blocks" or (color and has_colors(environ)) else None
 
 
 def find_terminal(environ: Environ) -> TerminalRow | None:
@@ -73,6 +73,11 @@ def find_terminal(environ: Environ) -> TerminalRow | None:
 def is_multiplexed(environ: Environ) -> bool:
     """Whether tmux, screen or zellij is between the command and the terminal."""
     return any(name in environ for name in _MULTIPLEXERS) or environ.get("TERM", "").startswith(_MULTIPLEXER_TERMS)
+
+
+def has_colors(environ: Environ) -> bool:
+    """Whether the terminal has at least 256 colors."""
+    return find_terminal(environ) is not None or not environ.get("TERM", "dumb").startswith(_NO_COLOR_TERMS)
 
 
 def has_true_color(environ: Environ) -> bool:
@@ -91,10 +96,6 @@ def opens_file_links(environ: Environ) -> bool:
     is_remote = "SSH_CONNECTION" in environ or "WSL_DISTRO_NAME" in environ
     row = find_terminal(environ)
     return row is not None and row.links and not is_remote and not is_multiplexed(environ)
-
-
-def _has_colors(environ: Environ) -> bool:
-    return find_terminal(environ) is not None or not environ.get("TERM", "dumb").startswith(_NO_COLOR_TERMS)
 
 
 def _matches(row: TerminalRow, value: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""The size of a terminal's window, and how many of its cells an image covers."""
+"""The size of a terminal's window, and the size of an image that fits into its cells."""
 
 from __future__ import annotations
 
@@ -32,18 +32,19 @@ class Window(NamedTuple):
     cell_width: int = _CELL[0]
     cell_height: int = _CELL[1]
 
-    def cells_of(self, size: Size, room: Cells, pixels: tuple[int, int]) -> Cells:
-        """How many cells an image of *size* covers inside *room*, with its ratio. A large one is not enlarged.
+    def fit(self, size: Size, room: Cells, pixels: tuple[int, int]) -> Size:
+        """The size of an image of *size* that fits into *room*, in pixels of which a cell has *pixels*.
 
-        *pixels* are the width and height, in pixels of an image, of what one cell can show.
+        It has the same ratio as the terminal shows it. A large image is not enlarged.
         """
         across, down = size.width / self.cell_width, size.height / self.cell_height
-        most_columns = min(room.columns, max(_LEAST.columns, size.width // pixels[0]))
-        most_rows = min(room.rows, max(_LEAST.rows, size.height // pixels[1]))
-        scale = min(most_columns / across, most_rows / down)
-        return Cells(
-            min(max(1, round(across * scale)), room.columns),
-            min(max(1, round(down * scale)), room.rows),
+        scale = min(
+            min(room.columns, max(_LEAST.columns, size.width / pixels[0])) / across,
+            min(room.rows, max(_LEAST.rows, size.height / pixels[1])) / down,
+        )
+        return Size(
+            max(1, round(across * scale * pixels[0])),
+            max(1, round(down * scale * pixels[1])),
         )
 
 

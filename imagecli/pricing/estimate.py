@@ -114,7 +114,7 @@ _DEFAULT_FRAMES = 9
 def _input_image_tokens(request: ImageRequest) -> Tokens:
     """Input tokens of the images that are uploaded; a mask and a markup may be billed as one each."""
     count = len(input_sources(request))
-    further = (request.mask is not None) + (request.markup is not None) if isinstance(request, Edit) else 0
+    further = request.has_mask + (request.markup is not None) if isinstance(request, Edit) else 0
     return count * PICTURE_IN[0], (count + further) * PICTURE_IN[1]
 
 

@@ -18,13 +18,17 @@ from imagecli.domain import (
     OPERATIONS,
     ImageOptions,
     ImageRequest,
+    InputFile,
     InputImage,
     Json,
     RequestedSize,
     Size,
     SvgOptions,
+    Transform,
 )
+from imagecli.events import NoteEvent, WarningEvent
 from imagecli.http_request import HttpFile, HttpRequest
+from imagecli.prepared_call import Composition
 from imagecli.sizes import find_ratio
 
 
@@ -189,6 +193,20 @@ class RequestImages(NamedTuple):
     images: tuple[InputImage, ...] = ()
     mask: InputImage | None = None
     markup: InputImage | None = None
+
+
+class FittedInputs(NamedTuple):
+    """The images of one request, fitted to the rules of its model."""
+
+    images: RequestImages = RequestImages()
+    transform: Transform | None = None
+    """The first image's: mask and markup belong to that one."""
+    composition: Composition | None = None
+    """How a result is pasted into the first image."""
+    files: tuple[InputFile, ...] = ()
+    """The inputs as they were read, the mask and the markup last."""
+    notes: tuple[NoteEvent | WarningEvent, ...] = ()
+    """What was changed, and how much the mask allows to change."""
 
 
 def build_form_files(uploads: RequestImages, row: ProviderRow) -> tuple[HttpFile, ...]:

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Generate, ImageOptions, InputImage, InputSource, OutputName, Size, Transform, Vary
-from imagecli.pipeline.prepare_call import FittedInputs, RunContext, prepare_call
+from imagecli.pipeline.prepare_call import RunContext, prepare_call
 from imagecli.plan_calls import PlannedCall
-from imagecli.prepared_call import ManifestRef, OutputFile, PreparedCall, prepared_from_json, prepared_to_json
-from imagecli.providers.request import RequestImages
+from imagecli.prepared_call import (
+    Composition,
+    ManifestRef,
+    OutputFile,
+    PreparedCall,
+    prepared_from_json,
+    prepared_to_json,
+)
+from imagecli.providers.request import FittedInputs, RequestImages
 
 TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")
 SIZES = st.builds(Size, st.integers(1, 9999), st.integers(1, 9999))
@@ -24,6 +31,19 @@ NAMES = st.builds(
     stem=TEXT,
     literal_format=st.none() | st.just("png"),
     ending=st.none() | st.just("PNG"),
+)
+PLACES = st.tuples(*[st.integers(-9999, 9999)] * 4)
+COMPOSITIONS = st.builds(
+    Composition,
+    original=st.none() | TEXT.map(lambda name: Path("/photos", name)),
+    label=TEXT,
+    sha256=TEXT,
+    canvas=PLACES,
+    region=PLACES,
+    mask=TEXT,
+    mask_box=PLACES,
+    feather=st.integers(0, 99),
+    keep_metadata=st.booleans(),
 )
 PREPARED = st.builds(
     lambda **fields: PreparedCall(**fields),
@@ -42,6 +62,7 @@ PREPARED = st.builds(
     size=st.none() | SIZES,
     fit=st.none() | SIZES,
     transform=st.none() | st.builds(Transform, upright=SIZES, crop=BOXES, pad=BOXES, size=st.none() | SIZES),
+    composition=st.none() | COMPOSITIONS,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import re
@@ -17,9 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.children import Children
 from tests.conftest import photo, picture
+from tests.images.making import large_png
 from tests.preview.decoding import decode_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")]
@@ -114,15 +117,16 @@ class Terminal:
         tty = self.terminal
         return children.start(["sh", "-c", f"exec {line}"], stdin=tty, stdout=tty, stderr=tty, **options)
 
-    def read(self, seconds: float = 0.5) -> bytes:
-        """What has arrived, until nothing more arrives for *seconds*."""
-        data = b""
-        while select.select([self.controller], [], [], seconds)[0]:
-            try:
+    def read_to_end(self, process: subprocess.Popen[bytes]) -> bytes:
+        """Everything until *process* has ended."""
+        data, deadline = b"", time.monotonic() + 60
+        while True:
+            has_ended = process.poll() is not None
+            if select.select([self.controller], [], [], 0.1)[0]:
                 data += os.read(self.controller, 65536)
-            except OSError:
-                break
-        return data
+            elif has_ended:
+                return data
+            assert time.monotonic() < deadline
 
     def close(self) -> None:
         os.close(self.controller)
@@ -142,8 +146,8 @@ def test_a_terminal_that_never_answers_is_asked_nothing(
 ) -> None:
     photo(folder / "a.png", 400, 400)
     process = terminal.start(children, f"imagecli {GENERATE}", env={**environ, "TERM": term}, cwd=folder)
-    data = terminal.read(3)
-    assert process.wait(20) == 0
+    data = terminal.read_to_end(process)
+    assert process.returncode == 0
     drawing = re.sub(rb"\x1b(_G|P)[^\x1b]*\x1b\\", b"", data)
     # Device attributes, cursor position, colors, sizes, kitty's query: all would be answered.
     assert not re.findall(rb"\x1b\[[?>=]?[0-9;]*[cnqx]|\x1b\][0-9;]*;\?|\x1b\[1[4568]t|a=q|\x1bP\+q", drawing)
@@ -164,9 +168,8 @@ def test_an_interrupted_drawing_is_closed_and_the_path_is_printed(
         data += os.read(terminal.controller, 256)
     time.sleep(0.5)
     process.send_signal(number)
-    time.sleep(0.2)
-    data += terminal.read(2)
-    assert process.wait(10) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    data += terminal.read_to_end(process)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert re.search(rb"\x1b\\\x1b\[0m\r\n.*a-cat\.png", data)
     assert data.count(b"m=0") == 0
     assert (folder / "a-cat.png").exists()
@@ -188,3 +191,29 @@ def test_a_terminal_that_was_closed_costs_no_exit_code(
     terminal.controller = os.open(os.devnull, os.O_RDONLY)
     assert process.wait(20) == 0
     assert (folder / "a-cat.png").exists()
+
+
+IMPORTING = """
+import importlib.abc, os, sys
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in ("PIL", "imagecli.preview"):
+            os.write(1, f"<{name} {os.path.exists('a-cat.png')}>".encode())
+sys.meta_path.insert(0, Watch())
+from imagecli.__main__ import run
+run()
+"""
+"""Reports the first import of each, and whether the image is saved by then."""
+
+
+def test_nothing_of_it_is_loaded_before_the_image_is_saved(
+    terminal: Terminal, children: Children, folder: Path, environ: dict[str, str], httpserver: HTTPServer
+) -> None:
+    image = base64.b64encode(large_png(2_000)).decode()
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": image}]})
+    (folder / "watch.py").write_text(IMPORTING)
+    line = f"{sys.executable} watch.py generate 'a cat' --base-url {httpserver.url_for('/v1')}"
+    process = terminal.start(children, line, env={**environ, "TERM": "xterm-kitty"}, cwd=folder)
+    data = terminal.read_to_end(process)
+    assert process.returncode == 0
+    assert set(re.findall(rb"<([\w.]+) (\w+)>", data)) == {(b"imagecli.preview", b"True"), (b"PIL", b"True")}

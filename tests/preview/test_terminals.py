@@ -71,19 +71,21 @@ def test_a_terminal_is_recognized(environ: dict[str, str], protocol: str | None,
 @pytest.mark.parametrize("room", [Cells(79, 18), Cells(39, 18), Cells(200, 24), Cells(1, 3)])
 def test_an_image_fits_and_keeps_its_ratio(size: Size, cell: tuple[int, int], room: Cells) -> None:
     window = Window(80, 24, *cell)
-    columns, rows = window.cells_of(size, room, (1, 2))
-    assert 1 <= columns <= room.columns
-    assert 1 <= rows <= room.rows
-    if min(columns, rows) > 4:
-        ratio = (columns * cell[0]) / (rows * cell[1])
-        assert ratio == pytest.approx(size.width / size.height, rel=0.15)
+    for pixels in ((1, 2), cell):
+        width, height = window.fit(size, room, pixels)
+        assert 1 <= width <= room.columns * pixels[0]
+        assert 1 <= height <= room.rows * pixels[1]
+        if min(width, height) >= 20:
+            ratio = (width / pixels[0] * cell[0]) / (height / pixels[1] * cell[1])
+            assert ratio == pytest.approx(size.width / size.height, rel=0.05)
 
 
 def test_a_large_image_fills_the_room_and_a_small_one_keeps_its_size() -> None:
     window = Window(80, 24, 10, 20)
-    assert window.cells_of(Size(1024, 1024), Cells(79, 18), (10, 20)) == Cells(36, 18)
-    assert window.cells_of(Size(200, 200), Cells(79, 18), (10, 20)) == Cells(20, 10)
-    assert window.cells_of(Size(8, 8), Cells(79, 18), (10, 20)) == Cells(8, 4)
+    assert window.fit(Size(1024, 1024), Cells(79, 18), (10, 20)) == Size(360, 360)
+    assert window.fit(Size(1024, 1024), Cells(79, 18), (1, 2)) == Size(36, 36)
+    assert window.fit(Size(200, 200), Cells(79, 18), (10, 20)) == Size(200, 200)
+    assert window.fit(Size(8, 8), Cells(79, 18), (10, 20)) == Size(80, 80)
 
 
 @pytest.mark.parametrize("count", range(1, 41))

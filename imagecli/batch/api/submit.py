@@ -16,12 +16,11 @@ from imagecli.batch.item_plan import ItemPlan, planned_paths
 from imagecli.batch.journal.entry import JournalEntry, State
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.client.batch_api import BatchApiClient
-from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImage
+from imagecli.domain import MEDIA_TYPES, Generate, ImageRequest, InputImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, WarningEvent, ignore_event
-from imagecli.pipeline.prepare_call import InputCache
+from imagecli.pipeline.prepare_call import InputCache, inputs_key
 from imagecli.plan_calls import PlannedCall
 from imagecli.providers.batch_response import BatchJob
 from imagecli.providers.request import FILENAME_EXTENSIONS, RequestImages, build_batch_line
@@ -41,8 +40,7 @@ class UploadedInputs:
         """The images of *request*, by their ids. Raises InputImageError, and what uploading does."""
         if isinstance(request, Generate):
             return RequestImages()
-        layers = (request.mask, request.markup) if isinstance(request, Edit) else ()
-        key = (plan.item.model.name, input_sources(request), layers, request.input_fit)
+        key = (plan.item.model.name, inputs_key(request))
         if key not in self._uploads:
             cache = self._caches.setdefault(plan.item.model.name, InputCache(plan.item.model))
             # The notes about them were emitted when all inputs were checked.

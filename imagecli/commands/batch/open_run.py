@@ -19,18 +19,17 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import JournalRecovery, RecoveryResult, WaitingResponse
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.commands.batch.context import BatchContext, emit_notes
 from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
 from imagecli.commands.batch.reporter import BatchEventFilter
 from imagecli.config.settings import Settings
-from imagecli.domain import Edit, Generate
+from imagecli.domain import Generate
 from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.pipeline import build_downloader, spool_places
-from imagecli.pipeline.prepare_call import InputsByModel, RunContext
+from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
@@ -232,10 +231,8 @@ def _unique_inputs(plans: Sequence[ItemPlan]) -> Iterator[ManifestItem]:
     seen = set()
     for plan in plans:
         item = plan.item
-        if sources := input_sources(item.request):
-            layers = (item.request.mask, item.request.markup) if isinstance(item.request, Edit) else ()
-            fit = None if isinstance(item.request, Generate) else item.request.input_fit
-            key = (item.model.name, sources, layers, fit)
+        if not isinstance(item.request, Generate):
+            key = (item.model.name, inputs_key(item.request))
             if key not in seen:
                 seen.add(key)
                 yield item

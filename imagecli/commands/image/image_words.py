@@ -35,7 +35,7 @@ class ImageWords(NamedTuple):
     prompt: str | None = None
 
 
-def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: str) -> ImageWords:
+def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: str, *, needs_prompt: bool) -> ImageWords:
     """The images and the prompt in *words*. Raises UsageError if one is missing, or probably not what was meant."""
     for word in words:
         if not re.search(r"\s", word):
@@ -50,7 +50,7 @@ def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: st
         _check_prompt_word(last, images, env, command)
         divided = ImageWords(images=tuple(images), prompt=last)
     _check_image_words(divided, env, command)
-    if command == "edit" and divided.prompt is None and not is_prompt_elsewhere:
+    if needs_prompt and divided.prompt is None and not is_prompt_elsewhere:
         raise _missing_prompt_error(divided.images, env)
     return divided
 

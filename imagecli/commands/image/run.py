@@ -11,7 +11,7 @@ from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
-from imagecli.domain import ImageRequest
+from imagecli.domain import Edit, ImageRequest
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.progress import open_progress
@@ -28,6 +28,11 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
+    size_notes: tuple[NoteEvent, ...] = ()
+    if any(isinstance(request, Edit) and request.composition for request in requests):
+        from imagecli.pipeline.resolve_composed import resolve_composed_edits
+
+        requests, size_notes = resolve_composed_edits(requests, context.model, context.settings.provider)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
@@ -37,7 +42,7 @@ def run_requests(
 
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
-        notes = (*_settings_notes(context, endpoint_note), *_reference_notes(requests), *context.notes)
+        notes = (*_settings_notes(context, endpoint_note), *_reference_notes(requests), *context.notes, *size_notes)
         for event in (*notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.

@@ -1,0 +1,140 @@
+"""Pastes the result of an edit into its original image: outside the mask every pixel stays as it is.
+
+The original keeps its size and colour profile, and 8 bits per channel of its colours. Along the inside of the mask's
+edge both images are blended.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import NamedTuple
+
+from PIL import Image
+
+from imagecli.domain import Box, Size, Transform
+from imagecli.errors import ImagecliError
+from imagecli.images.color_conversion import from_srgb, sample_scale, to_eight_bit, to_srgb
+from imagecli.images.compare_edit import changed_share, small_size
+from imagecli.images.edit_region import box_size, image_box, intersection
+from imagecli.images.header import ImageHeader, read_header
+from imagecli.images.mask_area import invert_area, soften_inside
+from imagecli.images.orientation import set_upright, turn_upright
+from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder_errors
+from imagecli.images.strip_metadata import read_exif
+from imagecli.images.transform_input import render_transformed
+from imagecli.prepared_call import Composition
+
+MAX_RATIO_DIFFERENCE = 0.02
+"""A result of another aspect ratio than what was sent was cropped or distorted, and does not fit into the image."""
+_REDUCING_GAP = 3.0
+
+
+class ComposedImage(NamedTuple):
+    """The composed image, ready to be encoded."""
+
+    pixels: Image.Image
+    profile: bytes | None
+    """The colour profile of the pixels; None is sRGB."""
+    exif: bytes | None
+    changed: float
+    """How much of what was sent, outside the mask, the model had changed, from 0.0 to 1.0."""
+    notes: tuple[str, ...]
+    """How the pixels of the original were changed."""
+
+
+def compose(original: bytes, result: bytes, composition: Composition) -> ComposedImage:
+    """*result* pasted into *original*. Raises InputImageError, and ImagecliError if the result has another shape."""
+    header, received = read_header(original, composition.label), read_header(result, "the result")
+    _check_ratio(received.size, box_size(composition.region))
+    with translate_decoder_errors(header.name):
+        pixels, profile, notes = _read_original(header)
+    with translate_decoder_errors(received.name):
+        patch, _ = render_transformed(received, Transform(upright=received.size), Image.Resampling.LANCZOS)
+        patch = from_srgb(_without_unused_alpha(patch), profile)
+    area = _read_area(composition)
+    changed = _measure_change(pixels, patch, area, composition)
+    if patch.mode == "RGBA" and pixels.mode == "RGB":
+        pixels = pixels.convert("RGBA")
+    canvas = _draw_canvas(pixels, composition.canvas)
+    _paste(canvas, patch.convert(canvas.mode), soften_inside(area, composition.feather), composition)
+    block = read_exif(header.data, header.format) if composition.keep_metadata else None
+    exif = b"Exif\0\0" + set_upright(block) if block else None
+    return ComposedImage(pixels=canvas, profile=profile, exif=exif, changed=changed, notes=notes)
+
+
+def _check_ratio(received: Size, region: Size) -> None:
+    difference = abs(received.width * region.height / received.height - region.width)
+    if difference > max(1.0, region.width * MAX_RATIO_DIFFERENCE):
+        raise ImagecliError(f"it is {received}, which has another aspect ratio than the {region} part that was sent")
+
+
+def _read_original(header: ImageHeader) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
+    """The upright pixels, RGB or RGBA with 8 bits per channel, their profile, and how they were changed."""
+    image = open_image(header.data, header.format, header.name)
+    profile = image.info.get("icc_profile")
+    loaded = load_pixels(image, header.name)
+    pixels = to_eight_bit(loaded, sample_scale(loaded))
+    notes = ["reduced to 8 bits per channel"] if header.is_deep else []
+    if pixels.mode not in ("RGB", "RGBA"):
+        pixels, note = to_srgb(pixels, profile)
+        profile = None
+        notes += [note] if note else []
+    pixels = turn_upright(pixels, header.orientation)
+    pixels.info.clear()
+    if pixels is not loaded:
+        image.close()  # it is in reference cycles: else its pixels stay until the next garbage collection
+    return pixels, profile, tuple(notes)
+
+
+def _without_unused_alpha(image: Image.Image) -> Image.Image:
+    """*image* as RGB if it is opaque."""
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
+        return image.convert("RGB")
+    return image
+
+
+def _read_area(composition: Composition) -> Image.Image:
+    """The mask: 255 where the result replaces the original."""
+    data = base64.b64decode(composition.mask)
+    return load_pixels(open_image(data, "png", "the mask"), "the mask").convert("L")
+
+
+def _draw_canvas(pixels: Image.Image, canvas: Box) -> Image.Image:
+    size = box_size(canvas)
+    if canvas == image_box(Size(*pixels.size)):
+        return pixels
+    image = Image.new(pixels.mode, (size.width, size.height))
+    image.paste(pixels, (-canvas[0], -canvas[1]))
+    return image
+
+
+def _paste(canvas: Image.Image, patch: Image.Image, weights: Image.Image, composition: Composition) -> None:
+    """Blends the part of *patch* that the mask shows into *canvas*, by *weights*."""
+    box = intersection(composition.mask_box, composition.region)
+    part = _part_of_result(patch, box, composition.region, box_size(box))
+    mask_left, mask_top = composition.mask_box[:2]
+    mask = weights.crop((box[0] - mask_left, box[1] - mask_top, box[2] - mask_left, box[3] - mask_top))
+    canvas.paste(part, (box[0] - composition.canvas[0], box[1] - composition.canvas[1]), mask)
+
+
+def _part_of_result(patch: Image.Image, box: Box, region: Box, size: Size) -> Image.Image:
+    """What *patch*, which shows *region*, shows of *box*, at *size*."""
+    across, down = patch.width / (region[2] - region[0]), patch.height / (region[3] - region[1])
+    left, top = (box[0] - region[0]) * across, (box[1] - region[1]) * down
+    right = min((box[2] - region[0]) * across, patch.width)
+    bottom = min((box[3] - region[1]) * down, patch.height)
+    return patch.resize(tuple(size), Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=_REDUCING_GAP)
+
+
+def _measure_change(pixels: Image.Image, patch: Image.Image, area: Image.Image, composition: Composition) -> float:
+    """How much of what was sent of the original, outside the mask, *patch* shows otherwise."""
+    shown = intersection(composition.region, image_box(Size(*pixels.size)))
+    size = box_size(shown)
+    if not size.pixels:
+        return 0.0
+    small = small_size(size)
+    old = pixels.resize(tuple(small), Image.Resampling.LANCZOS, shown, reducing_gap=_REDUCING_GAP)
+    new = _part_of_result(patch, shown, composition.region, small)
+    mask_left, mask_top = composition.mask_box[:2]
+    edited = area.crop((shown[0] - mask_left, shown[1] - mask_top, shown[2] - mask_left, shown[3] - mask_top))
+    return changed_share(old, new, invert_area(edited))
