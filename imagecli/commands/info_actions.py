@@ -8,10 +8,13 @@ from pathlib import Path
 from imagecli.batch.find_journal_entry import find_journal_entry
 from imagecli.commands.image.input_sources import read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
+from imagecli.config.paths import find_folders
 from imagecli.creation_record import CreationRecord, record_from_json
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_PICTURE_BYTES, InputFile
 from imagecli.env import Env
 from imagecli.errors import ImagecliError, InputImageError, UsageError, most_severe_exit_code
+from imagecli.history.database import HistoryError, open_history
+from imagecli.history.query import HistoryImage, find_by_sha256
 from imagecli.images.describe_image import describe_image
 from imagecli.output.errors import print_error
 from imagecli.output.info import DescribedFile, FoundRecord, print_described_file, print_info_json
@@ -58,7 +61,7 @@ def _describe_file(word: str, env: Env) -> DescribedFile:
         name=source.label,
         path=source.path,
         description=description,
-        record=_find_record(source.path, description.sha256),
+        record=_find_record(source.path, description.sha256, env),
         other_sidecar=_find_other_sidecar(source.path, description.sha256),
     )
 
@@ -70,14 +73,14 @@ def _damage_error(file: DescribedFile) -> InputImageError | None:
     return InputImageError(f"{file.name} is damaged: {problem}", hint="download or create it again")
 
 
-def _find_record(path: Path | None, sha256: str) -> FoundRecord | None:
+def _find_record(path: Path | None, sha256: str, env: Env) -> FoundRecord | None:
     """How the image with these bytes was made, from wherever that is written with the most details."""
-    if path is None:
-        return None
-    for place, document in find_sidecars(path):
+    for place, document in find_sidecars(path) if path else ():
         if document["sha256"] == sha256:
             return FoundRecord(record=record_from_json(document), place="sidecar", source=str(place))
-    if found := find_journal_entry(path, sha256):
+    if in_history := _find_in_history(path, sha256, env):
+        return in_history
+    if path and (found := find_journal_entry(path, sha256)):
         record = CreationRecord(
             command="batch",
             provider=found.entry.provider,
@@ -86,6 +89,38 @@ def _find_record(path: Path | None, sha256: str) -> FoundRecord | None:
         )
         return FoundRecord(record=record, place="journal", source=str(found.journal), item=found.entry.id)
     return None
+
+
+def _find_in_history(path: Path | None, sha256: str, env: Env) -> FoundRecord | None:
+    """The newest entry of the history with these bytes, preferably of this file. None also if it can't be read."""
+    try:
+        with open_history(find_folders(env).state) as history:
+            images = find_by_sha256(history.connection, sha256)
+    except HistoryError:
+        return None
+    absolute = path.absolute() if path else None
+    preferred = [image for image in images if image.path == absolute] or images
+    return FoundRecord(_to_creation_record(preferred[0]), "history", preferred[0].id) if preferred else None
+
+
+def _to_creation_record(image: HistoryImage) -> CreationRecord:
+    inputs = (
+        InputFile(role=file.role, name=Path(file.name).name, path=None, sha256=file.sha256 or "")
+        for file in image.inputs
+    )
+    return CreationRecord(
+        command=image.command,
+        provider=image.provider,
+        model=image.model,
+        prompt=image.prompt,
+        revised_prompt=image.revised_prompt,
+        options={name: value for name, value in image.options.items() if name != "format_of_name"},
+        inputs=tuple(inputs),
+        created=f"{image.created:%Y-%m-%dT%H:%M:%SZ}",
+        request_id=image.request_id,
+        usage=image.usage,
+        cost_usd=image.cost_usd,
+    )
 
 
 def _find_other_sidecar(path: Path | None, sha256: str) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from imagecli.domain import InputFile, SavedImage
+from imagecli.domain import OPERATIONS, InputFile, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
 from imagecli.history.request_options import request_options
 from imagecli.plan_calls import PlannedCall
@@ -66,6 +66,7 @@ def _add_request(connection: sqlite3.Connection, one: RecordedCall, time: str) -
         "requests",
         created=time,
         command=one.command,
+        operation=OPERATIONS[type(request)],
         provider=result.provider,
         base_url=_without_secrets(one.base_url),
         model=result.model,
