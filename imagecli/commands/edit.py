@@ -144,7 +144,7 @@ def edit(
     ]
     files = images or []
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
-    extension = parse_extension(extend, anchor) if extend else None
+    extension = parse_extension(extend) if extend else None
     divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=extension is None)
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     further = [read_input_source(name, ctx.obj) for name in files]

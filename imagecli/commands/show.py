@@ -12,9 +12,7 @@ from imagecli.commands.flags import with_flag_groups
 @with_flag_groups
 def show(
     ctx: typer.Context,
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="images to show; @last and @ID are earlier ones")
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="images to show, or @last, @ID")],
     protocol: Annotated[
         Literal["auto", "kitty", "iterm", "sixel", "blocks"],
         typer.Option(metavar="PROTOCOL", help="kitty, iterm, sixel, blocks or auto"),

@@ -6,10 +6,10 @@ import json
 from collections.abc import Collection
 from typing import Any, Final
 
-from imagecli.domain import Edit, ImageRequest, Json, Vary
+from imagecli.domain import CompositionOptions, Edit, ImageRequest, Json, Vary
 from imagecli.serialization import to_plain
 
-_NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit"))
+_NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit", "composition"))
 """Fields of requests that are stored apart, or whose parts are options."""
 _OTHER_FORM: Final = frozenset(("model", "n", "svg", "params"))
 """Fields of options that are stored apart, or set by flags with other names."""
@@ -29,11 +29,31 @@ def request_options(request: ImageRequest) -> dict[str, Json]:
     flags |= _changed_fields(request, _NOT_OPTIONS)
     if isinstance(request, (Edit, Vary)):
         flags |= _changed_fields(request.input_fit)
+    if isinstance(request, Edit) and (composition := request.composition):
+        flags |= _composition_flags(composition)
     if isinstance(request, Edit) and (mask := request.mask):
         flags |= {"mask_invert": mask.invert, "mask_fit": mask.fit}
         for shape in mask.shapes:
             flags.setdefault(f"mask_{shape.kind}", []).append(str(shape))
+    if isinstance(request, Edit) and request.composition:
+        from imagecli.composition_options import composition_flags
+
+        flags |= composition_flags(request.composition)
     return {name: value for name, value in flags.items() if value not in (None, False)}
+
+
+def _composition_flags(composition: CompositionOptions) -> dict[str, Any]:
+    if extension := composition.extension:
+        sides = {side: getattr(extension, side) for side in ("left", "top", "right", "bottom")}
+        sides_text = ",".join(f"{side}={length}" for side, length in sides.items() if length)
+        flags: dict[str, Any] = {"extend": str(extension.shape or sides_text)}
+        if extension.anchor != "center":
+            flags["anchor"] = extension.anchor
+    else:
+        flags = {"keep_outside": True}
+    if composition.crop_padding:
+        flags |= {"crop_to_mask": True, "crop_padding": str(composition.crop_padding)}
+    return flags
 
 
 def _changed_fields(value: Any, omit: Collection[str] = ()) -> dict[str, Any]:

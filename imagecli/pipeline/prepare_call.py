@@ -96,6 +96,18 @@ def _without_secrets(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def find_composition(call: PlannedCall, model: ModelRow) -> Composition | None:
+    """How the results of *call* are composed, computed from its inputs again; None if they are saved as received.
+
+    For a response that another process requested, and of which the spool has no record. Raises InputImageError.
+    """
+    if not isinstance(call.request, Edit) or call.request.composition is None:
+        return None
+    from imagecli.pipeline.fit_request import fit_request
+
+    return fit_request(call.request, model).composition
+
+
 MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
 
