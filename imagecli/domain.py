@@ -100,13 +100,14 @@ class InputSource(NamedTuple):
     """As the user typed it; `-` is stdin."""
     path: Path | None = None
     data: bytes | None = None
+    """Its content, if it was read or made already."""
     reference: str | None = None
     """The word that was typed instead of *name*: `@last`."""
 
     @property
     def label(self) -> str:
         """Its name in messages."""
-        return "stdin" if self.path is None else self.name
+        return "stdin" if self.name == "-" else self.name
 
     @property
     def stem(self) -> str:

@@ -56,6 +56,10 @@ def edit(
         bool,
         typer.Option("--mask-fit", help="scale the mask to the image's size", rich_help_panel="Inputs"),
     ] = False,
+    paint: Annotated[
+        bool,
+        typer.Option("--paint", help="paint the mask in the browser, over any other mask", rich_help_panel="Inputs"),
+    ] = False,
     keep_outside: Annotated[
         bool,
         typer.Option(
@@ -121,6 +125,7 @@ def edit(
     Examples:
       imagecli edit photo.jpg "the same room at night, lit by candles"
       imagecli edit photo.jpg "a red sofa in the room" --mask sofa.png
+      imagecli edit photo.jpg "a red sofa" --paint
       imagecli edit photo.jpg "a red sofa" --mask-rect 10%,50%,60%,40%
       imagecli edit *.jpg "the same photo at night" -o night/  # one edit of each
       imagecli edit photo.jpg "a red sofa" --mask sofa.png --crop-to-mask
@@ -131,7 +136,7 @@ def edit(
     from imagecli.commands.image.context import build_input_fit, open_command_context
     from imagecli.commands.image.image_words import divide_words
     from imagecli.commands.image.input_sources import read_input_source
-    from imagecli.commands.image.prompt import check_one_stdin, read_prompts
+    from imagecli.commands.image.prompt import check_one_stdin, is_prompt_required, read_preset, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.composition_options import EXTEND_PROMPT, build_composition_options, parse_extension, parse_padding
     from imagecli.domain import Edit
@@ -145,8 +150,14 @@ def edit(
     files = images or []
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
     extension = parse_extension(extend) if extend else None
-    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=extension is None)
+    preset = read_preset(prompt_flags, ctx.obj)
+    needs_prompt = is_prompt_required(preset, default=extension is None)
+    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=needs_prompt)
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
+    if paint:
+        from imagecli.commands.image.paint_edit import check_can_paint
+
+        check_can_paint(sources, has_markup=markup is not None)
     further = [read_input_source(name, ctx.obj) for name in files]
     mask_file = read_input_source(mask, ctx.obj) if mask else None
     mask_source = build_mask_source(mask_file, shapes, invert=mask_invert, fit=mask_fit)
@@ -156,10 +167,10 @@ def edit(
         crop_padding=parse_padding(crop_padding) if crop_padding else None,
         extension=extension,
         anchor=anchor,
-        has_mask=mask_source is not None,
+        has_mask=paint or mask_source is not None,
     )
-    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
-    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
+    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj, preset)
+    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables, preset)
     if prompts[0].text is None and not prompt_flags.editor:
         prompts = [prompt._replace(text=EXTEND_PROMPT) for prompt in prompts]
         note = NoteEvent(code="prompt", message=f"using the prompt: {EXTEND_PROMPT}")
@@ -182,4 +193,13 @@ def edit(
         for source in sources
         for prompt in prompts
     ]
-    raise typer.Exit(run_requests(context, prompts * len(sources), requests))
+    prompts = prompts * len(sources)
+    if not paint:
+        raise typer.Exit(run_requests(context, prompts, requests))
+    from imagecli.commands.image.paint_edit import paint_mask
+    from imagecli.commands.image.painted_mask import keep_painted_mask
+
+    context, requests = paint_mask(context, prompts, requests)
+    with keep_painted_mask(context):
+        code = run_requests(context, prompts, requests)
+    raise typer.Exit(code)

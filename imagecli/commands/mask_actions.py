@@ -21,7 +21,7 @@ from imagecli.errors import MaskError, OutputError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images import mask_area, mask_reading, mask_selection
 from imagecli.images.fit_input import check_input_whole
-from imagecli.images.header import ImageHeader, read_header
+from imagecli.images.header import ImageHeader
 from imagecli.images.integrity import inspect_image
 from imagecli.images.mask_area import Area, format_share
 from imagecli.images.mask_geometry import extends_outside, pixel_at
@@ -32,6 +32,7 @@ from imagecli.output.json_result import image_to_json, note_to_json, print_json_
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.progress import open_progress
 from imagecli.output.terminal import DisplayOptions, print_note, printable_link, write_to_stdout
+from imagecli.pipeline.fit_request import read_image_header
 from imagecli.quoting import shell_quote
 from imagecli.storage.atomic_write import save_file
 from imagecli.storage.preflight import check_folder, stat_path
@@ -118,7 +119,8 @@ def create_mask(request: MaskRequest, env: Env, flags: DisplayFlags, preview_fla
         look=stat_path,
         taken={},
     )[0]
-    with open_progress(env, display) as progress:
+    # A live line would animate under the lines of --paint for as long as the user paints.
+    with open_progress(env, display._replace(live=display.live and not request.paint)) as progress:
         if name.kept:
             progress(NoteEvent(code="kept", message=f"{name.kept} exists and is kept"))
             mask = Mask(_describe_file(name.kept, read_bounded(name.kept, MAX_PICTURE_BYTES)))
@@ -181,11 +183,7 @@ def _parse_output(text: str | None, env: Env, flags: DisplayFlags) -> OutputPatt
 
 
 def _read_image(source: InputSource) -> ImageHeader:
-    data = source.data
-    if data is None:
-        assert source.path is not None
-        data = read_bounded(source.path, MAX_PICTURE_BYTES)
-    header = read_header(data, source.label)
+    header = read_image_header(source)
     check_input_whole(header)
     return header
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import OPERATIONS, Edit, ImageRequest, InputFile, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
-from imagecli.history.request_options import request_options
+from imagecli.request_options import request_options
 from imagecli.results import CallResult
 
 MAX_IMAGES: Final = 50_000

@@ -41,9 +41,9 @@ def _resolve_edit(request: Edit, composition: CompositionOptions, row: ModelRow,
     if options.format_of_name:
         options = options._replace(output_format=None, format_of_name=False)
     try:
-        images = (_read_if_pipe(request.images[0]), *request.images[1:])
+        images = (read_if_pipe(request.images[0]), *request.images[1:])
         if mask and mask.file:
-            mask = mask._replace(file=_read_if_pipe(mask.file))
+            mask = mask._replace(file=read_if_pipe(mask.file))
         if not (isinstance(options.size, Size) or provider.refuses("size", "edits")):
             header = read_image_header(images[0])
             size = choose_region_size(header, mask, read_mask_header(mask), composition, row.sizes)
@@ -53,7 +53,7 @@ def _resolve_edit(request: Edit, composition: CompositionOptions, row: ModelRow,
     return request._replace(images=images, mask=mask, options=options)
 
 
-def _read_if_pipe(source: InputSource) -> InputSource:
+def read_if_pipe(source: InputSource) -> InputSource:
     """*source*; with its data if it is a file that can be read only once."""
     if source.data is not None or source.path is None or source.path.is_file() or not source.path.exists():
         return source

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -17,11 +19,13 @@ from urllib.error import HTTPError
 
 import pexpect
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
+from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.browser import OpenPage
 from tests.commands.conftest import COMMAND, Start
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, mask_for, photo, picture
 from tests.images.making import exif
 from tests.web.conftest import Stage
 
@@ -133,6 +137,7 @@ def test_alone_on_a_terminal_it_opens_the_page(folder: Path, environ: dict[str, 
     with urllib.request.urlopen(f"{url}save", rectangle(320, 200, (0, 0, 99, 99)), timeout=10) as response:
         assert response.status == 204
     terminal.expect("in-mask.png")
+    assert "preparing" not in terminal.before.decode()  # no live line under the address
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0
@@ -245,3 +250,170 @@ def test_a_large_turned_photo_is_painted_as_it_is_displayed(start: Start, folder
     assert max(abs(one - other) for one, other in zip(box, (3000, 1000, 3800, 1600), strict=True)) <= 2
     inner = mask.getchannel("A").crop((box[0] + 3, box[1] + 3, box[2] - 3, box[3] - 3))
     assert ImageChops.invert(inner).getextrema() == (255, 255)
+
+
+@pytest.mark.slow
+def test_a_large_turned_photo_is_edited_only_where_it_was_painted(
+    start: Start, folder: Path, open_page: OpenPage, sandbox: str
+) -> None:
+    """Bar 2 of issue 15: painted in a browser, only the region sent, and pasted back at full size."""
+    before = turned_photo(folder / "phone.jpg")
+    options = ("--paint", "--crop-to-mask", "--keep-outside", "-m", "gpt-image-2", "-o", "out.png")
+    painting = Painting(start("edit", "phone.jpg", "a blue door", *options, "--base-url", sandbox))
+    page = open_page(painting.url)
+    Stage(page)
+    paint_over_red_box(page)
+    page.get_by_role("button", name="Save").click()
+    code, stdout, stderr = painting.end()
+    assert (code, stdout) == (0, "out.png\n"), stderr
+    page.get_by_text("Mask saved").wait_for()
+    original, result = ImageOps.exif_transpose(picture(before)), picture(folder / "out.png").convert("RGB")
+    assert original.size == result.size == (6000, 4000)
+    changed = ImageChops.difference(original.convert("RGB"), result)
+    box = changed.getbbox()
+    assert box is not None
+    assert changed.crop((3100, 1100, 3700, 1500)).getbbox() is not None
+    # A feathered seam around the box, and outside it not a pixel is different.
+    assert box[0] >= 2900 and box[1] >= 900 and box[2] <= 3900 and box[3] <= 1700
+
+
+# --- edit --paint ----------------------------------------------------------------------------------------------------
+
+EDIT = ("edit", "in.png", "a red boat", "--paint", "-m", "gpt-image-2")
+
+
+def is_only_changed_in(before: Path, after: Path, box: tuple[int, int, int, int]) -> bool:
+    one, other = picture(before).convert("RGB"), picture(after).convert("RGB")
+    changed = ImageChops.difference(one, other.resize(one.size)).convert("L").point([0] * 12 + [255] * 244).getbbox()
+    assert changed is not None
+    return all(abs(found - edge) <= 2 for found, edge in zip(changed, box, strict=True))
+
+
+def test_an_edit_goes_straight_through_with_the_painted_mask(start: Start, folder: Path, sandbox: str) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    painting = Painting(start(*EDIT, "--base-url", sandbox, "-o", "out.png"))
+    assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+    code, stdout, stderr = painting.end()
+    assert (code, stdout) == (0, "out.png\n"), stderr
+    assert "the painted mask: 15.3% of the image may change" in stderr
+    assert is_only_changed_in(folder / "in.png", folder / "out.png", (200, 300, 600, 700))
+    assert sorted(path.name for path in folder.iterdir()) == ["in.png", "out.png"]
+
+
+def test_an_edit_paints_on_from_its_other_masks(start: Start, folder: Path, sandbox: str) -> None:
+    photo(folder / "in.png")
+    options = ("--mask-rect", "0,0,160,200", "--mask-invert")
+    painting = Painting(start(*EDIT, *options, "--base-url", sandbox))
+    with urllib.request.urlopen(painting.url + "area", timeout=10) as response:
+        area = gzip.decompress(response.read())
+    assert area == rectangle(320, 200, (160, 0, 320, 200))
+    assert painting.post("save", rectangle(320, 200, (0, 0, 160, 200))) == 204
+    code, _, stderr = painting.end()
+    assert code == 0
+    assert "the painted mask: 50.0% of the image may change" in stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--size", "17x17"), 2, "17x17"),
+        (("-m", "dall-e-3"), 2, "dall-e-3"),
+        (("--max-cost", "0.001"), 5, "cost"),
+        (("--provider", "openai"), 3, "no API key"),
+        (("-o", "in.png"), 2, "in.png"),
+        (("-o", "in.png/out.png"), 2, "in.png"),
+        (("--mask", "small.png"), 2, "small.png is 100x80"),
+        (("--markup", "in.png"), 2, "--paint can't be used with --markup"),
+        (("--prompt", "another"), 2, "more than one prompt"),
+    ],
+)
+def test_an_edit_is_checked_completely_before_anyone_paints(
+    imagecli: Run, folder: Path, options: tuple[str, ...], code: int, message: str
+) -> None:
+    photo(folder / "in.png")
+    mask_for(folder / "small.png", 100, 80, (0, 0, 9, 9))
+    key = {} if "openai" in options else {"OPENAI_API_KEY": "sk-test"}
+    result = imagecli("edit", "in.png", "a red boat", "--paint", *options, env=key)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr and "http://127" not in result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["in.png", "small.png"]
+
+
+def test_several_images_have_no_painted_mask(imagecli: Run, folder: Path) -> None:
+    photo(folder / "a.png")
+    photo(folder / "b.png")
+    result = imagecli("edit", "a.png", "b.png", "a red boat", "--paint", "--provider", "sandbox")
+    assert result.exit_code == 2
+    assert "--paint makes the mask of one image, but there are 2: a.png, b.png" in result.stderr
+
+
+def test_a_dry_run_opens_no_page(imagecli: Run, folder: Path) -> None:
+    photo(folder / "in.png")
+    result = imagecli(*EDIT, "--dry-run")
+    assert result.exit_code == 0
+    assert "a dry run opens no paint page" in result.stderr and "http://127" not in result.stderr
+
+
+def test_nothing_is_painted_if_every_image_exists(imagecli: Run, folder: Path) -> None:
+    photo(folder / "in.png")
+    photo(folder / "out.png")
+    result = imagecli(*EDIT, "-o", "out.png", "--if-exists", "skip", "--provider", "sandbox")
+    assert (result.exit_code, result.stdout) == (0, "out.png\n")
+    assert "http://127" not in result.stderr
+
+
+def test_a_failed_edit_saves_the_mask_beside_an_older_one(start: Start, folder: Path) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    photo(folder / "in-mask.png")
+    older = (folder / "in-mask.png").read_bytes()
+    with Sandbox(Options(failures=(Failure.parse("400"),))) as server:
+        painting = Painting(start(*EDIT, "--mask-rect", "0,0,9,9", "--base-url", server.base_url, "--json"))
+        assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+        code, stdout, stderr = painting.end()
+    assert code == 4
+    assert "the painted mask is saved as in-mask_2.png; use --mask in-mask_2.png instead of --paint" in stderr
+    assert "mask_saved" in [warning["code"] for warning in json.loads(stdout)["warnings"]]
+    assert clear_box(folder / "in-mask_2.png") == (200, 300, 600, 700)
+    assert (folder / "in-mask.png").read_bytes() == older
+
+
+def test_the_hint_for_the_rest_uses_the_saved_mask(start: Start, folder: Path) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    masks = ("--mask-rect", "0,0,9,9", "--mask-ellipse=0,0,9,9", "--mask-invert")
+    variables = ("--var", "color=red", "--var", "color=blue")
+    with Sandbox(Options(failures=(Failure.parse("400:1"),))) as server:
+        words = ("edit", "in.png", "a {color} boat", "--paint", *masks, *variables, "-o", "{color}.png")
+        painting = Painting(start(*words, "--base-url", server.base_url))
+        assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+        code, stdout, stderr = painting.end()
+        assert (code, len(stdout.splitlines())) == (9, 1)
+        hint = re.search(r"to request only the rest: imagecli (.*)", stderr)
+        assert hint
+        assert "--paint" not in hint[1] and "--mask in-mask.png" in hint[1] and "--mask-" not in hint[1]
+        rest = start(*shlex.split(hint[1]))
+        stdout_of_rest, _ = rest.communicate(timeout=30)
+    assert rest.returncode == 0
+    assert sorted(stdout_of_rest.decode().split()) == ["blue.png", "red.png"]
+
+
+def test_ctrl_c_after_painting_keeps_the_mask(start: Start, folder: Path, slow: str, tmp_path: Path) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    painting = Painting(start(*EDIT, "--base-url", slow))
+    assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.rglob("*.body")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    painting.process.send_signal(signal.SIGINT)
+    code, stdout, stderr = painting.end()
+    assert (code, stdout) == (130, "")
+    assert "the painted mask is saved as in-mask.png" in stderr
+    assert clear_box(folder / "in-mask.png") == (200, 300, 600, 700)
+
+
+def test_ctrl_c_while_painting_an_edit_sends_nothing(start: Start, folder: Path, sandbox: str) -> None:
+    photo(folder / "in.png")
+    painting = Painting(start(*EDIT, "--base-url", sandbox))
+    painting.process.send_signal(signal.SIGINT)
+    assert painting.end()[:2] == (130, "")
+    assert [path.name for path in folder.iterdir()] == ["in.png"]

@@ -121,6 +121,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "output": FieldSpec(parse=value_parsers.parse_word),
     "outputs": FieldSpec(parse=parse_outputs),
     "fit": FieldSpec(parse=value_parsers.parse_pixels),
+    "sidecar": FieldSpec(parse=value_parsers.parse_bool),
 }
 """Field → its values. `params` is an alias of `param`."""
 

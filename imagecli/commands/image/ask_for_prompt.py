@@ -11,11 +11,10 @@ from typing import Final
 from imagecli.checks.check_request import decode_prompt
 from imagecli.commands.editor import edit_file
 from imagecli.commands.image.context import CommandContext
-from imagecli.commands.image.prompt import Prompt, check_typed_prompt
+from imagecli.commands.image.prompt import Prompt, check_typed_prompt, fill_prompts
 from imagecli.commands.terminal_input import read_line
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.templates import fill_prompt
 
 _EXPLANATION: Final = (
     "# Write the prompt above these lines. It is sent verbatim, without these lines.",
@@ -38,7 +37,7 @@ def ask_for_prompt(
         raise UsageError("the prompt is empty; nothing was sent", hint='use --prompt "…"')
     command, *words = context.env.argv
     argv = (command, "--prompt", text, *(word for word in words if word != "--editor"))
-    filled = [prompt._replace(text=fill_prompt(text, prompt.variables), typed=text) for prompt in prompts]
+    filled = fill_prompts(text, [prompt.variables for prompt in prompts], context.preset)
     return context._replace(env=context.env._replace(argv=argv)), filled
 
 

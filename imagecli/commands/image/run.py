@@ -13,12 +13,16 @@ from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
 from imagecli.domain import Edit, ImageRequest
 from imagecli.errors import OutputError
-from imagecli.events import NoteEvent, WarningEvent
+from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 from imagecli.storage.preflight import is_below
+from imagecli.templates import find_unset_names
+
+MAX_NAMED = 3
+"""Names without a value that a note lists."""
 
 
 def run_requests(
@@ -28,11 +32,7 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
-    size_notes: tuple[NoteEvent, ...] = ()
-    if any(isinstance(request, Edit) and request.composition for request in requests):
-        from imagecli.pipeline.resolve_composed import resolve_composed_edits
-
-        requests, size_notes = resolve_composed_edits(requests, context.model, context.settings.provider)
+    requests, size_notes = _resolve_sizes(requests, context)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
@@ -42,7 +42,12 @@ def run_requests(
 
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
-        notes = (*_settings_notes(context, endpoint_note), *_reference_notes(requests), *context.notes, *size_notes)
+        notes = (
+            *_settings_notes(context, prompts, endpoint_note),
+            *_reference_notes(requests),
+            *context.notes,
+            *size_notes,
+        )
         for event in (*notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
@@ -54,6 +59,11 @@ def run_requests(
             from imagecli.commands.image.execute import execute_plan
 
             result = execute_plan(plan, context, progress)
+            if result.all_errors and context.painted_mask:
+                from imagecli.commands.image.painted_mask import with_saved_mask
+
+                context, note = with_saved_mask(context, context.painted_mask)
+                progress(note)
             if result.all_errors:
                 from imagecli.commands.image.rest_hint import with_rest_hint
 
@@ -74,6 +84,37 @@ def run_requests(
 
         result = show_results(result, context)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
+
+
+def check_requests(context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest]) -> bool:
+    """Checks everything that `run_requests` checks before it sends the first request. Writes and sends nothing.
+
+    Returns whether it would send any. Raises what it raises, and the error that it would print.
+    """
+    from imagecli.commands.image.dry_run import dry_run
+
+    requests, _ = _resolve_sizes(requests, context)
+    validate_requests(requests, context)
+    plan = _plan_requests(prompts, requests, context)
+    _check_output_root(plan, context)
+    if not plan.calls:
+        return False
+    for error in dry_run(plan, context, ignore_event).errors:
+        raise error
+    if context.settings.no_key:
+        raise context.settings.no_key
+    return True
+
+
+def _resolve_sizes(
+    requests: Sequence[ImageRequest], context: CommandContext
+) -> tuple[Sequence[ImageRequest], tuple[NoteEvent, ...]]:
+    """*requests*, with the sizes of those whose result is pasted into their image; and notes on these sizes."""
+    if not any(isinstance(request, Edit) and request.composition for request in requests):
+        return requests, ()
+    from imagecli.pipeline.resolve_composed import resolve_composed_edits
+
+    return resolve_composed_edits(requests, context.model, context.settings.provider)
 
 
 def _plan_requests(prompts: Sequence[Prompt], requests: Sequence[ImageRequest], context: CommandContext) -> RequestPlan:
@@ -111,9 +152,20 @@ def _reference_notes(requests: Iterable[ImageRequest]) -> Iterator[NoteEvent]:
             yield NoteEvent(code="reference", message=f"{reference} is {source.name}")
 
 
-def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[NoteEvent | WarningEvent]:
+def _settings_notes(
+    context: CommandContext, prompts: Sequence[Prompt], endpoint_note: str
+) -> Iterator[NoteEvent | WarningEvent]:
     if endpoint_note:
         yield NoteEvent(code="endpoint", message=endpoint_note)
+    if context.preset and context.preset.is_from_project and context.preset.prompt:
+        texts = list(dict.fromkeys(prompt.text or "" for prompt in prompts))
+        more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+        message = f"{context.preset} makes the prompt {texts[0]!r}{more}"
+        yield NoteEvent(code="preset", message=message)
+    if names := find_unset_names(prompts[0].typed or "", prompts[0].variables):
+        listed = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
+        message = f"{listed} {'is' if len(names) == 1 else 'are'} sent as typed; --var {names[0]}=VALUE sets a value"
+        yield NoteEvent(code="unset_name", message=message)
     if context.settings.image.model:
         yield from unknown_model_warnings(context.model, context.catalog.models)
     yield from context.settings.notes

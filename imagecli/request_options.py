@@ -1,4 +1,4 @@
-"""The options of a request as the history stores them: by the names of the flags that set them."""
+"""The options of a request as records of it have them: by the names of the flags that set them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any, Final
 
-from imagecli.domain import CompositionOptions, Edit, ImageRequest, Json, Vary
+from imagecli.domain import Edit, ImageRequest, Json, Vary
 from imagecli.serialization import to_plain
 
 _NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit", "composition"))
@@ -29,8 +29,6 @@ def request_options(request: ImageRequest) -> dict[str, Json]:
     flags |= _changed_fields(request, _NOT_OPTIONS)
     if isinstance(request, (Edit, Vary)):
         flags |= _changed_fields(request.input_fit)
-    if isinstance(request, Edit) and (composition := request.composition):
-        flags |= _composition_flags(composition)
     if isinstance(request, Edit) and (mask := request.mask):
         flags |= {"mask_invert": mask.invert, "mask_fit": mask.fit}
         for shape in mask.shapes:
@@ -40,20 +38,6 @@ def request_options(request: ImageRequest) -> dict[str, Json]:
 
         flags |= composition_flags(request.composition)
     return {name: value for name, value in flags.items() if value not in (None, False)}
-
-
-def _composition_flags(composition: CompositionOptions) -> dict[str, Any]:
-    if extension := composition.extension:
-        sides = {side: getattr(extension, side) for side in ("left", "top", "right", "bottom")}
-        sides_text = ",".join(f"{side}={length}" for side, length in sides.items() if length)
-        flags: dict[str, Any] = {"extend": str(extension.shape or sides_text)}
-        if extension.anchor != "center":
-            flags["anchor"] = extension.anchor
-    else:
-        flags = {"keep_outside": True}
-    if composition.crop_padding:
-        flags |= {"crop_to_mask": True, "crop_padding": str(composition.crop_padding)}
-    return flags
 
 
 def _changed_fields(value: Any, omit: Collection[str] = ()) -> dict[str, Any]:
