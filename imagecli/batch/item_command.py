@@ -8,7 +8,7 @@ from typing import Final
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit, Json, Size
-from imagecli.history.request_options import request_options
+from imagecli.request_options import request_options
 
 _OF_COMMAND: Final = ("via", "strength")
 """Settings of a row that are not part of its request."""
