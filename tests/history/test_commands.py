@@ -248,7 +248,7 @@ def test_show_and_info_know_the_history(imagecli: Run, folder: Path, read_histor
     (folder / "cat.png").rename(folder / "renamed.png")
     text = imagecli("info", "renamed.png").stdout
     assert "prompt: a cat" in text
-    assert f"source: history {cat.id}" in text
+    assert f"source: history @{cat.id}" in text
     imagecli("generate", "an owl", *SANDBOX, "-o", "owl.png")
     assert imagecli("show", "@last", "--protocol", "kitty").exit_code == 0
     assert imagecli("show", f"@{cat.id}", "--protocol", "kitty").exit_code == 2
