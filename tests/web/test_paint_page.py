@@ -133,6 +133,9 @@ def test_undo_and_redo_are_exact(open_page: OpenPage, serve: Serve) -> None:
     assert page.get_by_role("button", name="Save").is_disabled()
     redo.click()
     assert redo.is_enabled()
+    stage.drag((90, 90), (250, 180))
+    assert redo.is_disabled()
+    undo.click()
     stage.save()
     assert is_same(painted(server), rectangle(10, 10, 100, 100))
 
