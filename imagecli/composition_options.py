@@ -21,11 +21,9 @@ _LENGTH: Final = re.compile(r"(\d{1,7}(?:\.\d{1,6})?)(%?)")
 _EXTEND_HINT: Final = "for example --extend 16:9, or --extend left=256,right=10%"
 
 
-def parse_extension(text: str, anchor: Anchor | None = None) -> Extension:
+def parse_extension(text: str) -> Extension:
     """`left=256,right=10%`, an aspect ratio such as `16:9`, or its name. Raises UsageError."""
     if "=" in text:
-        if anchor:
-            raise UsageError("--anchor requires an aspect ratio", hint="omit --anchor, or use --extend 16:9")
         return _parse_sides(text)
     try:
         shape = parse_size(text)
@@ -33,7 +31,7 @@ def parse_extension(text: str, anchor: Anchor | None = None) -> Extension:
         shape = None
     if not isinstance(shape, Shape):
         raise UsageError(f"--extend {text!r} is neither an aspect ratio nor sides with lengths", hint=_EXTEND_HINT)
-    return Extension(shape=shape, anchor=anchor or "center")
+    return Extension(shape=shape)
 
 
 def _parse_sides(text: str) -> Extension:
@@ -81,6 +79,10 @@ def build_composition_options(
         raise UsageError("--crop-padding requires --crop-to-mask", hint="add --crop-to-mask, or omit --crop-padding")
     if anchor and not extension:
         raise UsageError("--anchor requires --extend", hint="add --extend 16:9, or omit --anchor")
+    if anchor and extension:
+        if extension.shape is None:
+            raise UsageError("--anchor requires an aspect ratio", hint="omit --anchor, or use --extend 16:9")
+        extension = extension._replace(anchor=anchor)
     if not (keep_outside or crop_to_mask or extension):
         return None
     if not (has_mask or extension):
@@ -88,3 +90,15 @@ def build_composition_options(
         raise UsageError(f"{flag} requires a mask", hint="add --mask FILE or --mask-rect X,Y,WIDTH,HEIGHT")
     padding = (crop_padding or DEFAULT_PADDING) if crop_to_mask else None
     return CompositionOptions(crop_padding=padding, extension=extension)
+
+
+def composition_flags(options: CompositionOptions) -> dict[str, str | bool]:
+    """The flags that set *options*, by their names with underscores."""
+    flags: dict[str, str | bool] = {}
+    if options.crop_padding:
+        flags |= {"crop_to_mask": True, "crop_padding": str(options.crop_padding)}
+    if extension := options.extension:
+        flags["extend"] = str(extension.shape or extension)
+        if extension.anchor != "center":
+            flags["anchor"] = extension.anchor
+    return flags or {"keep_outside": True}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any, Final, NamedTuple, get_args
 
 from imagecli.domain import InputFile, InputRole, Json
@@ -35,8 +36,16 @@ class CreationRecord(NamedTuple):
 def record_to_json(record: CreationRecord) -> dict[str, Json]:
     """*record* as an object."""
     document: dict[str, Any] = record._asdict()
-    inputs = [{"role": file.role, "name": file.name, "sha256": file.sha256} for file in record.inputs]
-    return document | {"options": dict(record.options), "inputs": inputs}
+    return document | {"options": dict(record.options), "inputs": inputs_to_json(record.inputs)}
+
+
+def inputs_to_json(files: Iterable[InputFile]) -> list[Json]:
+    """*files* as a list of objects, their names without folders."""
+    return [{"role": file.role, "name": _bare_name(file), "sha256": file.sha256 or None} for file in files]
+
+
+def _bare_name(file: InputFile) -> str:
+    return (file.path or PurePath(file.name)).name
 
 
 def record_from_json(document: Mapping[str, Any]) -> CreationRecord:

@@ -27,6 +27,8 @@ class PlannedCall(NamedTuple):
     """As in `PreparedCall`, like the following."""
     replaces: tuple[tuple[Path, str | None], ...] = ()
     part: ManifestRef | None = None
+    sidecar: bool = False
+    """How each image was made is written beside it."""
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.domain import Box, DigitalSourceType, IfExists, OutputName, Size, Transform
+from imagecli.domain import Box, DigitalSourceType, IfExists, Json, OutputName, Size, Transform
 
 
 class OutputFile(NamedTuple):
@@ -96,6 +96,8 @@ class PreparedCall(NamedTuple):
     """The result is pasted into the original image; None if it is saved as it is received."""
     source_type: DigitalSourceType = "trainedAlgorithmicMedia"
     """What the images are marked with if they are converted."""
+    sidecar: dict[str, Json] | None = None
+    """The options and inputs of the request, to be written beside each image; None if nothing is."""
     transparent: bool = False
     """A transparent background was requested."""
 

@@ -50,6 +50,12 @@ def find_braces(prompt: str) -> list[str]:
     return re.findall(r"\{([^{}]+)\}", _ESCAPED.sub("", prompt))
 
 
+def find_unset_names(prompt: str, variables: Collection[str]) -> list[str]:
+    """The names in single braces of *prompt* that look like variables and have no value: `{animal}`, not `{"a": 1}`."""
+    names = dict.fromkeys(find_braces(prompt) if "{" in prompt else ())
+    return [name for name in names if name.isidentifier() and name not in variables]
+
+
 def check_placeholders(prompt: str, variables: Collection[str]) -> None:
     """Raises UsageError for a name in the braces of *prompt* that is close to one of *variables*: it is misspelled."""
     for text in find_braces(prompt) if variables else ():

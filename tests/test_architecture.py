@@ -29,6 +29,7 @@ FLOORS = (
         "loopback_server",
         "prepared_call",
         "creation_record",
+        "request_options",
         "events",
         "env",
         "safe_open",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from imagecli.catalog import tables
 from imagecli.catalog.catalog import LazyRows, load_shipped_catalog
 from imagecli.catalog.model import OPTIONAL
 from imagecli.domain import MEDIA_TYPES, Size
 from imagecli.errors import UsageError
+from tests.regenerate import CATALOG, catalog_tables, toml_tables
 
 ROWS = load_shipped_catalog()
 
@@ -16,6 +18,11 @@ def test_every_row_that_ships_is_valid() -> None:
     """A command builds only the rows it needs, so a wrong row would go unnoticed until somebody needs it."""
     for rows in (ROWS.models, ROWS.providers):
         assert [row.name for row in rows.values()] == list(rows)
+
+
+def test_the_tables_that_a_command_loads_are_those_of_the_toml_files() -> None:
+    assert (CATALOG / "tables.py").read_text("utf-8") == catalog_tables(), "run: python -m tests.regenerate"
+    assert [toml_tables("models"), toml_tables("providers")] == [tables.MODELS, tables.PROVIDERS]
 
 
 def test_a_row_is_built_when_it_is_looked_up_and_once() -> None:

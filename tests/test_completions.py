@@ -30,6 +30,7 @@ TYPED = [
     ("imagecli edit --input-s", "imagecli edit --input-size "),
     ("imagecli vary --crop cen", "imagecli vary --crop center "),
     ("imagecli edit phot", "imagecli edit photo.jpg "),
+    ("imagecli edit a.jpg phot", "imagecli edit a.jpg photo.jpg "),
 ]
 """What is typed before the TAB, and the line after it: commands, options, their values, and files."""
 
@@ -116,6 +117,14 @@ def test_a_model_and_a_provider_of_ones_own_are_offered(completion_here: Complet
     assert completion_here.words("imagecli generate --model min") == ["mine"]
     assert completion_here.words("imagecli generate --model mine --quality ") == ["draft", "final"]
     assert completion_here.words("imagecli generate --provider att") == ["attic"]
+
+
+def test_presets_of_the_user_and_the_project_are_offered(completion_here: Completion, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[presets.icon]\nquality = "low"\n')
+    (tmp_path / "imagecli.toml").write_text('[presets.ice]\nquality = "low"\n')
+    assert completion_here.words("imagecli edit a.jpg --preset ic") == ["icon", "ice"]
+    (tmp_path / "imagecli.toml").write_text('[presets.ice]\noutput = "x"\n')
+    assert completion_here.words("imagecli edit a.jpg --preset ic") == []
 
 
 def test_bash_completes(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ class ItemPlan:
                     hash=self.identity.hash,
                     planned=tuple(tuple(target.path for target in targets) for targets in files_of_call),
                 ),
+                sidecar=self.item.settings.get("sidecar", False),
             )
 
 

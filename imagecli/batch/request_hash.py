@@ -23,8 +23,11 @@ from imagecli.serialization import field_defaults, has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
 
-NOT_HASHED: Final = frozenset(("model", "stream", "partial_images", "response_format", "user", "safety_identifier"))
-"""Fields that don't change the image, only how the response is sent or who requests it; and `model`, hashed apart."""
+NOT_HASHED: Final = frozenset(
+    ("model", "stream", "partial_images", "response_format", "user", "safety_identifier", "sidecar")
+)
+"""Fields that don't change the image, only how the response is sent, who requests it, or what is written beside it; and
+`model`, hashed apart."""
 
 
 def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]], *, raw: bool = False) -> str:

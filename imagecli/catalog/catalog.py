@@ -1,16 +1,19 @@
-"""The catalog of models and providers, read from `models.toml` and `providers.toml`: a new one is a row, not code."""
+"""The catalog of models and providers: the rows of `models.toml` and `providers.toml`. A new one is a row, not code.
+
+They are read from `tables.py`, which `python -m tests.regenerate` makes of them: parsing TOML takes as long as starting
+Python.
+"""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from imagecli.catalog.from_toml import build_model, build_models, build_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
+from imagecli.catalog.tables import MODELS, PROVIDERS
 from imagecli.errors import UsageError
 from imagecli.suggestions import unknown_name_hint
 
@@ -99,7 +102,7 @@ class Catalog(NamedTuple):
 @cache
 def load_shipped_catalog() -> Catalog:
     """The catalog that ships with imagecli."""
-    models, providers = _read_tables("models"), _read_tables("providers")
+    models, providers = MODELS, PROVIDERS
     return Catalog(
         models=LazyRows(models["models"], partial(build_model, tables=models)),
         providers=LazyRows(providers["providers"], partial(build_provider, tables=providers["providers"])),
@@ -113,8 +116,7 @@ def load_shipped_catalog() -> Catalog:
 
 @cache
 def _unknown_model() -> ModelRow:
-    models = _read_tables("models")
-    return build_model("unknown", models, models["unknown"])
+    return build_model("unknown", MODELS, MODELS["unknown"])
 
 
 def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
@@ -125,12 +127,7 @@ def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
     # Imported here, as most users have no such file.
     from imagecli.catalog.user_models import overlay_models
 
-    return load_shipped_catalog()._replace(models=build_models(overlay_models(_read_tables("models"), tables, source)))
-
-
-@cache
-def _read_tables(name: str) -> dict[str, Any]:
-    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
+    return load_shipped_catalog()._replace(models=build_models(overlay_models(MODELS, tables, source)))
 
 
 def first_living_model(rows: Iterable[ModelRow]) -> str | None:

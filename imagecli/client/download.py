@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import IO, NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imagecli.client.address_policy import AddressPolicy, is_same_origin
-from imagecli.client.exchange import MAX_REDIRECTS, REDIRECTS, HttpResponse, Timeouts, get
+from imagecli.client.exchange import MAX_REDIRECTS, REDIRECTS, BodyWriter, HttpResponse, Timeouts, get
 from imagecli.client.exchange_limits import ExchangeHooks, Resolver
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
 from imagecli.client.session import Authorization, open_session
@@ -39,6 +39,13 @@ class OriginAccess(NamedTuple):
         return is_same_origin(url, self.base_url)
 
 
+class DownloadWriter(BodyWriter, Protocol):
+    """What a download is written to."""
+
+    def restart(self) -> None:
+        """Discards what was written: the next attempt begins."""
+
+
 class ResultDownloader:
     """Downloads with its own session, so that no header for the API reaches another host."""
 
@@ -61,15 +68,15 @@ class ResultDownloader:
     def fetch(
         self,
         url: str,
-        into: IO[bytes],
+        into: DownloadWriter,
         hooks: ExchangeHooks | None = None,
         *,
         base_url: str = "",
         peer: str | None = None,
     ) -> Iterator[None]:
-        """Downloads *url* *into* a file, from its start, and yields when it is there; once more for every `next`.
+        """Downloads *url* *into* a file and yields when it is there; once more, from the start, for every `next`.
 
-        The caller stops when the file holds a complete image. After the last of `TRIES` attempts it has to do with
+        The caller stops when the image is complete. After the last of `TRIES` attempts it has to do with
         what arrived. *base_url* and *peer* are the URL and the address that the response with this URL came from:
         they decide which addresses other than public ones may be connected to (`AddressPolicy`).
         Raises UnsavedError if the image, which is paid for, can't be downloaded, DiskError if it can't be written.
@@ -97,7 +104,7 @@ class ResultDownloader:
             time.sleep(retry_delay(attempt, stated_wait, self._max_wait))
 
     def _follow_redirects(
-        self, url: str, into: IO[bytes], hooks: ExchangeHooks | None, policy: AddressPolicy
+        self, url: str, into: DownloadWriter, hooks: ExchangeHooks | None, policy: AddressPolicy
     ) -> HttpResponse:
         """The response at the end of the redirects of *url*; *into* holds only its bytes."""
         for hop in range(MAX_REDIRECTS + 1):
@@ -114,14 +121,13 @@ class ResultDownloader:
     def _request(
         self,
         url: str,
-        into: IO[bytes],
+        into: DownloadWriter,
         hooks: ExchangeHooks | None,
         policy: AddressPolicy,
         access: OriginAccess | None = None,
     ) -> HttpResponse:
-        """The response to one request, its body at the start of *into*. With *access*, the key is sent."""
-        into.seek(0)
-        into.truncate()
+        """The response to one request, its body *into* the file. With *access*, the key is sent."""
+        into.restart()
         try:
             return get(
                 self._session,

@@ -35,6 +35,17 @@ def complete_providers(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting_with(list(_load_catalog(ctx).providers), incomplete)
 
 
+def complete_presets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Every preset of the project's and the user's settings."""
+    from imagecli.config.presets import load_presets
+    from imagecli.errors import ImagecliError
+
+    try:
+        return _starting_with(list(load_presets(ctx.obj)), incomplete)
+    except ImagecliError:
+        return []
+
+
 def complete_help(incomplete: str) -> list[str]:
     """Commands and topics."""
     from imagecli.commands import NAMES

@@ -136,8 +136,9 @@ def edit(
     from imagecli.commands.image.context import build_input_fit, open_command_context
     from imagecli.commands.image.image_words import divide_words
     from imagecli.commands.image.input_sources import read_input_source
-    from imagecli.commands.image.prompt import check_one_stdin, read_prompts
+    from imagecli.commands.image.prompt import check_one_stdin, is_prompt_required, read_preset, read_prompts
     from imagecli.commands.image.run import run_requests
+    from imagecli.commands.image.typed_prompt import keep_typed_prompt
     from imagecli.composition_options import EXTEND_PROMPT, build_composition_options, parse_extension, parse_padding
     from imagecli.domain import Edit
     from imagecli.events import NoteEvent
@@ -149,8 +150,10 @@ def edit(
     ]
     files = images or []
     check_one_stdin(*words, *files, mask, markup, prompt_flags.prompt_option, prompt_flags.prompt_file)
-    extension = parse_extension(extend, anchor) if extend else None
-    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=extension is None)
+    extension = parse_extension(extend) if extend else None
+    preset = read_preset(prompt_flags, ctx.obj)
+    needs_prompt = is_prompt_required(preset, default=extension is None)
+    divided = divide_words(words, prompt_flags, ctx.obj, "edit", needs_prompt=needs_prompt)
     sources = [read_input_source(name, ctx.obj) for name in divided.images]
     if paint:
         from imagecli.commands.image.paint_edit import check_can_paint
@@ -158,6 +161,7 @@ def edit(
         check_can_paint(sources, has_markup=markup is not None)
     further = [read_input_source(name, ctx.obj) for name in files]
     mask_file = read_input_source(mask, ctx.obj) if mask else None
+    markup_source = read_input_source(markup, ctx.obj) if markup else None
     mask_source = build_mask_source(mask_file, shapes, invert=mask_invert, fit=mask_fit)
     composition = build_composition_options(
         keep_outside=keep_outside,
@@ -167,8 +171,8 @@ def edit(
         anchor=anchor,
         has_mask=paint or mask_source is not None,
     )
-    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj)
-    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
+    prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj, preset)
+    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables, preset)
     if prompts[0].text is None and not prompt_flags.editor:
         prompts = [prompt._replace(text=EXTEND_PROMPT) for prompt in prompts]
         note = NoteEvent(code="prompt", message=f"using the prompt: {EXTEND_PROMPT}")
@@ -177,7 +181,6 @@ def edit(
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=True)
-    markup_source = read_input_source(markup, ctx.obj) if markup else None
     requests = [
         Edit(
             prompt=prompt.text or "",
@@ -192,12 +195,13 @@ def edit(
         for prompt in prompts
     ]
     prompts = prompts * len(sources)
-    if not paint:
-        raise typer.Exit(run_requests(context, prompts, requests))
-    from imagecli.commands.image.paint_edit import paint_mask
-    from imagecli.commands.image.painted_mask import keep_painted_mask
+    with keep_typed_prompt(context):
+        if not paint:
+            raise typer.Exit(run_requests(context, prompts, requests))
+        from imagecli.commands.image.paint_edit import paint_mask
+        from imagecli.commands.image.painted_mask import keep_painted_mask
 
-    context, requests = paint_mask(context, prompts, requests)
-    with keep_painted_mask(context):
-        code = run_requests(context, prompts, requests)
+        context, requests = paint_mask(context, prompts, requests)
+        with keep_painted_mask(context):
+            code = run_requests(context, prompts, requests)
     raise typer.Exit(code)

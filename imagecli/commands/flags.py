@@ -40,6 +40,15 @@ class PromptFlags(NamedTuple):
             help="value of {NAME} in the prompt and in -o; repeatable",
         ),
     ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="prompt and image options from [presets.NAME] of the settings",
+            autocompletion=completers.complete_presets,
+        ),
+    ] = None
 
 
 class ImageFlags(NamedTuple):
@@ -198,6 +207,9 @@ class OutputFlags(NamedTuple):
     fit: Annotated[
         str | None,
         typer.Option(metavar="WxH", help="crop and resize the result to exactly WxH"),
+    ] = None
+    sidecar: Annotated[
+        bool | None, typer.Option("--sidecar", help="write prompt, options and cost to NAME.png.json")
     ] = None
 
 

@@ -26,23 +26,33 @@ def generate(
       imagecli generate "a white siamese cat" --provider sandbox  # no key needed
       imagecli generate "a lighthouse" -n 3 -s landscape -o light-{n:02}.webp
       imagecli generate "a {animal} in a hat" --var animal=cat --var animal=owl
+      imagecli generate "a rocket" --preset icon  # see imagecli help settings
       imagecli generate "an app icon" --quality low --dry-run  # print the price
       git log -1 --format=%s | imagecli generate - -o - > commit.png
     """
     from imagecli.commands.image.context import open_command_context
-    from imagecli.commands.image.prompt import check_one_stdin, read_prompts
+    from imagecli.commands.image.prompt import check_one_stdin, read_preset, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.domain import Generate
     from imagecli.errors import UsageError
+    from imagecli.quoting import shell_quote
 
     check_one_stdin(prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
-    prompts = read_prompts(prompt, prompt_flags, ctx.obj)
+    preset = read_preset(prompt_flags, ctx.obj)
+    prompts = read_prompts(prompt, prompt_flags, ctx.obj, preset)
     if prompts[0].text is None and not (prompt_flags.editor or ctx.obj.can_ask):
-        raise UsageError("missing prompt", hint='imagecli generate "a white siamese cat"')
-    context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)
-    if prompts[0].text is None:
+        options = f" --preset {shell_quote(preset.name)}" if preset else ""
+        raise UsageError("missing prompt", hint=f'imagecli generate "a white siamese cat"{options}')
+    context = open_command_context(ctx.obj, "generate", common, prompts[0].variables, preset)
+    if prompts[0].text is None or prompt_flags.editor:
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
-    raise typer.Exit(run_requests(context, prompts, requests))
+    if context.typed_prompt is None:
+        raise typer.Exit(run_requests(context, prompts, requests))
+    from imagecli.commands.image.typed_prompt import keep_typed_prompt
+
+    with keep_typed_prompt(context):
+        code = run_requests(context, prompts, requests)
+    raise typer.Exit(code)

@@ -8,14 +8,18 @@ from pathlib import Path
 from imagecli.batch.find_journal_entry import find_journal_entry
 from imagecli.commands.image.input_sources import read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
+from imagecli.config.paths import find_folders
 from imagecli.creation_record import CreationRecord, record_from_json
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_PICTURE_BYTES, InputFile
 from imagecli.env import Env
 from imagecli.errors import ImagecliError, InputImageError, UsageError, most_severe_exit_code
+from imagecli.events import WarningEvent
+from imagecli.history.database import HistoryError, open_history
+from imagecli.history.query import HistoryImage, find_by_sha256
 from imagecli.images.describe_image import describe_image
 from imagecli.output.errors import print_error
 from imagecli.output.info import DescribedFile, FoundRecord, print_described_file, print_info_json
-from imagecli.output.terminal import DisplayOptions
+from imagecli.output.terminal import DisplayOptions, sanitize, write_line
 from imagecli.storage.read import read_bounded
 from imagecli.storage.sidecar import find_sidecars
 
@@ -34,6 +38,8 @@ def show_info(words: Sequence[str], env: Env, *, as_json: bool) -> int:
             described.append(file)
             if not as_json:
                 print_described_file(file, env, is_first=len(described) == 1)
+                for warning in file.warnings:
+                    write_line(env.stderr, f"imagecli: warning: {sanitize(warning.message)}")
         except UsageError as error:
             problem = error
         if problem:
@@ -54,11 +60,13 @@ def _describe_file(word: str, env: Env) -> DescribedFile:
         assert source.path is not None
         data = read_bounded(source.path, MAX_PICTURE_BYTES)
     description = describe_image(data, source.label)
+    record, warnings = _find_record(source.path, description.sha256, env)
     return DescribedFile(
         name=source.label,
         path=source.path,
         description=description,
-        record=_find_record(source.path, description.sha256),
+        record=record,
+        warnings=warnings,
         other_sidecar=_find_other_sidecar(source.path, description.sha256),
     )
 
@@ -70,21 +78,49 @@ def _damage_error(file: DescribedFile) -> InputImageError | None:
     return InputImageError(f"{file.name} is damaged: {problem}", hint="download or create it again")
 
 
-def _find_record(path: Path | None, sha256: str) -> FoundRecord | None:
-    """How the image with these bytes was made, from wherever that is written with the most details."""
-    if path is None:
-        return None
+def _find_record(path: Path | None, sha256: str, env: Env) -> tuple[FoundRecord | None, tuple[WarningEvent, ...]]:
+    """How the image with these bytes was made, and a warning if the history can't be read.
+
+    The history comes first: anyone can write the other two.
+    """
+    warning = None
+    try:
+        with open_history(find_folders(env).state) as (connection, warning):
+            if images := find_by_sha256(connection, sha256):
+                return _from_history(images[0]), ()
+    except HistoryError as error:
+        warning = WarningEvent(code=error.code, message=error.message)
+    return _find_beside(path, sha256) if path else None, (warning,) if warning else ()
+
+
+def _from_history(image: HistoryImage) -> FoundRecord:
+    record = CreationRecord(
+        command=image.command,
+        provider=image.provider,
+        model=image.model,
+        prompt=image.prompt,
+        revised_prompt=image.revised_prompt,
+        options=image.options,
+        inputs=tuple(
+            InputFile(role=file.role, name=file.name, path=None, sha256=file.sha256 or "") for file in image.inputs
+        ),
+        created=f"{image.created:%Y-%m-%dT%H:%M:%SZ}",
+        request_id=image.request_id,
+        usage=image.usage,
+        cost_usd=image.cost_usd,
+    )
+    return FoundRecord(record=record, place="history", source=f"@{image.id}")
+
+
+def _find_beside(path: Path, sha256: str) -> FoundRecord | None:
+    """As a sidecar or a batch journal in the folders of *path* has it."""
     for place, document in find_sidecars(path):
         if document["sha256"] == sha256:
             return FoundRecord(record=record_from_json(document), place="sidecar", source=str(place))
     if found := find_journal_entry(path, sha256):
-        record = CreationRecord(
-            command="batch",
-            provider=found.entry.provider,
-            model=found.entry.model,
-            cost_usd=found.entry.cost_usd,
-        )
-        return FoundRecord(record=record, place="journal", source=str(found.journal), item=found.entry.id)
+        entry = found.entry
+        record = CreationRecord(command="batch", provider=entry.provider, model=entry.model, cost_usd=entry.cost_usd)
+        return FoundRecord(record=record, place="journal", source=str(found.journal), item=entry.id)
     return None
 
 

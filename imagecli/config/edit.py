@@ -11,6 +11,7 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.config.api_keys import is_key_name
 from imagecli.config.files import parse_toml, read_user_file, replace_file
 from imagecli.config.paths import Folders
+from imagecli.config.presets import pop_presets
 from imagecli.config.sources import settings_from_file
 from imagecli.config.toml_edit import remove_toml_value, set_toml_value
 from imagecli.config.user_catalog import build_provider_table
@@ -75,6 +76,7 @@ def starter_settings() -> str:
 
 def _check_document(document: dict[str, Any], path: Path, catalog: Catalog) -> None:
     build_provider_table(document.pop("providers", {}), path, catalog)
+    pop_presets(document, path)
     settings_from_file(document, path)
 
 
@@ -86,6 +88,8 @@ def _split_setting_name(name: str) -> tuple[str, ...]:
         raise UsageError(
             "providers is a table, not a setting", hint="name a field in it, for example providers.NAME.base_url"
         )
+    if names[0] == "presets" and len(names) != 3:
+        raise UsageError("presets has a table for each preset", hint="name a field in one: presets.NAME.prompt")
     return names
 
 

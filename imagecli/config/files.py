@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
@@ -167,6 +166,9 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
         raise SettingsError(
             f"can't read {path}: not UTF-8 at byte {problem.position}: {problem.message}", hint=problem.hint
         )
+    # Imported here, as most users have no such file.
+    import tomllib
+
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args
 
 from imagecli.choices import Preview
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
+from imagecli.errors import SettingsError, UsageError
 from imagecli.sizes import parse_size
 
 
@@ -115,6 +116,7 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
+    "sidecar": Setting(read=_parse_bool, about="true writes how each image was made beside it", default=False),
     "preview": Setting(
         read=_parse_preview,
         about="images on the terminal: auto, kitty, iterm, sixel, blocks or none",
@@ -172,6 +174,7 @@ class SettingValues(NamedTuple):
     fit: SettingValue[Size] | None = None
     output: SettingValue[str] | None = None
     if_exists: SettingValue[IfExists] | None = None
+    sidecar: SettingValue[bool] | None = None
     preview: SettingValue[Preview] | None = None
     max_cost: SettingValue[float] | None = None
     timeout: SettingValue[float] | None = None
@@ -189,6 +192,24 @@ class SettingValues(NamedTuple):
 def value_or(setting: SettingValue[T] | None, default: T) -> T:
     """The value of *setting*, or *default* if it is not set."""
     return default if setting is None else setting.value
+
+
+def read_setting(name: str, value: Any, origin: str, *, place: str | None = None) -> SettingValue[Any]:
+    """A setting's parsed *value*. Raises SettingsError that names *place*, which is the *origin* by default."""
+    place = place or origin
+    try:
+        return SettingValue(SETTINGS[name].read(value), origin)
+    except UsageError as error:
+        raise SettingsError(f"{place}: {error.message}", hint=error.hint) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"{place} {_as_typed_value(value)}: {error}", hint=f"{name}: {SETTINGS[name].about}"
+        ) from error
+
+
+def _as_typed_value(value: Any) -> str:
+    """A value as the user probably typed it: -1 was parsed as -1.0."""
+    return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
 FOLDER_VARIABLES = {

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
@@ -34,6 +34,9 @@ from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import printable_url, shell_quote
+
+if TYPE_CHECKING:
+    from imagecli.config.presets import Preset
 
 
 class ImageSettings(NamedTuple):
@@ -81,6 +84,8 @@ class Settings(NamedTuple):
     is_output_from_project: bool
     """A project's file sets *output*: it may not lead out of the current folder."""
     if_exists: IfExists | None
+    sidecar: bool
+    """How each image was made is written beside it."""
     preview: Preview
     """How images are shown on a terminal."""
     timeout: float | None
@@ -107,14 +112,22 @@ class Settings(NamedTuple):
         return (*([self.key.secret] if self.key else []), *self.secret_headers.values())
 
 
-def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True) -> Settings:
-    """The settings of a command typed in *folder*.
+def load_settings(
+    flags: SettingFlags,
+    env: Env,
+    catalog: Catalog,
+    folder: Path,
+    *,
+    with_key: bool = True,
+    preset: "Preset | None" = None,
+) -> Settings:
+    """The settings of a command typed in *folder*, with the options of its *preset*.
 
     With *with_key* false, a key is neither looked for nor missed.
     Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
-    sources = read_settings_sources(flags, env, catalog, folder)
+    sources = read_settings_sources(flags, env, catalog, folder, preset)
     effective = sources.effective
     row = effective_provider(sources, catalog)
     notes = list(sources.notes)
@@ -157,6 +170,7 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         output=value_or(effective.output, None),
         is_output_from_project=effective.output is not None and effective.output is sources.project.output,
         if_exists=value_or(effective.if_exists, None),
+        sidecar=value_or(effective.sidecar, False),
         preview=value_or(effective.preview, DEFAULT_PREVIEW),
         timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
         max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
@@ -227,6 +241,8 @@ def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> No
     if row.base_url_env is None:
         return
     path = urlsplit(base_url).path
+    if "/" not in path.strip("/"):  # one segment does not tell two forms apart, and the rows of all providers are many
+        return
     for other in sources.providers.rows.values():
         if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
             raise UsageError(

@@ -62,7 +62,13 @@ def build_setting_rows(sources: SettingsSources, env: Env, catalog: Catalog) -> 
         if name in ("base_url", "max_cost"):
             value, origin = special[name]
         rows.append(SettingRow(name=name, value=to_plain(value), origin=None if value is None else origin or DEFAULT))
-    return [*rows, *_header_rows(row, env), *_provider_rows(sources), _key_row(row, sources, env)]
+    return [
+        *rows,
+        *_header_rows(row, env),
+        *_provider_rows(sources),
+        *_preset_rows(sources),
+        _key_row(row, sources, env),
+    ]
 
 
 def _base_url_and_origin(
@@ -92,6 +98,14 @@ def _provider_rows(sources: SettingsSources) -> Iterator[SettingRow]:
             yield SettingRow(
                 name=name, value=printable_url(value) if field == "base_url" else to_plain(value), origin=origin
             )
+
+
+def _preset_rows(sources: SettingsSources) -> Iterator[SettingRow]:
+    for name, preset in sources.presets.items():
+        if preset.prompt:
+            yield SettingRow(name=f"presets.{name}.prompt", value=preset.prompt, origin=str(preset.path))
+        for field, option in preset.options.named().items():
+            yield SettingRow(name=f"presets.{name}.{field}", value=to_plain(option.value), origin=str(preset.path))
 
 
 def _key_row(row: ProviderRow, sources: SettingsSources, env: Env) -> SettingRow:

@@ -1,11 +1,11 @@
-"""The sources of settings, strongest first: flags, environment, a project's file, the user's file.
+"""The sources of settings, strongest first: flags, a preset, environment, a project's file, the user's file.
 
 Each is read and checked here. The cost limit is special: the lowest one holds, and only a flag can exceed it.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
@@ -22,13 +22,16 @@ from imagecli.config.schema import (
     SettingValue,
     SettingValues,
     environment_variable,
+    read_setting,
     value_or,
 )
 from imagecli.config.user_catalog import ProviderTable, build_provider_table
 from imagecli.env import Env
-from imagecli.errors import SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.suggestions import suggest
+
+if TYPE_CHECKING:
+    from imagecli.config.presets import Preset
 
 NOT_RAISED: Final = ", which can't raise the built-in limit"
 """Added to the origin of a cost limit that a project's file or a manifest sets too high."""
@@ -49,6 +52,7 @@ class SettingFlags(NamedTuple):
     fit: str | None = None
     output: str | None = None
     if_exists: str | None = None
+    sidecar: bool | None = None
     preview: str | None = None
     max_cost: float | None = None
     timeout: float | None = None
@@ -86,12 +90,16 @@ class SettingsSources(NamedTuple):
     folders: Folders
     project_file: ProjectFile | None
     flags: SettingValues
+    preset: SettingValues
+    """Those of --preset."""
     environment: SettingValues
     project: SettingValues
     user: SettingValues
     effective: SettingValues
     """Each setting from the strongest source that sets it."""
     providers: ProviderTable
+    presets: "Mapping[str, Preset]"
+    """All that can be chosen, by name."""
     notes: tuple[NoteEvent, ...] = ()
     """Decisions about a project's file."""
     warnings: tuple[WarningEvent, ...] = ()
@@ -101,7 +109,8 @@ def read_preview_setting(env: Env) -> Preview:
     """How images are shown on a terminal, by the environment or the user's file. Raises SettingsError."""
     path = find_folders(env).settings
     document = read_toml_file(path)
-    document.pop("providers", None)
+    for table in ("providers", "presets"):
+        document.pop(table, None)
     settings = merge_settings(settings_from_environment(env), settings_from_file(document, path))
     return value_or(settings.preview, DEFAULT_PREVIEW)
 
@@ -112,15 +121,18 @@ def merge_settings(*sources: SettingValues) -> SettingValues:
     return SettingValues._make(next((value for value in column if value is not None), None) for column in columns)
 
 
-def read_settings_sources(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path | None) -> SettingsSources:
+def read_settings_sources(
+    flags: SettingFlags, env: Env, catalog: Catalog, folder: Path | None, preset: "Preset | None" = None
+) -> SettingsSources:
     """All settings for a command typed in *folder*; without one, a project is not looked for.
 
-    Raises SettingsError that names the file or variable.
+    *preset* is that of --preset. Raises SettingsError that names the file or variable.
     """
     folders = find_folders(env)
     document = read_toml_file(folders.settings)
+    presets = _pop_presets(document, folders.settings)
     providers = build_provider_table(document.pop("providers", {}), folders.settings, catalog)
-    typed = settings_from_flags(flags)
+    typed, options = settings_from_flags(flags), preset.options if preset else SettingValues()
     environment = settings_from_environment(env)
     user = settings_from_file(document, folders.settings)
     project_file = find_project(folder, in_ci=env.in_ci) if folder else None
@@ -135,6 +147,7 @@ def read_settings_sources(flags: SettingFlags, env: Env, catalog: Catalog, folde
             free = (*free, str(document.get("provider")))
         check_trusted(project_file, folders, free)
         providers = build_provider_table(document.pop("providers", {}), path, catalog, providers)
+        presets |= _pop_presets(document, path, is_from_project=True)
         project, restrictions = _restrict(settings_from_file(document, path), path, stronger, own_provider)
         if project_file.note:
             notes.append(NoteEvent(code="project_owner", message=project_file.note))
@@ -143,14 +156,25 @@ def read_settings_sources(flags: SettingFlags, env: Env, catalog: Catalog, folde
         folders=folders,
         project_file=project_file,
         flags=typed,
+        preset=options,
         environment=environment,
         project=project,
         user=user,
-        effective=merge_settings(typed, environment, project, user),
+        effective=merge_settings(typed, options, environment, project, user),
         providers=providers,
+        presets=presets,
         notes=tuple(notes),
         warnings=tuple(unknown_variable_warnings(env)),
     )
+
+
+def _pop_presets(document: dict[str, Any], path: Path, *, is_from_project: bool = False) -> "dict[str, Preset]":
+    """The presets of a file, removed from its *document*. Raises SettingsError."""
+    if "presets" not in document:
+        return {}
+    from imagecli.config.presets import pop_presets
+
+    return pop_presets(document, path, is_from_project=is_from_project)
 
 
 def free_providers(own: str, catalog: Catalog) -> tuple[str, ...]:
@@ -187,7 +211,7 @@ def settings_from_flags(flags: SettingFlags) -> SettingValues:
     """The settings that flags set. Raises SettingsError for a wrong value."""
     return SettingValues(
         **{
-            name: _read_setting(name, value, flag_name(name))
+            name: read_setting(name, value, flag_name(name))
             for name, value in flags._asdict().items()
             if value is not None
         }
@@ -199,7 +223,7 @@ def settings_from_environment(env: Env) -> SettingValues:
     variables = {name: environment_variable(name) for name in SETTINGS}
     return SettingValues(
         **{
-            name: _read_setting(name, env.environ[variable], variable)
+            name: read_setting(name, env.environ[variable], variable)
             for name, variable in variables.items()
             if variable in env.environ
         }
@@ -224,28 +248,10 @@ def settings_from_file(document: Mapping[str, Any], path: Path) -> SettingValues
     for name in document:
         if name not in SETTINGS:
             hint = "store the key with imagecli login" if is_key_name(name) else None
-            raise unknown_name_error("setting", name, path, [*SETTINGS, "providers"], hint=hint)
+            raise unknown_name_error("setting", name, path, [*SETTINGS, "providers", "presets"], hint=hint)
     return SettingValues(
-        **{name: _read_setting(name, value, str(path), place=f"{path}: {name}") for name, value in document.items()}
+        **{name: read_setting(name, value, str(path), place=f"{path}: {name}") for name, value in document.items()}
     )
-
-
-def _read_setting(name: str, value: Any, origin: str, *, place: str | None = None) -> SettingValue[Any]:
-    """A setting's parsed *value*. Raises SettingsError that names *place*, which is the *origin* by default."""
-    place = place or origin
-    try:
-        return SettingValue(SETTINGS[name].read(value), origin)
-    except UsageError as error:
-        raise SettingsError(f"{place}: {error.message}", hint=error.hint) from error
-    except ValueError as error:
-        raise SettingsError(
-            f"{place} {_as_typed_value(value)}: {error}", hint=f"{name}: {SETTINGS[name].about}"
-        ) from error
-
-
-def _as_typed_value(value: Any) -> str:
-    """A value as the user probably typed it: -1 was parsed as -1.0."""
-    return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
 def how_to_unset(name: str, origin: str) -> str:
@@ -255,6 +261,8 @@ def how_to_unset(name: str, origin: str) -> str:
         return f"omit {origin}"
     if origin == environment_variable(name):
         return f"unset {origin}"
+    if origin.startswith("preset "):
+        return f"remove {name} from {origin}"
     if origin.startswith(f"{name} in "):
         return f"remove {origin.replace(' in ', ' from ', 1)}"
     if Path(origin).name == PROJECT_FILE:
@@ -268,7 +276,7 @@ def foreign_model_reason(row: ProviderRow, sources: SettingsSources, catalog: Ca
     It is used if it was typed too, or set together with that provider, or if the provider has no other model.
     """
     model = sources.effective.model
-    if not model or not sources.flags.provider or sources.flags.model:
+    if not model or not sources.flags.provider or sources.flags.model or sources.preset.model:
         return None
     if chosen_provider((sources.environment, sources.project, sources.user), catalog) == row.name:
         return None

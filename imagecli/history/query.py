@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from imagecli.domain import Json
+from imagecli.domain import InputRole, Json
 from imagecli.errors import UsageError
 from imagecli.history.reference import REFERENCE
 from imagecli.sizes import Size
@@ -20,8 +20,7 @@ from imagecli.sizes import Size
 class HistoryInput(NamedTuple):
     """An input file of a request."""
 
-    role: str
-    """`image`, `mask` or `markup`."""
+    role: InputRole
     name: str
     """As it was typed; `-` is stdin."""
     path: Path | None

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.domain import InputFile, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
-from imagecli.history.request_options import request_options
 from imagecli.plan_calls import PlannedCall
+from imagecli.request_options import request_options
 from imagecli.results import CallResult
 
 MAX_IMAGES: Final = 50_000

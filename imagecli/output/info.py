@@ -13,6 +13,7 @@ from imagecli.output.terminal import output_width, plural, printable_path, sanit
 if TYPE_CHECKING:
     from imagecli.domain import Json
     from imagecli.errors import ImagecliError
+    from imagecli.events import WarningEvent
     from imagecli.images.describe_image import ImageDescription
 
 
@@ -38,6 +39,7 @@ class DescribedFile(NamedTuple):
     record: FoundRecord | None
     other_sidecar: Path | None = None
     """The sidecar beside it, if it describes other bytes."""
+    warnings: tuple[WarningEvent, ...] = ()
 
 
 _MEANINGS: Final = {
@@ -159,15 +161,19 @@ def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
 def _option_text(value: Json) -> str:
     import json
 
+    if isinstance(value, list):
+        return " and ".join(map(_option_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def print_info_json(files: Sequence[DescribedFile], errors: Sequence[ImagecliError], exit_code: int, env: Env) -> None:
     """Prints all files as one object."""
-    from imagecli.output.json_result import print_json_document
+    from imagecli.output.json_result import note_to_json, print_json_document
 
     entries: list[Json] = [_to_json(file) for file in files]
-    print_json_document("info", {"images": entries}, env, exit_code=exit_code, errors=errors)
+    remarks = dict.fromkeys(remark for file in files for remark in file.warnings)
+    warnings: list[Json] = [note_to_json(remark) for remark in remarks]
+    print_json_document("info", {"images": entries, "warnings": warnings}, env, exit_code=exit_code, errors=errors)
 
 
 def _to_json(file: DescribedFile) -> dict[str, Json]:

@@ -20,8 +20,8 @@ from imagecli.domain import ImageInfo, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.images.identify import NO_IMAGE
-from imagecli.images.integrity import inspect_image_file
-from imagecli.pipeline.save import ImageSaver, StagedImage, StagedStdoutImage, describe_staged
+from imagecli.pipeline.save import ImageSaver, StagedStdoutImage
+from imagecli.pipeline.staged_image import ImageWriter, StagedImage
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.errors import without_surrogates
 from imagecli.providers.large_json import CondensedBody, condense_body, decode_base64
@@ -283,47 +283,43 @@ class ImageFetcher(NamedTuple):
             try:
                 check_still_below(folder, prepared.root)
                 with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as file:
-                    identity = self._fill(file, source) or inspect_image_file(file)
-                    return describe_staged(file, identity)
+                    return self._fill(ImageWriter(file), source)
             except DiskError as error:
                 disk_error = error
         with translate_disk_errors(rescue_folder):
             make_private_folder(rescue_folder)
             with open_staged(rescue_folder, label=prepared.id, mode=0o600) as file:
-                identity = self._fill(file, source) or inspect_image_file(file)
-                return describe_staged(file, identity, disk_error)
+                return self._fill(ImageWriter(file), source)._replace(disk_error=disk_error)
 
-    def _fill(self, file: IO[bytes], source: ReturnedImage | Path) -> ImageInfo | None:
-        """Writes the bytes of *source* into *file*. Returns what they are, if that is already known."""
-        if isinstance(source, Path):
-            file.writelines(read_in_pieces(source))
-            return None
-        if source.url:
-            return self._download(source.url, file)
+    def _fill(self, writer: ImageWriter, source: ReturnedImage | Path) -> StagedImage:
+        """Writes the bytes of *source*."""
+        if not isinstance(source, Path) and source.url:
+            return writer.describe(self._download(source.url, writer))
         try:
-            pieces = self.condensed.iter_file() if source.is_body else self._decode(source.b64_json or "")
-            for piece in pieces:
-                file.write(piece)
+            for piece in read_in_pieces(source) if isinstance(source, Path) else self._pieces(source):
+                writer.write(piece)
         except ValueError as error:
             raise UnsavedError("an image in the response is not valid base64", code="not_base64") from error
-        return None
+        return writer.describe(writer.inspect())
 
-    def _decode(self, b64_json: str) -> Iterator[bytes]:
-        return decode_base64(self.condensed.iter_text(b64_json))
+    def _pieces(self, image: ReturnedImage) -> Iterator[bytes | memoryview]:
+        """The bytes of an image that the response holds. Raises ValueError, UnsavedError."""
+        if image.is_body:
+            return self.condensed.iter_file()
+        return decode_base64(self.condensed.iter_text(image.b64_json or ""))
 
-    def _download(self, url: str, file: IO[bytes]) -> ImageInfo | None:
+    def _download(self, url: str, writer: ImageWriter) -> ImageInfo:
         """Downloads until the image is complete, or until the downloader gives up. Returns what arrived.
 
         Raises UnsavedError if that is a page or another text: its URL may still lead to the image later.
         """
-        identity = None
         prepared = self.saver.prepared
         hooks = ProgressHooks(prepared.request, self.saver.on_event)
-        for _ in self.downloader.fetch(url, file, hooks, base_url=prepared.base_url, peer=self.peer):
-            identity = inspect_image_file(file)
+        for _ in self.downloader.fetch(url, writer, hooks, base_url=prepared.base_url, peer=self.peer):
+            identity = writer.inspect()
             if identity.whole:
                 break
-        if identity and identity.problem and identity.problem in NO_IMAGE:
+        if identity.problem in NO_IMAGE:
             raise no_image_error(url, identity.problem)
         return identity
 

@@ -307,7 +307,12 @@ class Pipeline:
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id, is_free=is_free)
+        result = result._replace(errors=tuple(errors), status=response.status, request_id=request_id, is_free=is_free)
+        if saver.prepared.sidecar is not None:
+            from imagecli.pipeline.write_sidecars import write_sidecars
+
+            write_sidecars(result, saver, 0.0 if is_free else self.spend_guard.price_usage(call.index, parsed.usage))
+        return result
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""

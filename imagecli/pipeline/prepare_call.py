@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
@@ -21,15 +22,17 @@ from imagecli.domain import (
     Generate,
     IfExists,
     ImageRequest,
+    InputFile,
     InputFit,
+    Json,
     Size,
-    Transform,
     Vary,
 )
+from imagecli.errors import InputImageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.plan_calls import PlannedCall
-from imagecli.prepared_call import Composition, PreparedCall
+from imagecli.prepared_call import PreparedCall
 from imagecli.providers.request import FittedInputs, build_http_request
 
 
@@ -45,6 +48,8 @@ class RunContext(NamedTuple):
     keep_partials: bool = False
     allow_outside: bool = False
     """As in `PreparedCall`."""
+    sidecar: bool = False
+    """As in `PlannedCall`, for all calls."""
     query: Mapping[str, str] = MappingProxyType({})
     """The query of every request's URL."""
 
@@ -52,13 +57,11 @@ class RunContext(NamedTuple):
 def prepare_call(call: PlannedCall, inputs: FittedInputs, context: RunContext) -> tuple[PreparedCall, HttpRequest]:
     """What is sent, and all that is needed to save its images later. Sends nothing."""
     http = build_http_request(call.request, inputs.images, context.provider, context.base_url, context.query)
-    return build_prepared_call(call, context, inputs.transform, inputs.composition), http
+    return build_prepared_call(call, context, inputs), http
 
 
-def build_prepared_call(
-    call: PlannedCall, context: RunContext, transform: Transform | None = None, composition: Composition | None = None
-) -> PreparedCall:
-    """All that is needed to save the images of *call*; *transform* is its first input's."""
+def build_prepared_call(call: PlannedCall, context: RunContext, inputs: FittedInputs) -> PreparedCall:
+    """All that is needed to save the images of *call*, which sends *inputs*."""
     request, options = call.request, call.request.options
     return PreparedCall(
         id=f"{context.run_id}-{call.index:04}",
@@ -77,7 +80,7 @@ def build_prepared_call(
         size=options.size if isinstance(options.size, Size) and context.provider.size_as != "aspect_ratio" else None,
         fit=options.fit,
         keep_partials=context.keep_partials,
-        transform=None if isinstance(request, Generate) else transform,
+        transform=inputs.transform,
         files=call.files,
         replaces=call.replaces,
         part=call.part,
@@ -85,15 +88,47 @@ def build_prepared_call(
         free=context.provider.free,
         # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
         source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
-        composition=composition,
+        composition=inputs.composition,
+        sidecar=_describe_request(request, inputs.files) if call.sidecar or context.sidecar else None,
         transparent=options.background == "transparent",
     )
+
+
+def _describe_request(request: ImageRequest, files: tuple[InputFile, ...]) -> dict[str, Json]:
+    """The part of the sidecar that is known before the request."""
+    from imagecli.creation_record import inputs_to_json
+    from imagecli.request_options import request_options
+
+    options = {name: value for name, value in request_options(request).items() if name not in _PRIVATE}
+    return {"options": options, "inputs": inputs_to_json(files)}
+
+
+_PRIVATE: Final = frozenset({"user", "safety_identifier", "format_of_name"})
+"""Options that say who requested the image, or nothing about it."""
 
 
 def _without_secrets(url: str) -> str:
     """*url* without user and password: results from the base URL's own host are fetched without them, too."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def fit_sent_inputs(call: PlannedCall, model: ModelRow) -> FittedInputs:
+    """The inputs of *call*, which another process sent, fitted again if its images are composed or have a sidecar.
+
+    Raises InputImageError if they are composed and can't be any more.
+    """
+    request = call.request
+    if isinstance(request, Generate):
+        return FittedInputs()
+    from imagecli.pipeline.fit_request import fit_request
+
+    if isinstance(request, Edit) and request.composition:
+        return fit_request(request, model)
+    if call.sidecar:
+        with suppress(InputImageError):  # the sidecar lists no inputs then
+            return fit_request(request, model)
+    return FittedInputs()
 
 
 MEMORY = 4

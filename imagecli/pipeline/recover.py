@@ -51,6 +51,7 @@ from imagecli.pipeline.finish_call import (
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared, without_bill_hints
 from imagecli.pipeline.save import ImageSaver
+from imagecli.pipeline.write_sidecars import write_sidecars
 from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
@@ -135,6 +136,7 @@ def recover_call(
             peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
             is_part = leftover.state == "part"
             outcome = _save_or_keep_partials(saver, body, results, peer, is_part=is_part)
+            write_sidecars(outcome, saver, None)
         except Exception as problem:
             outcome = outcome._replace(errors=(to_imagecli_error(problem),))
     if prepared and prepared.free:

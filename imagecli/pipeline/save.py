@@ -5,19 +5,18 @@ An image for stdout stays in a staged file, and its response in the spool, until
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
-from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import mark_path, number_path, path_for_format
+from imagecli.pipeline.staged_image import ImageWriter, StagedImage
 from imagecli.prepared_call import Composition, OutputFile, PreparedCall
 from imagecli.storage.atomic_write import (
     discard_staged,
@@ -31,25 +30,6 @@ from imagecli.storage.atomic_write import (
 )
 from imagecli.storage.preflight import check_still_below
 from imagecli.storage.read import file_sha256
-
-
-class StagedImage(NamedTuple):
-    """An image on the disk, under a temporary name."""
-
-    path: Path
-    bytes: int
-    sha256: str
-    identity: ImageInfo
-    disk_error: DiskError | None = None
-    """Why it is not in the folder where it should be."""
-
-
-def describe_staged(file: IO[bytes], identity: ImageInfo, disk_error: DiskError | None = None) -> StagedImage:
-    """A staged file with its length and hash; *identity* is what it holds."""
-    length = file.seek(0, 2)
-    file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=disk_error)
 
 
 class Conversion(NamedTuple):
@@ -299,8 +279,9 @@ class ImageSaver:
                 code=f"not_{change.code if change else 'kept'}",
             ) from error
         with open_staged(folder, label=self.prepared.id) as file:
-            file.write(data)
-            return describe_staged(file, inspect_image_file(file)), change
+            writer = ImageWriter(file)
+            writer.write(data)
+            return writer.describe(writer.inspect()), change
 
     def _convert(self, data: bytes, change: Conversion) -> tuple[bytes, Conversion]:
         if change.composition:

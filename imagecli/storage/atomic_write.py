@@ -63,8 +63,12 @@ def discard_staged(staged: Path) -> None:
 
 def discard_all_staged(folder: Path, label: str) -> None:
     """Removes the user's staged files with *label* that an ended process left behind."""
-    owners = trusted_owners(folder) if folder.is_dir() else None
-    for path in folder.glob(f"{glob.escape(_staged_prefix(label))}*.part"):
+    prefix, names = _staged_prefix(label), list[str]()
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        # Not by glob, which compiles a regular expression in every command.
+        names = [entry.name for entry in entries if entry.name.startswith(prefix) and entry.name.endswith(".part")]
+    owners = trusted_owners(folder) if names else None
+    for path in (folder / name for name in names):
         with contextlib.suppress(OSError):
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) and (owners is None or status.st_uid in owners):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from imagecli.domain import Json
 from imagecli.safe_open import read_regular
+from imagecli.storage.atomic_write import save_file
 
 SCHEMA: Final = 1
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -32,6 +34,19 @@ def find_sidecars(image: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in (sidecar_path(image), *sorted(numbered)[:_MAX_FILES]):
             if document := read_sidecar(path):
                 yield path, document
+
+
+def write_sidecar(image: Path, document: Mapping[str, Json], *, overwrite: bool) -> Path:
+    """Writes *document* beside *image*, and returns the path used. Raises DiskError.
+
+    A sidecar of an earlier image of that name is replaced. Any other file is only replaced with *overwrite*; without
+    it, the sidecar gets a number.
+    """
+    path = sidecar_path(image)
+    earlier = read_sidecar(path)
+    is_of_image = earlier is not None and earlier.get("file") == image.name
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return save_file(f"{text}\n".encode("utf-8", "backslashreplace"), path, overwrite=overwrite or is_of_image)
 
 
 def read_sidecar(path: Path) -> dict[str, Any] | None:

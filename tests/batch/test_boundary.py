@@ -17,8 +17,8 @@ from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
 from imagecli.domain import OutputName, Size
 from imagecli.errors import DiskError
-from imagecli.images.integrity import inspect_image_file
-from imagecli.pipeline.save import ImageSaver, describe_staged
+from imagecli.pipeline.save import ImageSaver
+from imagecli.pipeline.staged_image import ImageWriter
 from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.storage.atomic_write import open_staged
 from imagecli.storage.boundary import find_repository_root
@@ -297,8 +297,9 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
     )
     before = seen(clone.parent)
     with open_staged(clone, label=prepared.id) as file:
-        file.write(png())
-        staged = describe_staged(file, inspect_image_file(file))
+        writer = ImageWriter(file)
+        writer.write(png())
+        staged = writer.describe(writer.inspect())
     delivery = ImageSaver(prepared=prepared, rescue_folder=tmp_path / "rescued", on_event=lambda event: None)
     with pytest.raises(DiskError, match="now points outside the manifest's folder") as caught:
         list(delivery.save(0, staged, None))

@@ -1,4 +1,4 @@
-"""A transport with short patience, and one request sent through it."""
+"""A transport with short patience, one request sent through it, and what downloads are written to."""
 
 from __future__ import annotations
 
@@ -42,3 +42,11 @@ def send(
     request = HttpRequest(method="POST", url=f"{base_url}/images/generations", json={"prompt": body})
     answer = (sender or transport()).send(request, into, 0, (heard if heard is not None else []).append)
     return answer, into.getvalue()
+
+
+class Download(io.BytesIO):
+    """A download in memory."""
+
+    def restart(self) -> None:
+        self.seek(0)
+        self.truncate()

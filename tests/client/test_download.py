@@ -15,6 +15,7 @@ from imagecli.client.session import Authorization
 from imagecli.domain import Secret
 from imagecli.errors import DiskError, UnsavedError
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.sending import Download
 
 OK = http("200 OK", b"picture")
 AZURE = b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>"
@@ -25,7 +26,7 @@ QUICK = Timeouts(connect=2, silence=0.3, total=2)
 
 def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
     """What is at *url*, for a response that came from the same server."""
-    into = io.BytesIO()
+    into = Download()
     for _ in ResultDownloader(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(url, into, base_url=url):
         if b"half" not in into.getvalue():
             break
@@ -58,7 +59,7 @@ HEADERS = {"x-gateway-key": "hush"}
 def fetch_with_key(url: str, base_url: str, scheme: str = "bearer") -> bytes:
     """What is at *url*, for a key and a header that belong to the API at *base_url*."""
     access = OriginAccess(base_url, Authorization(Secret("sk-own-0123456789"), scheme), HEADERS)
-    into = io.BytesIO()
+    into = Download()
     next(
         ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02, access=access).fetch(url, into, base_url=base_url)
     )
@@ -104,7 +105,7 @@ def test_no_other_origin_is_sent_the_key_for_a_result(base_url: str) -> None:
         access = OriginAccess(base_url.format(port=server.port), Authorization(Secret("sk-own-0123456789")), HEADERS)
         results = ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02, access=access)
         with pytest.raises(UnsavedError, match="HTTP 401"):
-            next(results.fetch(f"{server.base_url}/a", io.BytesIO(), base_url=server.base_url))
+            next(results.fetch(f"{server.base_url}/a", Download(), base_url=server.base_url))
         assert [was_given_the_key(request) for request in server.requests] == [False]
 
 
@@ -272,10 +273,10 @@ def test_a_steady_drip_ends_at_the_total_time() -> None:
 
 def test_threads_share_one_session() -> None:
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
-    found = [io.BytesIO() for _ in range(8)]
+    found = [Download() for _ in range(8)]
     with raw_server(OK) as server:
 
-        def fetch_into(into: io.BytesIO) -> None:
+        def fetch_into(into: Download) -> None:
             next(results.fetch(f"{server.base_url}/a", into, base_url=server.base_url))
 
         threads = [threading.Thread(target=fetch_into, args=(into,)) for into in found]
@@ -317,7 +318,7 @@ def test_a_full_disk_is_no_reason_to_fetch_again() -> None:
 
 
 class Full(io.FileIO):
-    """A device that takes nothing; it can't be cut either."""
+    """A device that takes nothing."""
 
-    def truncate(self, size: int | None = None, /) -> int:
-        return 0
+    def restart(self) -> None:
+        return

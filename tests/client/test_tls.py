@@ -20,6 +20,7 @@ from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.http_request import HttpRequest
 from tests.client.raw import http, raw_server, read_request
+from tests.client.sending import Download
 
 OWN = Path(__file__).parent / "own.pem"
 """A certificate for 127.0.0.1 and its key, made for these tests and trusted by nobody."""
@@ -97,7 +98,7 @@ def test_an_untrusted_certificate_gets_no_request() -> None:
 
 
 def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_is_said() -> None:
-    into = io.BytesIO()
+    into = Download()
     results = ResultDownloader(timeouts=PATIENCE, direct=False, max_wait=0.02)
     with tls_server(lambda line: line.sendall(http("200 OK", b"picture"))) as (url, requests):
         with pytest.raises(UnsavedError) as caught:

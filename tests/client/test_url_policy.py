@@ -23,7 +23,7 @@ from imagecli.client.spool import open_spool_entry
 from imagecli.errors import UnsavedError
 from imagecli.http_request import HttpRequest
 from tests.client.raw import http, raw_server
-from tests.client.sending import transport
+from tests.client.sending import Download, transport
 from tests.client.test_tls import OWN, tls_server
 
 OK = http("200 OK", b"picture")
@@ -52,7 +52,7 @@ def fetch(
     results = ResultDownloader(
         timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve or names(api_example_com="8.8.8.8")
     )
-    into = io.BytesIO()
+    into = Download()
     next(results.fetch(url, into, base_url=base_url, peer=peer))
     return into.getvalue()
 
@@ -384,7 +384,7 @@ def test_a_resolver_that_never_answers_is_not_waited_for() -> None:
     with pytest.raises(UnsavedError) as caught:
         timeouts = Timeouts(connect=0.1, silence=1, total=1)
         results = ResultDownloader(timeouts=timeouts, direct=True, max_wait=0.02, resolve=resolve)
-        next(results.fetch("http://slow.example.com/a", io.BytesIO()))
+        next(results.fetch("http://slow.example.com/a", Download()))
     assert caught.value.code == "result_url"
     assert time.monotonic() - started < 3
 
@@ -425,7 +425,7 @@ def test_the_name_stays_in_host_and_certificate(monkeypatch: pytest.MonkeyPatch)
         )
         port = base_url.rpartition(":")[2].partition("/")[0]
         with pytest.raises(UnsavedError) as caught:
-            next(results.fetch(f"https://pictures.example.com:{port}/a", io.BytesIO(), base_url=base_url))
+            next(results.fetch(f"https://pictures.example.com:{port}/a", Download(), base_url=base_url))
         assert requests == []
     assert "pictures.example.com" in caught.value.message
     with raw_server(OK) as server:
@@ -442,7 +442,7 @@ def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypa
         for name in ("NO_PROXY", "no_proxy", "http_proxy"):
             monkeypatch.delenv(name, raising=False)
         fetch_by = ResultDownloader(timeouts=QUICK, direct=False, max_wait=0.02).fetch
-        into = io.BytesIO()
+        into = Download()
         with pytest.raises(UnsavedError) as caught:
             next(fetch_by(f"http://{host}/a", into, base_url="http://api.example.com/v1"))
         assert proxy.requests == []

@@ -122,6 +122,31 @@ def test_an_image_with_too_many_pixels_is_described_from_its_header(imagecli: Ru
     assert imagecli("info", "bomb.png", "--json").json["images"][0]["has_alpha"] is None
 
 
+def test_an_image_is_found_in_the_history_wherever_it_is_now(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+    photo(folder / "in.jpg")
+    assert imagecli("edit", "in.jpg", "at night", "-o", "out.png", "--quality", "low", *SANDBOX).exit_code == 0
+    moved = (folder / "out.png").rename(tmp_path / "moved.png")
+    found = facts(imagecli("info", moved).stdout)
+    assert found["made by"] == "gpt-image-2 at sandbox, imagecli edit"
+    assert (found["prompt"], found["inputs"]) == ("at night", "in.jpg")
+    assert found["source"].startswith("history @")
+    (image,) = imagecli("info", "-", "--json", stdin=moved.read_bytes()).json["images"]
+    assert (image["creation"]["found_in"], image["creation"]["options"]["quality"]) == ("history", "low")
+    assert image["creation"]["inputs"][0]["name"] == "in.jpg"
+    moved.rename(folder / "out.png")
+    assert facts(imagecli("info", "@last").stdout)["file"] == "out.png"
+
+
+def test_a_history_that_can_not_be_read_is_a_warning(imagecli: Run, folder: Path, state: Path) -> None:
+    (folder / "a.png").write_bytes(saved(scene()))
+    (state / "history.db").mkdir(parents=True)
+    result = imagecli("info", "a.png")
+    assert result.exit_code == 0
+    assert facts(result.stdout)["made by"].startswith("unknown")
+    assert result.stderr.startswith("imagecli: warning: can't use ")
+    assert imagecli("info", "a.png", "a.png", "--json").json["warnings"][0]["code"] == "history"
+
+
 def test_the_row_of_a_manifest_is_found_in_its_journal(imagecli: Run, folder: Path) -> None:
     rows = [{"prompt": "a cat", "output": "icons/cat.png", "fit": "32x32"}]
     (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))

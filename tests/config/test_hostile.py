@@ -19,7 +19,7 @@ from tests.config.conftest import LOCAL, Home
 from tests.conftest import Run
 
 KEY = "sk-canary-0123456789"
-NAMES = st.sampled_from([*SETTINGS, "api_key", "providers", "modle", ""])
+NAMES = st.sampled_from([*SETTINGS, "api_key", "providers", "presets", "modle", ""])
 LEAVES = (
     st.none().map(lambda _: "")
     | st.booleans()
@@ -34,7 +34,9 @@ VALUES = st.recursive(
     LEAVES,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["openai", "mine", "base_url", "like", "x"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["openai", "mine", "base_url", "like", "prompt", "size", "x"]), inner, max_size=3
+        )
     ),
     max_leaves=6,
 )

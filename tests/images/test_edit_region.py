@@ -120,7 +120,8 @@ def test_a_region_is_exactly_what_its_transform_makes(given: tuple[Box, Box, Box
     ],
 )
 def test_how_an_image_is_extended(spec: str, anchor: Anchor | None, expected: Box) -> None:
-    assert extended_box(Size(300, 400), parse_extension(spec, anchor), "a.jpg") == expected
+    extension = parse_extension(spec)._replace(anchor=anchor or "center")
+    assert extended_box(Size(300, 400), extension, "a.jpg") == expected
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,23 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     assert peak < 12_000_000
 
 
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count what a process reads")
+def test_an_image_that_is_a_png_is_not_read_back(tmp_path: Path) -> None:
+    large = large_png(3_000_000)
+    body = io.BytesIO(pictures(large))
+    results = ResultDownloader(timeouts=Timeouts(), direct=True)
+    before = bytes_read()
+    outcome = finish_call(of(tmp_path, "a"), body, results, tmp_path / "rescued", lambda event: None)
+    assert code(outcome) == 0
+    assert bytes_read() - before < len(large) / 10
+    assert outcome.saved[0].sha256 == hashlib.sha256(large).hexdigest()
+
+
+def bytes_read() -> int:
+    """Of all files, by this process."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
 def test_nothing_temporary_is_left(tmp_path: Path) -> None:
     finished(of(tmp_path, "a", "b", "c", fit=Size(4, 4), literal="jpeg"), pictures(RED, CUT, b"<html>"))
     assert not [name for name in files(tmp_path) if name.endswith(".part")]

@@ -40,6 +40,7 @@ from imagecli.pipeline.finish_call import not_fetched, open_response, save_image
 from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.recover import late_image_note
 from imagecli.pipeline.save import ImageSaver
+from imagecli.pipeline.write_sidecars import write_sidecars
 from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall
 from imagecli.providers.batch_response import (
@@ -179,7 +180,10 @@ class BatchCollector:
         if saver.extras:
             result = self._without_extras(call, result, saver)
         errors = [error.with_facts(request_id=error.request_id or response.request_id) for error in result.errors]
-        return result._replace(errors=tuple(errors), status=response.status, request_id=response.request_id)
+        result = result._replace(errors=tuple(errors), status=response.status, request_id=response.request_id)
+        if prepared.sidecar is not None:
+            write_sidecars(result, saver, self.finalizer.total_cost([result]))
+        return result
 
     def _find_extras(self, call: _AnsweredCall) -> list[int]:
         """The images, by index, that the row has already: another machine submitted it too."""

@@ -12,7 +12,7 @@ from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.domain import OutputName
-from imagecli.pipeline.prepare_call import RunContext, build_prepared_call
+from imagecli.pipeline.prepare_call import RunContext, build_prepared_call, fit_sent_inputs
 from imagecli.prepared_call import ManifestRef, OutputFile, PreparedCall
 from imagecli.results import CallResult
 
@@ -52,7 +52,8 @@ class PendingItem:
         begin = 0
         for call in self.plan.calls():
             if (begin, call.request.options.n) == (line_id.begin, line_id.n):
-                return build_prepared_call(call, context)._replace(id=_call_id(line_id, context))
+                prepared = build_prepared_call(call, context, fit_sent_inputs(call, self.plan.item.model))
+                return prepared._replace(id=_call_id(line_id, context))
             begin += call.request.options.n
         return None
 

@@ -27,13 +27,27 @@ from imagecli.batch.manifest.resolve_settings import (
     resolve_settings,
 )
 from imagecli.batch.manifest.row_parser import ParsedRow
+from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS, check_prompt_text
 from imagecli.checks.model_parameters import ONLY_FOR
-from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, MaskSource, Operation
+from imagecli.composition_options import EXTEND_PROMPT, build_composition_options
+from imagecli.domain import (
+    OPERATIONS,
+    CompositionOptions,
+    Edit,
+    Generate,
+    ImageOptions,
+    ImageRequest,
+    InputSource,
+    MaskSource,
+    Operation,
+)
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.mask_shapes import build_mask_source
 from imagecli.naming import check_variables, check_variables_used
+from imagecli.pipeline.prepare_call import inputs_key
+from imagecli.pipeline.resolve_composed import resolve_composed_edits
 from imagecli.templates import check_placeholders, combine_variables, fill_prompt, find_braces
 
 
@@ -47,6 +61,8 @@ class Expansion:
     files: InputFiles
     used_names: set[str] = field(default_factory=set)
     """The names in the braces of outputs and prompts, if the manifest is a table."""
+    regions: dict[object, ImageOptions] = field(default_factory=dict)
+    """Model and inputs of an edit whose result is pasted into its image → the options with the size of its region."""
     notes: dict[NoteEvent | WarningEvent, None] = field(default_factory=dict)
     """Each note once, in the order of the rows."""
 
@@ -64,6 +80,7 @@ class _RowParts(NamedTuple):
     templates: list[OutputTemplate]
     images: tuple[InputSource, ...]
     mask: MaskSource | None
+    composition: CompositionOptions | None
     markup: InputSource | None
 
 
@@ -89,6 +106,9 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
     images = [_find_image("image", name, row, shared, problems) for name in row.image]
     mask = _build_mask(row, shared, problems)
+    composition = _build_composition(row, problems)
+    if composition and composition.extension and prompt is None and row.prompt_file is None:
+        prompt = EXTEND_PROMPT
     markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
     if row.is_complete:  # else a field is perhaps only missing because it is invalid
         _check_row(row, problems)
@@ -102,6 +122,7 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
         templates=templates,
         images=tuple(image for image in images if image),
         mask=mask,
+        composition=composition,
         markup=markup,
     )
 
@@ -135,9 +156,24 @@ def _build_mask(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Mas
     return None
 
 
+def _build_composition(row: ParsedRow, problems: RowProblems) -> CompositionOptions | None:
+    """How the results of *row* are composed; None if they are saved as received, or one of its fields has a problem."""
+    names = ("keep_outside", "crop_to_mask", "crop_padding", "anchor")
+    fields = {name: row.settings[name] for name in names if name in row.settings}
+    with problems.in_field(None):
+        return build_composition_options(**fields, extension=row.settings.get("extend"), has_mask=_has_mask(row))
+    return None
+
+
+def _has_mask(row: ParsedRow) -> bool:
+    """Whether a mask of the user's is sent."""
+    return row.mask is not None or bool(row.settings.get("mask_rect") or row.settings.get("mask_ellipse"))
+
+
 def _check_row(row: ParsedRow, problems: RowProblems) -> None:
     """Checks that apply regardless of other problems."""
-    if row.command != "vary" and row.prompt is None and row.prompt_file is None:
+    has_prompt = row.prompt is not None or row.prompt_file is not None or "extend" in row.settings
+    if row.command != "vary" and not has_prompt:
         problems.add("missing", field="prompt", hint="add prompt or prompt_file")
     if row.command != "generate" and not row.image:
         problems.add("missing", field="image", hint=f"{row.command} needs an input image, such as photo.jpg")
@@ -240,14 +276,16 @@ def _build_request(
     if row.command == "generate":
         return Generate(prompt=prompt or "", options=settings.options)
     if row.command == "edit":
-        return Edit(
+        edit = Edit(
             prompt=prompt or "",
             images=parts.images,
             options=settings.options,
             mask=parts.mask,
             markup=parts.markup,
             input_fit=settings.input_fit,
+            composition=parts.composition,
         )
+        return _resolve_size(edit, settings.model, shared) if edit.composition else edit
     request, note = plan_calls.build_variation(
         parts.images[0],
         prompt,
@@ -262,6 +300,21 @@ def _build_request(
     )
     shared.add_notes([NoteEvent(code="endpoint", message=note)])
     return request
+
+
+def _resolve_size(edit: Edit, model: ModelRow, shared: Expansion) -> Edit:
+    """*edit* with the size of the region that it sends. The same inputs are read only once."""
+    key = (model.name, inputs_key(edit), edit.options.output_format, edit.options.format_of_name)
+    if key not in shared.regions:
+        (resolved,), notes = resolve_composed_edits([edit], model, shared.target.provider)
+        shared.regions[key] = resolved.options
+        shared.add_notes(notes)
+    options = shared.regions[key]
+    return edit._replace(
+        options=edit.options._replace(
+            size=options.size, output_format=options.output_format, format_of_name=options.format_of_name
+        )
+    )
 
 
 def _check_settings(row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems) -> None:
@@ -280,8 +333,10 @@ def _check_shape(
     row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems, operation: Operation
 ) -> None:
     """Adds to *problems* why the model or the provider doesn't accept the requests of *row*."""
-    has_mask = row.mask is not None or bool(row.settings.get("mask_rect") or row.settings.get("mask_ellipse"))
-    shape = check_request_shape(shared.target, settings, operation, len(row.image), has_mask, row.markup is not None)
+    composition = _build_composition(row, problems)
+    shape = check_request_shape(
+        shared.target, settings, operation, len(row.image), _has_mask(row), row.markup is not None, composition
+    )
     for error in shape.errors:
         problems.add_error(error)
     shared.add_notes(shape.notes)

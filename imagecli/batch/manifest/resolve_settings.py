@@ -23,6 +23,7 @@ from imagecli.checks.check_request import (
 )
 from imagecli.checks.provider_fields import check_capabilities
 from imagecli.domain import (
+    CompositionOptions,
     Edit,
     Generate,
     ImageOptions,
@@ -187,6 +188,7 @@ def check_request_shape(
     image_count: int,
     has_mask: bool,
     has_markup: bool,
+    composition: CompositionOptions | None,
 ) -> RequestShape:
     """What is wrong with requests that differ only in their prompts and files, and what to note about them.
 
@@ -203,6 +205,7 @@ def check_request_shape(
             markup=_ANY_IMAGE if has_markup else None,
             options=settings.options,
             input_fit=settings.input_fit,
+            composition=composition,
         )
     else:
         request = Vary(image=_ANY_IMAGE, options=settings.options, input_fit=settings.input_fit)

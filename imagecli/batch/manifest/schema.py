@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from imagecli.batch.manifest import value_parsers
 from imagecli.choices import MAX_SEED, Crop, Strength, Via
+from imagecli.composition_options import ANCHORS
 from imagecli.domain import Size
 from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS
@@ -85,6 +86,11 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "mask_ellipse": FieldSpec(parse=value_parsers.shapes_parser("ellipse"), commands=("edit",)),
     "mask_invert": FieldSpec(parse=value_parsers.parse_bool, commands=("edit",)),
     "mask_fit": FieldSpec(parse=value_parsers.parse_bool, commands=("edit",)),
+    "keep_outside": FieldSpec(parse=value_parsers.parse_bool, commands=("edit",)),
+    "crop_to_mask": FieldSpec(parse=value_parsers.parse_bool, commands=("edit",)),
+    "crop_padding": FieldSpec(parse=value_parsers.parse_crop_padding, commands=("edit",)),
+    "extend": FieldSpec(parse=value_parsers.parse_extend, commands=("edit",)),
+    "anchor": FieldSpec(parse=value_parsers.choice_parser(ANCHORS), commands=("edit",)),
     "markup": FieldSpec(parse=value_parsers.parse_file_name, commands=("edit",)),
     "input_fidelity": FieldSpec(parse=value_parsers.parse_word, commands=("edit",)),
     "via": FieldSpec(parse=value_parsers.choice_parser(get_args(Via)), commands=("vary",)),
@@ -115,6 +121,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "output": FieldSpec(parse=value_parsers.parse_word),
     "outputs": FieldSpec(parse=parse_outputs),
     "fit": FieldSpec(parse=value_parsers.parse_pixels),
+    "sidecar": FieldSpec(parse=value_parsers.parse_bool),
 }
 """Field → its values. `params` is an alias of `param`."""
 

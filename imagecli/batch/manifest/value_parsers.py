@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.build_image_options import parse_param
-from imagecli.domain import Json, MaskShape, Size
+from imagecli.composition_options import parse_extension, parse_padding
+from imagecli.domain import Extension, Json, Length, MaskShape, Size
 from imagecli.errors import UsageError
 from imagecli.mask_shapes import parse_shape
 from imagecli.sizes import parse_size
@@ -135,6 +136,16 @@ def shapes_parser(kind: Literal["rect", "ellipse"]) -> ValueParser:
         return tuple(parse_shape(kind, parse_word(text, is_cell)) for text in texts)
 
     return parse
+
+
+def parse_crop_padding(value: Any, is_cell: bool) -> Length:
+    """Pixels, as a number or as text, or percent."""
+    return parse_padding(str(value) if type(value) is int else parse_word(value, is_cell))
+
+
+def parse_extend(value: Any, is_cell: bool) -> Extension:
+    """An aspect ratio, or sides with lengths."""
+    return parse_extension(parse_word(value, is_cell))
 
 
 def parse_params(value: Any, is_cell: bool) -> tuple[tuple[str, Json], ...]:

@@ -44,6 +44,10 @@ def batch(
             rich_help_panel="Image",
         ),
     ] = None,
+    sidecar: Annotated[
+        bool,
+        typer.Option("--sidecar", help="write prompt, options and cost to NAME.png.json", rich_help_panel="Image"),
+    ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -179,7 +183,7 @@ def batch(
         manifest,
         format,
         setting_flags(provider_flags, cost_flags),
-        {"model": model, "quality": quality},
+        {"model": model, "quality": quality, "sidecar": sidecar or None},
         build_display_options(display_flags, ctx.obj),
         with_key=not (dry_run or check or prune),
         only=only or (),

@@ -63,7 +63,7 @@ def open_batch_context(
     argument: str,
     format: Format | None,
     flags: SettingFlags,
-    row_flags: Mapping[str, str | None],
+    row_flags: Mapping[str, str | bool | None],
     display: DisplayOptions,
     *,
     with_key: bool,

@@ -11,11 +11,11 @@ from typing import Final
 from imagecli.checks.check_request import decode_prompt
 from imagecli.commands.editor import edit_file
 from imagecli.commands.image.context import CommandContext
-from imagecli.commands.image.prompt import Prompt, check_typed_prompt
+from imagecli.commands.image.prompt import Prompt, check_typed_prompt, fill_prompts
+from imagecli.commands.image.typed_prompt import keep_typed_prompt
 from imagecli.commands.terminal_input import read_line
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.templates import fill_prompt
 
 _EXPLANATION: Final = (
     "# Write the prompt above these lines. It is sent verbatim, without these lines.",
@@ -33,19 +33,16 @@ def ask_for_prompt(
     """
     if context.settings.no_key:
         raise context.settings.no_key
-    text = _edit_prompt(context.env) if editor else _read_prompt_line(context.env)
+    text = _edit_prompt(context.env) if editor else read_line("Describe the image: ", context.env)
     if not text:
         raise UsageError("the prompt is empty; nothing was sent", hint='use --prompt "…"')
     command, *words = context.env.argv
     argv = (command, "--prompt", text, *(word for word in words if word != "--editor"))
-    filled = [prompt._replace(text=fill_prompt(text, prompt.variables), typed=text) for prompt in prompts]
-    return context._replace(env=context.env._replace(argv=argv)), filled
-
-
-def _read_prompt_line(env: Env) -> str:
-    text = read_line("Describe the image: ", env)
-    check_typed_prompt(text, env)
-    return text
+    context = context._replace(env=context.env._replace(argv=argv), typed_prompt=text)
+    with keep_typed_prompt(context):
+        if not editor:
+            check_typed_prompt(text, context.env)
+        return context, fill_prompts(text, [prompt.variables for prompt in prompts], context.preset)
 
 
 def _edit_prompt(env: Env) -> str:

@@ -6,7 +6,7 @@ Imports nothing heavy: usage errors are shown without requests and Pillow.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagecli.build_image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.catalog.catalog import Catalog
@@ -33,6 +33,9 @@ from imagecli.naming import OutputPattern, check_output_inside, parse_output
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import DisplayOptions
 from imagecli.storage.preflight import stat_path
+
+if TYPE_CHECKING:
+    from imagecli.config.presets import Preset
 
 MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
@@ -67,11 +70,16 @@ class CommandContext(NamedTuple):
     """Partial images of a stream are saved too."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """Notes on the options, to be shown before anything is sent."""
+    preset: "Preset | None" = None
+    typed_prompt: str | None = None
+    """Typed on the terminal or in an editor: repeated if the command fails."""
     painted_mask: PaintedMask | None = None
     """Saved as a file if the command fails."""
 
 
-def open_command_context(env: Env, command: str, flags: CommonFlags, variables: Iterable[str]) -> CommandContext:
+def open_command_context(
+    env: Env, command: str, flags: CommonFlags, variables: Iterable[str], preset: "Preset | None" = None
+) -> CommandContext:
     """Resolves the options of one command; *variables* are the names that -o may hold.
 
     Raises UsageError, SettingsError, AuthenticationError.
@@ -81,7 +89,9 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
     output = parse_output(typed_output and env.expand_home(typed_output), look=stat_path)
     with_key = not flags.cost.dry_run
     with notice_when_slow(FOR_A_KEY, env, quiet=flags.display.quiet):
-        settings = load_settings(_setting_flags(flags), env, catalog, current_folder(), with_key=with_key)
+        settings = load_settings(
+            _setting_flags(flags), env, catalog, current_folder(), with_key=with_key, preset=preset
+        )
     output_root = None
     if typed_output is None and settings.output:
         output = parse_output(env.expand_home(settings.output), look=stat_path)
@@ -91,6 +101,8 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
             output_root = current_folder()
     if output.kind == "stdout":
         check_stdout(env, flags.display)
+        if flags.output.sidecar:
+            raise UsageError("--sidecar requires a file, but -o - writes to stdout", hint="use -o FILE with --sidecar")
     model = catalog.model_for_provider(settings.provider, settings.image.model)
     with name_option_origins(settings):
         options, notes = options_from_flags(flags.image, flags.stream, _image_settings(settings, flags), model)
@@ -115,6 +127,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
         open_images=flags.preview.open_images,
         keep_partials=flags.stream.keep_partials,
         notes=(*notes, conversion_warning) if conversion_warning else notes,
+        preset=preset,
     )
 
 
@@ -129,6 +142,7 @@ def _setting_flags(flags: CommonFlags) -> SettingFlags:
         fit=flags.output.fit,
         output=flags.output.output,
         if_exists=flags.output.if_exists,
+        sidecar=flags.output.sidecar,
         preview=flags.preview.preview,
     )
 

@@ -34,6 +34,7 @@ def build_run_context(context: CommandContext, run_id: str) -> RunContext:
         if_exists=context.settings.if_exists,
         stdout=context.output.kind == "stdout",
         keep_partials=context.keep_partials,
+        sidecar=context.settings.sidecar,
     )
 
 

@@ -51,7 +51,7 @@ def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: st
         divided = ImageWords(images=tuple(images), prompt=last)
     _check_image_words(divided, env, command)
     if needs_prompt and divided.prompt is None and not is_prompt_elsewhere:
-        raise _missing_prompt_error(divided.images, env)
+        raise _missing_prompt_error(divided.images, env, command)
     return divided
 
 
@@ -117,19 +117,21 @@ def _join_words(words: Sequence[str]) -> str:
     return " ".join(map(shell_quote, words))
 
 
-def _missing_prompt_error(images: Sequence[str], env: Env) -> UsageError:
-    """The error for an edit without a prompt, or without an image."""
+def _missing_prompt_error(images: Sequence[str], env: Env, command: str) -> UsageError:
+    """The error for a command without a prompt, or without an image."""
     last = images[-1]
     names = _join_words(images)
     if last != "-" and not _names_image(last, env):
-        hint = f"imagecli edit photo.jpg {shell_quote(last)}; use - instead of photo.jpg to read the image from stdin"
+        hint = f"imagecli {command} photo.jpg {shell_quote(last)}; - instead of photo.jpg reads the image from stdin"
         return UsageError(f"missing image: {last!r} is not a file", hint=hint)
     if len(images) == 1:
-        return UsageError("missing prompt", hint=f"imagecli edit {names} {_EXAMPLE_PROMPT}")
+        return UsageError("missing prompt", hint=f"imagecli {command} {names} {_EXAMPLE_PROMPT}")
     if looks_like_image_name(last) and not _is_file(last, env):
         message = f"missing prompt: {last!r} is an image file name, not a description"
         return UsageError(message, hint=f"to send it as text: --prompt {shell_quote(last)}")
     if _is_file(last, env) and not looks_like_image_name(last):
         return UsageError("missing prompt", hint=f"to read the prompt from {last}: -f {shell_quote(last)}")
-    hint = f"imagecli edit {names} {_EXAMPLE_PROMPT}; for one edit of several images, use --image FILE"
+    hint = f"imagecli {command} {names} {_EXAMPLE_PROMPT}"
+    if command == "edit":
+        hint += "; for one edit of several images, use --image FILE"
     return UsageError("missing prompt", hint=hint)

@@ -132,7 +132,7 @@ def name_fields(request: ImageRequest, prompt: Prompt, now: datetime) -> dict[st
     """The fields that the names of a request's images can be made of."""
     sources = input_sources(request)
     return build_fields(
-        prompt=prompt.text,
+        prompt=prompt.name_text or prompt.text,
         stem=sources[0].stem if sources else None,
         model=request.options.model,
         size=request.options.size,

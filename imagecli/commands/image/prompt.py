@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt
 from imagecli.commands.flags import PromptFlags
@@ -13,6 +13,9 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.naming import check_variables
 from imagecli.templates import combine_variables, fill_prompt
+
+if TYPE_CHECKING:
+    from imagecli.config.presets import Preset
 
 
 def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -33,10 +36,12 @@ class Prompt(NamedTuple):
     text: str | None
     variables: Mapping[str, str]
     typed: str | None = None
-    """The prompt as it was typed, before that."""
+    """The prompt before that, with that of a preset."""
+    name_text: str | None = None
+    """What files are named after if that is not the text: the user's own part of it, or the preset's name."""
 
 
-def read_prompts(argument: str | None, flags: PromptFlags, env: Env) -> list[Prompt]:
+def read_prompts(argument: str | None, flags: PromptFlags, env: Env, preset: Preset | None = None) -> list[Prompt]:
     """The prompts of a command: one, or one for each combination of --var. Their text is None if none was given.
 
     Raises UsageError.
@@ -49,11 +54,54 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env) -> list[Pro
     if argument is not None and argument != "-":
         check_typed_prompt(argument, env)
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
-    values = read_variables(flags.var or [])
+    return fill_prompts(text, combine_variables(read_variables(flags.var or [])), preset)
+
+
+def fill_prompts(
+    text: str | None, combinations: Sequence[Mapping[str, str]], preset: Preset | None = None
+) -> list[Prompt]:
+    """The user's *text*, within that of the *preset*, filled with each of *combinations*. Raises UsageError."""
+    if preset and preset.prompt is not None:
+        return [_fill_preset(text, variables, preset, preset.prompt) for variables in combinations]
     return [
         Prompt(text=None if text is None else fill_prompt(text, variables), variables=variables, typed=text)
-        for variables in combine_variables(values)
+        for variables in combinations
     ]
+
+
+def _fill_preset(text: str | None, variables: Mapping[str, str], preset: Preset, template: str) -> Prompt:
+    if "prompt" in variables and preset.accepts_prompt:
+        raise UsageError(
+            f"--var prompt: {{prompt}} in {preset} is the prompt itself", hint="give it as PROMPT, without --var"
+        )
+    if text is None and preset.accepts_prompt:
+        return Prompt(text=None, variables=variables)
+    if text is not None and not preset.accepts_prompt:
+        raise UsageError(
+            f"{preset} has no {{prompt}}, so your prompt would be ignored",
+            hint="omit the prompt, or add {prompt} to the preset",
+        )
+    own = fill_prompt(text or "", variables)
+    return Prompt(
+        text=fill_prompt(template, {**variables, "prompt": own}),
+        variables=variables,
+        typed=template.replace("{prompt}", text or ""),
+        name_text=own or preset.name,
+    )
+
+
+def read_preset(flags: PromptFlags, env: Env) -> Preset | None:
+    """The preset of --preset. Raises UsageError if there is none of that name, SettingsError."""
+    if flags.preset is None:
+        return None
+    from imagecli.config.presets import find_preset
+
+    return find_preset(flags.preset, env)
+
+
+def is_prompt_required(preset: Preset | None, *, default: bool) -> bool:
+    """Whether the user must give a prompt: the *default*, unless the *preset* has one."""
+    return preset.accepts_prompt if preset and preset.prompt is not None else default
 
 
 def check_typed_prompt(prompt: str, env: Env) -> None:

@@ -19,6 +19,10 @@ from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 from imagecli.storage.preflight import is_below
+from imagecli.templates import find_unset_names
+
+MAX_NAMED = 3
+"""Names without a value that a note lists."""
 
 
 def run_requests(
@@ -38,7 +42,12 @@ def run_requests(
 
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
-        notes = (*_settings_notes(context, endpoint_note), *_reference_notes(requests), *context.notes, *size_notes)
+        notes = (
+            *_settings_notes(context, prompts, endpoint_note),
+            *_reference_notes(requests),
+            *context.notes,
+            *size_notes,
+        )
         for event in (*notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
@@ -55,6 +64,10 @@ def run_requests(
 
                 context, note = with_saved_mask(context, context.painted_mask)
                 progress(note)
+            if result.all_errors and not result.saved and context.typed_prompt:
+                from imagecli.commands.image.typed_prompt import typed_prompt_note
+
+                progress(typed_prompt_note(context, context.typed_prompt))
             if result.all_errors:
                 from imagecli.commands.image.rest_hint import with_rest_hint
 
@@ -143,9 +156,20 @@ def _reference_notes(requests: Iterable[ImageRequest]) -> Iterator[NoteEvent]:
             yield NoteEvent(code="reference", message=f"{reference} is {source.name}")
 
 
-def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[NoteEvent | WarningEvent]:
+def _settings_notes(
+    context: CommandContext, prompts: Sequence[Prompt], endpoint_note: str
+) -> Iterator[NoteEvent | WarningEvent]:
     if endpoint_note:
         yield NoteEvent(code="endpoint", message=endpoint_note)
+    if context.preset and context.preset.is_from_project and context.preset.prompt:
+        texts = list(dict.fromkeys(prompt.text or "" for prompt in prompts))
+        more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+        message = f"{context.preset} makes the prompt {texts[0]!r}{more}"
+        yield NoteEvent(code="preset", message=message)
+    if names := find_unset_names(prompts[0].typed or "", prompts[0].variables):
+        listed = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
+        message = f"{listed} {'is' if len(names) == 1 else 'are'} sent as typed; --var {names[0]}=VALUE sets a value"
+        yield NoteEvent(code="unset_name", message=message)
     if context.settings.image.model:
         yield from unknown_model_warnings(context.model, context.catalog.models)
     yield from context.settings.notes

@@ -1,4 +1,4 @@
-"""The options of a request as the history stores them: by the names of the flags that set them."""
+"""The options of a request as records of it have them: by the names of the flags that set them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from imagecli.domain import Edit, ImageRequest, Json, Vary
 from imagecli.serialization import to_plain
 
-_NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit"))
+_NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit", "composition"))
 """Fields of requests that are stored apart, or whose parts are options."""
 _OTHER_FORM: Final = frozenset(("model", "n", "svg", "params"))
 """Fields of options that are stored apart, or set by flags with other names."""
@@ -33,6 +33,10 @@ def request_options(request: ImageRequest) -> dict[str, Json]:
         flags |= {"mask_invert": mask.invert, "mask_fit": mask.fit}
         for shape in mask.shapes:
             flags.setdefault(f"mask_{shape.kind}", []).append(str(shape))
+    if isinstance(request, Edit) and request.composition:
+        from imagecli.composition_options import composition_flags
+
+        flags |= composition_flags(request.composition)
     return {name: value for name, value in flags.items() if value not in (None, False)}
 
 
