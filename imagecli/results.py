@@ -115,6 +115,8 @@ class DryRunRequest(NamedTuple):
     """Where its images would be saved, as the user would type it."""
     cost: Cost
     images: int = 1
+    inputs: tuple[str, ...] = ()
+    """The files that are uploaded, as the user typed them."""
 
 
 Status = Literal["ok", "partial", "failed", "planned"]
