@@ -19,8 +19,8 @@ def has_browser(env: Env) -> bool:
 
 def open_browser(url: str, env: Env) -> None:
     """Starts the browser, and does not wait for it."""
-    # A process of its own, because browsers write to stdout, which is for data. -I and another folder: nothing in the
-    # current one is run.
+    # A process of its own, because browsers write to stdout, which is for data. -I and another folder: nothing in
+    # the current one is run.
     subprocess.Popen(
         [sys.executable, "-I", "-m", "webbrowser", url],
         stdin=subprocess.DEVNULL,
