@@ -17,8 +17,8 @@ from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import looks_like_image_name
 from imagecli.images.identify import identify_image
 from imagecli.output.errors import print_errors
-from imagecli.output.preview import draw_images, open_screen, show_grid
-from imagecli.output.terminal import DisplayOptions
+from imagecli.output.preview import draw_images, ended_drawing, open_screen, show_grid
+from imagecli.output.terminal import DisplayOptions, write_to_stdout
 from imagecli.preview.screen import Screen
 from imagecli.storage.read import read_bounded
 
@@ -28,10 +28,17 @@ _PROTOCOLS: Final = "--protocol kitty, iterm, sixel or blocks"
 def show_files(paths: Sequence[Path], protocol: Preview, env: Env) -> None:
     """Write images to stdout as the terminal shows them; an error for each that can't be shown comes after them.
 
-    Raises UsageError if it is not known how to show one, and typer.Exit if not all of them could be shown.
+    Raises UsageError if it is not known how to show one, DiskError if the disk is full, and typer.Exit if not all of
+    them could be shown.
     """
     screen = _find_screen(protocol, env)
-    failures = draw_images(paths, show_grid(len(paths), screen), screen, env.stdout)
+    failures = []
+    for drawing in draw_images(paths, show_grid(len(paths), screen), screen):
+        if isinstance(drawing, InputImageError):
+            failures.append(drawing)
+        else:
+            with ended_drawing(env.stdout):
+                write_to_stdout(env, drawing.encode(env.stdout.encoding or "utf-8"))
     if failures:
         print_errors(failures, DisplayOptions.build(env=env), env)
         raise typer.Exit(failures[0].exit_code)

@@ -24,7 +24,7 @@ Cell: TypeAlias = tuple[str, str]
 WINDOW_SECONDS: Final = 60.0
 GAP: Final = 3
 """Spaces between columns."""
-REDRAWS_PER_SECOND: Final = 4
+REDRAWS_PER_SECOND: Final = 2
 ECHO_COLUMNS: Final = 4
 """Columns at the right edge that stay free for the echo of Ctrl-C, which would break the table on a full line."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -13,9 +13,9 @@ from rich.cells import cell_len, set_cell_size
 from imagecli.choices import Preview
 from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.env import Env
-from imagecli.errors import InputImageError
+from imagecli.errors import InputImageError, Terminated
 from imagecli.images.header import ImageHeader, read_header
-from imagecli.output.terminal import DisplayOptions, plural, sanitize, write_line
+from imagecli.output.terminal import DisplayOptions, plural, print_dim, sanitize
 from imagecli.preview.screen import Grid, Screen, encode_row, lay_out, make_thumbnail
 from imagecli.preview.terminals import choose_protocol, has_true_color
 from imagecli.preview.window import Cells, read_window
@@ -75,16 +75,20 @@ def print_previews(paths: Sequence[Path], env: Env, display: DisplayOptions) -> 
         return
     grid = lay_out(len(paths), room) if len(paths) > 1 else Grid(1, room)
     shown = paths[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
-    failures = draw_images(shown, grid, screen, env.stderr)
+    failures = []
+    for drawing in draw_images(shown, grid, screen):
+        if isinstance(drawing, InputImageError):
+            failures.append(drawing)
+        elif not write_drawing(drawing, env.stderr):
+            return
     if failures:
         _print_dim_note(f"no preview: {failures[0].message}", env, display)
     elif hidden := len(paths) - len(shown):
         _print_dim_note(f"{plural(hidden, 'more image')} not shown", env, display)
 
 
-def draw_images(paths: Sequence[Path], grid: Grid, screen: Screen, stream: TextIO) -> list[InputImageError]:
-    """Write *paths* in rows, with numbers and names if there are several; returns why some could not be shown."""
-    failures = []
+def draw_images(paths: Sequence[Path], grid: Grid, screen: Screen) -> Iterator[str | InputImageError]:
+    """What shows *paths*, row by row, with numbers and names if there are several; or why one can't be shown."""
     numbered = list(enumerate(paths, start=1))
     for first in range(0, len(numbered), grid.across):
         thumbnails, captions = [], []
@@ -94,11 +98,10 @@ def draw_images(paths: Sequence[Path], grid: Grid, screen: Screen, stream: TextI
                 thumbnails.append(make_thumbnail(header, screen, grid.tile))
                 captions.append(f"{number} {sanitize(path.name)}")
             except InputImageError as error:
-                failures.append(error)
+                yield error
         if thumbnails:
             line = "".join(_pad_captions(captions, grid)).rstrip() + "\n" if len(paths) > 1 else ""
-            write_drawing(encode_row(thumbnails, grid.stride, screen) + line, stream)
-    return failures
+            yield encode_row(thumbnails, grid.stride, screen) + line
 
 
 def _pad_captions(captions: Sequence[str], grid: Grid) -> Iterator[str]:
@@ -149,14 +152,23 @@ def _small_room(screen: Screen) -> Cells:
     return Cells(min(_SMALL.columns, window.columns - 1), min(_SMALL.rows, window.rows - _OTHER_ROWS))
 
 
-def write_drawing(text: str, stream: TextIO) -> None:
-    """Write escape sequences, all or up to an interruption, after which the terminal is as before."""
+def write_drawing(text: str, stream: TextIO) -> bool:
+    """Write escape sequences to the terminal; False if it is closed. An interruption leaves the terminal as before."""
     try:
-        stream.write(text)
-        stream.flush()
+        with ended_drawing(stream):
+            stream.write(text)
+            stream.flush()
     except (OSError, ValueError):
-        return
-    except BaseException:
+        return False
+    return True
+
+
+@contextmanager
+def ended_drawing(stream: TextIO) -> Iterator[None]:
+    """Ends the escape sequence that an interruption of the body cuts short."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
         with suppress(OSError, ValueError):
             stream.write(_END_OF_DRAWING)
             stream.flush()
@@ -164,5 +176,4 @@ def write_drawing(text: str, stream: TextIO) -> None:
 
 
 def _print_dim_note(text: str, env: Env, display: DisplayOptions) -> None:
-    line = f"imagecli: note: {sanitize(text)}"
-    write_line(env.stderr, f"\x1b[2m{line}\x1b[0m" if display.color else line)
+    print_dim(f"imagecli: note: {text}", display, env)

@@ -187,3 +187,15 @@ def test_a_viewer_that_stays_open_is_not_waited_for(
     assert (process.wait(20), process.communicate()[0]) == (0, b"a-cat.png\n")
     assert time.monotonic() - begin < 15
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full")
+@pytest.mark.parametrize(("end", "code", "stderr"), [("> /dev/full", 8, b"can't write to stdout"), ("| true", 0, b"")])
+def test_a_full_disk_is_an_error_and_a_reader_that_is_gone_is_none(
+    children: Children, folder: Path, end: str, code: int, stderr: bytes
+) -> None:
+    Image.effect_noise((900, 900), 90).save(folder / "a.png")
+    line = f"set -o pipefail; {sys.executable} -m imagecli show a.png --protocol kitty {end}"
+    process = children.start(["bash", "-c", line], cwd=folder, env={"PATH": os.environ["PATH"], "HOME": str(folder)})
+    assert process.wait(30) == code
+    assert stderr in process.communicate()[1]

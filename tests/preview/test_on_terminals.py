@@ -47,8 +47,10 @@ class Tmux:
     def __init__(self, folder: Path, socket: Path, environ: dict[str, str]) -> None:
         self._command = ("tmux", "-S", str(socket), "-f", "/dev/null")
         self._environ = environ
+        self._lines = 0
         shell = "PS1='> ' exec bash --norc --noprofile"
         self("new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder), shell)
+        self._wait_for("\n>")
 
     def __call__(self, *words: str) -> str:
         command = [*self._command, *words]
@@ -56,13 +58,17 @@ class Tmux:
 
     def run(self, line: str) -> str:
         """The pane, with colors, after *line* has been carried out."""
-        self("send-keys", "-l", f"{line}; echo 'e''nd'")
+        self._lines += 1
+        self("send-keys", "-l", f"{line}; echo 'e''nd' {self._lines}")
         self("send-keys", "Enter")
-        deadline = time.monotonic() + 30
-        while "\nend\n" not in f"\n{self('capture-pane', '-p')}":
+        self._wait_for(f"\nend {self._lines}\n")
+        return self("capture-pane", "-p", "-e")
+
+    def _wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + 60
+        while text not in "\n" + self("capture-pane", "-p"):
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        return self("capture-pane", "-p", "-e")
 
 
 @pytest.fixture
@@ -81,14 +87,14 @@ def test_in_tmux_the_image_is_half_blocks_and_the_pane_is_clean(tmux: Tmux, fold
     rows = [line for line in plain if "▀" in line]
     assert rows == ["▀" * 48] * 24
     others = [line for line in plain if line and line not in rows]
-    assert [line for line in others if not line.startswith(">")] == ["a-cat.png", "end"]
+    assert [line for line in others if not line.startswith(">")] == ["a-cat.png", "end 1"]
     shown = decode_blocks("".join(line + "\n" for line in pane.splitlines() if "▀" in line), 48, 24)
     expected = picture(folder / "a-cat.png").convert("RGB").resize(shown.size)
     pairs = zip(shown.convert("RGB").tobytes(), expected.tobytes(), strict=True)
     assert sum(abs(one - other) for one, other in pairs) / (48 * 48 * 3) < 6
     assert tmux("display-message", "-p", "#{pane_title}") == tmux("display-message", "-p", "#{host}")
     # What is typed next is read as typed: nothing was left in the terminal's input.
-    assert tmux.run("clear; echo $((3 * 4))").startswith("12\nend\n")
+    assert tmux.run("clear; echo $((3 * 4))").startswith("12\nend 2\n")
 
 
 def test_in_a_low_pane_nothing_is_shown(tmux: Tmux) -> None:
