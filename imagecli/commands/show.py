@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -13,7 +12,7 @@ from imagecli.commands.flags import with_flag_groups
 @with_flag_groups
 def show(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="images to show")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="images to show, or @last, @ID")],
     protocol: Annotated[
         Literal["auto", "kitty", "iterm", "sixel", "blocks"],
         typer.Option(metavar="PROTOCOL", help="kitty, iterm, sixel, blocks or auto"),
@@ -23,14 +22,15 @@ def show(
     """Show images in the terminal.
 
     Examples:
-      imagecli show cat.png
+      imagecli show @last
       imagecli show *.png  # with numbers and names
       imagecli show cat.png --open
       imagecli show cat.png --protocol sixel > cat.six
     """
+    from imagecli.commands.image.input_sources import find_file
     from imagecli.commands.show_actions import open_files, show_files
 
-    paths = [Path(ctx.obj.expand_home(str(path))) for path in files]
+    paths = [find_file(word, ctx.obj) for word in files]
     if open_images:
         open_files(paths, ctx.obj)
     else:
