@@ -19,12 +19,14 @@ def has_browser(env: Env) -> bool:
 
 def open_browser(url: str, env: Env) -> None:
     """Starts the browser, and does not wait for it."""
-    # A process of its own, because browsers write to stdout, which is for data. -I: no module of the current folder.
+    # A process of its own, because browsers write to stdout, which is for data. -I and another folder: nothing in
+    # the current one is run.
     subprocess.Popen(
         [sys.executable, "-I", "-m", "webbrowser", url],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=sys.prefix,
         env=dict(env.environ),
     )

@@ -11,24 +11,15 @@ import json
 from typing import Final
 
 from imagecli.domain import Json
-<<<<<<< HEAD
 from imagecli.web.assets import policy_digest, read_asset
-=======
-from imagecli.web.page_parts import policy_digest, read_page_part
->>>>>>> lead
 
 _SCRIPTS: Final = ("gallery.js", "gallery_viewer.js")
 
 
 def build_page(document: dict[str, Json]) -> bytes:
     """The page that shows *document*, whose keys `gallery.js` reads."""
-<<<<<<< HEAD
     style = read_asset("gallery.css")
     script = "\n" + "\n".join(map(read_asset, _SCRIPTS))
-=======
-    style = read_page_part("gallery.css")
-    script = "\n" + "\n".join(map(read_page_part, _SCRIPTS))
->>>>>>> lead
     values = {
         "policy": _build_policy(style, script),
         "title": html.escape(str(document["title"])),
@@ -38,30 +29,18 @@ def build_page(document: dict[str, Json]) -> bytes:
         "data": json.dumps(document, separators=(",", ":")).replace("<", "\\u003c"),
     }
     # Split first: a value may contain what looks like a placeholder.
-<<<<<<< HEAD
     pieces = read_asset("gallery.html").split("/*")
-=======
-    pieces = read_page_part("gallery.html").split("/*")
->>>>>>> lead
     page = [pieces[0]]
     for piece in pieces[1:]:
         name, _, rest = piece.partition("*/")
         page += [values[name], rest]
-<<<<<<< HEAD
     # A title may be a file name in another encoding.
     return "".join(page).encode("utf-8", "replace")
-=======
-    return "".join(page).encode("utf-8")
->>>>>>> lead
 
 
 def _build_policy(style: str, script: str) -> str:
     """`file:` is for originals elsewhere on this disk; a page from a server may load none of them."""
     return (
         "default-src 'none'; img-src 'self' data: file:; "
-<<<<<<< HEAD
         f"style-src {policy_digest(style)}; script-src {policy_digest(script)}; base-uri 'none'; form-action 'none'"
-=======
-        f"style-src '{policy_digest(style)}'; script-src '{policy_digest(script)}'; base-uri 'none'; form-action 'none'"
->>>>>>> lead
     )
