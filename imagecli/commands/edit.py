@@ -138,6 +138,7 @@ def edit(
     from imagecli.commands.image.input_sources import read_input_source
     from imagecli.commands.image.prompt import check_one_stdin, is_prompt_required, read_preset, read_prompts
     from imagecli.commands.image.run import run_requests
+    from imagecli.commands.image.typed_prompt import keep_typed_prompt
     from imagecli.composition_options import EXTEND_PROMPT, build_composition_options, parse_extension, parse_padding
     from imagecli.domain import Edit
     from imagecli.events import NoteEvent
@@ -160,6 +161,7 @@ def edit(
         check_can_paint(sources, has_markup=markup is not None)
     further = [read_input_source(name, ctx.obj) for name in files]
     mask_file = read_input_source(mask, ctx.obj) if mask else None
+    markup_source = read_input_source(markup, ctx.obj) if markup else None
     mask_source = build_mask_source(mask_file, shapes, invert=mask_invert, fit=mask_fit)
     composition = build_composition_options(
         keep_outside=keep_outside,
@@ -179,7 +181,6 @@ def edit(
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=True)
-    markup_source = read_input_source(markup, ctx.obj) if markup else None
     requests = [
         Edit(
             prompt=prompt.text or "",
@@ -194,12 +195,13 @@ def edit(
         for prompt in prompts
     ]
     prompts = prompts * len(sources)
-    if not paint:
-        raise typer.Exit(run_requests(context, prompts, requests))
-    from imagecli.commands.image.paint_edit import paint_mask
-    from imagecli.commands.image.painted_mask import keep_painted_mask
+    with keep_typed_prompt(context):
+        if not paint:
+            raise typer.Exit(run_requests(context, prompts, requests))
+        from imagecli.commands.image.paint_edit import paint_mask
+        from imagecli.commands.image.painted_mask import keep_painted_mask
 
-    context, requests = paint_mask(context, prompts, requests)
-    with keep_painted_mask(context):
-        code = run_requests(context, prompts, requests)
+        context, requests = paint_mask(context, prompts, requests)
+        with keep_painted_mask(context):
+            code = run_requests(context, prompts, requests)
     raise typer.Exit(code)

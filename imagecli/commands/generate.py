@@ -49,4 +49,10 @@ def generate(
 
         context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
-    raise typer.Exit(run_requests(context, prompts, requests))
+    if context.typed_prompt is None:
+        raise typer.Exit(run_requests(context, prompts, requests))
+    from imagecli.commands.image.typed_prompt import keep_typed_prompt
+
+    with keep_typed_prompt(context):
+        code = run_requests(context, prompts, requests)
+    raise typer.Exit(code)

@@ -13,6 +13,7 @@ from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.output.terminal import print_note, sanitize, write_line
+from imagecli.suggestions import unknown_name_hint
 
 
 def store_typed_key(provider: str | None, source: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
@@ -29,6 +30,8 @@ def store_typed_key(provider: str | None, source: str | None, env: Env, *, stdin
         )
     shipped = catalog.load_shipped_catalog()
     sources = read_settings_sources(SettingFlags(provider=provider), env, shipped, None)
+    if provider and provider not in sources.providers.rows:
+        raise UsageError(f"unknown provider {provider!r}", hint=unknown_name_hint(provider, sources.providers.rows))
     row = effective_provider(sources, shipped)
     if row.auth == "none":
         example = f'imagecli generate "a cat" --provider {row.name}'

@@ -53,6 +53,7 @@ def vary(
     from imagecli.commands.image.input_sources import read_input_source
     from imagecli.commands.image.prompt import check_one_stdin, is_prompt_required, read_preset, read_prompts
     from imagecli.commands.image.run import run_requests
+    from imagecli.commands.image.typed_prompt import keep_typed_prompt
 
     check_one_stdin(*words, prompt_flags.prompt_option, prompt_flags.prompt_file)
     preset = read_preset(prompt_flags, ctx.obj)
@@ -65,21 +66,23 @@ def vary(
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=True)
-    variations = [
-        plan_calls.build_variation(
-            source,
-            prompt.text,
-            context.options,
-            build_input_fit(input_flags),
-            via=via,
-            strength=strength,
-            provider=context.settings.provider,
-            base_url=context.settings.base_url,
-            row=context.model,
-            catalog=context.catalog,
-        )
-        for source in sources
-        for prompt in prompts
-    ]
-    requests = [request for request, _ in variations]
-    raise typer.Exit(run_requests(context, prompts * len(sources), requests, endpoint_note=variations[0][1]))
+    with keep_typed_prompt(context):
+        variations = [
+            plan_calls.build_variation(
+                source,
+                prompt.text,
+                context.options,
+                build_input_fit(input_flags),
+                via=via,
+                strength=strength,
+                provider=context.settings.provider,
+                base_url=context.settings.base_url,
+                row=context.model,
+                catalog=context.catalog,
+            )
+            for source in sources
+            for prompt in prompts
+        ]
+        requests = [request for request, _ in variations]
+        code = run_requests(context, prompts * len(sources), requests, endpoint_note=variations[0][1])
+    raise typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -76,6 +77,42 @@ def test_a_hint_repeats_the_command_with_what_was_typed(
     hint, requested = run_and_paste(run_with_editor, ["generate", "--editor", "-n", "11"], 1)
     assert "--prompt" in hint and "--editor" not in hint
     assert requested == [1]
+
+
+@pytest.mark.parametrize("flags", [("-s", "300x300"), ("-o", "there.png"), ("--max-cost", "0")])
+def test_a_typed_prompt_is_repeated_if_the_command_is_refused_afterwards(
+    imagecli: Run, folder: Path, flags: tuple[str, str]
+) -> None:
+    (folder / "there.png").write_bytes(b"x")
+    argv = ("generate", "-m", "dall-e-2", *flags, "--base-url", "http://127.0.0.1:1/v1")
+    result = imagecli(*argv, stdin=b'a "cat"\n', tty=TERMINAL)
+    assert result.exit_code in (2, 5)
+    note = "note: to use your prompt again: "
+    pasted = shlex.split(result.stderr.partition(note)[2].partition("\n")[0])
+    assert pasted == ["imagecli", "generate", "--prompt", 'a "cat"', *argv[1:]]
+    assert "to use your prompt" not in imagecli(*argv, "--prompt", "x").stderr
+
+
+def test_a_typed_prompt_is_repeated_if_the_server_refuses_it(imagecli: Run, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"error": {"message": "no"}}, status=400)
+    argv = ("generate", "--base-url", httpserver.url_for("/v1"))
+    result = imagecli(*argv, stdin=b"a cat\n", tty=TERMINAL)
+    assert result.exit_code == 4
+    assert 'to use your prompt again: imagecli generate --prompt "a cat" --base-url' in result.stderr
+
+
+def test_an_edited_prompt_of_several_lines_is_saved_if_the_command_is_refused(
+    imagecli: Run, tmp_path: Path, folder: Path
+) -> None:
+    photo(folder / "in.jpg", 64, 64)
+    environ = {"EDITOR": writing(tmp_path, "text = 'a cat\\n\\nand a dog' + text")}
+    for command in (["generate"], ["edit", "in.jpg"], ["vary", "in.jpg"]):
+        argv = (*command, "--editor", "-s", "5x5", "--base-url", "http://127.0.0.1:1/v1")
+        result = imagecli(*argv, env=environ, tty=TERMINAL)
+        assert result.exit_code == 2
+        file = Path(shlex.split(result.stderr.partition("to use it again: -f ")[2].partition("\n")[0])[0])
+        assert file.read_text() == "a cat\n\nand a dog"
+        file.unlink()
 
 
 @pytest.mark.slow

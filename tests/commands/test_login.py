@@ -33,6 +33,16 @@ def test_a_key_is_read_from_stdin_and_kept_for_the_user_alone(imagecli: Run, hom
     assert "set, from" in imagecli("config", "list", "--origin").stdout
 
 
+@pytest.mark.parametrize(("typed", "hint"), [("opena", "did you mean openai?"), ("hello", "available: openai, ")])
+def test_an_unknown_provider_is_named_without_options_that_login_does_not_have(
+    imagecli: Run, typed: str, hint: str
+) -> None:
+    result = imagecli("login", typed, "-", stdin=KEY.encode())
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"imagecli: error: unknown provider '{typed}'\nhint: {hint}")
+    assert "--" not in result.stderr
+
+
 @pytest.mark.parametrize(
     "key", [b"", b"\n", f"“{KEY}”".encode(), f"{KEY} {KEY}".encode(), f"{KEY}\r\nX-Evil: 1".encode(), b"\xff\xfe"]
 )

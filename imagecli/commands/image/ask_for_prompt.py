@@ -12,6 +12,7 @@ from imagecli.checks.check_request import decode_prompt
 from imagecli.commands.editor import edit_file
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.prompt import Prompt, check_typed_prompt, fill_prompts
+from imagecli.commands.image.typed_prompt import keep_typed_prompt
 from imagecli.commands.terminal_input import read_line
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -32,19 +33,16 @@ def ask_for_prompt(
     """
     if context.settings.no_key:
         raise context.settings.no_key
-    text = _edit_prompt(context.env) if editor else _read_prompt_line(context.env)
+    text = _edit_prompt(context.env) if editor else read_line("Describe the image: ", context.env)
     if not text:
         raise UsageError("the prompt is empty; nothing was sent", hint='use --prompt "…"')
     command, *words = context.env.argv
     argv = (command, "--prompt", text, *(word for word in words if word != "--editor"))
-    filled = fill_prompts(text, [prompt.variables for prompt in prompts], context.preset)
-    return context._replace(env=context.env._replace(argv=argv)), filled
-
-
-def _read_prompt_line(env: Env) -> str:
-    text = read_line("Describe the image: ", env)
-    check_typed_prompt(text, env)
-    return text
+    context = context._replace(env=context.env._replace(argv=argv), typed_prompt=text)
+    with keep_typed_prompt(context):
+        if not editor:
+            check_typed_prompt(text, context.env)
+        return context, fill_prompts(text, [prompt.variables for prompt in prompts], context.preset)
 
 
 def _edit_prompt(env: Env) -> str:

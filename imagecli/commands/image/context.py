@@ -71,6 +71,8 @@ class CommandContext(NamedTuple):
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """Notes on the options, to be shown before anything is sent."""
     preset: "Preset | None" = None
+    typed_prompt: str | None = None
+    """Typed on the terminal or in an editor: repeated if the command fails."""
     painted_mask: PaintedMask | None = None
     """Saved as a file if the command fails."""
 

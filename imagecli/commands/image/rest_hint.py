@@ -22,7 +22,7 @@ from imagecli.results import CommandResult
 SKIP: Final = ("--if-exists", "skip")
 _LATER: Final = timedelta(days=40, hours=1, minutes=1, seconds=1)
 """Names that hold the time are others by then."""
-_MAX_COMMAND: Final = 1500
+MAX_COMMAND: Final = 1500
 """Characters of a command to paste; a longer one would be cut where it is printed."""
 
 
@@ -68,7 +68,7 @@ def _rest_command(
     files = {source.reference: source.name for request in requests for source in all_input_sources(request)}
     argv = [files.get(word, word) for word in _with_skip(context.env.argv)]
     command = " ".join(map(shell_quote, ("imagecli", *argv)))
-    if len(command) > _MAX_COMMAND:
+    if len(command) > MAX_COMMAND:
         return "to request only the rest, add --if-exists skip to the same command"
     return f"to request only the rest: {command}"
 

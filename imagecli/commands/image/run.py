@@ -64,6 +64,10 @@ def run_requests(
 
                 context, note = with_saved_mask(context, context.painted_mask)
                 progress(note)
+            if result.all_errors and not result.saved and context.typed_prompt:
+                from imagecli.commands.image.typed_prompt import typed_prompt_note
+
+                progress(typed_prompt_note(context, context.typed_prompt))
             if result.all_errors:
                 from imagecli.commands.image.rest_hint import with_rest_hint
 
