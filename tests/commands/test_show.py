@@ -101,6 +101,18 @@ def test_any_size_is_shown(imagecli: Run, folder: Path, size: tuple[int, int]) -
     assert int(options["r"]) <= 22
 
 
+def test_stdin_and_earlier_images_are_shown(imagecli: Run, folder: Path) -> None:
+    imagecli(*GENERATE, "-n", 2)
+    two = imagecli("show", "@last", "-", stdin=(folder / "a-cat-1.png").read_bytes(), env=KITTY, tty=("stdout",))
+    assert (two.exit_code, two.stdout.splitlines()[-1].split()) == (0, ["1", "a-cat-2.png", "2", "stdin"])
+    missing = imagecli("show", "@zzz", env=KITTY, tty=TTY)
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    address = imagecli("show", "https://example.com/a.png", env=KITTY, tty=TTY)
+    assert address.exit_code == 2
+    opened = imagecli("show", "-", "--open", stdin=b"x")
+    assert "--open needs files, not stdin" in opened.stderr
+
+
 VIEWER = """#!/bin/sh
 printf '%s\\n' "$@" >> "$HOME/opened"
 exit ${VIEWER_CODE:-0}
