@@ -21,7 +21,7 @@ from imagecli.output.terminal import DisplayOptions, write_to_stdout
 from imagecli.preview.screen import Screen
 from imagecli.storage.read import read_bounded
 
-_PROTOCOLS: Final = "--protocol kitty, iterm, sixel or blocks"
+_PROTOCOLS: Final = "--protocol blocks (or kitty, iterm, sixel)"
 
 
 def show_images(sources: Sequence[InputSource], protocol: Preview, env: Env) -> None:
@@ -57,7 +57,7 @@ def _find_screen(protocol: Preview, env: Env) -> Screen:
     if screen is None:
         raise UsageError(
             "this terminal is not known to show images" + ("" if color else ", and NO_COLOR is set"),
-            hint=f"choose {_PROTOCOLS}, or use --open",
+            hint=f"use {_PROTOCOLS}, or --open",
         )
     return screen
 

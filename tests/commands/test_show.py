@@ -52,7 +52,7 @@ def test_in_a_pipe_only_a_chosen_protocol_is_written(imagecli: Run, folder: Path
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "imagecli: error: can't show images: stdout is not a terminal\n"
-        "hint: add --protocol kitty, iterm, sixel or blocks to write escape sequences anyway\n"
+        "hint: add --protocol blocks (or kitty, iterm, sixel) to write escape sequences anyway\n"
     )
     decode_iterm(imagecli("show", "a.png", "--protocol", "iterm").stdout)
     assert decode_blocks(imagecli("show", "a.png", "--protocol", "blocks").stdout).getbbox()
@@ -72,7 +72,7 @@ def test_a_terminal_that_shows_no_images_is_an_error(
     result = imagecli("show", "a.png", env=env, tty=TTY)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"imagecli: error: {reason}\nhint: choose --protocol kitty, iterm, sixel or blocks, or use --open\n"
+        f"imagecli: error: {reason}\nhint: use --protocol blocks (or kitty, iterm, sixel), or --open\n"
     )
 
 
