@@ -119,13 +119,13 @@ def _suggest_command(word: str, names: Sequence[str], before: str) -> str | None
 
 
 def _build_typer_command(name: str, module: Any) -> Any:
-    """The Typer command of a module, or a group if the module has COMMANDS."""
+    """The Typer command of a module, or a group if the module has COMMANDS; with RUNS_ALONE it does not need one."""
     parts = getattr(module, "COMMANDS", None)
     app = typer.Typer(name=name, cls=Group if parts else None, add_completion=False, rich_markup_mode=None)
     if not parts:
         app.command(name, cls=Command)(getattr(module, name))
         return typer.main.get_command(app)
-    app.callback()(getattr(module, name))
+    app.callback(invoke_without_command=getattr(module, "RUNS_ALONE", False))(getattr(module, name))
     for word, function in parts.items():
         # A value may begin with a dash.
         literal = word in getattr(module, "LITERAL", ())
@@ -174,8 +174,10 @@ def main(argv: Sequence[str], env: Env) -> int:
     command = next((word for word in words if word in commands.NAMES), "imagecli")
     try:
         with _completion_output(env):
-            code = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
-        return code if isinstance(code, int) else 0
+            result = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
+        if isinstance(result, commands.OtherCommand):
+            return main(result.words, env)
+        return result if isinstance(result, int) else 0
     except ImagecliError as error:
         failure = error
     except typer.TyperException as error:

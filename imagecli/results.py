@@ -115,6 +115,8 @@ class DryRunRequest(NamedTuple):
     """Where its images would be saved, as the user would type it."""
     cost: Cost
     images: int = 1
+    inputs: tuple[str, ...] = ()
+    """The files that are uploaded, as the user typed them."""
 
 
 Status = Literal["ok", "partial", "failed", "planned"]
@@ -134,6 +136,8 @@ class CommandResult(NamedTuple):
     signal_code: int | None = None
     """129, 130 or 143 if a signal ended it."""
     cost: Cost = Cost()
+    recorded: tuple[str, ...] = ()
+    """The IDs of the images in the history, in order."""
     planned: tuple[DryRunRequest, ...] | None = None
     """What a dry run would have sent; None if it was not a dry run."""
 

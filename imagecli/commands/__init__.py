@@ -7,7 +7,7 @@ signature.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 SUMMARIES: Final[Mapping[str, str]] = {
     "generate": "Create images from text.",
@@ -17,6 +17,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "mask": "Create a mask that marks the area of an image to edit.",
     "show": "Show images in the terminal.",
     "info": "Show what an image is and how it was made.",
+    "history": "Find earlier images, their cost and origin, and request them again.",
     "recover": "Save images from responses that were received but not saved.",
     "models": "List models with limits, prices and sources.",
     "providers": "List providers with base URLs, key variables and endpoints.",
@@ -31,3 +32,10 @@ SUMMARIES: Final[Mapping[str, str]] = {
 help need not import all commands. Each command is a function in a module of the same name."""
 
 NAMES: Final = tuple(SUMMARIES)
+
+
+class OtherCommand(NamedTuple):
+    """A command line to run instead: what a command function returns, or None."""
+
+    words: tuple[str, ...]
+    """Without `imagecli`."""

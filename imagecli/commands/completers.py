@@ -70,6 +70,25 @@ def complete_settings(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting_with([*SETTINGS, *(f"providers.{name}." for name in _load_catalog(ctx).providers)], incomplete)
 
 
+def complete_history(ctx: typer.Context, incomplete: str) -> list[str]:
+    """`@last`, and the newest IDs of the history with the `@` that was typed."""
+    from imagecli.errors import ImagecliError
+
+    try:
+        return _starting_with(["@last", *_newest_references(ctx, 20)], incomplete)
+    except ImagecliError:
+        return []
+
+
+def _newest_references(ctx: typer.Context, count: int) -> list[str]:
+    from imagecli.config.paths import find_folders
+    from imagecli.history.database import open_history
+    from imagecli.history.query import HistoryFilter, list_images
+
+    with open_history(find_folders(ctx.obj).state) as history:
+        return [f"@{image.id}" for image in list_images(history.connection, HistoryFilter(limit=count))]
+
+
 def word_completer(name: str) -> Completer:
     """A completer for the values of the parameter *name* that the model and provider accept."""
 

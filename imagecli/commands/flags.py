@@ -334,7 +334,7 @@ PANELS: Final[Mapping[type, str]] = {
 """The groups, each with its panel in help."""
 
 
-def with_flag_groups(command: Callable[..., None]) -> Callable[..., None]:
+def with_flag_groups(command: Callable[..., Any]) -> Callable[..., Any]:
     """*command* for Typer: a parameter annotated with a group, or with CommonFlags, is replaced by its flags."""
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
@@ -350,11 +350,11 @@ def with_flag_groups(command: Callable[..., None]) -> Callable[..., None]:
     # Help shows arguments before options.
     parameters.sort(key=_is_option)
 
-    def run(**values: Any) -> None:
+    def run(**values: Any) -> Any:
         for name, kind in groups.items():
             values[name] = _fill_group(kind, values)
         try:
-            command(**values)
+            return command(**values)
         except (KeyboardInterrupt, Terminated) as signal:
             # Here, because Typer would turn it into a bare exit code.
             raise InterruptedCommand(signal) from signal

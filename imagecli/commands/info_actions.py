@@ -100,7 +100,7 @@ def _from_history(image: HistoryImage) -> FoundRecord:
         model=image.model,
         prompt=image.prompt,
         revised_prompt=image.revised_prompt,
-        options=image.options,
+        options={name: value for name, value in image.options.items() if name != "format_of_name"},
         inputs=tuple(
             InputFile(role=file.role, name=file.name, path=None, sha256=file.sha256 or "") for file in image.inputs
         ),

@@ -25,9 +25,8 @@ def show(
     """Show images in the terminal.
 
     Examples:
-      imagecli show cat.png
+      imagecli show @last  # the image that was created last
       imagecli show *.png  # with numbers and names
-      imagecli show @last  # what was created last
       imagecli show cat.png --open
       imagecli show cat.png --protocol sixel > cat.six
     """

@@ -107,12 +107,16 @@ class SettingsSources(NamedTuple):
 
 def read_preview_setting(env: Env) -> Preview:
     """How images are shown on a terminal, by the environment or the user's file. Raises SettingsError."""
+    return value_or(read_own_settings(env).preview, DEFAULT_PREVIEW)
+
+
+def read_own_settings(env: Env) -> SettingValues:
+    """The settings of the environment and the user's file, without those of a project. Raises SettingsError."""
     path = find_folders(env).settings
     document = read_toml_file(path)
     for table in ("providers", "presets"):
         document.pop(table, None)
-    settings = merge_settings(settings_from_environment(env), settings_from_file(document, path))
-    return value_or(settings.preview, DEFAULT_PREVIEW)
+    return merge_settings(settings_from_environment(env), settings_from_file(document, path))
 
 
 def merge_settings(*sources: SettingValues) -> SettingValues:

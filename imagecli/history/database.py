@@ -65,10 +65,10 @@ def open_history(state_dir: Path, *, create: bool = False) -> Iterator[OpenedHis
 @contextmanager
 def write_transaction(connection: sqlite3.Connection, wait: float = LOCK_SECONDS) -> Iterator[None]:
     """Writes what the block writes, or nothing if it raises. Waits at most *wait* seconds for other processes."""
-    _execute_when_free(connection, "BEGIN IMMEDIATE", wait)
+    execute_when_free(connection, "BEGIN IMMEDIATE", wait)
     try:
         yield
-        _execute_when_free(connection, "COMMIT", wait)
+        execute_when_free(connection, "COMMIT", wait)
     except BaseException:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
@@ -138,7 +138,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
     name = connection.execute("PRAGMA database_list").fetchone()[2]
     if name and not mounted_file_systems(Path(name).stat()) & NETWORK_FILE_SYSTEMS:
         # Where this is not possible SQLite keeps its other mode, DELETE.
-        _execute_when_free(connection, "PRAGMA journal_mode = WAL")
+        execute_when_free(connection, "PRAGMA journal_mode = WAL")
     with write_transaction(connection):
         # Another process may have been first.
         for step in MIGRATIONS[_version(connection) :]:
@@ -148,7 +148,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _execute_when_free(connection: sqlite3.Connection, statement: str, wait: float = LOCK_SECONDS) -> None:
+def execute_when_free(connection: sqlite3.Connection, statement: str, wait: float = LOCK_SECONDS) -> None:
     """Executes *statement* when no other process writes, within *wait* seconds."""
     deadline = time.monotonic() + wait
     while True:
@@ -169,6 +169,11 @@ def _result_code(error: sqlite3.Error) -> int:
 
 def _is_damaged(error: sqlite3.Error) -> bool:
     return _result_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def damaged_databases(state_dir: Path) -> list[Path]:
+    """The files of databases that were set aside."""
+    return sorted(state_dir.glob(f"{Path(FILE_NAME).stem}-damaged-*"))
 
 
 def _set_aside(path: Path) -> Path | None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from imagecli.domain import InputRole, Json
+from imagecli.domain import InputRole, Json, Operation
 from imagecli.errors import UsageError
 from imagecli.history.reference import REFERENCE
 from imagecli.sizes import Size
@@ -36,6 +36,7 @@ class HistoryImage(NamedTuple):
     created: datetime
     """UTC."""
     command: str
+    operation: Operation
     provider: str
     base_url: str
     model: str
@@ -86,8 +87,9 @@ class HistoryFilter(NamedTuple):
 _SELECT: Final = """
 SELECT images.number, images.id, images.request, images.position, images.path, images.original, images.sha256,
     images.format, images.bytes, images.width, images.height, images.revised_prompt,
-    requests.created, requests.command, requests.provider, requests.base_url, requests.model, requests.prompt,
-    requests.template, requests.variables, requests.options, requests.manifest, requests.usage, requests.request_id,
+    requests.created, requests.command, requests.operation, requests.provider, requests.base_url, requests.model,
+    requests.prompt, requests.template, requests.variables, requests.options, requests.manifest, requests.usage,
+    requests.request_id,
     requests.estimated_usd, requests.estimated_max_usd, requests.cost_usd, requests.images AS requested,
     (SELECT count(*) FROM images AS other WHERE other.request = images.request AND other.copy = 0) AS siblings
 FROM images JOIN requests ON requests.id = images.request
@@ -96,7 +98,22 @@ FROM images JOIN requests ON requests.id = images.request
 
 def list_images(connection: sqlite3.Connection, choice: HistoryFilter = HistoryFilter()) -> list[HistoryImage]:  # noqa: B008
     """The images that *choice* selects, the newest first; of several files of one image the first."""
-    conditions, values = ["images.copy = 0"], list[object]()
+    conditions, values = filter_conditions(choice)
+    where = f"WHERE images.copy = 0 AND {conditions} ORDER BY images.number DESC LIMIT ?"
+    return _select(connection, where, [*values, -1 if choice.limit is None else choice.limit])
+
+
+def count_images_in_history(connection: sqlite3.Connection, choice: HistoryFilter) -> int:
+    """How many images *choice* selects without its limit."""
+    conditions, values = filter_conditions(choice)
+    tables = "images JOIN requests ON requests.id = images.request"
+    row = connection.execute(f"SELECT count(*) FROM {tables} WHERE images.copy = 0 AND {conditions}", values)
+    return int(row.fetchone()[0])
+
+
+def filter_conditions(choice: HistoryFilter) -> tuple[str, list[object]]:
+    """*choice* without its limit as SQL, and the values of its parameters."""
+    conditions, values = ["TRUE"], list[object]()
     if choice.text:
         escaped = re.sub("([%_!])", r"!\1", choice.text)
         columns = ("requests.prompt", "images.revised_prompt", "images.path")
@@ -111,8 +128,7 @@ def list_images(connection: sqlite3.Connection, choice: HistoryFilter = HistoryF
     if choice.until:
         conditions.append("requests.created < ?")
         values.append(_time_text(choice.until))
-    values.append(-1 if choice.limit is None else choice.limit)
-    return _select(connection, f"WHERE {' AND '.join(conditions)} ORDER BY images.number DESC LIMIT ?", values)
+    return " AND ".join(conditions), values
 
 
 def find_by_sha256(connection: sqlite3.Connection, sha256: str) -> list[HistoryImage]:
@@ -210,6 +226,7 @@ def _build_image(row: Mapping[str, Any], inputs: tuple[HistoryInput, ...]) -> Hi
         id=row["id"],
         created=datetime.strptime(row["created"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         command=row["command"],
+        operation=row["operation"],
         provider=row["provider"],
         base_url=row["base_url"],
         model=row["model"],

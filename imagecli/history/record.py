@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from imagecli.domain import InputFile, SavedImage
+from imagecli.checks.model_parameters import input_sources
+from imagecli.domain import OPERATIONS, Edit, ImageRequest, InputFile, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
-from imagecli.plan_calls import PlannedCall
 from imagecli.request_options import request_options
 from imagecli.results import CallResult
 
@@ -28,7 +28,7 @@ ID_LENGTH: Final = 6
 class RecordedCall(NamedTuple):
     """A call that has ended, as it is recorded."""
 
-    call: PlannedCall
+    request: ImageRequest
     result: CallResult
     command: str
     base_url: str
@@ -51,7 +51,7 @@ def record_calls(
         for one in calls:
             if one.result.is_recorded:
                 request = _add_request(connection, one, time)
-                for position, file in enumerate(one.result.inputs):
+                for position, file in enumerate(one.result.inputs or _unread_inputs(one.request)):
                     _add_input(connection, request, position, file)
                 ids += [_add_image(connection, request, image) for image in one.result.saved]
         _remove_oldest(connection)
@@ -59,13 +59,14 @@ def record_calls(
 
 
 def _add_request(connection: sqlite3.Connection, one: RecordedCall, time: str) -> int:
-    request, result = one.call.request, one.result
+    request, result = one.request, one.result
     usage = result.usage if result.svg_usage is None else {**(result.usage or {}), "svg": result.svg_usage}
     return _insert(
         connection,
         "requests",
         created=time,
         command=one.command,
+        operation=OPERATIONS[type(request)],
         provider=result.provider,
         base_url=_without_secrets(one.base_url),
         model=result.model,
@@ -97,9 +98,19 @@ def _add_input(connection: sqlite3.Connection, request: int, position: int, file
         role=file.role,
         name=_valid_text(file.name),
         path=path,
-        sha256=file.sha256,
+        sha256=file.sha256 or None,
         parent=parent and parent[0],
     )
+
+
+def _unread_inputs(request: ImageRequest) -> list[InputFile]:
+    """The inputs of a request whose bytes this process did not read: those of the Batch API were uploaded before."""
+    files = [InputFile(role="image", name=one.name, path=one.path, sha256="") for one in input_sources(request)]
+    if isinstance(request, Edit) and request.mask and (mask := request.mask.file):
+        files.append(InputFile(role="mask", name=mask.name, path=mask.path, sha256=""))
+    if isinstance(request, Edit) and (markup := request.markup):
+        files.append(InputFile(role="markup", name=markup.name, path=markup.path, sha256=""))
+    return files
 
 
 def _add_image(connection: sqlite3.Connection, request: int, image: SavedImage) -> str:

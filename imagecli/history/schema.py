@@ -54,6 +54,12 @@ CREATE TABLE inputs (
 CREATE INDEX inputs_by_parent ON inputs (parent);
 """
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = """
+-- generations, edits or variations
+ALTER TABLE requests ADD COLUMN operation TEXT NOT NULL DEFAULT 'generations';
+UPDATE requests SET operation = iif(prompt IS NULL, 'variations', 'edits') WHERE id IN (SELECT request FROM inputs);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """Each brings a database from the version of its index to the next one. Never change one that was released."""
 VERSION: Final = len(MIGRATIONS)

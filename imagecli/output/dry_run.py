@@ -151,6 +151,8 @@ def _request_rows(group: Sequence[DryRunRequest], title: str, env: Env) -> Itera
         yield name, sanitize(text)
     for name, value in request.body.items():
         yield sanitize(name), sanitize(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    for number, name in enumerate(request.inputs):
+        yield "" if number else "uploads", sanitize(name)
     for file in request.files:
         yield sanitize(file.field), f"{file.filename}, {file.media_type}, {file.bytes:,} bytes"
     paths = [printable_path(path, env.stdout) for one in group for path in one.paths] or ["to stdout"]

@@ -123,6 +123,7 @@ def _dry_run_request_to_json(request: DryRunRequest) -> dict[str, Json]:
             {"field": file.field, "filename": file.filename, "media_type": file.media_type, "bytes": file.bytes}
             for file in request.files
         ],
+        "inputs": list(request.inputs),
         "paths": [str(path.absolute()) for path in request.paths],
         "cost": _estimate_to_json(request.cost),
     }

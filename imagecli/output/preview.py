@@ -15,7 +15,7 @@ from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, Terminated
 from imagecli.images.header import ImageHeader, read_header
-from imagecli.output.terminal import DisplayOptions, plural, sanitize, write_line
+from imagecli.output.terminal import DisplayOptions, plural, print_dim, sanitize
 from imagecli.preview.screen import Grid, Screen, encode_row, lay_out, make_thumbnail
 from imagecli.preview.terminals import choose_protocol, has_true_color
 from imagecli.preview.window import Cells, read_window
@@ -182,5 +182,4 @@ def ended_drawing(stream: TextIO) -> Iterator[None]:
 
 
 def _print_dim_note(text: str, env: Env, display: DisplayOptions) -> None:
-    line = f"imagecli: note: {sanitize(text)}"
-    write_line(env.stderr, f"\x1b[2m{line}\x1b[0m" if display.color else line)
+    print_dim(f"imagecli: note: {text}", display, env)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
-from imagecli.output.terminal import DisplayOptions, printable_link, sanitize, write_line, write_to_stdout
+from imagecli.output.terminal import DisplayOptions, print_dim, printable_link, sanitize, write_line, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.events import EventHandler
@@ -23,6 +23,7 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 
         print_errors(errors, display, env)
     _print_bill(result, display, env)
+    _print_references(result, display, env)
     saved = [image.path for image in result.images if image.path]
     data: list[str] = []
     if display.json:
@@ -54,6 +55,13 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 def _print_bill(result: CommandResult, display: DisplayOptions, env: Env) -> None:
     if not display.quiet and (line := format_bill(result)):
         write_line(env.stderr, f"imagecli: {sanitize(line)}")
+
+
+def _print_references(result: CommandResult, display: DisplayOptions, env: Env) -> None:
+    """On a terminal, how to find the images again."""
+    if display.live and not display.json and (ids := result.recorded):
+        back = f"@last~{len(ids) - 1} to @last" if len(ids) > 1 else f"@{ids[0]} (@last)"
+        print_dim(f"imagecli: recorded as {back}; see imagecli history", display, env)
 
 
 def format_bill(result: CommandResult) -> str | None:

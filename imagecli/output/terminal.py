@@ -127,6 +127,12 @@ def print_note(text: str, env: Env) -> None:
     write_line(env.stderr, f"imagecli: note: {sanitize(text)}")
 
 
+def print_dim(text: str, display: DisplayOptions, env: Env) -> None:
+    """Print a line of less importance on stderr."""
+    line = sanitize(text)
+    write_line(env.stderr, f"\x1b[2m{line}\x1b[0m" if display.color else line)
+
+
 def printable_path(path: Path, stream: TextIO) -> str:
     """*path* on one line: sanitized for a terminal, otherwise unchanged except for line ends.
 

@@ -12,6 +12,7 @@ TOPICS: Final = (
     "models",
     "masks",
     "names",
+    "history",
     "scripts",
     "json",
     "exit-codes",

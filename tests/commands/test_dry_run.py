@@ -58,6 +58,7 @@ def test_json_has_the_plan_in_its_requests(imagecli: Run, folder: Path) -> None:
         "headers": {"Authorization": "Bearer [key]"},
         "body": {"model": "gpt-image-2", "prompt": "a cat", "n": 2, "size": "1024x1024", "quality": "low"},
         "files": [],
+        "inputs": [],
         "paths": [str(folder / "new" / f"a-cat-{n}.png") for n in (11, 12)],
         "cost": last["cost"],
     }

@@ -29,7 +29,6 @@ from pathlib import Path
 from imagecli.domain import Generate, ImageOptions, SavedImage
 from imagecli.history.database import open_history
 from imagecli.history.record import RecordedCall, record_calls
-from imagecli.plan_calls import PlannedCall
 from imagecli.results import CallResult
 state, name = Path(sys.argv[1]), sys.argv[2]
 for number in range(25):
@@ -37,9 +36,9 @@ for number in range(25):
         path=Path(f"{name}-{number}.png"), bytes=1, format="png", size=None, sha256="0", revised_prompt=None,
         request=0, index=0,
     )
-    call = PlannedCall(index=0, request=Generate(prompt="a cat", options=ImageOptions(model="m")))
     result = CallResult(request=0, requested=1, provider="p", model="m", saved=(image,))
-    one = RecordedCall(call=call, result=result, command="generate", base_url="")
+    request = Generate(prompt="a cat", options=ImageOptions(model="m"))
+    one = RecordedCall(request=request, result=result, command="generate", base_url="")
     with open_history(state, create=True) as (connection, warning):
         assert warning is None, warning
         record_calls(connection, [one], datetime.now(UTC))

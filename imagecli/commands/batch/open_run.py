@@ -21,6 +21,7 @@ from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
 from imagecli.commands.batch.context import BatchContext, emit_notes
 from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
+from imagecli.commands.batch.record_items import ItemRecorder
 from imagecli.commands.batch.reporter import BatchEventFilter
 from imagecli.config.settings import Settings
 from imagecli.domain import Generate
@@ -53,6 +54,7 @@ class BatchRun:
     output: BatchOutput
     resources: ExitStack
     """Closed at the end of the run."""
+    recorder: ItemRecorder
     recovered: RecoveryResult = NOTHING_RECOVERED
     """What is left in the spool of earlier runs."""
 
@@ -71,6 +73,7 @@ def open_batch_run(context: BatchContext, *, read_only: bool = False, with_notes
         choose = open_progress if read_only else open_batch_progress
         progress = resources.enter_context(choose(context.env, context.display))
         events = BatchEventFilter(progress)
+        recorder = resources.enter_context(ItemRecorder(context, events))
         if with_notes:
             emit_notes(context, events)
         state = read_journals(path, events)
@@ -81,6 +84,7 @@ def open_batch_run(context: BatchContext, *, read_only: bool = False, with_notes
             events=events,
             output=BatchOutput(context.env, context.display, progress),
             resources=resources,
+            recorder=recorder,
         )
         yield replace(run, recovered=_recover_earlier_runs(run, read_only=read_only))
 

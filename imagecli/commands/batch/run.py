@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagecli.batch.file_state import choose_record
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
 from imagecli.batch.item_worker import ItemWorker
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
@@ -143,6 +143,7 @@ def _run_items(
                     pipeline.end_call(call_result.request)
                 explained = tuple(explain_refused_keys(call_result, settings) for call_result in result.results)
                 counts.add(result)
+                run.recorder.add(result, estimate_item_cost(result.plan, reporter.budget))
                 reporter.print_result(replace(result, results=explained))
                 events(counts.progress())
                 is_final = any(call_result.is_final for call_result in result.results)

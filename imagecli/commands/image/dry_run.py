@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from imagecli.checks.model_parameters import all_input_sources
 from imagecli.client.session import HEADERS
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.execute import build_run_context, check_folders
@@ -71,6 +72,7 @@ def build_dry_run_request(
         paths=tuple(path_for_format(name, options.output_format or "png") for name in names),
         cost=budget.cost_of(call.index),
         images=options.n,
+        inputs=tuple(source.name for source in all_input_sources(call.request)),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagecli.checks.addresses import check_no_address
 from imagecli.commands.terminal_input import read_stdin
@@ -13,6 +15,9 @@ from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.history.reference import is_reference
 from imagecli.quoting import shell_quote
+
+if TYPE_CHECKING:
+    from imagecli.history.query import HistoryInput
 
 
 def read_input_source(word: str, env: Env) -> InputSource:
@@ -63,6 +68,26 @@ def check_file_unchanged(path: Path, sha256: str, what: str) -> None:
         file = f"./{path}" if is_reference(str(path)) else str(path)
         message = f"{path} has changed since the history recorded it as {what}"
         raise UsageError(message, hint=f"to use it as it is now, name the file: {shell_quote(file)}")
+
+
+def find_unchanged_file(paths: Sequence[Path], file: HistoryInput, image_id: str) -> Path:
+    """The first of *paths* that still has the bytes of *file*, an input of the image *image_id*.
+
+    Raises UsageError if none has.
+    """
+    what = f"an input of {image_id}"
+    if not paths:
+        raise UsageError(f"{what} came from stdin, which the history does not store", hint="run the command again")
+    problems: list[UsageError] = []
+    for path in paths:
+        try:
+            if file.sha256:
+                check_file_unchanged(path, file.sha256, what)
+        except UsageError as error:
+            problems.append(error)
+        else:
+            return path
+    raise problems[0]
 
 
 def _as_typed(path: Path) -> Path:

@@ -25,7 +25,7 @@ def record_history(
     context: CommandContext,
     on_event: EventHandler,
 ) -> CommandResult:
-    """*result*, with a warning if its images can't be recorded. *calls* are those of its plan."""
+    """*result* with the IDs of its images, or a warning if they can't be recorded. *calls* are those of its plan."""
     typed = {prompt.text: prompt for prompt in prompts if prompt.variables}
     by_index = {call.index: call for call in calls}
     recorded = []
@@ -34,7 +34,7 @@ def record_history(
         prompt = typed.get(call.request.prompt)
         recorded.append(
             RecordedCall(
-                call=call,
+                request=call.request,
                 result=outcome,
                 command=context.command,
                 base_url=context.settings.base_url,
@@ -46,7 +46,8 @@ def record_history(
     warning = None
     try:
         with open_history(context.settings.state_dir, create=True) as (connection, warning):
-            record_calls(connection, recorded, context.env.now(), wait=wait)
+            ids = record_calls(connection, recorded, context.env.now(), wait=wait)
+            result = result._replace(recorded=tuple(ids))
     except HistoryError as error:
         warning = WarningEvent(code="history_lost", message=f"the history entry was lost: {error.message}")
     except (KeyboardInterrupt, Terminated) as signal:

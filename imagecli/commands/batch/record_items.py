@@ -1,0 +1,97 @@
+"""Records the images of a batch in the history while it runs, some rows at a time. A failure is a warning."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from imagecli.batch.item_plan import ItemResult
+from imagecli.commands.batch.context import BatchContext
+from imagecli.events import EventHandler, WarningEvent
+from imagecli.money import Cost
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from imagecli.history.record import RecordedCall
+
+_ITEMS: Final = 20
+_SECONDS: Final = 2.0
+"""Rows are written when there are so many, or the last ones were written so long ago: each transaction has a price."""
+_WAIT_AT_END: Final = 0.5
+"""Seconds to wait for other processes: Ctrl-C ends a batch within a second."""
+
+
+class ItemRecorder:
+    """Records items. Opens the history when the first one has ended."""
+
+    def __init__(self, context: BatchContext, on_event: EventHandler) -> None:
+        self._context, self._on_event = context, on_event
+        self._is_on = context.settings.history
+        self._calls: list[RecordedCall] = []
+        self._written = time.monotonic()
+        self._stack = ExitStack()
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> ItemRecorder:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        """Writes the remaining items."""
+        if self._calls:
+            self._write(_WAIT_AT_END)
+        self._stack.close()
+
+    def add(self, result: ItemResult, estimated: Cost) -> None:
+        """Records an item that has ended; *estimated* is what it could cost."""
+        if not (self._is_on and any(call_result.is_recorded for call_result in result.results)):
+            return
+        from imagecli.history.database import LOCK_SECONDS
+        from imagecli.history.record import RecordedCall
+
+        requests = result.plan.requests()
+        images = sum(request.options.n for request in requests)
+        for request, call_result in zip(requests, result.results, strict=False):
+            # The bill of an item is known, but not that of each of its calls.
+            share = request.options.n / images
+            cost = Cost(
+                low_usd=_share(estimated.low_usd, share),
+                high_usd=_share(estimated.high_usd, share),
+                actual_usd=_share(result.cost_usd, share),
+            )
+            self._calls.append(
+                RecordedCall(
+                    request=request,
+                    result=call_result._replace(cost=cost),
+                    command="batch",
+                    base_url=self._context.settings.base_url,
+                    manifest=self._context.manifest_path,
+                )
+            )
+        if len(self._calls) >= _ITEMS or time.monotonic() - self._written > _SECONDS:
+            self._write(LOCK_SECONDS)
+
+    def _write(self, wait: float) -> None:
+        import sqlite3
+
+        from imagecli.history.database import HistoryError, open_history
+        from imagecli.history.record import record_calls
+
+        try:
+            if self._connection is None:
+                opened = self._stack.enter_context(open_history(self._context.settings.state_dir, create=True))
+                self._connection = opened.connection
+                if opened.warning:
+                    self._on_event(opened.warning)
+            record_calls(self._connection, self._calls, self._context.env.now(), wait=wait)
+        except (HistoryError, sqlite3.Error) as error:
+            self._is_on = False
+            message = f"the history entries of {len(self._calls):,} rows and the following were lost: {error}"
+            self._on_event(WarningEvent(code="history_lost", message=message))
+        self._calls.clear()
+        self._written = time.monotonic()
+
+
+def _share(usd: float | None, share: float) -> float | None:
+    return None if usd is None else usd * share

@@ -1,0 +1,321 @@
+"""`history list`, `show`, `cost` and `clear`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from imagecli.cli import main
+from imagecli.env import Env
+from imagecli.history.database import open_history
+from tests.conftest import Run, photo
+from tests.history.conftest import ReadHistory
+
+SANDBOX = ("--provider", "sandbox")
+TTY = ("stdin", "stdout", "stderr")
+QUIET = {"IMAGECLI_PREVIEW": "none"}
+
+
+@pytest.fixture
+def three_days(imagecli: Run, state: Path) -> None:
+    """A cat, an owl and a tree, created on three days and billed differently."""
+    for prompt, model, created, cost in (
+        ("a white cat", "gpt-image-2", "2026-10-01T09:00:00Z", 0.25),
+        ("an owl\tat 100%", "dall-e-3", "2026-11-22T23:59:59Z", None),
+        ("a tree", "gpt-image-2", "2026-11-23T10:00:00Z", 0.05),
+    ):
+        imagecli("generate", prompt, *SANDBOX, "-m", model)
+        with sqlite3.connect(state / "history.db") as connection:
+            connection.execute(
+                "UPDATE requests SET created = ?, cost_usd = ?, estimated_usd = 0.2, estimated_max_usd = 0.3 "
+                "WHERE id = (SELECT max(id) FROM requests)",
+                (created, cost),
+            )
+        connection.close()
+
+
+def prompts(result: str) -> list[str]:
+    return [line.split("\t")[-1] for line in result.splitlines()]
+
+
+def test_in_a_pipe_each_image_is_a_line_with_tabs(three_days: None, imagecli: Run, read_history: ReadHistory) -> None:
+    owl = read_history()[1]
+    lines = imagecli("history", "list").stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split("\t") == [owl.id, "2026-11-22T23:59:59Z", "dall-e-3", "", str(owl.path), "an owl at 100%"]
+    assert lines[0].split("\t")[3] == "0.05"
+    assert imagecli("history").stdout.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        ((), ["a tree", "an owl at 100%", "a white cat"]),
+        (("CAT",), ["a white cat"]),
+        (("100%",), ["an owl at 100%"]),
+        (("a-tree.png",), ["a tree"]),
+        (("%",), ["an owl at 100%"]),
+        (("--model", "dall-e-3"), ["an owl at 100%"]),
+        (("-n", "1"), ["a tree"]),
+        (("--since", "today"), ["a tree"]),
+        (("--since", "yesterday"), ["a tree", "an owl at 100%"]),
+        (("--since", "1d", "--until", "2026-11-22"), ["an owl at 100%"]),
+        (("--until", "2026-11-22"), ["an owl at 100%", "a white cat"]),
+        (("--since", "53d"), ["a tree", "an owl at 100%", "a white cat"]),
+        (("--since", "52d"), ["a tree", "an owl at 100%"]),
+        (("--since", "1w"), ["a tree", "an owl at 100%"]),
+        (("nothing",), []),
+    ],
+)
+def test_filters(argv: tuple[str, ...], found: list[str], three_days: None, imagecli: Run) -> None:
+    done = imagecli("history", "list", *argv)
+    assert (done.exit_code, prompts(done.stdout)) == (0, found)
+    assert ("no image matches" in done.stderr) == (not found)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("list", "--since", "soon"), "--since: 'soon' is not a date"),
+        (("list", "--since", "2026-13-01"), "--since: '2026-13-01' is not a date"),
+        (("cost", "--until", "99999999w"), "--until: '99999999w' is not a date"),
+        (("list", "--since", "today", "--until", "yesterday"), "--until yesterday is before --since today"),
+        (("show", "../etc"), "'../etc' is not the ID of an image"),
+        (("show", "zzzzzz"), "the history has no image 'zzzzzz'"),
+        (("rerun", "--quality", "high", "@last"), "the ID comes first"),
+        (("clear",), "clear needs a confirmation, and there is no terminal"),
+        (("frobnicate",), "unknown command 'frobnicate' for imagecli history"),
+    ],
+)
+def test_wrong_words_are_two_lines(argv: tuple[str, ...], message: str, imagecli: Run) -> None:
+    done = imagecli("history", *argv)
+    assert done.exit_code == 2
+    first, second = done.stderr.splitlines()
+    assert first == f"imagecli: error: {message}"
+    assert second.startswith("hint: ")
+
+
+def test_json_has_everything(three_days: None, imagecli: Run, folder: Path) -> None:
+    document = imagecli("history", "list", "--json", "-n", "2").json
+    assert (document["command"], document["status"], document["total"]) == ("history", "ok", 3)
+    tree, owl = document["images"]
+    assert tree["path"] == str(folder / "a-tree.png")
+    assert (tree["cost_usd"], tree["estimated_usd"], tree["estimated_max_usd"]) == (0.05, 0.2, 0.3)
+    assert owl["cost_usd"] is None
+    assert (owl["created"], owl["width"], owl["provider"], owl["inputs"]) == (
+        "2026-11-22T23:59:59Z",
+        1024,
+        "sandbox",
+        [],
+    )
+
+
+@pytest.mark.parametrize("columns", [40, 60, 90, 120])
+def test_the_table_fits_the_terminal(
+    columns: int, three_days: None, imagecli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagecli.output.history.terminal_columns", lambda env: columns)
+    imagecli("generate", "白い猫" * 40, *SANDBOX, "-o", "long-name-of-a-file-that-nobody-wants-to-read.png")
+    done = imagecli("history", "list", tty=TTY)
+    from rich.cells import cell_len
+
+    lines = done.stdout.splitlines()
+    assert max(map(cell_len, lines)) < columns
+    assert lines[0].split() == [
+        "ID",
+        "CREATED",
+        *(["COST"] if columns >= 60 else []),
+        *(["MODEL"] if columns >= 110 else []),
+        *(["FILE"] if columns >= 90 else []),
+        "PROMPT",
+    ]
+    assert lines[1].endswith("…")
+    assert re.match(r"\w{6}  Oct 1 ", lines[4])
+
+
+def test_a_prompt_can_t_control_the_terminal(imagecli: Run) -> None:
+    imagecli("generate", "\x1b]0;owned\x07 cat\u202e", *SANDBOX, "-o", "cat.png")
+    for argv in (("list",), ("show", "@last"), ("list", "--json"), ("show", "@last", "--json")):
+        for tty in ((), TTY):
+            text = imagecli("history", *argv, tty=tty).stdout
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
+
+
+def test_three_generations_are_a_tree(imagecli: Run, read_history: ReadHistory) -> None:
+    imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
+    imagecli("edit", "@last", "at night", *SANDBOX, "-o", "night.png")
+    imagecli("edit", "@last", "in snow", *SANDBOX, "-o", "snow.png")
+    imagecli("edit", "@last~1", "in rain", *SANDBOX, "-o", "rain.png")
+    cat, night, snow, rain = (image.id for image in read_history())
+    for image in (cat, snow):
+        lines = [
+            line.removeprefix("tree: ").removesuffix("  ← this image")
+            for line in imagecli("history", "show", image).stdout.splitlines()
+            if line.startswith("tree: ")
+        ]
+        assert lines == [
+            f"{cat}  a cat",
+            f"└─ {night}  at night",
+            f"   ├─ {snow}  in snow",
+            f"   └─ {rain}  in rain",
+        ]
+    shown = imagecli("history", "show", f"@{snow}", "--json").json
+    assert [(node["id"], node["depth"]) for node in shown["tree"]] == [(cat, 0), (night, 1), (snow, 2), (rain, 2)]
+    assert shown["images"][0]["inputs"][0]["id"] == night
+
+
+def test_show_says_how_it_was_made(imagecli: Run, folder: Path) -> None:
+    photo(folder / "photo.jpg", 1024, 1024)
+    imagecli("edit", "photo.jpg", "a hat", "--mask-rect", "0,0,50%,50%", "--quality", "low", *SANDBOX, "-o", "hat.png")
+    text = imagecli("history", "show", "@last").stdout
+    for line in (
+        f"file: {folder / 'hat.png'}",
+        "created: 2026-11-23 14:22",
+        "prompt: a hat",
+        "made by: gpt-image-2 at sandbox, imagecli edit",
+        "input: photo.jpg",
+        "cost: free",
+        "options: quality low, output_format png, mask_rect 0,0,50%,50%",
+    ):
+        assert f"\n{line}\n" in f"\n{text}"
+    (folder / "hat.png").unlink()
+    assert "missing: the file was moved or deleted since" in imagecli("history", "show", "@last").stdout
+
+
+def test_costs_by_day_and_model(three_days: None, imagecli: Run) -> None:
+    assert imagecli("history", "cost").stdout.splitlines() == [
+        "2026-11-23\tgpt-image-2\t1\t$0.20 to $0.30\t$0.050",
+        "2026-11-22\tdall-e-3\t1\t$0.20 to $0.30\tunknown",
+        "2026-10-01\tgpt-image-2\t1\t$0.20 to $0.30\t$0.25",
+        "total\t\t3\t$0.60 to $0.90\t$0.30, unknown for 1",
+    ]
+    document = imagecli("history", "cost", "--json").json
+    assert document["total"]["actual_usd"] is None
+    assert (document["total"]["known_usd"], document["total"]["unknown_requests"]) == (0.3, 1)
+    assert [day["actual_usd"] for day in document["days"]] == [0.05, None, 0.25]
+    november = imagecli("history", "cost", "--since", "2026-11-23", "--json").json
+    assert november["total"]["actual_usd"] == 0.05
+    assert imagecli("history", "cost", "--model", "dall-e-2").stdout == ""
+
+
+def test_clear_leaves_the_files_and_nothing_of_the_prompts(three_days: None, imagecli: Run, state: Path) -> None:
+    (state / "history-damaged-1.db").write_bytes(b"a white cat")
+    done = imagecli("history", "clear", "--before", "2026-11-01", "--yes")
+    assert "removed 1 image from the history; the files stay" in done.stderr
+    assert b"white cat" not in (state / "history.db").read_bytes()
+    assert b"a tree" in (state / "history.db").read_bytes()
+    imagecli("history", "clear", "--yes")
+    assert imagecli("history", "list").stdout == ""
+    assert b"a tree" not in b"".join(path.read_bytes() for path in state.glob("history*"))
+    assert sorted(path.name for path in state.glob("history*.db")) == ["history.db"]
+    assert Path("a-tree.png").exists()
+
+
+@pytest.mark.parametrize(("answer", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
+def test_clear_asks_on_a_terminal(
+    answer: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
+) -> None:
+    done = imagecli("history", "clear", stdin=answer, tty=TTY)
+    assert done.exit_code == 0
+    assert "Remove 3 images from the history? The files stay. [y/N]" in done.stderr
+    assert len(read_history()) == left
+
+
+def test_a_note_says_what_is_lost_while_it_is_off(imagecli: Run) -> None:
+    done = imagecli("history", env={"IMAGECLI_HISTORY": "false"})
+    assert "the history is off (IMAGECLI_HISTORY): new images can't be found" in done.stderr
+
+
+def test_a_line_on_a_terminal_says_how_to_find_it_again(imagecli: Run, read_history: ReadHistory) -> None:
+    done = imagecli("generate", "a cat", *SANDBOX, tty=TTY, env=QUIET)
+    (cat,) = read_history()
+    assert f"recorded as @{cat.id} (@last); see imagecli history" in done.stderr
+    done = imagecli("generate", "an owl", *SANDBOX, "-n", "3", tty=TTY, env=QUIET)
+    assert "recorded as @last~2 to @last; see imagecli history" in done.stderr
+    for words in (("--quiet",), ("--json",)):
+        assert "recorded as" not in imagecli("generate", "an elk", *SANDBOX, *words, tty=TTY, env=QUIET).stderr
+    assert "recorded as" not in imagecli("generate", "a hen", *SANDBOX).stderr
+
+
+def test_show_and_info_know_the_history(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
+    imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png", "--quality", "high")
+    (cat,) = read_history()
+    (folder / "cat.png").rename(folder / "renamed.png")
+    text = imagecli("info", "renamed.png").stdout
+    assert "prompt: a cat" in text
+    assert f"source: history @{cat.id}" in text
+    imagecli("generate", "an owl", *SANDBOX, "-o", "owl.png")
+    assert imagecli("show", "@last", "--protocol", "kitty").exit_code == 0
+    assert imagecli("show", f"@{cat.id}", "--protocol", "kitty").exit_code == 2
+    assert imagecli("info", "@last", "--json").json["images"][0]["path"] == str(folder / "owl.png")
+
+
+def test_rows_of_a_batch_are_recorded(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
+    photo(folder / "photo.png", 512, 512)
+    rows = [
+        {"prompt": "a tree", "output": "tree.png", "quality": "low"},
+        {"prompt": "rocks", "output": "rocks.png", "n": 2},
+        {"command": "edit", "image": "photo.png", "prompt": "in fall", "output": "fall.png"},
+    ]
+    (folder / "m.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert imagecli("batch", "m.jsonl", *SANDBOX, "-j", "1").exit_code == 0
+    images = {image.path.name: image for image in read_history() if image.path}
+    assert sorted(images) == ["fall.png", "rocks-1.png", "rocks-2.png", "tree.png"]
+    assert images["tree.png"].options["quality"] == "low"
+    assert images["tree.png"].command == "batch"
+    assert images["tree.png"].manifest == folder / "m.jsonl"
+    assert images["fall.png"].inputs[0].sha256
+    assert imagecli("batch", "m.jsonl", *SANDBOX).exit_code == 0
+    assert len(read_history()) == 4
+
+
+@pytest.mark.slow
+def test_rows_of_the_batch_api_are_recorded(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
+    photo(folder / "photo.png", 512, 512)
+    rows = [
+        {"prompt": "a tree", "output": "tree.png"},
+        {"command": "edit", "image": "photo.png", "prompt": "in fall", "output": "fall.png"},
+    ]
+    (folder / "m.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert imagecli("batch", "m.jsonl", *SANDBOX, "--batch-api", "--wait").exit_code == 0
+    images = {image.path.name: image for image in read_history() if image.path}
+    assert sorted(images) == ["fall.png", "tree.png"]
+    assert [(file.name, file.sha256) for file in images["fall.png"].inputs] == [("photo.png", None)]
+
+
+def test_a_batch_warns_once_if_its_rows_can_t_be_recorded(imagecli: Run, folder: Path, state: Path) -> None:
+    (state / "history.db").mkdir(parents=True)
+    (folder / "m.txt").write_text("".join(f"cat {number}\n" for number in range(25)))
+    done = imagecli("batch", "m.txt", *SANDBOX, "-m", "dall-e-2", "--json")
+    assert done.exit_code == 0
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert [one["code"] for one in summary["warnings"]].count("history_lost") == 1
+
+
+def test_completion_offers_the_newest(
+    imagecli: Run,
+    read_history: ReadHistory,
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    imagecli("generate", "a cat", *SANDBOX)
+    (cat,) = read_history()
+    words = {"_IMAGECLI_COMPLETE": "complete_bash", "COMP_WORDS": "imagecli history show @", "COMP_CWORD": "3"}
+    for name, value in {**words, "IMAGECLI_STATE_DIR": str(state)}.items():
+        monkeypatch.setenv(name, value)
+    assert main([], Env.real(has_stdout=True)) == 0
+    assert capsys.readouterr().out.split() == ["@last", f"@{cat.id}"]
+
+
+def test_times_are_stored_in_utc(read_history: ReadHistory, imagecli: Run, state: Path) -> None:
+    imagecli("generate", "a cat", *SANDBOX)
+    with open_history(state) as (connection, _):
+        (created,) = connection.execute("SELECT created FROM requests").fetchone()
+    assert created == "2026-11-23T14:22:33Z"
+    assert read_history()[0].created == datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
