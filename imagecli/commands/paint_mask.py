@@ -54,7 +54,7 @@ def _announce(server: PaintServer, name: str, env: Env) -> None:
     write_line(env.stderr, f"imagecli: paint the mask for {sanitize(name)} in a browser: {server.url}")
     if _has_browser(env):
         _open_browser(server.entry_url, env)
-    elif tunnel := _tunnel_command(server.port, env):
+    if tunnel := _tunnel_command(server.port, env):
         write_line(env.stderr, f"imagecli: to reach it over SSH, run on your computer first: {tunnel}")
     write_line(env.stderr, "imagecli: waiting until you click Save mask in the page; Ctrl-C cancels")
 
@@ -69,13 +69,15 @@ def _has_browser(env: Env) -> bool:
 
 
 def _open_browser(url: str, env: Env) -> None:
-    # A process of its own, because browsers write to stdout, which is for data. -I: no module of the current folder.
+    # A process of its own, because browsers write to stdout, which is for data. -I and another folder: nothing in the
+    # current one is run.
     subprocess.Popen(
         [sys.executable, "-I", "-m", "webbrowser", url],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=sys.prefix,
         env=dict(env.environ),
     )
 
