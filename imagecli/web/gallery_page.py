@@ -11,15 +11,15 @@ import json
 from typing import Final
 
 from imagecli.domain import Json
-from imagecli.web.page_parts import policy_digest, read_page_part
+from imagecli.web.assets import policy_digest, read_asset
 
 _SCRIPTS: Final = ("gallery.js", "gallery_viewer.js")
 
 
 def build_page(document: dict[str, Json]) -> bytes:
     """The page that shows *document*, whose keys `gallery.js` reads."""
-    style = read_page_part("gallery.css")
-    script = "\n" + "\n".join(map(read_page_part, _SCRIPTS))
+    style = read_asset("gallery.css")
+    script = "\n" + "\n".join(map(read_asset, _SCRIPTS))
     values = {
         "policy": _build_policy(style, script),
         "title": html.escape(str(document["title"])),
@@ -29,17 +29,18 @@ def build_page(document: dict[str, Json]) -> bytes:
         "data": json.dumps(document, separators=(",", ":")).replace("<", "\\u003c"),
     }
     # Split first: a value may contain what looks like a placeholder.
-    pieces = read_page_part("gallery.html").split("/*")
+    pieces = read_asset("gallery.html").split("/*")
     page = [pieces[0]]
     for piece in pieces[1:]:
         name, _, rest = piece.partition("*/")
         page += [values[name], rest]
-    return "".join(page).encode("utf-8")
+    # A title may be a file name in another encoding.
+    return "".join(page).encode("utf-8", "replace")
 
 
 def _build_policy(style: str, script: str) -> str:
     """`file:` is for originals elsewhere on this disk; a page from a server may load none of them."""
     return (
         "default-src 'none'; img-src 'self' data: file:; "
-        f"style-src '{policy_digest(style)}'; script-src '{policy_digest(script)}'; base-uri 'none'; form-action 'none'"
+        f"style-src {policy_digest(style)}; script-src {policy_digest(script)}; base-uri 'none'; form-action 'none'"
     )
