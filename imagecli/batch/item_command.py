@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.checks.model_parameters import input_sources
-from imagecli.domain import Edit, Size
+from imagecli.domain import Edit, Json, Size
+from imagecli.request_options import request_options
 
-_NOT_SETTINGS: Final = frozenset({"command", "n", "fit"})
-"""One image is shown, and each of its files has its own fit."""
+_OF_COMMAND: Final = ("via", "strength")
+"""Settings of a row that are not part of its request."""
 
 
-def build_item_command(item: ManifestItem, fit: Size | None, options: Mapping[str, str]) -> list[str]:
-    """The words of a command that creates an image as *item* does, under a new name in the current folder.
+def build_item_command(item: ManifestItem, fit: Size | None, options: Mapping[str, Json]) -> list[str]:
+    """The words of a command that creates one image as *item* does, under a new name in the current folder.
 
-    *fit* is that of one of its files; *options* are further ones, each without its dashes, and their values.
+    *fit* is that of one of its files; *options* are further ones, as `request_options` has them.
     """
     words = ["imagecli", item.command]
     images = [str(source.path) for source in input_sources(item.request) if source.path]
@@ -27,29 +27,24 @@ def build_item_command(item: ManifestItem, fit: Size | None, options: Mapping[st
     for path in images[1:]:
         words += ["--image", path]
     if isinstance(item.request, Edit):
-        if item.request.mask and item.request.mask.file and item.request.mask.file.path:
-            words += ["--mask", str(item.request.mask.file.path)]
-        if item.request.markup and item.request.markup.path:
-            words += ["--markup", str(item.request.markup.path)]
-    settings = {**options, **{name: value for name, value in item.settings.items() if name not in _NOT_SETTINGS}}
-    if fit:
-        settings["fit"] = fit
-    for name, value in settings.items():
-        words += _option(name, value)
-    return words
+        mask = item.request.mask.file if item.request.mask else None
+        for flag, file in (("--mask", mask), ("--markup", item.request.markup)):
+            words += [flag, str(file.path)] if file and file.path else []
+    settings = {
+        **options,
+        "model": item.model.name if item.model_named else None,
+        **{name: item.settings.get(name) for name in _OF_COMMAND},
+        **request_options(item.request),
+        "fit": str(fit) if fit else None,
+        "format_of_name": None,
+    }
+    return [*words, *(word for name, value in settings.items() for word in _option(name, value))]
 
 
-def _option(name: str, value: Any) -> Iterator[str]:
+def _option(name: str, value: Json) -> Iterator[str]:
     flag = f"--{name.replace('_', '-')}"
-    if value is None or value is False:
-        return
-    if value is True:
-        yield flag
-    elif name == "param":
-        for key, inner in value:
-            yield from (flag, f"{key}={json.dumps(inner, ensure_ascii=False)}")
-    elif type(value) is tuple:  # a size is a tuple too, but of a class of its own
-        for inner in value:
+    for inner in value if isinstance(value, list) else [value]:
+        if inner is True:
+            yield flag
+        elif inner is not None:
             yield from (flag, str(inner))
-    else:
-        yield from (flag, str(value))

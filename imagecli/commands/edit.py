@@ -174,7 +174,7 @@ def edit(
     prompts = read_prompts(divided.prompt, prompt_flags, ctx.obj, preset)
     context = open_command_context(ctx.obj, "edit", common, prompts[0].variables, preset)
     if prompts[0].text is None and not prompt_flags.editor:
-        prompts = [prompt._replace(text=EXTEND_PROMPT) for prompt in prompts]
+        prompts = [prompt._replace(text=EXTEND_PROMPT, name_text="extended") for prompt in prompts]
         note = NoteEvent(code="prompt", message=f"using the prompt: {EXTEND_PROMPT}")
         context = context._replace(notes=(*context.notes, note))
     if prompt_flags.editor:

@@ -135,6 +135,40 @@ def cost(
 
 
 @with_flag_groups
+def gallery(
+    ctx: typer.Context,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or file name  [default: all images]")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    model: ModelFilter = None,
+    limit: Annotated[
+        int | None, typer.Option("-n", min=1, metavar="COUNT", help="only the newest COUNT images")
+    ] = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", metavar="FILE.html|FOLDER/", help="where to write it"),
+    ] = "gallery/",
+    show: Annotated[bool, typer.Option("--open", help="open it in a browser")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a web page with the images, to look through, filter and compare.
+
+    A folder suits thousands of images, and its thumbnails are reused by the next run; one HTML file suits some hundred.
+
+    Examples:
+      imagecli history gallery --open
+      imagecli history gallery cat --since 30d -o cats.html
+    """
+    from imagecli.commands.history_actions import read_filter
+    from imagecli.commands.history_gallery import write_history_gallery
+
+    choice = read_filter(text, since, until, model, ctx.obj)._replace(limit=limit)
+    write_history_gallery(choice, output, ctx.obj, show=show, as_json=as_json)
+
+
+@with_flag_groups
 def clear(
     ctx: typer.Context,
     before: Annotated[
@@ -157,6 +191,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "list": list_history,
     "show": show_entry,
     "rerun": rerun,
+    "gallery": gallery,
     "cost": cost,
     "clear": clear,
 }

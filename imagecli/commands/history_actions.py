@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
+from imagecli.catalog.provider import ProviderRow
 from imagecli.commands import OtherCommand
 from imagecli.commands.image.input_sources import find_unchanged_file
 from imagecli.commands.terminal_input import confirm
@@ -85,7 +86,7 @@ def list_entries(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:
             print_note(f"{len(images):,} of {total:,} images; -n {total} lists all", env)
         if not images:
             print_note(_nothing_found(choice), env)
-    _print_notes(history, env)
+    print_history_notes(history, env)
 
 
 def _nothing_found(choice: HistoryFilter) -> str:
@@ -93,8 +94,8 @@ def _nothing_found(choice: HistoryFilter) -> str:
     return "no image matches; imagecli history list prints the newest" if is_filtered else "the history has no images"
 
 
-def _print_notes(history: OpenedHistory, env: Env) -> None:
-    """The warning of a damaged history, and what is lost while it is off."""
+def print_history_notes(history: OpenedHistory, env: Env) -> None:
+    """Prints the warning of a damaged history, and what is lost while it is off."""
     if history.warning:
         print_note(history.warning.message, env)
     setting: SettingValue[bool] | None = read_own_settings(env).history
@@ -112,13 +113,14 @@ def show_history_image(reference: str, env: Env, *, as_json: bool) -> None:
         print_history_json([image], env, tree=tree)
         return
     recorded = [file.path or Path(file.name) for file in image.inputs]
-    print_history_image(image, tree, build_command_line(_without_default_url(image, env), recorded), env)
-    _print_notes(history, env)
+    command = build_command_line(without_default_url(image, load_user_catalog(env).providers), recorded)
+    print_history_image(image, tree, command, env)
+    print_history_notes(history, env)
 
 
-def _without_default_url(image: HistoryImage, env: Env) -> HistoryImage:
+def without_default_url(image: HistoryImage, providers: Mapping[str, ProviderRow]) -> HistoryImage:
     """*image*, without its base URL if that is the provider's own."""
-    row = load_user_catalog(env).providers.get(image.provider)
+    row = providers.get(image.provider)
     return image._replace(base_url="") if row and row.uses_default_base_url(image.base_url) else image
 
 
@@ -133,7 +135,8 @@ def build_rerun(env: Env) -> OtherCommand:
     with open_history(find_folders(env).state) as history:
         image = find_referenced_image(history.connection, reference)
         inputs = list(_find_inputs(history, image))
-    return OtherCommand(tuple(build_command_line(_without_default_url(image, env), inputs, changes)))
+    image = without_default_url(image, load_user_catalog(env).providers)
+    return OtherCommand(tuple(build_command_line(image, inputs, changes)))
 
 
 def _find_inputs(history: OpenedHistory, image: HistoryImage) -> Iterator[Path]:
@@ -157,7 +160,7 @@ def print_costs(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:
     print_cost_table(rows, env)
     if not rows:
         print_note(_nothing_found(choice), env)
-    _print_notes(history, env)
+    print_history_notes(history, env)
 
 
 def clear_entries(before: str | None, env: Env, *, yes: bool) -> None:

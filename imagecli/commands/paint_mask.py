@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Final
 
+from imagecli.commands.browser import has_browser, open_browser
 from imagecli.env import Env
 from imagecli.errors import MaskError
 from imagecli.images.header import ImageHeader
@@ -52,32 +51,11 @@ def paint_area(header: ImageHeader, area: Area, env: Env) -> Area:
 def _announce(server: PaintServer, name: str, env: Env) -> None:
     """Opens the page, and prints its address: also with --quiet, because the command waits for it."""
     write_line(env.stderr, f"imagecli: paint the mask for {sanitize(name)} in a browser: {server.url}")
-    if _has_browser(env):
-        _open_browser(server.entry_url, env)
-    elif tunnel := _tunnel_command(server.port, env):
+    if has_browser(env):
+        open_browser(server.entry_url, env)
+    if tunnel := _tunnel_command(server.port, env):
         write_line(env.stderr, f"imagecli: to reach it over SSH, run on your computer first: {tunnel}")
     write_line(env.stderr, "imagecli: waiting until you click Save mask in the page; Ctrl-C cancels")
-
-
-def _has_browser(env: Env) -> bool:
-    """Whether a browser of the user can be started from here. Editors on remote machines set BROWSER."""
-    if "BROWSER" in env.environ:
-        return True
-    if "SSH_CONNECTION" in env.environ or env.in_ci:
-        return False
-    return sys.platform in ("win32", "darwin") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & env.environ.keys())
-
-
-def _open_browser(url: str, env: Env) -> None:
-    # A process of its own, because browsers write to stdout, which is for data. -I: no module of the current folder.
-    subprocess.Popen(
-        [sys.executable, "-I", "-m", "webbrowser", url],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=dict(env.environ),
-    )
 
 
 def _tunnel_command(port: int, env: Env) -> str | None:

@@ -16,6 +16,7 @@ from imagecli.errors import ImagecliError
 from imagecli.images.color_conversion import from_srgb, sample_scale, to_eight_bit, to_srgb
 from imagecli.images.compare_edit import changed_share, small_size
 from imagecli.images.edit_region import box_size, image_box, intersection
+from imagecli.images.fill_edges import continue_edges
 from imagecli.images.header import ImageHeader, read_header
 from imagecli.images.mask_area import invert_area, soften_inside
 from imagecli.images.orientation import set_upright, turn_upright
@@ -55,7 +56,7 @@ def compose(original: bytes, result: bytes, composition: Composition) -> Compose
     changed = _measure_change(pixels, patch, area, composition)
     if patch.mode == "RGBA" and pixels.mode == "RGB":
         pixels = pixels.convert("RGBA")
-    canvas = _draw_canvas(pixels, composition.canvas)
+    canvas = _draw_canvas(pixels, composition.canvas, composition.feather)
     _paste(canvas, patch.convert(canvas.mode), soften_inside(area, composition.feather), composition)
     block = read_exif(header.data, header.format) if composition.keep_metadata else None
     exif = b"Exif\0\0" + set_upright(block) if block else None
@@ -99,12 +100,16 @@ def _read_area(composition: Composition) -> Image.Image:
     return load_pixels(open_image(data, "png", "the mask"), "the mask").convert("L")
 
 
-def _draw_canvas(pixels: Image.Image, canvas: Box) -> Image.Image:
-    size = box_size(canvas)
-    if canvas == image_box(Size(*pixels.size)):
+def _draw_canvas(pixels: Image.Image, canvas: Box, feather: int) -> Image.Image:
+    """The original on the canvas, its edges continued as far as the result is blended into them."""
+    box = image_box(Size(*pixels.size))
+    if canvas == box:
         return pixels
+    size = box_size(canvas)
     image = Image.new(pixels.mode, (size.width, size.height))
-    image.paste(pixels, (-canvas[0], -canvas[1]))
+    blended = intersection(canvas, (box[0] - feather, box[1] - feather, box[2] + feather, box[3] + feather))
+    edged = continue_edges(pixels, (box[0] - blended[0], box[1] - blended[1]), box_size(blended))
+    image.paste(edged, (blended[0] - canvas[0], blended[1] - canvas[1]))
     return image
 
 

@@ -1,7 +1,8 @@
-"""Fills the area around an image with its blurred edges: what a model sees where nothing is yet.
+"""Continues the edges of an image into the area around it.
 
-It continues the image's colours, so that servers which start from the pixels under the mask start from something like
-the image; and it is opaque, because some servers read transparent pixels as white or black.
+Blurred, they are what a model sees where nothing is yet. They continue the image's colours, so that servers which start
+from the pixels under the mask start from something like the image; and they are opaque, because some servers read
+transparent pixels as white or black.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ _BLUR_SHARE = 64
 
 
 def fill_around(image: Image.Image, offset: tuple[int, int], size: Size) -> Image.Image:
-    """*image* at *offset* in a larger one of *size*, around which its edges are continued."""
+    """*image* at *offset* in a larger one of *size*, surrounded by its blurred edges."""
+    result = continue_edges(image, offset, size).filter(ImageFilter.GaussianBlur(max(size) / _BLUR_SHARE))
+    result.paste(image, offset)
+    return result
+
+
+def continue_edges(image: Image.Image, offset: tuple[int, int], size: Size) -> Image.Image:
+    """*image* at *offset* in a larger one of *size*, with the pixels of its edges repeated up to the border."""
     result = Image.new(image.mode, (size.width, size.height))
     for left, right, first, last in _bands(offset[0], image.width, size.width):
         for top, bottom, upper, lower in _bands(offset[1], image.height, size.height):
             part = image.crop((first, upper, last, lower))
             result.paste(part.resize((right - left, bottom - top), Image.Resampling.BOX), (left, top))
-    result = result.filter(ImageFilter.GaussianBlur(max(size) / _BLUR_SHARE))
-    result.paste(image, offset)
     return result
 
 

@@ -163,17 +163,9 @@ def _draw_upright_mask(header: ImageHeader, mask: MaskSource, mask_header: Image
 
 
 def _added_area(upright: Size, canvas: Box) -> Image.Image:
-    """The area around the image on *canvas*, with an overlap in which both are blended."""
-    overlap = feather_width(upright)
-    left, top, right, bottom = image_box(upright)
-    kept = (
-        left + overlap * (canvas[0] < left) - canvas[0],
-        top + overlap * (canvas[1] < top) - canvas[1],
-        right - overlap * (canvas[2] > right) - canvas[0],
-        bottom - overlap * (canvas[3] > bottom) - canvas[1],
-    )
+    """The area around the image on *canvas*."""
     area = invert_area(empty_area(box_size(canvas)))
-    area.paste(0, kept)
+    area.paste(0, (-canvas[0], -canvas[1], upright.width - canvas[0], upright.height - canvas[1]))
     return area
 
 

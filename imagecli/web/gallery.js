@@ -11,6 +11,7 @@ for (const image of images) {
     if (byId.has(input.id)) children.set(input.id, [...(children.get(input.id) ?? []), image]);
   }
 }
+if (data.order === "newest") for (const list of children.values()) list.reverse();
 
 const $ = (id) => document.getElementById(id);
 const grid = $("grid"), filter = $("filter"), sort = $("sort"), viewer = $("viewer");
@@ -30,7 +31,7 @@ const numbers = new Intl.NumberFormat("en-US");
 const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 function formatUsd(usd) {
-  if (usd === 0) return "$0";
+  if (usd === 0) return "free";
   if (usd < 0.001) return "less than $0.001";
   return `$${usd.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: usd < 0.1 ? 3 : 2 })}`;
 }

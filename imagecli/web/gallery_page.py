@@ -6,23 +6,20 @@ servers are data: JSON without `<` here, and text nodes in the browser.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
-from pathlib import Path
 from typing import Final
 
 from imagecli.domain import Json
+from imagecli.web.assets import policy_digest, read_asset
 
-_FOLDER: Final = Path(__file__).parent
 _SCRIPTS: Final = ("gallery.js", "gallery_viewer.js")
 
 
 def build_page(document: dict[str, Json]) -> bytes:
     """The page that shows *document*, whose keys `gallery.js` reads."""
-    style = _read("gallery.css")
-    script = "\n" + "\n".join(map(_read, _SCRIPTS))
+    style = read_asset("gallery.css")
+    script = "\n" + "\n".join(map(read_asset, _SCRIPTS))
     values = {
         "policy": _build_policy(style, script),
         "title": html.escape(str(document["title"])),
@@ -32,25 +29,18 @@ def build_page(document: dict[str, Json]) -> bytes:
         "data": json.dumps(document, separators=(",", ":")).replace("<", "\\u003c"),
     }
     # Split first: a value may contain what looks like a placeholder.
-    pieces = _read("gallery.html").split("/*")
+    pieces = read_asset("gallery.html").split("/*")
     page = [pieces[0]]
     for piece in pieces[1:]:
         name, _, rest = piece.partition("*/")
         page += [values[name], rest]
-    return "".join(page).encode("utf-8")
-
-
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text("utf-8")
+    # A title may be a file name in another encoding.
+    return "".join(page).encode("utf-8", "replace")
 
 
 def _build_policy(style: str, script: str) -> str:
     """`file:` is for originals elsewhere on this disk; a page from a server may load none of them."""
     return (
         "default-src 'none'; img-src 'self' data: file:; "
-        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+        f"style-src {policy_digest(style)}; script-src {policy_digest(script)}; base-uri 'none'; form-action 'none'"
     )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"

@@ -16,8 +16,7 @@ from typing import Final, NamedTuple
 
 from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.errors import InputImageError
-from imagecli.images.web_thumbnail import make_web_thumbnail
-from imagecli.storage.atomic_write import save_file
+from imagecli.storage.atomic_write import discard_all_staged, save_file
 from imagecli.storage.read import read_bounded
 from imagecli.web.gallery_target import COPIES, PREVIEWS
 from imagecli.worker_pool import run_unordered
@@ -28,6 +27,8 @@ LARGE_EDGE: Final = 1200
 """Of images whose files are not beside the page."""
 MAX_THREADS: Final = 8
 _MEDIA_TYPES: Final = {"webp": "image/webp", "svg": "image/svg+xml"}
+_LABEL: Final = "gallery"
+"""In the names of files that an interrupted run leaves behind."""
 _OWN_FILE: Final = re.compile(r"[0-9a-f]{64}(-\d+)?\.[a-z0-9]{1,5}")
 """The names of the files that a gallery writes to its own folders."""
 
@@ -71,9 +72,13 @@ def make_previews(sources: Sequence[PreviewSource], folder: Path | None) -> Iter
 
 
 def remove_unused(folder: Path, urls: Iterable[str]) -> None:
-    """Removes the previews and copies in *folder* that are not among *urls*, relative to it."""
+    """Removes the previews and copies in *folder* that are not among *urls*, and what an interrupted run has left.
+
+    *urls* are relative to the folder.
+    """
     used = set(urls)
     for name in (PREVIEWS, COPIES):
+        discard_all_staged(folder / name, _LABEL)
         with contextlib.suppress(OSError):
             for path in (folder / name).iterdir():
                 if _OWN_FILE.fullmatch(path.name) and f"{name}/{path.name}" not in used:
@@ -117,11 +122,14 @@ class _PreviewTask(NamedTuple):
         return f"{PREVIEWS}/{sha256}-{self.source.edge}.{preview_format}"
 
     def _write_preview(self, data: bytes, sha256: str) -> str:
+        # Imported here, because a batch without a gallery needs no Pillow.
+        from imagecli.images.web_thumbnail import make_web_thumbnail
+
         thumbnail = make_web_thumbnail(data, self.source.edge, self.source.file.name)
         if not self.folder:
             return f"data:{_MEDIA_TYPES[thumbnail.format]};base64,{base64.b64encode(thumbnail.data).decode('ascii')}"
         path = self.folder / self._preview_url(sha256, thumbnail.format)
-        return f"{PREVIEWS}/{save_file(thumbnail.data, path, overwrite=True).name}"
+        return f"{PREVIEWS}/{save_file(thumbnail.data, path, overwrite=True, label=_LABEL).name}"
 
     def _copy_file(self, data: bytes, sha256: str) -> str | None:
         if not (self.folder and self.source.copied):
@@ -129,5 +137,5 @@ class _PreviewTask(NamedTuple):
         url = f"{COPIES}/{sha256}{self.source.file.suffix.lower()}"
         path = self.folder / url
         if not (path.is_file() and path.stat().st_size == len(data)):
-            save_file(data, path, overwrite=True)
+            save_file(data, path, overwrite=True, label=_LABEL)
         return url

@@ -54,7 +54,9 @@ function fillViewer(image) {
   $("revised-block").hidden = !image.revised || image.revised === image.prompt;
   $("revised").textContent = image.revised || "";
   $("command-block").hidden = !image.command;
-  $("command").textContent = image.command || "";
+  // An option is not broken after its dashes.
+  $("command").replaceChildren(...(image.command || "").split(/( --[\w-]+)/)
+    .map((part, index) => (index % 2 ? element("span", {}, part) : part)));
   $("copy-text").textContent = "Copy as command";
   $("copied").textContent = "";
   fillFacts(image);
@@ -179,7 +181,10 @@ function fitFrame() {
   if (!current) return;
   const style = getComputedStyle($("stage"));
   const width = $("stage").clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  const height = $("stage").clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+  // Beside the panel the stage is as high as the window; above it, the stage is as high as the image.
+  const isAbove = $("stage").offsetWidth === viewer.clientWidth;
+  const height = isAbove ? window.innerHeight * 0.62
+    : $("stage").clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
   const own = { width: current.width || 1, height: current.height || 1 };
   const scale = Math.min(width / own.width, height / own.height, Math.max(1, 640 / Math.max(own.width, own.height)));
   Object.assign($("frame").style, { width: `${own.width * scale}px`, height: `${own.height * scale}px` });

@@ -19,8 +19,9 @@ class PaintTimes(NamedTuple):
     """Until someone opens it."""
     leave: float = 5
     """After it was closed. A reload takes less."""
-    silence: float = 180
-    """Without a sign of life. Browsers let pages in the background run once a minute."""
+    silence: float = 300
+    """Without a sign of life: a browser that crashed can open the page again. One in the background is heard of once
+    a minute."""
 
 
 DEFAULT_TIMES: Final = PaintTimes()

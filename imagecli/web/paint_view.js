@@ -2,7 +2,7 @@
 
 const MAX_SCALE = 24;
 const OVERLAY_COLORS = [[255, 32, 110], [0, 200, 120], [40, 120, 255], [255, 190, 0]];
-const OVERLAY_OPACITY = 0.55;
+const OVERLAY_OPACITY = 0.5;
 
 class View {
   constructor(stage, sheet, overlay, guides) {
@@ -96,18 +96,26 @@ class View {
     for (let value = 0; value < 256; value++) {
       bytes.set([red, green, blue, Math.round(value * OVERLAY_OPACITY)], value * 4);
     }
+    [this.border] = new Uint32Array(Uint8Array.of(red, green, blue, 255).buffer);
   }
 
+  // Draws the area inside *box*, with an opaque border, which is visible on an image of the overlay's own color.
   drawOverlay(area, box) {
-    const width = box.right - box.left, height = box.bottom - box.top;
-    if (width <= 0 || height <= 0) return;
-    const image = new ImageData(width, height), pixels = new Uint32Array(image.data.buffer);
-    for (let y = 0, at = 0; y < height; y++) {
-      for (let index = (box.top + y) * area.width + box.left, end = index + width; index < end; index++, at++) {
-        pixels[at] = this.palette[area.bytes[index]];
+    // A pixel more on each side, because a border depends on its neighbors.
+    const { left, top, right, bottom } = area.clip(box.left - 1, box.top - 1, box.right + 1, box.bottom + 1);
+    if (right <= left || bottom <= top) return;
+    const image = new ImageData(right - left, bottom - top), pixels = new Uint32Array(image.data.buffer);
+    const { bytes, width, height } = area, { palette } = this;
+    for (let y = top, at = 0; y < bottom; y++) {
+      const up = y > 0 ? -width : 0, down = y + 1 < height ? width : 0;
+      for (let x = left, index = y * width + left; x < right; x++, index++, at++) {
+        const value = bytes[index];
+        const isBorder = value >= 128 && (bytes[index + up] < 128 || bytes[index + down] < 128
+          || (x > 0 && bytes[index - 1] < 128) || (x + 1 < width && bytes[index + 1] < 128));
+        pixels[at] = isBorder ? this.border : palette[value];
       }
     }
-    this.context.putImageData(image, box.left, box.top);
+    this.context.putImageData(image, left, top);
   }
 
   // --- outlines, in pixels of the stage -----------------------------------------------------------------------------

@@ -49,18 +49,39 @@ def test_a_run_writes_a_page_with_its_images(imagecli: Run, folder: Path) -> Non
         "",
     )
     assert cat["file"] == "./art/cat.png"
-    assert cat["command"] == 'imagecli generate "a cat" --provider sandbox --quality low --size 1024x1024'
+    assert (
+        cat["command"]
+        == 'imagecli generate "a cat" --provider sandbox --size 1024x1024 --quality low --output-format png'
+    )
     assert night["inputs"][0]["name"] == "photo.png"
     assert night["inputs"][0]["thumb"].startswith("data:image/webp")
     assert "--mask-rect 0,0,50%,50%" in night["command"]
 
 
 @pytest.mark.usefixtures("rows")
-def test_the_commands_of_the_page_work(imagecli: Run, folder: Path) -> None:
-    imagecli("batch", "assets.jsonl", *SANDBOX, "--gallery", "review.html")
-    for image in shown(folder / "review.html"):
-        result = imagecli(*shlex.split(image["command"])[1:])
-        assert result.exit_code == 0, result.stderr
+def test_the_commands_of_the_page_create_the_same_images(imagecli: Run, folder: Path) -> None:
+    further: list[dict[str, Any]] = [
+        {"command": "vary", "image": "photo.png", "strength": "strong", "output": "vary.png"},
+        {"command": "edit", "image": "photo.png", "prompt": "more sky", "extend": "top=25%", "output": "sky.png"},
+        {
+            "prompt": "-- a dash and {animal}",
+            "vars": {"animal": ["cat", "owl"]},
+            "output": "{animal}.webp",
+            "output_compression": 40,
+        },
+        {"prompt": "a 'quoted' $HOME", "background": "transparent", "param": {"seed": 7}, "output": "quoted.png"},
+        {"command": "edit", "image": ["photo.png", "photo.png"], "prompt": "both", "n": 2, "output": "both.png"},
+    ]
+    manifest(folder, *ROWS, *further)
+    result = imagecli("batch", "assets.jsonl", *SANDBOX, "--gallery", "review.html")
+    assert result.exit_code == 0, result.stderr
+    images = shown(folder / "review.html")
+    assert len(images) == 9
+    for image in images:
+        again = imagecli(*shlex.split(image["command"])[1:])
+        assert again.exit_code == 0, again.stderr
+        if image["name"] != "both-2.png":
+            assert again.paths[0].read_bytes() == (folder / image["id"]).read_bytes(), image["command"]
 
 
 @pytest.mark.usefixtures("rows")

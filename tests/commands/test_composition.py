@@ -209,16 +209,12 @@ def test_a_portrait_becomes_a_landscape_whose_old_area_is_untouched(imagecli: Ru
     result = imagecli("edit", "in.jpg", "--extend", "16:9", *SANDBOX)
     assert result.exit_code == 0, result.stderr
     assert "using the prompt: Extend the image naturally beyond its borders" in result.stderr
-    assert result.stdout == "in-extend-the-image-naturally-beyond-its-borders.png\n"
+    assert result.stdout == "in-extended.png\n"
     after = picture(result.paths[0])
     assert after.size == (1423, 800)
     left = 411
     old = after.crop((left, 0, left + 600, 800))
-    overlap = 4
-    hole = ImageChops.difference(old.convert("RGB"), picture("in.jpg").convert("RGB"))
-    hole.paste((0, 0, 0), (0, 0, overlap, 800))
-    hole.paste((0, 0, 0), (600 - overlap, 0, 600, 800))
-    assert hole.getbbox() is None
+    assert ImageChops.difference(old.convert("RGB"), picture("in.jpg").convert("RGB")).getbbox() is None
     # The sandbox painted something into both sides.
     for side in (after.crop((0, 0, left, 800)), after.crop((left + 600, 0, 1423, 800))):
         assert side.convert("L").getextrema() != (0, 0)
@@ -248,8 +244,8 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
     mask = opened(server.files[0][-1][1])
     assert mask.size == (960, 800)
     assert mask.getpixel((0, 0)) == (0, 0, 0, 255)
-    assert mask.getpixel((793, 5)) == (0, 0, 0, 255)
-    assert mask.getpixel((794, 5)) == (255, 255, 255, 0)  # an overlap of 6 pixels
+    assert mask.getpixel((799, 5)) == (0, 0, 0, 255)
+    assert mask.getpixel((800, 5)) == (255, 255, 255, 0)
     assert picture(result.paths[0]).size == (960, 800)
 
 

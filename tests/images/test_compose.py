@@ -264,18 +264,17 @@ def test_the_transparency_of_a_result_stays() -> None:
     assert pixels.getpixel((10, 10))[3] == 255  # type: ignore[index]
 
 
-def test_an_extended_image_keeps_its_old_area_but_for_the_overlap() -> None:
+def test_an_extended_image_keeps_its_old_area_and_is_blended_into_its_edges() -> None:
     data = saved(scene(300, 400), "JPEG")
     region = fit(data, None, CompositionOptions(extension=parse_extension("16:9")), "free")
     result = composed(data, region, painted(region))
     assert result.pixels.size == (712, 400)
-    old, overlap = result.pixels.crop((206, 0, 506, 400)), region.composition.feather
-    assert overlap == 4
-    changed = difference(old, opened(data))
-    changed.paste((0, 0, 0), (0, 0, overlap, 400))
-    changed.paste((0, 0, 0), (300 - overlap, 0, 300, 400))
-    assert changed.getbbox() is None
-    for x in (0, 205, 506, 711):
+    assert difference(result.pixels.crop((206, 0, 506, 400)), opened(data)).getbbox() is None
+    # Beside it there is its own colour first, red here, then more and more of the result's magenta.
+    blues = [result.pixels.getpixel((206 - distance, 50))[2] for distance in (1, 2, 3, 5)]  # type: ignore[index]
+    assert blues == sorted(blues)
+    assert blues[0] < 125 < blues[-1] == 250
+    for x in (0, 195, 516, 711):
         assert result.pixels.getpixel((x, 200)) == (250, 0, 250)
 
 

@@ -53,6 +53,7 @@ def test_previews_of_images_that_are_gone_are_removed_and_other_files_stay(tmp_p
     write(images, f"{tmp_path / 'gallery'}/")
     previews = tmp_path / "gallery" / "thumbnails"
     (previews / "mine.webp").write_bytes(b"mine")
+    (previews / ".imagecli-gallery-0123456789abcdef.part").write_bytes(b"interrupted")
     write(images[:1], f"{tmp_path / 'gallery'}/")
     assert sorted(path.name for path in previews.iterdir()) == [f"{images[0].sha256}-480.webp", "mine.webp"]
 

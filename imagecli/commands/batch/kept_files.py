@@ -31,8 +31,8 @@ def find_kept_file(output: str, recorded: RecordedFile | None, disk: DiskState, 
     """The file planned as *output*, described by *recorded* or by its bytes; None if there is none."""
     below = recorded.file.path if recorded else output
     path, status = folder / below, disk.stat(below)
-    if status and status.bytes is None:
-        return None  # a pipe, or a link that leads out of the folder
+    if status is None or status.bytes is None:
+        return None  # missing, a pipe, or a link that leads out of the folder
     with contextlib.suppress(OutputError):
         file = _skipped_from_record(path, recorded.file) if recorded else None
         return file or inspect_skipped_file(path, (0, 0))[0]
