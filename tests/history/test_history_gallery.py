@@ -91,7 +91,10 @@ def test_files_of_others_are_not_replaced(imagecli: Run, folder: Path) -> None:
 def test_open_without_a_browser_is_noted(imagecli: Run) -> None:
     result = imagecli("history", "gallery", "--open")
     assert (result.exit_code, result.stdout) == (0, "gallery/index.html\n")
-    assert "there is no browser to open it in" in result.stderr
+    assert result.stderr.splitlines() == [
+        "imagecli: note: the history has no images",
+        "imagecli: note: there is no browser to open it in",
+    ]
 
 
 def test_open_starts_the_browser(folder: Path, state: Path) -> None:
