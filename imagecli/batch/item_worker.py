@@ -9,7 +9,7 @@ from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.errors import DiskError, OverBudgetError
-from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
+from imagecli.events import DownloadProgress, Event, EventHandler, NoteEvent, UploadProgress, WarningEvent
 from imagecli.pipeline.pipeline import Pipeline
 from imagecli.pipeline.prepare_call import InputsByModel
 from imagecli.results import CallResult
@@ -31,8 +31,12 @@ class ItemWorker:
     def run(self, plan: ItemPlan, on_event: EventHandler, slot: CallSlot) -> ItemResult:
         """The images of *plan*, created and saved. What goes wrong is in the results of its calls."""
 
-        def without_repeated_notes(event: Event) -> None:
-            if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
+        def report(event: Event) -> None:
+            # A batch counts items, not bytes; every event wakes the main thread.
+            is_omitted = isinstance(event, (UploadProgress, DownloadProgress)) or (
+                isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE
+            )
+            if not is_omitted:
                 on_event(event)
 
         pipeline = replace(self.pipeline, inputs=self.inputs.for_model(plan.item.model))
@@ -42,7 +46,7 @@ class ItemWorker:
         calls = tuple(plan.calls())
         for call in calls:
             try:
-                result = pipeline.execute(call, without_repeated_notes, slot, sent_line.write)
+                result = pipeline.execute(call, report, slot, sent_line.write)
             except OverBudgetError:
                 is_over_budget = True
                 break

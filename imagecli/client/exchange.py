@@ -176,7 +176,7 @@ def _send(
         logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
     try:
         with translate_request_errors(http.url, limits):
-            request = session.prepare_request(_build_request(http, auth, headers))
+            request = session.prepare(_build_request(http, auth, headers))
             _count_body(request, upload, limits)
             with closing(_open_adapter(session, request, limits)) as adapter:
                 reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
@@ -220,7 +220,7 @@ def get(
         target=request_target(url),
     )
     with translate_request_errors(url, limits):
-        request = session.prepare_request(
+        request = session.prepare(
             requests.Request("GET", url, headers=dict(headers or {}), auth=auth or Authorization(None))
         )
         with closing(_open_adapter(session, request, limits)) as adapter:

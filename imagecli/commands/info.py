@@ -12,7 +12,9 @@ from imagecli.commands.flags import with_flag_groups
 @with_flag_groups
 def info(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="images to describe; - reads stdin")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="images to describe: files, @last or @ID; - reads stdin")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show what an image is and how it was made.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, RunStarted, UploadProgress
+from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, RunStarted
 from imagecli.money import format_usd
 from imagecli.output.live_progress import open_console
 from imagecli.output.plain_progress import PlainProgress
@@ -23,6 +24,7 @@ Cell: TypeAlias = tuple[str, str]
 WINDOW_SECONDS: Final = 60.0
 GAP: Final = 3
 """Spaces between columns."""
+REDRAWS_PER_SECOND: Final = 2
 ECHO_COLUMNS: Final = 4
 """Columns at the right edge that stay free for the echo of Ctrl-C, which would break the table on a full line."""
 
@@ -41,7 +43,9 @@ class BatchLiveProgress(PlainProgress):
         self._progress: BatchProgress | None = None
         self._api_progress: BatchApiProgress | None = None
         # Last, as it calls `_table` immediately.
-        self._live = Live(console=self._console, get_renderable=self._table, transient=True, refresh_per_second=4)
+        self._live = _LiveTable(
+            console=self._console, get_renderable=self._table, transient=True, refresh_per_second=REDRAWS_PER_SECOND
+        )
 
     def __enter__(self) -> BatchLiveProgress:
         self._live.start()
@@ -69,12 +73,12 @@ class BatchLiveProgress(PlainProgress):
                 self._retry_times[event.request] = now + event.seconds
                 # The table shows how many requests are waiting.
                 return
-            case UploadProgress():
-                self._retry_times.pop(event.request, None)
         super().__call__(event)
 
     def line(self, text: str) -> None:
-        self._console.print(Text(text), soft_wrap=True)
+        self._live.lines.append(text)
+        if not self._live.is_started:
+            self._live.print_lines()
 
     def _table(self) -> Table:
         now = time.monotonic()
@@ -96,7 +100,8 @@ class BatchLiveProgress(PlainProgress):
                 ("completed", f"{api_progress.answered:,}/{api_progress.total:,}"),
                 ("elapsed", format_seconds(now - self._started)),
             ]
-        waits = [time - now for time in self._retry_times.values() if time > now]
+        # A copy, because this runs in rich's thread.
+        waits = [time - now for time in self._retry_times.copy().values() if time > now]
         billed = format_usd(progress.billed_usd)
         return [
             ("done", f"{progress.done:,}/{progress.total:,}"),
@@ -108,12 +113,33 @@ class BatchLiveProgress(PlainProgress):
         ]
 
     def _rate(self, now: float) -> str:
-        recent = sum(1 for end in self._ends if now - end <= WINDOW_SECONDS)
+        ends = list(self._ends)
+        recent = len(ends) - bisect_left(ends, now - WINDOW_SECONDS)
         return f"{recent * WINDOW_SECONDS / max(min(now - self._started, WINDOW_SECONDS), 1.0):.0f}"
 
     def _time_left(self, progress: BatchProgress, now: float) -> str:
         ended = progress.done + progress.failed
         return format_seconds((now - self._started) / ended * (progress.total - ended)) if ended else "?"
+
+
+class _LiveTable(Live):
+    """Prints new lines above the table when it is redrawn: every line by itself would redraw it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.lines: deque[str] = deque()
+        super().__init__(**options)
+
+    def refresh(self) -> None:
+        """Redraws the table: in rich's thread, and a last time when it is removed."""
+        self.print_lines()
+        super().refresh()
+
+    def print_lines(self) -> None:
+        """Prints the lines that are not printed yet."""
+        with self._lock:
+            lines = [self.lines.popleft() for _ in range(len(self.lines))]
+            if lines:
+                self.console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 OMITTED_FIRST: Final = ("per minute", "cost", "time left", "failed", "rate limited")

@@ -147,7 +147,15 @@ def _folder_problem(folder: Path, error: OSError) -> str:
 
 def is_below(path: Path, folder: Path) -> bool:
     """Whether *path* resolves to *folder* or to something below it."""
-    return real_path(path).is_relative_to(real_path(folder))
+    real = os.path.realpath(path)
+    # Most folders have no link in them, and resolving them would need a system call for each part, for every image.
+    return _starts_with(real, str(folder)) or _starts_with(real, os.path.realpath(folder))
+
+
+def _starts_with(path: str, folder: str) -> bool:
+    """Whether the absolute *path* is *folder*, or begins with it."""
+    path, folder = os.path.normcase(path), os.path.normcase(folder)
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def check_still_below(folder: Path, root: Path | None) -> None:

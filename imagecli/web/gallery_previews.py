@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.errors import InputImageError
-from imagecli.images.web_thumbnail import make_web_thumbnail
 from imagecli.storage.atomic_write import discard_all_staged, save_file
 from imagecli.storage.read import read_bounded
 from imagecli.web.gallery_target import COPIES, PREVIEWS
@@ -123,6 +122,9 @@ class _PreviewTask(NamedTuple):
         return f"{PREVIEWS}/{sha256}-{self.source.edge}.{preview_format}"
 
     def _write_preview(self, data: bytes, sha256: str) -> str:
+        # Imported here, because a batch without a gallery needs no Pillow.
+        from imagecli.images.web_thumbnail import make_web_thumbnail
+
         thumbnail = make_web_thumbnail(data, self.source.edge, self.source.file.name)
         if not self.folder:
             return f"data:{_MEDIA_TYPES[thumbnail.format]};base64,{base64.b64encode(thumbnail.data).decode('ascii')}"
