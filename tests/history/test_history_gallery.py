@@ -49,6 +49,7 @@ def test_it_shows_each_image_with_its_origin(imagecli: Run, folder: Path, read_h
 
 
 @pytest.mark.usefixtures("three_generations")
+@pytest.mark.slow
 def test_its_commands_create_the_images_again(imagecli: Run, folder: Path) -> None:
     imagecli("history", "gallery", "-o", "gallery.html")
     for image in shown(folder / "gallery.html"):
