@@ -85,11 +85,12 @@ def list_entries(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:
         if len(images) < total and env.stdout.isatty():
             print_note(f"{len(images):,} of {total:,} images; -n {total} lists all", env)
         if not images:
-            print_note(_nothing_found(choice), env)
+            print_note(describe_nothing_found(choice), env)
     print_history_notes(history, env)
 
 
-def _nothing_found(choice: HistoryFilter) -> str:
+def describe_nothing_found(choice: HistoryFilter) -> str:
+    """Why *choice* selects no image, for a note."""
     is_filtered = choice._replace(limit=None) != HistoryFilter()
     return "no image matches; imagecli history list prints the newest" if is_filtered else "the history has no images"
 
@@ -159,7 +160,7 @@ def print_costs(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:
         return
     print_cost_table(rows, env)
     if not rows:
-        print_note(_nothing_found(choice), env)
+        print_note(describe_nothing_found(choice), env)
     print_history_notes(history, env)
 
 

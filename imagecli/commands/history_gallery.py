@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.commands.browser import has_browser, open_browser
-from imagecli.commands.history_actions import print_history_notes, without_default_url
+from imagecli.commands.history_actions import describe_nothing_found, print_history_notes, without_default_url
 from imagecli.config.paths import find_folders
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
@@ -38,6 +38,8 @@ def write_history_gallery(choice: HistoryFilter, output: str, env: Env, *, show:
         print_gallery_json(written, env)
     else:
         print_gallery_page(written, env)
+        if not images:
+            print_note(describe_nothing_found(choice), env)
         print_history_notes(history, env)
     if show:
         if has_browser(env):

@@ -30,6 +30,7 @@ def show_info(words: Sequence[str], env: Env, *, as_json: bool) -> int:
     display = DisplayOptions(json=as_json)
     described: list[DescribedFile] = []
     errors: list[ImagecliError] = []
+    reported: set[WarningEvent] = set()
     for word in words:
         problem: ImagecliError | None = None
         try:
@@ -38,8 +39,9 @@ def show_info(words: Sequence[str], env: Env, *, as_json: bool) -> int:
             described.append(file)
             if not as_json:
                 print_described_file(file, env, is_first=len(described) == 1)
-                for warning in file.warnings:
+                for warning in set(file.warnings) - reported:
                     write_line(env.stderr, f"imagecli: warning: {sanitize(warning.message)}")
+                reported.update(file.warnings)
         except UsageError as error:
             problem = error
         if problem:

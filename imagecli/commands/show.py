@@ -12,7 +12,10 @@ from imagecli.commands.flags import with_flag_groups
 @with_flag_groups
 def show(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="images to show, or @last, @ID")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="images to show; @last or @ID for earlier ones; - reads stdin"),
+    ],
     protocol: Annotated[
         Literal["auto", "kitty", "iterm", "sixel", "blocks"],
         typer.Option(metavar="PROTOCOL", help="kitty, iterm, sixel, blocks or auto"),
@@ -22,16 +25,18 @@ def show(
     """Show images in the terminal.
 
     Examples:
-      imagecli show @last
+      imagecli show @last  # the image that was created last
       imagecli show *.png  # with numbers and names
       imagecli show cat.png --open
       imagecli show cat.png --protocol sixel > cat.six
     """
-    from imagecli.commands.image.input_sources import find_file
-    from imagecli.commands.show_actions import open_files, show_files
+    from imagecli.commands.image.input_sources import read_input_source
+    from imagecli.commands.image.prompt import check_one_stdin
+    from imagecli.commands.show_actions import open_files, show_images
 
-    paths = [find_file(word, ctx.obj) for word in files]
+    check_one_stdin(*files)
+    sources = [read_input_source(word, ctx.obj) for word in files]
     if open_images:
-        open_files(paths, ctx.obj)
+        open_files(sources, ctx.obj)
     else:
-        show_files(paths, protocol, ctx.obj)
+        show_images(sources, protocol, ctx.obj)

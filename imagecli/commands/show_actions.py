@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from imagecli.choices import Preview
 from imagecli.commands.desktop_viewer import open_in_viewer
 from imagecli.config.sources import read_preview_setting
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import looks_like_image_name
@@ -22,10 +21,10 @@ from imagecli.output.terminal import DisplayOptions, write_to_stdout
 from imagecli.preview.screen import Screen
 from imagecli.storage.read import read_bounded
 
-_PROTOCOLS: Final = "--protocol kitty, iterm, sixel or blocks"
+_PROTOCOLS: Final = "--protocol blocks (or kitty, iterm, sixel)"
 
 
-def show_files(paths: Sequence[Path], protocol: Preview, env: Env) -> None:
+def show_images(sources: Sequence[InputSource], protocol: Preview, env: Env) -> None:
     """Write images to stdout as the terminal shows them; an error for each that can't be shown comes after them.
 
     Raises UsageError if it is not known how to show one, DiskError if the disk is full, and typer.Exit if not all of
@@ -33,7 +32,7 @@ def show_files(paths: Sequence[Path], protocol: Preview, env: Env) -> None:
     """
     screen = _find_screen(protocol, env)
     failures = []
-    for drawing in draw_images(paths, show_grid(len(paths), screen), screen):
+    for drawing in draw_images(sources, show_grid(len(sources), screen), screen):
         if isinstance(drawing, InputImageError):
             failures.append(drawing)
         else:
@@ -58,13 +57,16 @@ def _find_screen(protocol: Preview, env: Env) -> Screen:
     if screen is None:
         raise UsageError(
             "this terminal is not known to show images" + ("" if color else ", and NO_COLOR is set"),
-            hint=f"choose {_PROTOCOLS}, or use --open",
+            hint=f"use {_PROTOCOLS}, or --open",
         )
     return screen
 
 
-def open_files(paths: Sequence[Path], env: Env) -> None:
+def open_files(sources: Sequence[InputSource], env: Env) -> None:
     """Open images in the desktop's viewer. Raises UsageError if that fails, or InputImageError for another file."""
+    paths = [source.path for source in sources if source.path]
+    if len(paths) < len(sources):
+        raise UsageError("--open needs files, not stdin", hint="omit --open, or save the image first")
     for path in paths:
         data = read_bounded(path, MAX_PICTURE_BYTES)
         # The desktop decides by the extension what to do with a file: it must not run a program.

@@ -26,7 +26,7 @@ from imagecli.images.edit_region import (
 )
 from imagecli.images.fill_edges import fill_around
 from imagecli.images.fit_input import FittedImage, check_input_whole, encode_fitted, try_unchanged
-from imagecli.images.fit_mask import MaskArea, draw_mask, encode_area, finish_area, nothing_to_edit_error
+from imagecli.images.fit_mask import draw_mask, encode_area, finish_area, nothing_to_edit_error
 from imagecli.images.fit_overlay import raise_as_mask_error
 from imagecli.images.header import ImageHeader
 from imagecli.images.mask_area import add_area, drop_faint_alpha, edited_share, empty_area, format_share, invert_area
@@ -134,12 +134,13 @@ def _plan_edit(
     area, changes = empty_area(size), tuple[str, ...]()
     if mask:
         with raise_as_mask_error():
-            drawn = _draw_upright_mask(header, mask, mask_header)
-        area.paste(drawn.area, (-canvas[0], -canvas[1]))
-        changes = drawn.changes
+            drawn, changes = _draw_upright_mask(header, mask, mask_header)
+        if size == header.size:
+            area = drawn
+        else:
+            area.paste(drawn, (-canvas[0], -canvas[1]))
     if options.extension:
         area = add_area(area, _added_area(header.size, canvas))
-    area = drop_faint_alpha(area)
     found = area.getbbox()
     assert found is not None
     mask_box = (found[0] + canvas[0], found[1] + canvas[1], found[2] + canvas[0], found[3] + canvas[1])
@@ -147,8 +148,13 @@ def _plan_edit(
     return EditPlan(canvas=canvas, area=area, mask_box=mask_box, wanted=wanted, changes=changes)
 
 
-def _draw_upright_mask(header: ImageHeader, mask: MaskSource, mask_header: ImageHeader | None) -> MaskArea:
-    """The mask on the upright image. Raises MaskError for one of another size, or one that allows no edits."""
+def _draw_upright_mask(
+    header: ImageHeader, mask: MaskSource, mask_header: ImageHeader | None
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """The area of the mask on the upright image, and a phrase for each change of the mask.
+
+    Raises MaskError for one of another size, or one that allows no edits.
+    """
     if mask_header and mask_header.size != header.size and not mask.fit:
         rotation = " after rotation" if header.orientation != 1 else ""
         raise MaskError(
@@ -157,9 +163,10 @@ def _draw_upright_mask(header: ImageHeader, mask: MaskSource, mask_header: Image
             hint=f"--mask-fit scales it; or draw a new one: imagecli mask {header.name} --rect X,Y,W,H",
         )
     drawn = draw_mask(mask, mask_header, header.size)
-    if not edited_share(drop_faint_alpha(drawn.area)):
+    area = drop_faint_alpha(drawn.area)
+    if not edited_share(area):
         raise nothing_to_edit_error(mask, drawn, Transform(upright=header.size))
-    return drawn
+    return area, drawn.changes
 
 
 def _added_area(upright: Size, canvas: Box) -> Image.Image:

@@ -141,7 +141,8 @@ def drop_faint_alpha(area: Image.Image) -> Image.Image:
 
 def edited_share(area: Image.Image) -> float:
     """The share of *area* that is certain to be edited, from 0.0 to 1.0."""
-    return area.histogram()[255] / (area.width * area.height)
+    box = area.getbbox()
+    return area.crop(box).histogram()[255] / (area.width * area.height) if box else 0.0
 
 
 def format_share(share: float) -> str:

@@ -11,7 +11,8 @@ from imagecli.web.gallery import WrittenGallery
 def print_gallery_page(written: WrittenGallery, env: Env) -> None:
     """Prints the path of the page, and a note about what it shows."""
     write_to_stdout(env, f"{printable_path(written.page, env.stdout)}\n".encode("utf-8", "surrogateescape"))
-    print_note(f"it shows {plural(written.images, 'image')}, with prompts and links to files on this machine", env)
+    if written.images:
+        print_note(f"it shows {plural(written.images, 'image')}, with prompts and links to files on this machine", env)
 
 
 def print_gallery_json(written: WrittenGallery, env: Env) -> None:

@@ -20,6 +20,7 @@ from imagecli.output.terminal import (
     write_to_stdout,
 )
 from imagecli.quoting import shell_quote
+from imagecli.storage.read import has_content
 
 if TYPE_CHECKING:
     from imagecli.domain import Json
@@ -119,8 +120,10 @@ def print_history_image(image: HistoryImage, tree: Sequence[LineageNode], comman
 
 def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tuple[str, str]]:
     yield "id", image.id
-    if image.path and not image.path.exists():
+    if image.path and not image.path.is_file():
         yield "missing", "the file was moved or deleted since"
+    elif image.path and not has_content(image.path, image.sha256):
+        yield "changed", "the file was changed or replaced since"
     yield "created", f"{image.created.astimezone(env.now().tzinfo):%Y-%m-%d %H:%M}"
     yield "prompt", image.prompt or ""
     yield "revised prompt", image.revised_prompt or ""
@@ -171,7 +174,7 @@ def print_cost_table(rows: Sequence[CostRow], env: Env) -> None:
     """Prints the costs of each day and model, and their total."""
     if not rows:
         return
-    cells = [("DAY", "MODEL", "IMAGES", "ESTIMATED", "ACTUAL")]
+    cells = [("DAY", "PROVIDER", "MODEL", "IMAGES", "ESTIMATED", "ACTUAL")]
     for row in rows:
         actual = _cost(row.known_usd) if row.known_usd or not row.unknown_requests else ""
         if row.unknown_requests:
@@ -181,8 +184,8 @@ def print_cost_table(rows: Sequence[CostRow], env: Env) -> None:
         if row.estimated_usd is not None:
             is_free = row.estimated_max_usd == 0
             estimated = "free" if is_free else format_usd_range(row.estimated_usd, row.estimated_max_usd)
-        day, model = (str(row.day), row.model or row.provider) if row.day else ("total", "")
-        cells.append((day, sanitize(model), f"{row.images:,}", estimated, actual))
+        day = str(row.day) if row.day else "total"
+        cells.append((day, row.provider, sanitize(row.model), f"{row.images:,}", estimated, actual))
     if not env.stdout.isatty():
         _write_lines(["\t".join(line) for line in cells[1:]], env)
         return

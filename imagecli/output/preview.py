@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from rich.cells import cell_len, set_cell_size
 
 from imagecli.choices import Preview
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, Terminated
 from imagecli.images.header import ImageHeader, read_header
@@ -74,7 +74,8 @@ def print_previews(paths: Sequence[Path], env: Env, display: DisplayOptions) -> 
     if room.rows < _LEAST_ROWS:
         return
     grid = lay_out(len(paths), room) if len(paths) > 1 else Grid(1, room)
-    shown = paths[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
+    sources = [InputSource(name=str(path), path=path) for path in paths]
+    shown = sources[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
     failures = []
     for drawing in draw_images(shown, grid, screen):
         if isinstance(drawing, InputImageError):
@@ -87,21 +88,26 @@ def print_previews(paths: Sequence[Path], env: Env, display: DisplayOptions) -> 
         _print_dim_note(f"{plural(hidden, 'more image')} not shown", env, display)
 
 
-def draw_images(paths: Sequence[Path], grid: Grid, screen: Screen) -> Iterator[str | InputImageError]:
-    """What shows *paths*, row by row, with numbers and names if there are several; or why one can't be shown."""
-    numbered = list(enumerate(paths, start=1))
+def draw_images(sources: Sequence[InputSource], grid: Grid, screen: Screen) -> Iterator[str | InputImageError]:
+    """What shows *sources*, row by row, with numbers and names if there are several; or why one can't be shown."""
+    numbered = list(enumerate(sources, start=1))
     for first in range(0, len(numbered), grid.across):
         thumbnails, captions = [], []
-        for number, path in numbered[first : first + grid.across]:
+        for number, source in numbered[first : first + grid.across]:
             try:
-                header = read_header(read_bounded(path, MAX_PICTURE_BYTES), str(path))
-                thumbnails.append(make_thumbnail(header, screen, grid.tile))
-                captions.append(f"{number} {sanitize(path.name)}")
+                thumbnails.append(make_thumbnail(_read_source(source), screen, grid.tile))
+                captions.append(f"{number} {sanitize(source.path.name if source.path else source.label)}")
             except InputImageError as error:
                 yield error
         if thumbnails:
-            line = "".join(_pad_captions(captions, grid)).rstrip() + "\n" if len(paths) > 1 else ""
+            line = "".join(_pad_captions(captions, grid)).rstrip() + "\n" if len(sources) > 1 else ""
             yield encode_row(thumbnails, grid.stride, screen) + line
+
+
+def _read_source(source: InputSource) -> ImageHeader:
+    if source.path is None:
+        return read_header(source.data or b"", source.label)
+    return read_header(read_bounded(source.path, MAX_PICTURE_BYTES), str(source.path))
 
 
 def _pad_captions(captions: Sequence[str], grid: Grid) -> Iterator[str]:

@@ -7,11 +7,14 @@ from typing import Final
 
 from imagecli.domain import Generate, ImageRequest
 from imagecli.errors import InputImageError
-from imagecli.events import EventHandler
+from imagecli.events import EventHandler, NoteEvent
 from imagecli.pipeline.prepare_call import MEMORY, InputCache, inputs_key
 
 MAX_PRINTED: Final = 20
 """Problems that are printed one by one; the others are counted."""
+
+MANY: Final = 20
+"""Checking more images than this takes seconds, which a note explains."""
 
 
 class InputImagesError(InputImageError):
@@ -36,17 +39,21 @@ class InputImagesError(InputImageError):
 def check_inputs(requests: Sequence[ImageRequest], inputs: InputCache, on_event: EventHandler) -> None:
     """Checks the images of all *requests*. Raises InputImageError, or InputImagesError if several can't be sent.
 
-    A few sets of images are fitted completely and kept in *inputs*. Of many, only the headers are read, unless their
-    pixels decide: each is fitted when its request is about to be sent, so that memory and waiting time do not grow.
+    A few sets of images are fitted completely and kept in *inputs*. Of many, each is only checked for damage, unless
+    its pixels decide, and fitted when its request is about to be sent: memory does not grow, and the first request is
+    sent earlier.
     """
     distinct = {inputs_key(request): request for request in requests if not isinstance(request, Generate)}
     problems: dict[str, InputImageError] = {}
+    if len(distinct) > MANY:
+        message = f"checking {len(distinct):,} images before the first request"
+        on_event(NoteEvent(code="checking", message=message))
     for request in distinct.values():
         try:
             if len(distinct) <= MEMORY or inputs.depends_on_pixels(request):
                 inputs.fit_inputs(request, on_event)
             else:
-                inputs.check_headers(request)
+                inputs.check_undamaged(request)
         except InputImageError as error:
             problems.setdefault(error.message, error)
     if len(problems) > 1:

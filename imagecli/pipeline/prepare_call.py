@@ -170,8 +170,8 @@ class InputCache:
                     on_event(note)
             return slot.fitted
 
-    def check_headers(self, request: Edit | Vary) -> None:
-        """Reads the images of *request* without decoding or keeping them.
+    def check_undamaged(self, request: Edit | Vary) -> None:
+        """Checks the images of *request* without converting or keeping them.
 
         Raises InputImageError if one is not a complete image, or can't be sent because of its shape.
         """

@@ -2,59 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
 
 from PIL import Image
 
 _UPPER, _LOWER = "▀", "▄"
-_CUBE: Final = (0, 95, 135, 175, 215, 255)
-"""The levels of red, green and blue in the 6 × 6 × 6 cube of the 256 colors."""
-_NEAREST_LEVEL: Final = [0] * 48 + [1] * 68 + [2] * 40 + [3] * 40 + [4] * 40 + [5] * 20
-"""Value of a channel → the nearest of these levels."""
+_LEVELS: Final = (0, 95, 135, 175, 215, 255)
+"""The levels of red, green and blue of the 256 colors from 16 on, which are followed by 24 grays."""
+_FIRST: Final = 16
 _OPAQUE: Final = 128
 
-Pixel = tuple[int, int, int, int]
+Color: TypeAlias = str | None
+"""`2;R;G;B`, or `5;N` of the 256 colors; None where the image is transparent."""
 
 
 def encode_blocks(image: Image.Image, *, true_color: bool) -> str:
     """Lines of text with colors. *image* is RGBA with an even height; where it is transparent, the cell stays empty."""
-    pixels = image.load()
-    assert pixels is not None
+    colors = _true_colors(image) if true_color else _palette_colors(image)
+    width = image.width
     lines = []
-    for top in range(0, image.height, 2):
-        pairs = [(pixels[left, top], pixels[left, top + 1]) for left in range(image.width)]
-        lines.append("".join(_encode_line(pairs, true_color)) + "\x1b[0m\n")  # type: ignore[arg-type]
+    for start in range(0, len(colors), 2 * width):
+        upper, lower = colors[start : start + width], colors[start + width : start + 2 * width]
+        lines.append("".join(_encode_line(upper, lower)) + "\x1b[0m\n")
     return "".join(lines)
 
 
-def _encode_line(pairs: list[tuple[Pixel, Pixel]], true_color: bool) -> Iterator[str]:
-    """A cell for each pair of pixels. Colors are repeated only if they change."""
-    colors = ("39", "49")
-    for upper, lower in pairs:
-        top, bottom = _color(upper, true_color), _color(lower, true_color)
+def _encode_line(upper: Sequence[Color], lower: Sequence[Color]) -> Iterator[str]:
+    """A cell for each column. Colors are repeated only if they change."""
+    before = ("39", "49")
+    for top, bottom in zip(upper, lower, strict=True):
         # A character is drawn in the foreground color, so that an empty half needs no color of its own.
         character = _UPPER if top else _LOWER if bottom else " "
         foreground, background = (top, bottom) if top else (bottom, None)
-        wanted = (f"38;{foreground}" if foreground else colors[0], f"48;{background}" if background else "49")
-        if changed := [code for code, before in zip(wanted, colors, strict=True) if code != before]:
+        wanted = (f"38;{foreground}" if foreground else before[0], f"48;{background}" if background else "49")
+        if changed := [code for code, old in zip(wanted, before, strict=True) if code != old]:
             yield f"\x1b[{';'.join(changed)}m"
-        colors = wanted
+        before = wanted
         yield character
 
 
-def _color(pixel: Pixel, true_color: bool) -> str | None:
-    """`2;R;G;B`, or `5;N` of the 256 colors; None if *pixel* is transparent."""
-    red, green, blue, alpha = pixel
-    if alpha < _OPAQUE:
-        return None
-    return f"2;{red};{green};{blue}" if true_color else f"5;{_nearest_of_256(red, green, blue)}"
+def _true_colors(image: Image.Image) -> list[Color]:
+    pixels = iter(image.tobytes())
+    return [
+        f"2;{red};{green};{blue}" if alpha >= _OPAQUE else None
+        for red, green, blue, alpha in zip(pixels, pixels, pixels, pixels, strict=True)
+    ]
 
 
-def _nearest_of_256(red: int, green: int, blue: int) -> int:
-    """The closer of the nearest color of the cube and the nearest of the 24 grays between 8 and 238."""
-    levels = (_NEAREST_LEVEL[red], _NEAREST_LEVEL[green], _NEAREST_LEVEL[blue])
-    step = min(max(round(((red + green + blue) / 3 - 8) / 10), 0), 23)
-    from_cube = sum((_CUBE[level] - value) ** 2 for level, value in zip(levels, (red, green, blue), strict=True))
-    from_gray = sum((8 + 10 * step - value) ** 2 for value in (red, green, blue))
-    return 232 + step if from_gray < from_cube else 16 + 36 * levels[0] + 6 * levels[1] + levels[2]
+def _palette_colors(image: Image.Image) -> list[Color]:
+    """The nearest colors of the 256. They are not dithered: at this size the dots would hide the image."""
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(
+        [level for red in _LEVELS for green in _LEVELS for blue in _LEVELS for level in (red, green, blue)]
+        + [gray for gray in range(8, 239, 10) for _ in range(3)]
+    )
+    numbers = image.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE).tobytes()
+    alphas = image.getchannel("A").tobytes()
+    return [f"5;{_FIRST + number}" if alpha >= _OPAQUE else None for number, alpha in zip(numbers, alphas, strict=True)]

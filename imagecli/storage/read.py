@@ -50,6 +50,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def has_content(path: Path, sha256: str) -> bool:
+    """Whether the regular file *path* has this sha256; False also if it can't be read."""
+    try:
+        return file_sha256(path) == sha256
+    except OSError:
+        return False
+
+
 def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> bytes:
     """The content of *path*, a regular file or a pipe, of at most *limit* bytes.
 

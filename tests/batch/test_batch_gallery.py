@@ -59,6 +59,7 @@ def test_a_run_writes_a_page_with_its_images(imagecli: Run, folder: Path) -> Non
 
 
 @pytest.mark.usefixtures("rows")
+@pytest.mark.slow
 def test_the_commands_of_the_page_create_the_same_images(imagecli: Run, folder: Path) -> None:
     further: list[dict[str, Any]] = [
         {"command": "vary", "image": "photo.png", "strength": "strong", "output": "vary.png"},

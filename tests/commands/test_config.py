@@ -197,7 +197,7 @@ def test_edit_creates_a_file_whose_every_line_is_a_comment(imagecli: Run, home: 
     assert tomllib.loads(text) == {}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_text(re.sub(r"^# (?=[a-z_]+ = |\[)", "", text, flags=re.M))
-    assert set(tomllib.loads(path.read_text())) == {*SETTINGS, "providers"}
+    assert set(tomllib.loads(path.read_text())) == {*SETTINGS, "presets", "providers"}
     assert imagecli("config", "list").exit_code == 0
 
 

@@ -141,10 +141,10 @@ def test_an_image_is_found_in_the_history_wherever_it_is_now(imagecli: Run, fold
 def test_a_history_that_can_not_be_read_is_a_warning(imagecli: Run, folder: Path, state: Path) -> None:
     (folder / "a.png").write_bytes(saved(scene()))
     (state / "history.db").mkdir(parents=True)
-    result = imagecli("info", "a.png")
+    result = imagecli("info", "a.png", "a.png")
     assert result.exit_code == 0
-    assert facts(result.stdout)["made by"].startswith("unknown")
-    assert result.stderr.startswith("imagecli: warning: can't use ")
+    assert "made by: unknown" in result.stdout
+    assert result.stderr.startswith("imagecli: warning: can't use ") and len(result.stderr.splitlines()) == 1
     assert imagecli("info", "a.png", "a.png", "--json").json["warnings"][0]["code"] == "history"
 
 

@@ -57,8 +57,6 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--images", "2"], "unknown option --images", "-n COUNT"),
         (["x", "--mask", "m.png"], "unknown option --mask", "imagecli edit photo.jpg"),
         (["x", "--qualty", "low"], "--qualty", "did you mean --quality?"),
-        (["x", "--open"], "--open", "hint: imagecli generate --help"),
-        (["x", "--sidecar"], "--sidecar", "hint: imagecli generate --help"),
         (["x", "--proxy", "p"], "--proxy", "hint: imagecli generate --help"),
         (["x", "--provider", "nope"], "unknown provider 'nope'", "hint: available: openai"),
         (["x", "--api_key", "sk-1"], "unknown option --api_key", "imagecli login"),

@@ -202,6 +202,7 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path: Path, httpserv
         command = [sys.executable, "-c", PEAK, *argv]
         done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+        assert ("checking 60 images before the first request" in done.stderr) is (count == 60)
         return int(done.stdout.splitlines()[-1]) * 1024
 
     few, many = measure_peak(15), measure_peak(60)

@@ -52,7 +52,7 @@ def test_in_a_pipe_only_a_chosen_protocol_is_written(imagecli: Run, folder: Path
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "imagecli: error: can't show images: stdout is not a terminal\n"
-        "hint: add --protocol kitty, iterm, sixel or blocks to write escape sequences anyway\n"
+        "hint: add --protocol blocks (or kitty, iterm, sixel) to write escape sequences anyway\n"
     )
     decode_iterm(imagecli("show", "a.png", "--protocol", "iterm").stdout)
     assert decode_blocks(imagecli("show", "a.png", "--protocol", "blocks").stdout).getbbox()
@@ -72,7 +72,7 @@ def test_a_terminal_that_shows_no_images_is_an_error(
     result = imagecli("show", "a.png", env=env, tty=TTY)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"imagecli: error: {reason}\nhint: choose --protocol kitty, iterm, sixel or blocks, or use --open\n"
+        f"imagecli: error: {reason}\nhint: use --protocol blocks (or kitty, iterm, sixel), or --open\n"
     )
 
 
@@ -99,6 +99,18 @@ def test_any_size_is_shown(imagecli: Run, folder: Path, size: tuple[int, int]) -
     assert (result.exit_code, shown.getpixel((0, 0))) == (0, (255, 0, 0, 255))
     assert int(options["c"]) <= 79
     assert int(options["r"]) <= 22
+
+
+def test_stdin_and_earlier_images_are_shown(imagecli: Run, folder: Path) -> None:
+    imagecli(*GENERATE, "-n", 2)
+    two = imagecli("show", "@last", "-", stdin=(folder / "a-cat-1.png").read_bytes(), env=KITTY, tty=("stdout",))
+    assert (two.exit_code, two.stdout.splitlines()[-1].split()) == (0, ["1", "a-cat-2.png", "2", "stdin"])
+    missing = imagecli("show", "@zzz", env=KITTY, tty=TTY)
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    address = imagecli("show", "https://example.com/a.png", env=KITTY, tty=TTY)
+    assert address.exit_code == 2
+    opened = imagecli("show", "-", "--open", stdin=b"x")
+    assert "--open needs files, not stdin" in opened.stderr
 
 
 VIEWER = """#!/bin/sh

@@ -183,16 +183,18 @@ def test_show_says_how_it_was_made(imagecli: Run, folder: Path) -> None:
         "options: quality low, output_format png, mask_rect 0,0,50%,50%",
     ):
         assert f"\n{line}\n" in f"\n{text}"
+    photo(folder / "hat.png")
+    assert "changed: the file was changed or replaced since" in imagecli("history", "show", "@last").stdout
     (folder / "hat.png").unlink()
     assert "missing: the file was moved or deleted since" in imagecli("history", "show", "@last").stdout
 
 
 def test_costs_by_day_and_model(three_days: None, imagecli: Run) -> None:
     assert imagecli("history", "cost").stdout.splitlines() == [
-        "2026-11-23\tgpt-image-2\t1\t$0.20 to $0.30\t$0.050",
-        "2026-11-22\tdall-e-3\t1\t$0.20 to $0.30\tunknown",
-        "2026-10-01\tgpt-image-2\t1\t$0.20 to $0.30\t$0.25",
-        "total\t\t3\t$0.60 to $0.90\t$0.30, unknown for 1",
+        "2026-11-23\tsandbox\tgpt-image-2\t1\t$0.20 to $0.30\t$0.050",
+        "2026-11-22\tsandbox\tdall-e-3\t1\t$0.20 to $0.30\tunknown",
+        "2026-10-01\tsandbox\tgpt-image-2\t1\t$0.20 to $0.30\t$0.25",
+        "total\t\t\t3\t$0.60 to $0.90\t$0.30, unknown for 1",
     ]
     document = imagecli("history", "cost", "--json").json
     assert document["total"]["actual_usd"] is None
@@ -214,6 +216,15 @@ def test_clear_leaves_the_files_and_nothing_of_the_prompts(three_days: None, ima
     assert b"a tree" not in b"".join(path.read_bytes() for path in state.glob("history*"))
     assert sorted(path.name for path in state.glob("history*.db")) == ["history.db"]
     assert Path("a-tree.png").exists()
+
+
+def test_clear_gives_the_space_back(imagecli: Run, state: Path) -> None:
+    """Free pages would still have the prompts."""
+    imagecli("generate", "a cat " + "x" * 30_000, *SANDBOX, "-o", "cat.png")
+    imagecli("history", "clear", "--yes")
+    with sqlite3.connect(state / "history.db") as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+    connection.close()
 
 
 @pytest.mark.parametrize(("answer", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])

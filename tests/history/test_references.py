@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.history.reference import is_reference
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run, mask_for, photo
 from tests.history.conftest import ReadHistory
 
@@ -85,3 +86,14 @@ def test_last_is_an_image_in_a_file(imagecli: Run) -> None:
     imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
     imagecli("generate", "an owl", *SANDBOX, "-o", "-")
     assert "@last is cat.png" in imagecli("edit", "@last", "at night", *SANDBOX).stderr
+
+
+def test_the_hint_for_the_rest_names_the_file(imagecli: Run, folder: Path) -> None:
+    """After the command, `@last` is one of its own images."""
+    imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
+    refusal = http("503 No", b'{"error": {"message": "overloaded", "type": "server_error"}}')
+    with raw_server(http("200 OK", pictures(png())), refusal) as server:
+        argv = ("edit", "@last", "a {thing}", "--var", "thing=hat", "--var", "thing=coat")
+        done = imagecli(*argv, "--base-url", server.base_url, "--max-retries", "0", "-o", "{thing}.png")
+    assert done.exit_code == 9, done.stderr
+    assert "1 of 2 images are saved; to request only the rest: imagecli edit cat.png" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from math import sin, tau
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ ALL_RULES |= SMALL_RULES
 KEEP = CompositionOptions()
 
 
-def slopes(width: int, height: int) -> Image.Image:
-    """Red grows to the right and green downwards, so that a shift by a pixel is seen."""
-    across = Image.linear_gradient("L").rotate(90).resize((width, height), Image.Resampling.BILINEAR)
-    down = Image.linear_gradient("L").resize((width, height), Image.Resampling.BILINEAR)
-    return Image.merge("RGB", (across, down, Image.new("L", (width, height), 90)))
+def waves(width: int, height: int) -> Image.Image:
+    """Red is a wave from left to right and green one from top to bottom, so that a shift by few pixels is seen."""
+    across, down = (bytes(round(128 + 100 * sin(x * tau / 32)) for x in range(edge)) for edge in (width, height))
+    red = Image.frombytes("L", (width, 1), across).resize((width, height))
+    green = Image.frombytes("L", (1, height), down).resize((width, height))
+    return Image.merge("RGB", (red, green, Image.new("L", (width, height), 90)))
 
 
 def rect(*lengths: float, percent: bool = False) -> MaskSource:
@@ -108,7 +110,7 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
     """A server that changes nothing gives the original again, even inside the mask, up to the blur of resizing."""
     size, orientation, mask, options, rules, requested, framing = edit
     stored = Size(size.height, size.width) if orientation >= 5 else size
-    data = saved(slopes(*stored), "PNG", exif=exif(orientation))
+    data = saved(waves(*stored), "PNG", exif=exif(orientation))
     upright = read_upright(data)
     if options.extension and parse_extension("16:9") == options.extension and upright.width * 9 == upright.height * 16:
         return
@@ -123,8 +125,10 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
     left, top, right, bottom = region.composition.canvas
     assert result.pixels.size == (right - left, bottom - top)
     inside = result.pixels.crop((-left, -top, upright.width - left, upright.height - top))
-    for channel in difference(inside, upright).split():
-        assert not any(channel.histogram()[41:])
+    # At the borders of the image resizing repeats pixels.
+    inner = (4, 4, upright.width - 4, upright.height - 4)
+    for channel in difference(inside.crop(inner), upright.crop(inner)).split():
+        assert not any(channel.histogram()[31:])
     assert result.changed < 0.02
 
 

@@ -102,11 +102,11 @@ def test_blocks_leave_the_background_of_the_terminal_where_nothing_is() -> None:
 
 def test_256_colors_are_the_nearest_of_the_cube_and_the_grays() -> None:
     image = Image.new("RGBA", (3, 2), (255, 0, 0, 255))
-    image.paste((98, 98, 98, 255), (1, 0, 2, 2))
+    image.paste((129, 127, 128, 255), (1, 0, 2, 2))
     image.paste((100, 130, 180, 255), (2, 0, 3, 2))
     text = encode_blocks(image, true_color=False)
     decoded = decode_blocks(text, 3, 1)
-    assert [decoded.getpixel((left, 1)) for left in range(3)] == [RED, (98, 98, 98, 255), (95, 135, 175, 255)]
+    assert [decoded.getpixel((left, 1)) for left in range(3)] == [RED, (128, 128, 128, 255), (95, 135, 175, 255)]
     assert "38;2;" not in text
 
 

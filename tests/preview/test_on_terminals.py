@@ -37,6 +37,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "IMAGECLI_STATE_DIR": str(tmp_path / "state"),
+        "IMAGECLI_HISTORY": "false",
         "LANG": "C.UTF-8",
     }
 

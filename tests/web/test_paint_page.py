@@ -340,7 +340,8 @@ def test_work_can_be_downloaded_if_the_command_has_ended(
 def test_the_page_fits_its_window_and_touch_targets_are_large(
     open_page: OpenPage, serve: Serve, width: int, height: int
 ) -> None:
-    page = open_page(serve().url, width=width, height=height, touch=width < 800)
+    image = paint_image()._replace(name="holiday-2026-08-14-" + "a-very-long-name-" * 9 + ".jpg")
+    page = open_page(serve(image).url, width=width, height=height, touch=width < 800)
     Stage(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     boxes = page.evaluate(

@@ -121,7 +121,6 @@ class BatchApiRun:
         self._ended.add(result.plan.identity.id)
         self._update_counts()
         self.reporter.counts.add(result)
-        self.run.recorder.add(result, estimate_item_cost(result.plan, self.budget))
         self.reporter.print_result(result)
         self.emit_progress()
 

@@ -37,11 +37,6 @@ def read_input_source(word: str, env: Env) -> InputSource:
     return InputSource(name="-", data=data)
 
 
-def find_file(word: str, env: Env) -> Path:
-    """The file that *word* names: its path, `@last` or `@ID`. Raises UsageError as `find_referenced_file`."""
-    return find_referenced_file(word, env) if is_reference(word) else Path(env.expand_home(word))
-
-
 def find_referenced_file(reference: str, env: Env) -> Path:
     """The file of an image of the history, as the user would type it.
 
