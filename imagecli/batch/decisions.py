@@ -96,7 +96,7 @@ def decide_item(
     )
     for index in requested:
         fates |= {file.plan: "replace" for file in files_by_image[index] if _is_replaced_too(file, fates[file.plan])}
-    if requested and any((identity.id, known) in waiting for known in identity.known_hashes):
+    if requested and waiting and any((identity.id, known) in waiting for known in identity.known_hashes):
         return Decision(
             kind="waiting",
             entries=_build_entries(files, fates, identity, None, disk),

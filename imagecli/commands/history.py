@@ -61,7 +61,7 @@ def list_history(
     since: Since = None,
     until: Until = None,
     model: ModelFilter = None,
-    limit: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="most images to list")] = LISTED,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="COUNT", help="most images to list")] = LISTED,
     as_json: AsJson = False,
 ) -> None:
     """List images, the newest first.
@@ -71,7 +71,7 @@ def list_history(
     Examples:
       imagecli history list
       imagecli history list "white cat" --since 2026-11-01 --model gpt-image-2
-      imagecli history list -n 1000 | cut -f1,5
+      imagecli history list --limit 1000 | cut -f1,5
     """
     from imagecli.commands.history_actions import list_entries, read_filter
 
@@ -144,7 +144,7 @@ def gallery(
     until: Until = None,
     model: ModelFilter = None,
     limit: Annotated[
-        int | None, typer.Option("-n", min=1, metavar="COUNT", help="only the newest COUNT images")
+        int | None, typer.Option("--limit", min=1, metavar="COUNT", help="only the newest COUNT images")
     ] = None,
     output: Annotated[
         str,

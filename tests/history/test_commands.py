@@ -101,7 +101,7 @@ def test_wrong_words_are_two_lines(argv: tuple[str, ...], message: str, imagecli
 
 
 def test_json_has_everything(three_days: None, imagecli: Run, folder: Path) -> None:
-    document = imagecli("history", "list", "--json", "-n", "2").json
+    document = imagecli("history", "list", "--json", "--limit", "2").json
     assert (document["command"], document["status"], document["total"]) == ("history", "ok", 3)
     tree, owl = document["images"]
     assert tree["path"] == str(folder / "a-tree.png")

@@ -63,7 +63,7 @@ def test_it_has_the_filters_of_the_list(imagecli: Run, folder: Path) -> None:
     assert [image["prompt"] for image in shown(folder / "gallery.html")] == ["with a hat"]
     # Its parent is not in this gallery, and is shown as a file.
     assert shown(folder / "gallery.html")[0]["inputs"][0]["thumb"].startswith("data:")
-    imagecli("history", "gallery", "-n", "2", "-o", "gallery.html")
+    imagecli("history", "gallery", "--limit", "2", "-o", "gallery.html")
     assert [image["prompt"] for image in shown(folder / "gallery.html")] == ["in winter", "at night"]
     result = imagecli("history", "gallery", "walrus", "-o", "gallery.html", "--json")
     assert (result.json["gallery"], result.json["total"]) == (str(folder / "gallery.html"), 0)
