@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from imagecli.catalog.tables import PROVIDERS
+from imagecli.composition_options import EXTEND_PROMPT
 from imagecli.domain import Json
 from imagecli.history.query import HistoryImage, HistoryInput
 
 _PROMPT_FLAGS: Final = ("--prompt", "--prompt-file", "-f", "--editor")
 _PROVIDER_FLAGS: Final = ("--provider", "--base-url")
 _NAME_FLAGS: Final = ("--output", "-o", "--output-format")
+_FITTING_OPTIONS: Final = ("fit", "extend", "crop_to_mask")
+"""Options for which imagecli chooses the size that is requested."""
+_FITTING_FLAGS: Final = (
+    *("--fit", "--extend", "--anchor", "--crop-to-mask", "--crop-padding", "--model", "-m", *_PROVIDER_FLAGS),
+    *("--mask", "--mask-rect", "--mask-ellipse", "--mask-polygon", "--mask-invert", "--input-size"),
+)
+"""Flags that this choice depends on."""
 
 
 def build_command_line(image: HistoryImage, inputs: Sequence[Path], changes: Sequence[str] = ()) -> list[str]:
@@ -25,7 +34,7 @@ def build_command_line(image: HistoryImage, inputs: Sequence[Path], changes: Seq
     if not _has_flag(changes, _PROVIDER_FLAGS):
         words += ["--provider", image.provider]
         words += ["--base-url", image.base_url] if image.base_url else []
-    for name, value in image.options.items():
+    for name, value in _options_to_repeat(image, changes).items():
         is_set_by_name = name == "output_format" and "format_of_name" in image.options
         if name != "format_of_name" and not (is_set_by_name and _has_flag(changes, _NAME_FLAGS)):
             words += _option_words(name, value, changes)
@@ -52,6 +61,14 @@ def _command_and_files(image: HistoryImage, files: Sequence[tuple[HistoryInput, 
             yield from (f"--{file.role}", str(path))
 
 
+def _options_to_repeat(image: HistoryImage, changes: Sequence[str]) -> Mapping[str, Json]:
+    """The options of *image*, without a size that fits the image and not *changes*."""
+    is_fitted = any(name in image.options for name in _FITTING_OPTIONS)
+    if not (is_fitted and _has_flag(changes, _FITTING_FLAGS)):
+        return image.options
+    return {name: value for name, value in image.options.items() if name != "size"}
+
+
 def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[str]:
     """The words of an option; none if *changes* set it, except for --param, which can set several fields."""
     flag = "--" + name.replace("_", "-")
@@ -68,6 +85,12 @@ def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
     """The prompt and its variables, as far as *changes* leave them."""
     is_replaced = _has_flag(changes, _PROMPT_FLAGS)
     prompt = image.prompt if image.template is None else image.template
+    if image.command == "vary" and (strength := _strength_of(prompt)):
+        if not is_replaced:
+            yield from _option_words("strength", strength, changes)
+        return
+    if "extend" in image.options and prompt == EXTEND_PROMPT:
+        return
     if not is_replaced and prompt is not None:
         yield from ("--prompt", prompt)
     # A variable that the new prompt and name don't use would be an error.
@@ -77,6 +100,12 @@ def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
         is_changed = any(word.removeprefix("--var=").startswith(f"{name}=") for word in changes)
         if is_used and not is_changed:
             yield from ("--var", f"{name}={value}")
+
+
+def _strength_of(prompt: str | None) -> str | None:
+    """The --strength whose built-in prompt is *prompt*."""
+    prompts: Mapping[str, str] = PROVIDERS["vary_prompts"]
+    return next((strength for strength, text in prompts.items() if text == prompt), None)
 
 
 def _has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:

@@ -133,6 +133,59 @@ def test_prompt_and_variables_can_be_changed(
     assert read_history()[-1].prompt == prompt
 
 
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (("vary", "photo.png"), "photo-variation_2.png"),
+        (("edit", "photo.png", "--extend", "3:2"), "photo-extended_2.png"),
+    ],
+)
+def test_a_built_in_prompt_does_not_become_the_name(
+    argv: tuple[str, ...], name: str, imagecli: Run, folder: Path
+) -> None:
+    photo(folder / "photo.png", 256, 256)
+    imagecli(*argv, *SANDBOX)
+    assert imagecli("history", "rerun", "@last").paths == [Path(name)]
+
+
+def test_the_strength_of_a_variation_can_be_changed(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
+    photo(folder / "photo.png", 256, 256)
+    imagecli("vary", "photo.png", *SANDBOX)
+    done = imagecli("history", "rerun", "@last", "--strength", "subtle")
+    assert done.exit_code == 0, done.stderr
+    first, second = read_history()
+    assert second.prompt and second.prompt != first.prompt
+
+
+@pytest.mark.parametrize(
+    ("argv", "options", "changes"),
+    [
+        (("generate", "a cat"), ("--fit", "320x320"), ("--fit", "600x200")),
+        (("edit", "photo.png"), ("--extend", "2:1"), ("--extend", "4:3")),
+        (
+            ("edit", "photo.png", "a hat", "--crop-to-mask"),
+            ("--mask-rect", "0,0,40,40"),
+            ("--mask-rect", "0,0,90%,20%"),
+        ),
+    ],
+)
+def test_another_fit_extension_or_crop_chooses_the_requested_size_anew(
+    argv: tuple[str, ...],
+    options: tuple[str, ...],
+    changes: tuple[str, ...],
+    imagecli: Run,
+    folder: Path,
+    read_history: ReadHistory,
+) -> None:
+    photo(folder / "photo.png", 1024, 1024)
+    imagecli(*argv, *options, *SANDBOX)
+    done = imagecli("history", "rerun", "@last", *changes)
+    assert done.exit_code == 0, done.stderr
+    imagecli(*argv, *changes, *SANDBOX)
+    first, again, typed = (image.options["size"] for image in read_history())
+    assert again == typed != first
+
+
 def test_seed_and_further_fields_are_sent_again(imagecli: Run, httpserver: HTTPServer, folder: Path) -> None:
     """Each image of a request has its own seed."""
     image = base64.b64encode(photo(folder / "x.png").read_bytes()).decode()
