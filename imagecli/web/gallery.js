@@ -262,10 +262,13 @@ grid.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && !viewer.open && document.activeElement !== filter) {
+  if (viewer.open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/" && document.activeElement !== filter) {
     event.preventDefault();
     filter.focus();
     filter.select();
+  } else if (["ArrowLeft", "ArrowRight"].includes(event.key) && document.activeElement === document.body && shown.length) {
+    focusTile(active);
   }
 });
 

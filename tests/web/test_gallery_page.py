@@ -113,6 +113,26 @@ def test_it_is_used_by_the_keyboard_alone(open_page: OpenPage, images: list[Gall
     expect(page.locator("#filter")).to_have_value("")
 
 
+def test_an_arrow_key_goes_to_the_first_image_of_a_new_page(
+    open_page: OpenPage, images: list[GalleryImage], tmp_path: Path
+) -> None:
+    page = open_gallery(open_page, images, tmp_path / "gallery")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer")).to_be_visible()
+    expect(page.locator("#prompt")).to_have_text(images[-1].prompt or "")
+
+
+def test_title_and_total_are_above_filter_and_sort_on_a_phone(
+    open_page: OpenPage, images: list[GalleryImage], tmp_path: Path
+) -> None:
+    page = open_gallery(open_page, images[1:9], tmp_path / "gallery", width=390, height=844)
+    title, total, text, order = (page.locator(name).bounding_box() for name in ("h1", "#summary", ".filter", ".sort"))
+    assert title and total and text and order
+    assert max(title["y"] + title["height"], total["y"] + total["height"]) <= min(text["y"], order["y"])
+    assert text["width"] + order["width"] > 330
+
+
 def test_tab_stays_in_the_viewer_and_the_back_button_closes_it(
     open_page: OpenPage, images: list[GalleryImage], tmp_path: Path
 ) -> None:
