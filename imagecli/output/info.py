@@ -153,7 +153,7 @@ def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
     if record.cost_usd is not None:
         from imagecli.money import format_usd
 
-        yield "cost", format_usd(record.cost_usd)
+        yield "cost", format_usd(record.cost_usd) if record.cost_usd else "free"
     item = f", row {file.record.item}" if file.record.item else ""
     yield "source", f"{file.record.place} {file.record.source}{item}"
 

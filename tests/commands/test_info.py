@@ -129,6 +129,7 @@ def test_an_image_is_found_in_the_history_wherever_it_is_now(imagecli: Run, fold
     found = facts(imagecli("info", moved).stdout)
     assert found["made by"] == "gpt-image-2 at sandbox, imagecli edit"
     assert (found["prompt"], found["inputs"]) == ("at night", "in.jpg")
+    assert found["cost"] == "free"
     assert found["source"].startswith("history @")
     (image,) = imagecli("info", "-", "--json", stdin=moved.read_bytes()).json["images"]
     assert image["creation"]["found_in"] == "history"
