@@ -133,6 +133,10 @@ def build_rerun(env: Env) -> OtherCommand:
     reference, *changes = env.argv[env.argv.index("rerun") + 1 :]
     if reference.startswith("-"):
         raise UsageError("the ID comes first", hint="for example imagecli history rerun @last --quality high")
+    if changes and not changes[0].startswith("-"):
+        raise UsageError(
+            f"unexpected argument {changes[0]!r} after the ID", hint='for another prompt, use --prompt "…"'
+        )
     with open_history(find_folders(env).state) as history:
         image = find_referenced_image(history.connection, reference)
         inputs = list(_find_inputs(history, image))

@@ -186,6 +186,15 @@ def test_another_fit_extension_or_crop_chooses_the_requested_size_anew(
     assert again == typed != first
 
 
+def test_a_prompt_without_its_option_is_an_error(imagecli: Run) -> None:
+    imagecli("generate", "a cat", *SANDBOX)
+    done = imagecli("history", "rerun", "@last", "a dog")
+    assert done.exit_code == 2
+    assert done.stderr.endswith(
+        "error: unexpected argument 'a dog' after the ID\nhint: for another prompt, use --prompt \"…\"\n"
+    )
+
+
 def test_seed_and_further_fields_are_sent_again(imagecli: Run, httpserver: HTTPServer, folder: Path) -> None:
     """Each image of a request has its own seed."""
     image = base64.b64encode(photo(folder / "x.png").read_bytes()).decode()
