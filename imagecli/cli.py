@@ -220,7 +220,8 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     near = usage_errors.suggest_options(option or "", getattr(error, "possibilities", None) or [])
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
-    hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
+    context = getattr(error, "ctx", None)
+    hint = f"{context.command_path if context else 'imagecli'} --help"
     if message.startswith("missing argument"):
         hint = usage_errors.example_for(command) or hint
     takes_prompt = command in ("generate", "edit", "vary")

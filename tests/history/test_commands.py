@@ -100,6 +100,11 @@ def test_wrong_words_are_two_lines(argv: tuple[str, ...], message: str, imagecli
     assert second.startswith("hint: ")
 
 
+def test_the_hint_names_the_help_of_the_subcommand(imagecli: Run) -> None:
+    assert imagecli("history", "gallery", "--frob").stderr.endswith("hint: imagecli history gallery --help\n")
+    assert imagecli("history", "show").stderr.endswith("hint: imagecli history show --help\n")
+
+
 def test_json_has_everything(three_days: None, imagecli: Run, folder: Path) -> None:
     document = imagecli("history", "list", "--json", "--limit", "2").json
     assert (document["command"], document["status"], document["total"]) == ("history", "ok", 3)
