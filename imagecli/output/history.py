@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "unknown"
 _PROMPT_CHARACTERS: Final = 4_000
 _MAX_COMMAND: Final = 4_000
-_WIDE: Final = 60
-_WIDER: Final = 90
-_WIDEST: Final = 110
-"""Columns of a terminal from which cost, file name and model have room."""
+_COLUMNS_FOR_COST: Final = 60
+_COLUMNS_FOR_FILE: Final = 90
+_COLUMNS_FOR_MODEL: Final = 110
+"""A narrower terminal omits that column of the list."""
 _FILE_COLUMNS: Final = 28
 
 
@@ -67,9 +67,9 @@ def _table(images: Sequence[HistoryImage], columns: int, env: Env) -> list[str]:
         prompt = sanitize(image.prompt or f"({image.command})")
         rows.append((image.id, _short_time(image.created, now), _cost(image.cost_usd), image.model, file, prompt))
     chosen = [0, 1]
-    chosen += [2] if columns >= _WIDE else []
-    chosen += [3] if columns >= _WIDEST else []
-    chosen += [4] if columns >= _WIDER else []
+    chosen += [2] if columns >= _COLUMNS_FOR_COST else []
+    chosen += [3] if columns >= _COLUMNS_FOR_MODEL else []
+    chosen += [4] if columns >= _COLUMNS_FOR_FILE else []
     widths = {index: max(cell_len(row[index]) for row in rows) for index in chosen}
     if 4 in widths:
         widths[4] = min(widths[4], _FILE_COLUMNS)
