@@ -56,7 +56,7 @@ def history(ctx: typer.Context) -> None:
 def list_history(
     ctx: typer.Context,
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or file name  [default: all images]")
+        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -138,7 +138,7 @@ def cost(
 def gallery(
     ctx: typer.Context,
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or file name  [default: all images]")
+        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
     ] = None,
     since: Since = None,
     until: Until = None,

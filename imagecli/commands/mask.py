@@ -1,4 +1,4 @@
-"""`imagecli mask`: creates the mask of an edit from shapes, colours and other files."""
+"""`imagecli mask`: creates the mask of an edit from shapes, colors and other files."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from imagecli.output.terminal import (
     wrap_text,
     write_to_stdout,
 )
-from imagecli.quoting import shell_quote
+from imagecli.quoting import quote_command
 from imagecli.storage.read import has_content
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
     yield "cost", _cost_text(image)
     yield "request id", image.request_id or ""
     yield "sha256", image.sha256
-    text = " ".join(map(shell_quote, ("imagecli", *command)))
+    text = quote_command(("imagecli", *command))
     yield "command", text if len(text) <= _MAX_COMMAND else ""
 
 

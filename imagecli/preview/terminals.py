@@ -48,7 +48,7 @@ TERMINALS: Final = (
     # iTerm2 sets it so that ssh passes it on.
     TerminalRow(variable="LC_TERMINAL", prefix="iTerm2", protocol="iterm", links=True),
 )
-"""The first row that matches is the terminal. Sources: facts-2026-11-29 D-2, and each terminal's documentation."""
+"""The first row that matches is the terminal. Source: the documentation of each terminal."""
 
 _MULTIPLEXERS: Final = ("TMUX", "STY", "ZELLIJ")
 _MULTIPLEXER_TERMS: Final = ("screen", "tmux")
