@@ -221,7 +221,8 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     context = getattr(error, "ctx", None)
-    hint = f"{context.command_path if context else 'imagecli'} --help"
+    path = "imagecli" if command == "imagecli" else f"imagecli {command}"
+    hint = f"{context.command_path if context else path} --help"
     if message.startswith("missing argument"):
         hint = usage_errors.example_for(command) or hint
     takes_prompt = command in ("generate", "edit", "vary")
