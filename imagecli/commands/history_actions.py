@@ -47,7 +47,7 @@ _WORDS: Final = {"today": 0, "yesterday": 1}
 
 
 def read_filter(text: str | None, since: str | None, until: str | None, model: str | None, env: Env) -> HistoryFilter:
-    """What the options of `list` and `cost` select. Raises UsageError for an invalid date."""
+    """What the options of `list`, `cost` and `gallery` select. Raises UsageError for an invalid date."""
     first = _parse_day(since, "--since", env) if since else None
     last = _parse_day(until, "--until", env) if until else None
     if first and last and last < first:
