@@ -20,6 +20,7 @@ TOPICS: Final = (
     "batch",
     "batch-api",
     "ci",
+    "scale",
     "sandbox",
     "settings",
     "providers",
