@@ -84,7 +84,7 @@ def mask(
     paint: Annotated[
         bool,
         typer.Option(
-            "--paint", help="paint the area in the browser, starting from the area so far", rich_help_panel="Area"
+            "--paint", help="paint the area in the browser, starting from the other options", rich_help_panel="Area"
         ),
     ] = False,
     output: Annotated[

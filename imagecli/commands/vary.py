@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from imagecli.choices import Strength, Via
+from imagecli.commands import completers
 from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_flag_groups
 
 
@@ -17,7 +18,8 @@ def vary(
         list[str],
         typer.Argument(
             metavar="IMAGE... [PROMPT]",
-            help="images, varied one by one, and last what to change; - reads stdin",
+            help="images to vary one by one, then an optional prompt; - reads stdin",
+            autocompletion=completers.complete_images,
         ),
     ],
     prompt_flags: PromptFlags,

@@ -27,26 +27,43 @@ if TYPE_CHECKING:
     from imagecli.history.costs import CostRow
     from imagecli.history.lineage import LineageNode
     from imagecli.history.query import HistoryImage
+    from imagecli.preview.screen import Screen
 
 UNKNOWN: Final = "unknown"
 _PROMPT_CHARACTERS: Final = 4_000
 _MAX_COMMAND: Final = 4_000
-_WIDE: Final = 60
-_WIDER: Final = 90
-_WIDEST: Final = 110
-"""Columns of a terminal from which cost, file name and model have room."""
+_COLUMNS_FOR_COST: Final = 60
+_COLUMNS_FOR_THUMBNAIL: Final = 60
+_COLUMNS_FOR_FILE: Final = 90
+_COLUMNS_FOR_MODEL: Final = 110
+"""A narrower terminal omits that column of the list."""
 _FILE_COLUMNS: Final = 28
 
 
-def print_history_list(images: Sequence[HistoryImage], env: Env) -> None:
-    """Prints one line for each image: as wide as the terminal, or with tabs in a pipe."""
+def print_history_list(images: Sequence[HistoryImage], env: Env, screen: Screen | None = None) -> None:
+    """Prints one line for each image: as wide as the terminal, or with tabs in a pipe.
+
+    On a *screen* two lines, with a thumbnail.
+    """
     if not images:
         return
-    columns = terminal_columns(env)
-    lines = (
-        [_tab_line(image, env) for image in images] if not env.stdout.isatty() else _table(images, columns or 80, env)
-    )
-    _write_lines(lines, env)
+    columns = terminal_columns(env) or 80
+    if not env.stdout.isatty():
+        _write_lines([_tab_line(image, env) for image in images], env)
+    elif screen is None or columns < _COLUMNS_FOR_THUMBNAIL:
+        _write_lines(_table(images, columns, env), env)
+    else:
+        _print_with_thumbnails(images, columns, screen, env)
+
+
+def _print_with_thumbnails(images: Sequence[HistoryImage], columns: int, screen: Screen, env: Env) -> None:
+    """Prints each row as soon as its thumbnail is drawn."""
+    from imagecli.output.history_thumbnails import ROOM, draw_thumbnails
+
+    heading, *rows = _table(images, columns - ROOM.columns - 2, env)
+    _write_lines([" " * (ROOM.columns + 2) + heading], env)
+    for row, drawing in zip(rows, draw_thumbnails(images, screen), strict=True):
+        _write_lines([f"{drawing[0]}  {row}", *drawing[1:]], env)
 
 
 def _tab_line(image: HistoryImage, env: Env) -> str:
@@ -67,9 +84,9 @@ def _table(images: Sequence[HistoryImage], columns: int, env: Env) -> list[str]:
         prompt = sanitize(image.prompt or f"({image.command})")
         rows.append((image.id, _short_time(image.created, now), _cost(image.cost_usd), image.model, file, prompt))
     chosen = [0, 1]
-    chosen += [2] if columns >= _WIDE else []
-    chosen += [3] if columns >= _WIDEST else []
-    chosen += [4] if columns >= _WIDER else []
+    chosen += [2] if columns >= _COLUMNS_FOR_COST else []
+    chosen += [3] if columns >= _COLUMNS_FOR_MODEL else []
+    chosen += [4] if columns >= _COLUMNS_FOR_FILE else []
     widths = {index: max(cell_len(row[index]) for row in rows) for index in chosen}
     if 4 in widths:
         widths[4] = min(widths[4], _FILE_COLUMNS)

@@ -95,7 +95,7 @@ class ImageSaver:
     original: bytes | None = None
     """The image that the result is pasted into, if it can't be read again: it came from stdin or a pipe."""
     extras: Collection[int] = ()
-    """The images, by index, that their row does not need any more: they go to the rescue folder."""
+    """The images, by index, that their row no longer needs: they go to the rescue folder."""
     saved: list[SavedImage] = field(default_factory=list)
     """The images that are complete on disk so far."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from imagecli.choices import Protocol
+from imagecli.choices import ImageProtocol
 
 Environ = Mapping[str, str]
 
@@ -22,7 +22,7 @@ class TerminalRow(NamedTuple):
     """The beginning of the variable's value."""
     least: int = 0
     """The lowest version, for a variable whose value is a version number."""
-    protocol: Protocol = "blocks"
+    protocol: ImageProtocol = "blocks"
     links: bool = False
     """It opens OSC 8 links to files."""
 
@@ -55,7 +55,7 @@ _MULTIPLEXER_TERMS: Final = ("screen", "tmux")
 _NO_COLOR_TERMS: Final = ("dumb", "unknown", "vt", "ansi")
 
 
-def choose_protocol(environ: Environ, *, color: bool) -> Protocol | None:
+def choose_protocol(environ: Environ, *, color: bool) -> ImageProtocol | None:
     """The protocol that the terminal is known to understand; None without *color* if only blocks are left.
 
     A multiplexer passes none of the others on, although the variables of the terminal around it are visible inside.

@@ -1,6 +1,6 @@
 """Writes a gallery: a page that shows images with their prompts, models, prices, lineage and commands.
 
-One HTML file holds everything and suits some hundred images. A folder with a page and thumbnails suits thousands, and
+One HTML file holds everything and suits a few hundred images. A folder with a page and thumbnails suits thousands, and
 its thumbnails are reused. Both open from the disk without a server, and load nothing from the network.
 """
 
