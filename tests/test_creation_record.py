@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagecli.creation_record import CreationRecord, record_from_json, record_to_json
-from imagecli.domain import InputFile
+from imagecli.domain import InputFile, Json
 from imagecli.request_options import describe_options
 
 
@@ -17,5 +17,11 @@ def test_an_input_of_unknown_content_is_read_back() -> None:
 
 
 def test_options_are_described_by_their_flags() -> None:
-    options = {"quality": "low", "mask_invert": True, "seed": 7, "param": ["a=1", "b=2"], "format_of_name": True}
+    options: dict[str, Json] = {
+        "quality": "low",
+        "mask_invert": True,
+        "seed": 7,
+        "param": ["a=1", "b=2"],
+        "format_of_name": True,
+    }
     assert describe_options(options) == "quality low, mask_invert yes, seed 7, param a=1 and b=2"
