@@ -26,17 +26,18 @@ _FITTING_FLAGS: Final = (
 def build_command_line(image: HistoryImage, inputs: Sequence[Path], changes: Sequence[str] = ()) -> list[str]:
     """The words of the command that requests one image like *image*, without `imagecli`.
 
-    *inputs* are the files of its inputs. *changes* are options that replace those of the image, as typed.
+    *inputs* are the files of its inputs; that of a painted mask is not used. *changes* are options that replace those
+    of the image, as typed.
     """
     words = list(_command_and_files(image, list(zip(image.inputs, inputs, strict=True))))
     if image.model:
         words += ["--model", image.model]
-    if not _has_flag(changes, _PROVIDER_FLAGS):
+    if not has_flag(changes, _PROVIDER_FLAGS):
         words += ["--provider", image.provider]
         words += ["--base-url", image.base_url] if image.base_url else []
     for name, value in _options_to_repeat(image, changes).items():
         is_set_by_name = name == "output_format" and "format_of_name" in image.options
-        if name != "format_of_name" and not (is_set_by_name and _has_flag(changes, _NAME_FLAGS)):
+        if name != "format_of_name" and not (is_set_by_name and has_flag(changes, _NAME_FLAGS)):
             words += _option_words(name, value, changes)
     words += _prompt_words(image, changes)
     return [*words, *changes]
@@ -57,14 +58,16 @@ def _command_and_files(image: HistoryImage, files: Sequence[tuple[HistoryInput, 
     for further in images[1:]:
         yield from ("--image", further)
     for file, path in files:
-        if file.role != "image":
+        if file.is_painted:
+            yield "--paint"
+        elif file.role != "image":
             yield from (f"--{file.role}", str(path))
 
 
 def _options_to_repeat(image: HistoryImage, changes: Sequence[str]) -> Mapping[str, Json]:
     """The options of *image*, without a size that fits the image and not *changes*."""
     is_fitted = any(name in image.options for name in _FITTING_OPTIONS)
-    if not (is_fitted and _has_flag(changes, _FITTING_FLAGS)):
+    if not (is_fitted and has_flag(changes, _FITTING_FLAGS)):
         return image.options
     return {name: value for name, value in image.options.items() if name != "size"}
 
@@ -72,7 +75,7 @@ def _options_to_repeat(image: HistoryImage, changes: Sequence[str]) -> Mapping[s
 def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[str]:
     """The words of an option; none if *changes* set it, except for --param, which can set several fields."""
     flag = "--" + name.replace("_", "-")
-    if name != "param" and _has_flag(changes, (flag,)):
+    if name != "param" and has_flag(changes, (flag,)):
         return
     for one in value if isinstance(value, list) else [value]:
         if one is True:
@@ -83,7 +86,7 @@ def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[st
 
 def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
     """The prompt and its variables, as far as *changes* leave them."""
-    is_replaced = _has_flag(changes, _PROMPT_FLAGS)
+    is_replaced = has_flag(changes, _PROMPT_FLAGS)
     prompt = image.prompt if image.template is None else image.template
     if image.command == "vary" and (strength := _strength_of(prompt)):
         if not is_replaced:
@@ -108,7 +111,7 @@ def _strength_of(prompt: str | None) -> str | None:
     return next((strength for strength, text in prompts.items() if text == prompt), None)
 
 
-def _has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
+def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
     """Whether one of *words* sets one of *flags*: `--size 1x1`, `--size=1x1`, `-s1x1`."""
     return any(
         word.partition("=")[0] == flag or (len(flag) == 2 and word.startswith(flag)) for word in words for flag in flags
