@@ -16,7 +16,7 @@ Strength: TypeAlias = Literal["subtle", "medium", "strong"]
 """How much `vary` changes the image."""
 MAX_SEED: Final = 2**63 - 1
 """The largest seed that servers read: a signed number of 64 bits."""
-Protocol: TypeAlias = Literal["kitty", "iterm", "sixel", "blocks"]
+ImageProtocol: TypeAlias = Literal["kitty", "iterm", "sixel", "blocks"]
 """How a terminal is sent an image; blocks are characters in two colors each."""
 Preview: TypeAlias = Literal["auto", "kitty", "iterm", "sixel", "blocks", "none"]
 """Whether images are shown on the terminal, and by which protocol; auto decides by the environment."""

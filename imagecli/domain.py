@@ -142,7 +142,7 @@ ShapeKind: TypeAlias = Literal["rect", "ellipse", "polygon"]
 
 
 class MaskShape(NamedTuple):
-    """An area of an upright image. A pixel belongs to it if its centre is inside."""
+    """An area of an upright image. A pixel belongs to it if its center is inside."""
 
     kind: ShapeKind
     lengths: tuple[Length, ...]
@@ -264,7 +264,7 @@ class InputRule(NamedTuple):
     alpha: bool = False
     """It must have transparency, as a mask must."""
     white: bool = False
-    """The transparent areas of a mask must be white too, and black elsewhere: some servers read only the colour."""
+    """The transparent areas of a mask must be white too, and black elsewhere: some servers read only the color."""
     binary: bool = False
     """A mask has no soft edges: each pixel is edited or kept."""
 

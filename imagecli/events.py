@@ -100,7 +100,7 @@ class BatchApiProgress(NamedTuple):
 
 
 class GalleryProgress(NamedTuple):
-    """The previews of *done* of *total* images of a gallery exist."""
+    """The thumbnails of *done* of *total* images of a gallery exist."""
 
     done: int
     total: int

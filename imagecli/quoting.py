@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -32,6 +33,16 @@ def shell_quote_for_pasting(word: object) -> str:
         return shell_quote(text)
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"$'{CONTROL_CHARACTERS.sub(_escape_for_shell, escaped)}'"
+
+
+def quote_command(words: Iterable[object]) -> str:
+    """*words* as they are typed in a shell."""
+    return " ".join(map(shell_quote, words))
+
+
+def quote_command_for_pasting(words: Iterable[object]) -> str:
+    """As `quote_command`, with control characters as escapes."""
+    return " ".join(map(shell_quote_for_pasting, words))
 
 
 def _escape_for_shell(match: re.Match[str]) -> str:

@@ -183,7 +183,7 @@ class WorkerPool:
             raise
 
     def _wait_for_items(self) -> None:
-        """Waits until the items in flight have ended and are saved. Their results are not handled any more."""
+        """Waits until the items in flight have ended and are saved. Their results are no longer handled."""
         while self._remaining:
             message = self._inbox.get()
             if isinstance(message, WorkDone):

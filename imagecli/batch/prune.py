@@ -60,7 +60,7 @@ def _files_of_row(output: str, state: JournalState, disk: DiskState) -> list[str
 
 
 def _as_orphan(recorded: RecordedFile, disk: DiskState) -> Orphan | None:
-    """None if the image does not exist any more, or it is not below the manifest's folder."""
+    """None if the image no longer exists, or it is not below the manifest's folder."""
     entry, record = recorded
     info = disk.stat(record.path)
     if info is None or info.bytes is None or not has_image_extension(record.path):

@@ -1,9 +1,9 @@
-"""The request hash, by which a journal recognises a request on any machine and any day.
+"""The request hash, by which a journal recognizes a request on any machine and any day.
 
 The hash covers the row, the bytes of its inputs, the provider and the model. It does not cover where the images are
 saved, so a file can be renamed without being requested again, nor what differs between machines: the base URL's
 spelling, and the line ends of texts, which git may convert. Earlier versions hashed both; `ItemIdentity` still
-recognises their lines.
+recognizes their lines.
 """
 
 from __future__ import annotations

@@ -238,10 +238,10 @@ def request_target(url: str) -> str:
 
 def uses_proxy(session: Session, url: str) -> bool:
     """Whether *url* goes through a proxy that the environment sets."""
-    return _is_proxied(session, url, session.environment_settings(url))
+    return _is_proxied(url, session.environment_settings(url))
 
 
-def _is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
+def _is_proxied(url: str, settings: dict[str, Any]) -> bool:
     """Whether *url* would go through a proxy by these merged environment settings."""
     return bool(requests.utils.select_proxy(url, settings.get("proxies")))
 
@@ -327,7 +327,7 @@ def _open_adapter(session: Session, request: requests.PreparedRequest, limits: E
         raise requests.exceptions.InvalidSchema(f"not an http or https URL: {redact_url(url)}")
     settings = session.environment_settings(url)
     _check_proxy_scheme(url, settings.get("proxies") or {})
-    if limits.policy and _is_proxied(session, url, settings):
+    if limits.policy and _is_proxied(url, settings):
         # The proxy resolves the name: only an address in the URL itself can be checked.
         parts = urlsplit(url)
         check_literal_host(limits.policy, parts.hostname or "", port_of(parts))

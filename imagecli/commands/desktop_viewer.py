@@ -13,7 +13,7 @@ from imagecli.config.find_program import find_program
 from imagecli.env import Env
 from imagecli.output.terminal import plural
 
-_MOST_IMAGES: Final = 10
+MAX_IMAGES: Final = 10
 """A viewer may open a window for each."""
 _FAILS_WITHIN: Final = 1.0
 """Seconds. Some programs run until the viewer is closed, so they are not waited for."""
@@ -22,7 +22,7 @@ _FAILS_WITHIN: Final = 1.0
 def open_in_viewer(paths: Sequence[Path], env: Env) -> str | None:
     """Open images, whose names must have the extension of an image; returns a note if not all were opened."""
     # Absolute, so that no name looks like an option.
-    names = [str(path.absolute()) for path in paths[:_MOST_IMAGES]]
+    names = [str(path.absolute()) for path in paths[:MAX_IMAGES]]
     if sys.platform == "win32":
         try:
             for name in names:

@@ -18,7 +18,7 @@ def edit(
         list[str],
         typer.Argument(
             metavar="IMAGE... [PROMPT]",
-            help="images, one edit each; last a description of the result; - reads stdin",
+            help="images to edit one by one, then the prompt; - reads stdin",
         ),
     ],
     prompt_flags: PromptFlags,
@@ -58,7 +58,9 @@ def edit(
     ] = False,
     paint: Annotated[
         bool,
-        typer.Option("--paint", help="paint the mask in the browser, over any other mask", rich_help_panel="Inputs"),
+        typer.Option(
+            "--paint", help="paint the mask in the browser, starting from any other mask", rich_help_panel="Inputs"
+        ),
     ] = False,
     keep_outside: Annotated[
         bool,
@@ -76,7 +78,7 @@ def edit(
         str | None,
         typer.Option(
             metavar="PX|%",
-            help="around the mask, with --crop-to-mask  [default: 50%]",
+            help="margin around the mask for --crop-to-mask  [default: 50%]",
             rich_help_panel="Inputs",
         ),
     ] = None,
@@ -84,7 +86,7 @@ def edit(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="add an area: 16:9, or left=256,right=10%; keeps the original",
+            help="extend the image: 16:9, or left=256,right=10%; keeps the original",
             rich_help_panel="Inputs",
         ),
     ] = None,

@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 ImageReference = Annotated[
     str,
     typer.Argument(
-        metavar="ID", help="ID or its beginning, or @last, @last~1", autocompletion=completers.complete_history
+        metavar="ID", help="ID or the start of one, or @last, @last~1", autocompletion=completers.complete_history
     ),
 ]
 Since = Annotated[
@@ -29,7 +29,7 @@ ModelFilter = Annotated[
 
 
 LISTED: Final = 20
-"""Images that are listed if no number was given."""
+"""Images that are listed by default."""
 RUNS_ALONE: Final = True
 """The group may be used without a command."""
 
@@ -56,12 +56,14 @@ def history(ctx: typer.Context) -> None:
 def list_history(
     ctx: typer.Context,
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or file name  [default: all images]")
+        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
     ] = None,
     since: Since = None,
     until: Until = None,
     model: ModelFilter = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="COUNT", help="most images to list")] = LISTED,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="COUNT", help="maximum number of images to list")
+    ] = LISTED,
     as_json: AsJson = False,
 ) -> None:
     """List images, the newest first.
@@ -138,7 +140,7 @@ def cost(
 def gallery(
     ctx: typer.Context,
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or file name  [default: all images]")
+        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -153,9 +155,9 @@ def gallery(
     show: Annotated[bool, typer.Option("--open", help="open it in a browser")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a web page with the images, to look through, filter and compare.
+    """Write a web page with the images, to browse, filter and compare.
 
-    A folder suits thousands of images, and its thumbnails are reused by the next run; one HTML file suits some hundred.
+    A folder suits thousands of images, and the next run reuses its thumbnails; one HTML file suits a few hundred.
 
     Examples:
       imagecli history gallery --open
@@ -174,7 +176,7 @@ def clear(
     before: Annotated[
         str | None, typer.Option(metavar="DATE", help="remove only entries from before this date")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="skip the confirmation")] = False,
 ) -> None:
     """Remove entries from the history. Image files stay.
 

@@ -44,7 +44,7 @@ _WORDS: Final = {"today": 0, "yesterday": 1}
 
 
 def read_filter(text: str | None, since: str | None, until: str | None, model: str | None, env: Env) -> HistoryFilter:
-    """What the options of `list` and `cost` select. Raises UsageError for an invalid date."""
+    """What the options of `list`, `cost` and `gallery` select. Raises UsageError for an invalid date."""
     first = _parse_day(since, "--since", env) if since else None
     last = _parse_day(until, "--until", env) if until else None
     if first and last and last < first:
@@ -83,7 +83,7 @@ def list_entries(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:
     else:
         print_history_list(images, env)
         if len(images) < total and env.stdout.isatty():
-            print_note(f"{len(images):,} of {total:,} images; -n {total} lists all", env)
+            print_note(f"{len(images):,} of {total:,} images; --limit {total} lists all", env)
         if not images:
             print_note(describe_nothing_found(choice), env)
     print_history_notes(history, env)

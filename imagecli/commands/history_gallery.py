@@ -17,7 +17,7 @@ from imagecli.history.query import HistoryFilter, HistoryImage, list_images
 from imagecli.output.gallery import print_gallery_json, print_gallery_page
 from imagecli.output.progress import open_progress
 from imagecli.output.terminal import DisplayOptions, print_note
-from imagecli.quoting import shell_quote_for_pasting
+from imagecli.quoting import quote_command_for_pasting
 from imagecli.web.gallery import Gallery, GalleryImage, GalleryInput, write_gallery
 from imagecli.web.gallery_target import check_gallery_target, parse_gallery_target
 
@@ -75,7 +75,7 @@ def _describe_image(image: HistoryImage, ids: Collection[str]) -> GalleryImage:
         size=image.size,
         bytes=image.bytes,
         sha256=image.sha256,
-        command=" ".join(map(shell_quote_for_pasting, words)),
+        command=quote_command_for_pasting(words),
         inputs=tuple(
             GalleryInput(
                 name=file.path.name if file.path else file.name,

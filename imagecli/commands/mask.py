@@ -1,4 +1,4 @@
-"""`imagecli mask`: creates the mask of an edit from shapes, colours and other files."""
+"""`imagecli mask`: creates the mask of an edit from shapes, colors and other files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def mask(
     paint: Annotated[
         bool,
         typer.Option(
-            "--paint", help="paint the area in the browser, starting from the area so far", rich_help_panel="Area"
+            "--paint", help="paint the area in the browser, starting from the other options", rich_help_panel="Area"
         ),
     ] = False,
     output: Annotated[

@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from imagecli.choices import Preview
-from imagecli.commands.desktop_viewer import open_in_viewer
+from imagecli.commands.desktop_viewer import MAX_IMAGES, open_in_viewer
 from imagecli.config.sources import read_preview_setting
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
@@ -63,10 +63,18 @@ def _find_screen(protocol: Preview, env: Env) -> Screen:
 
 
 def open_files(sources: Sequence[InputSource], env: Env) -> None:
-    """Open images in the desktop's viewer. Raises UsageError if that fails, or InputImageError for another file."""
+    """Open images in the desktop's viewer.
+
+    Raises UsageError if that fails or there are too many, InputImageError for a file that is not an image.
+    """
     paths = [source.path for source in sources if source.path]
     if len(paths) < len(sources):
         raise UsageError("--open needs files, not stdin", hint="omit --open, or save the image first")
+    if len(paths) > MAX_IMAGES:
+        raise UsageError(
+            f"--open opens at most {MAX_IMAGES} images, not {len(paths):,}",
+            hint="name fewer files, or omit --open to show them in the terminal",
+        )
     for path in paths:
         data = read_bounded(path, MAX_PICTURE_BYTES)
         # The desktop decides by the extension what to do with a file: it must not run a program.

@@ -17,7 +17,7 @@ def vary(
         list[str],
         typer.Argument(
             metavar="IMAGE... [PROMPT]",
-            help="images, varied one by one, and last what to change; - reads stdin",
+            help="images to vary one by one, then an optional prompt; - reads stdin",
         ),
     ],
     prompt_flags: PromptFlags,

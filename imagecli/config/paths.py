@@ -61,7 +61,7 @@ def _record_folders(state: Path, env: Env) -> tuple[Path, ...]:
 
 
 def current_folder() -> Path:
-    """The folder in which the command was typed. Raises SettingsError if it does not exist any more."""
+    """The folder in which the command was typed. Raises SettingsError if it no longer exists."""
     try:
         return Path.cwd()
     except OSError as error:

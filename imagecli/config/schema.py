@@ -116,7 +116,7 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
-    "sidecar": Setting(read=_parse_bool, about="true writes how each image was made beside it", default=False),
+    "sidecar": Setting(read=_parse_bool, about="true writes prompt, options and cost beside each image", default=False),
     "preview": Setting(
         read=_parse_preview,
         about="images on the terminal: auto, kitty, iterm, sixel, blocks or none",
@@ -139,7 +139,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "history": Setting(
         read=_parse_bool,
-        about="false records no prompts and images for `imagecli history`",
+        about="false turns off recording for `imagecli history`",
         default=True,
         in_project=False,
     ),

@@ -1,6 +1,6 @@
 """Opens the history: an SQLite database in the state folder that only the user can read.
 
-Several processes may use it at the same time. A damaged database is renamed, and a new one begun.
+Several processes may use it at the same time. A damaged database is renamed, and a new one is started.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def write_transaction(connection: sqlite3.Connection, wait: float = LOCK_SECONDS
 
 def _hint(error: sqlite3.Error, path: Path) -> str | None:
     if _is_damaged(error):
-        return f"move {path.name} to another folder; the next command begins a new history"
+        return f"move {path.name} to another folder; the next command starts a new history"
     return None
 
 
@@ -90,7 +90,7 @@ def _open_or_replace(path: Path, *, create: bool) -> OpenedHistory:
     set_aside = _set_aside(path)
     warning = None
     if set_aside:
-        message = f"the history was damaged; it is now {set_aside}, and a new one was begun"
+        message = f"the history was damaged; it is now {set_aside}, and a new one was started"
         warning = WarningEvent(code="history_damaged", message=message)
     return OpenedHistory(_open(path, create=create), warning)
 

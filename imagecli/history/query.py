@@ -76,7 +76,7 @@ class HistoryFilter(NamedTuple):
     """Which images to list."""
 
     text: str | None = None
-    """In the prompt, the revised prompt or the file name; upper and lower case are the same."""
+    """In the prompt, the revised prompt or the path; ASCII letters match in either case."""
     model: str | None = None
     since: datetime | None = None
     until: datetime | None = None

@@ -48,33 +48,33 @@ def record_calls(
     ids = []
     time = f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     with write_transaction(connection, wait):
-        for one in calls:
-            if one.result.is_recorded:
-                request = _add_request(connection, one, time)
-                for position, file in enumerate(one.result.inputs or _unread_inputs(one.request)):
+        for call in calls:
+            if call.result.is_recorded:
+                request = _add_request(connection, call, time)
+                for position, file in enumerate(call.result.inputs or _unread_inputs(call.request)):
                     _add_input(connection, request, position, file)
-                ids += [_add_image(connection, request, image) for image in one.result.saved]
+                ids += [_add_image(connection, request, image) for image in call.result.saved]
         _remove_oldest(connection)
     return ids
 
 
-def _add_request(connection: sqlite3.Connection, one: RecordedCall, time: str) -> int:
-    request, result = one.request, one.result
+def _add_request(connection: sqlite3.Connection, call: RecordedCall, time: str) -> int:
+    request, result = call.request, call.result
     usage = result.usage if result.svg_usage is None else {**(result.usage or {}), "svg": result.svg_usage}
     return _insert(
         connection,
         "requests",
         created=time,
-        command=one.command,
+        command=call.command,
         operation=OPERATIONS[type(request)],
         provider=result.provider,
-        base_url=_without_secrets(one.base_url),
+        base_url=_without_secrets(call.base_url),
         model=result.model,
         prompt=_valid_text(request.prompt),
-        template=_valid_text(one.template),
-        variables=json.dumps(dict(one.variables)),
+        template=_valid_text(call.template),
+        variables=json.dumps(dict(call.variables)),
         options=json.dumps(request_options(request)),
-        manifest=_path_column(one.manifest),
+        manifest=_path_column(call.manifest),
         images=request.options.n,
         request_id=_valid_text(result.request_id),
         usage=None if usage is None else json.dumps(usage),
@@ -105,7 +105,7 @@ def _add_input(connection: sqlite3.Connection, request: int, position: int, file
 
 def _unread_inputs(request: ImageRequest) -> list[InputFile]:
     """The inputs of a request whose bytes this process did not read: those of the Batch API were uploaded before."""
-    files = [InputFile(role="image", name=one.name, path=one.path, sha256="") for one in input_sources(request)]
+    files = [InputFile(role="image", name=file.name, path=file.path, sha256="") for file in input_sources(request)]
     if isinstance(request, Edit) and request.mask and (mask := request.mask.file):
         files.append(InputFile(role="mask", name=mask.name, path=mask.path, sha256=""))
     if isinstance(request, Edit) and (markup := request.markup):

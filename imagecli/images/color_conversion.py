@@ -1,4 +1,4 @@
-"""Converts colours to what every model expects: 8 bits per channel, sRGB, with or without alpha."""
+"""Converts colors to what every model expects: 8 bits per channel, sRGB, with or without alpha."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 BROKEN_PROFILE = "invalid color profile ignored"
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-"""Pillow mode → the colour space that its profile must have."""
+"""Pillow mode → the color space that its profile must have."""
 
 
 def sample_scale(image: Image.Image) -> float | None:
@@ -42,7 +42,7 @@ def to_eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    """*image* as RGB or RGBA in sRGB, and a phrase if its colour *profile* changed it or is broken."""
+    """*image* as RGB or RGBA in sRGB, and a phrase if its color *profile* changed it or is broken."""
     target = "RGBA" if image.mode == "RGBA" else "RGB"
     note = None
     if profile:
@@ -58,7 +58,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 
 
 def from_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """*image*, RGB or RGBA in sRGB, in the colour space of *profile*; unchanged if that is sRGB, none, or broken."""
+    """*image*, RGB or RGBA in sRGB, in the color space of *profile*; unchanged if that is sRGB, none, or broken."""
     if not profile:
         return image
     try:

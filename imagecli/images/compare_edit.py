@@ -1,6 +1,6 @@
 """Compares an edited image with its original outside the mask, to find servers that ignored the mask.
 
-Both are compared at a few hundred pixels, after a shift of colours common to the complete image is removed. A pixel
+Both are compared at a few hundred pixels, after a shift of colors common to the complete image is removed. A pixel
 counts as changed if it is outside the range of its neighbours in the other image by more than `MIN_DIFFERENCE`.
 
 Measured on 2026-11-30 with 16 photos (of scikit-image and scikit-learn, 300 to 1411 pixels wide) and a mask over 14% of
@@ -67,7 +67,7 @@ def changed_share(old: Image.Image, new: Image.Image, alpha: Image.Image) -> flo
     if area < MIN_AREA * old.width * old.height:
         return 0.0
     old_rgb, new_rgb = old.convert("RGB"), new.convert("RGB")
-    # Without matched colours too: an object beside the mask changes the average of an image that is the same elsewhere.
+    # Without matched colors too: an object beside the mask changes the average of an image that is the same elsewhere.
     matched = _match_colors(new_rgb, old_rgb, kept)
     difference = ImageChops.darker(_difference(old_rgb, new_rgb), _difference(old_rgb, matched))
     return sum(difference.histogram(kept)[MIN_DIFFERENCE:]) / area
@@ -85,7 +85,7 @@ def _kept_area(alpha: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _opaque_area(image: Image.Image) -> Image.Image:
-    """255 at opaque pixels, else 0: the colour of a transparent pixel means nothing."""
+    """255 at opaque pixels, else 0: the color of a transparent pixel means nothing."""
     return image.convert("RGBA").getchannel("A").point([0] * 255 + [255])
 
 

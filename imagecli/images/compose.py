@@ -1,6 +1,6 @@
 """Pastes the result of an edit into its original image: outside the mask every pixel stays as it is.
 
-The original keeps its size and colour profile, and 8 bits per channel of its colours. Along the inside of the mask's
+The original keeps its size and color profile, and 8 bits per channel of its colors. Along the inside of the mask's
 edge both images are blended.
 """
 
@@ -35,7 +35,7 @@ class ComposedImage(NamedTuple):
 
     pixels: Image.Image
     profile: bytes | None
-    """The colour profile of the pixels; None is sRGB."""
+    """The color profile of the pixels; None is sRGB."""
     exif: bytes | None
     changed: float
     """How much of what was sent, outside the mask, the model had changed, from 0.0 to 1.0."""

@@ -29,7 +29,7 @@ def convert_image(data: bytes, format: str, source_type: DigitalSourceType, fit:
     """Converts a complete image to png, jpeg, webp or gif; with *fit* crops and resizes it to that size.
 
     The result is marked with *source_type*. As JPEG (quality 95) transparency becomes white, and of an animation the
-    first frame is used; other formats stay animated. The colour profile is kept. Raises ImagecliError if *data* can't
+    first frame is used; other formats stay animated. The color profile is kept. Raises ImagecliError if *data* can't
     be converted.
     """
     source = detect_image_format(data)
@@ -81,7 +81,7 @@ def _to_format_mode(image: Image.Image, format: str) -> Image.Image:
 
 
 def _save_options(image: Image.Image, format: str) -> dict[str, Any]:
-    """With the colour profile of *image*, unless its colours are converted."""
+    """With the color profile of *image*, unless its colors are converted."""
     if format == "gif":
         return {}
     return {"icc_profile": None if image.mode == "CMYK" and format != "jpeg" else image.info.get("icc_profile")}
@@ -101,7 +101,7 @@ def _resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:
 
 
 def _fill_box(size: Size, fit: Size) -> tuple[float, float, float, float]:
-    """The largest centred box in *size* with the ratio of *fit*; its edges may lie between pixels."""
+    """The largest centered box in *size* with the ratio of *fit*; its edges may lie between pixels."""
     if size.width * fit.height > size.height * fit.width:
         width = size.height * fit.width / fit.height
         left = (size.width - width) / 2

@@ -42,7 +42,7 @@ _COLORS: Final = {
     "I": "gray",
     "F": "gray",
 }
-"""Pillow mode → the colours that the file stores."""
+"""Pillow mode → the colors that the file stores."""
 _DATE_TEXT: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
 _PIXI: Final = b"pixi\0\0\0\0"
 """The box with the bits of each channel in an AVIF or HEIC: type, version and flags."""
@@ -188,7 +188,7 @@ def _bit_depth(data: bytes, header: ImageHeader, image: ImageFile.ImageFile) -> 
 
 
 def _profile_name(image: ImageFile.ImageFile) -> str | None:
-    """The name of the colour profile, or sRGB if a PNG says that without one."""
+    """The name of the color profile, or sRGB if a PNG says that without one."""
     profile = image.info.get("icc_profile")
     if not profile:
         return "sRGB" if "srgb" in image.info else None

@@ -1,6 +1,6 @@
 """Continues the edges of an image into the area around it.
 
-Blurred, they are what a model sees where nothing is yet. They continue the image's colours, so that servers which start
+Blurred, they are what a model sees where nothing is yet. They continue the image's colors, so that servers which start
 from the pixels under the mask start from something like the image; and they are opaque, because some servers read
 transparent pixels as white or black.
 """

@@ -1,6 +1,6 @@
 """Fits an input image to the rules of its endpoint: unchanged if it satisfies them, else changed as little as needed.
 
-An unchanged image keeps its colour profile; a re-encoded one is sRGB. Every change is described by a phrase.
+An unchanged image keeps its color profile; a re-encoded one is sRGB. Every change is described by a phrase.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from imagecli.images.pillow_io import SAVE_AGAIN, encode_within
 from imagecli.images.strip_metadata import has_trailer, read_exif, strip_metadata
 from imagecli.images.transform_input import render_transformed
 
-_SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
 TURNED = "rotated upright"
 NO_METADATA = "private metadata removed"
 NO_TRAILER = "data after the end of the image removed"
@@ -224,4 +223,4 @@ def _describe_scale(transform: Transform) -> str | None:
 def _describe_framing(transform: Transform, framing: InputFit) -> str | None:
     if transform.pad:
         return f"padded to {transform.framed_size}"
-    return f"cropped to the {_SIDES[framing.crop]} {transform.framed_size} square" if transform.crop else None
+    return f"cropped to the {framing.crop} {transform.framed_size} square" if transform.crop else None

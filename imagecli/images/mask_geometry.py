@@ -1,6 +1,6 @@
 """The pixels that a shape covers, as spans of rows: pure arithmetic.
 
-A pixel is covered if its centre is inside the shape, so a polygon with the corners of a rectangle covers the same.
+A pixel is covered if its center is inside the shape, so a polygon with the corners of a rectangle covers the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _to_pixels(length: Length, extent: int) -> float:
 
 
 def _first_pixel(edge: float) -> int:
-    """The first pixel whose centre is not before *edge*."""
+    """The first pixel whose center is not before *edge*."""
     return ceil(edge - 0.5)
 
 

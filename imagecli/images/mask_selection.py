@@ -1,4 +1,4 @@
-"""Selects areas of an image by colour."""
+"""Selects areas of an image by color."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_color(text: str) -> Color:
 
 
 def select_color(image: Image.Image, color: Color, tolerance: int) -> Image.Image:
-    """The opaque area whose colour differs from *color* by at most *tolerance* in red, green and blue."""
+    """The opaque area whose color differs from *color* by at most *tolerance* in red, green and blue."""
     area = _similar_area(image, color, tolerance)
     if image.mode != "RGBA":
         return area
@@ -30,7 +30,7 @@ def select_color(image: Image.Image, color: Color, tolerance: int) -> Image.Imag
 
 
 def flood(image: Image.Image, pixel: tuple[int, int], tolerance: int) -> Image.Image:
-    """The connected area around *pixel* of about its colour, whatever its alpha."""
+    """The connected area around *pixel* of about its color, whatever its alpha."""
     color = image.getpixel(pixel)
     assert isinstance(color, tuple)
     similar = _similar_area(image, (color[0], color[1], color[2]), tolerance)

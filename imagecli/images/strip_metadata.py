@@ -1,7 +1,7 @@
 """Finds and removes location and camera data in a PNG, JPEG or WebP without changing a pixel. Uses no Pillow.
 
 Removed are EXIF, XMP, IPTC, comments, maker segments, chunks that only one program knows (the original of an edited
-screenshot), and data after the end of the image. Pixels, colour profiles, animation and a PNG's titles stay. Content
+screenshot), and data after the end of the image. Pixels, color profiles, animation and a PNG's titles stay. Content
 Credentials (C2PA) stay if nothing else has to be removed (they contain no location); otherwise they are removed too,
 because they sign the removed bytes.
 """
@@ -48,7 +48,7 @@ def strip_metadata(data: bytes, format: str) -> bytes | None:
 
 
 def strip_for_decoder(data: bytes, format: str) -> bytes | None:
-    """As `strip_metadata`; a PNG also without texts and colour profiles that are larger than its decoder accepts."""
+    """As `strip_metadata`; a PNG also without texts and color profiles that are larger than its decoder accepts."""
     with memoryview(data) as view:
         cuts = list(_find_cuts(view, format))
         if format == "png":
@@ -142,7 +142,7 @@ def _parts_between(data: memoryview, cuts: list[Cut]) -> Iterator[memoryview]:
 
 
 def _overloads_decoder(data: memoryview, chunk: png.PngChunk) -> bool:
-    """Whether *chunk* is a text, or a colour profile so large that the decoder refuses the image."""
+    """Whether *chunk* is a text, or a color profile so large that the decoder refuses the image."""
     if chunk.kind != b"iCCP":
         return chunk.kind in _PNG_TEXT
     _, _, packed = bytes(data[chunk.start + 8 : chunk.end - 4]).partition(b"\0")
@@ -164,7 +164,7 @@ def _is_private(data: memoryview, chunk: png.PngChunk) -> bool:
 
 
 def _is_kept(data: memoryview, segment: jpeg.Segment) -> bool:
-    """Whether a segment stays: of those of applications JFIF, the colour profile and Adobe's colour transform do."""
+    """Whether a segment stays: of those of applications JFIF, the color profile and Adobe's color transform do."""
     if segment.marker == _APP2:
         return _starts_with(data, segment, b"ICC_PROFILE\0")
     return segment.marker in (_APP0, _APP11, _APP14) or not (

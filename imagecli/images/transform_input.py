@@ -29,7 +29,7 @@ FloatBox = tuple[float, float, float, float]
 def render_transformed(
     header: ImageHeader, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
 ) -> tuple[Image.Image, str | None]:
-    """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase if their colours changed.
+    """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase if their colors changed.
 
     NEAREST interpolates no values (masks). *padding* is RGBA. Raises InputImageError if the pixels are damaged.
     """
@@ -38,8 +38,8 @@ def render_transformed(
         crop = transform.crop or (0, 0, header.size.width, header.size.height)
         box = stored_box(crop, header.size, header.orientation)
         small, profile = _decode_box(header, box, turned_size(inner, header.orientation), resample)
-        coloured, note = to_srgb(small, profile)
-        result = _pad(turn_upright(coloured, header.orientation), transform, offset, padding)
+        colored, note = to_srgb(small, profile)
+        result = _pad(turn_upright(colored, header.orientation), transform, offset, padding)
         # Pillow would write a profile and comment that it finds here into the next file.
         result.info.clear()
         return result, note
@@ -60,7 +60,7 @@ def size_inside_padding(transform: Transform) -> tuple[Size, tuple[int, int]]:
 def _decode_box(
     header: ImageHeader, box: FloatBox, size: Size, resample: Image.Resampling
 ) -> tuple[Image.Image, bytes | None]:
-    """*box* of the stored pixels at *size*, with 8 bits per channel, and the colour profile."""
+    """*box* of the stored pixels at *size*, with 8 bits per channel, and the color profile."""
     image = open_image(header.data, header.format, header.name)
     if resample is not Image.Resampling.NEAREST:
         ratio = min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height)

@@ -19,7 +19,7 @@ from imagecli.output.terminal import (
     wrap_text,
     write_to_stdout,
 )
-from imagecli.quoting import shell_quote
+from imagecli.quoting import quote_command
 from imagecli.storage.read import has_content
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "unknown"
 _PROMPT_CHARACTERS: Final = 4_000
 _MAX_COMMAND: Final = 4_000
-_WIDE: Final = 60
-_WIDER: Final = 90
-_WIDEST: Final = 110
-"""Columns of a terminal from which cost, file name and model have room."""
+_COLUMNS_FOR_COST: Final = 60
+_COLUMNS_FOR_FILE: Final = 90
+_COLUMNS_FOR_MODEL: Final = 110
+"""A narrower terminal omits that column of the list."""
 _FILE_COLUMNS: Final = 28
 
 
@@ -67,9 +67,9 @@ def _table(images: Sequence[HistoryImage], columns: int, env: Env) -> list[str]:
         prompt = sanitize(image.prompt or f"({image.command})")
         rows.append((image.id, _short_time(image.created, now), _cost(image.cost_usd), image.model, file, prompt))
     chosen = [0, 1]
-    chosen += [2] if columns >= _WIDE else []
-    chosen += [3] if columns >= _WIDEST else []
-    chosen += [4] if columns >= _WIDER else []
+    chosen += [2] if columns >= _COLUMNS_FOR_COST else []
+    chosen += [3] if columns >= _COLUMNS_FOR_MODEL else []
+    chosen += [4] if columns >= _COLUMNS_FOR_FILE else []
     widths = {index: max(cell_len(row[index]) for row in rows) for index in chosen}
     if 4 in widths:
         widths[4] = min(widths[4], _FILE_COLUMNS)
@@ -138,7 +138,7 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
     yield "cost", _cost_text(image)
     yield "request id", image.request_id or ""
     yield "sha256", image.sha256
-    text = " ".join(map(shell_quote, ("imagecli", *command)))
+    text = quote_command(("imagecli", *command))
     yield "command", text if len(text) <= _MAX_COMMAND else ""
 
 

@@ -94,7 +94,7 @@ class LiveProgress(PlainProgress):
             case RetryWait():
                 self._step = f"retrying in {event.seconds:.0f} s"
             case GalleryProgress():
-                self._step = f"gallery: {event.done:,} of {event.total:,} previews"
+                self._step = f"gallery: {event.done:,} of {event.total:,} thumbnails"
             case PartialImage():
                 self._partial = format_partial(event)
                 if self._display.preview != "none":

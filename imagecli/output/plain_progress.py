@@ -137,7 +137,7 @@ def format_event(event: Event, display: DisplayOptions) -> str | None:
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
         case GalleryProgress(heartbeat=True):
-            return f"imagecli: {event.done:,} of {event.total:,} gallery previews after {event.elapsed:.0f} s"
+            return f"imagecli: {event.done:,} of {event.total:,} gallery thumbnails after {event.elapsed:.0f} s"
         case PartialImage() if display.verbose:
             return (
                 f"imagecli: received {format_partial(event)} of request {event.request + 1}, {len(event.data):,} bytes"

@@ -8,7 +8,7 @@ from typing import Final
 from imagecli.domain import Generate, ImageRequest
 from imagecli.errors import InputImageError
 from imagecli.events import EventHandler, NoteEvent
-from imagecli.pipeline.prepare_call import MEMORY, InputCache, inputs_key
+from imagecli.pipeline.prepare_call import MAX_CACHED_INPUTS, InputCache, inputs_key
 
 MAX_PRINTED: Final = 20
 """Problems that are printed one by one; the others are counted."""
@@ -50,7 +50,7 @@ def check_inputs(requests: Sequence[ImageRequest], inputs: InputCache, on_event:
         on_event(NoteEvent(code="checking", message=message))
     for request in distinct.values():
         try:
-            if len(distinct) <= MEMORY or inputs.depends_on_pixels(request):
+            if len(distinct) <= MAX_CACHED_INPUTS or inputs.depends_on_pixels(request):
                 inputs.fit_inputs(request, on_event)
             else:
                 inputs.check_undamaged(request)

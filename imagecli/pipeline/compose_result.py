@@ -47,7 +47,7 @@ _LEAST_SHARE = 0.005
 def _read_original(composition: Composition, data: bytes | None) -> bytes:
     """The original, unchanged since the request. Raises ImagecliError."""
     if data is None and composition.original is None:
-        raise ImagecliError(f"{composition.label} was read from a pipe, and is not available any more")
+        raise ImagecliError(f"{composition.label} was read from a pipe, and is no longer available")
     if data is None:
         assert composition.original is not None
         data = read_bounded(composition.original, MAX_PICTURE_BYTES)

@@ -116,7 +116,7 @@ def _without_secrets(url: str) -> str:
 def fit_sent_inputs(call: PlannedCall, model: ModelRow) -> FittedInputs:
     """The inputs of *call*, which another process sent, fitted again if its images are composed or have a sidecar.
 
-    Raises InputImageError if they are composed and can't be any more.
+    Raises InputImageError if they can no longer be composed.
     """
     request = call.request
     if isinstance(request, Generate):
@@ -131,8 +131,8 @@ def fit_sent_inputs(call: PlannedCall, model: ModelRow) -> FittedInputs:
     return FittedInputs()
 
 
-MEMORY = 4
-"""So many different sets of inputs are kept for the next request that sends the same."""
+MAX_CACHED_INPUTS = 4
+"""Sets of fitted inputs that are kept for further requests with the same inputs."""
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ class InputCache:
             return FittedInputs()
         with self._lock:
             slot = self._slots.setdefault(inputs_key(request), _CacheSlot())
-            while len(self._slots) > MEMORY:
+            while len(self._slots) > MAX_CACHED_INPUTS:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.fitted is None:

@@ -29,7 +29,7 @@ from imagecli.storage.atomic_write import (
     translate_disk_errors,
 )
 from imagecli.storage.preflight import check_still_below
-from imagecli.storage.read import file_sha256
+from imagecli.storage.read import has_content
 
 
 class Conversion(NamedTuple):
@@ -95,7 +95,7 @@ class ImageSaver:
     original: bytes | None = None
     """The image that the result is pasted into, if it can't be read again: it came from stdin or a pipe."""
     extras: Collection[int] = ()
-    """The images, by index, that their row does not need any more: they go to the rescue folder."""
+    """The images, by index, that their row no longer needs: they go to the rescue folder."""
     saved: list[SavedImage] = field(default_factory=list)
     """The images that are complete on disk so far."""
 
@@ -319,7 +319,7 @@ class ImageSaver:
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this call replaces, and has not changed since that was decided."""
         return any(
-            path == replaced and (sha256 is None or _has_sha256(path, sha256))
+            path == replaced and (sha256 is None or has_content(path, sha256))
             for replaced, sha256 in self.prepared.replaces
         )
 
@@ -368,14 +368,7 @@ def _with_correct_extension(name: OutputName) -> OutputName:
 def _has_same_bytes(path: Path, staged: StagedImage) -> bool:
     """Whether *path* is a file with the same bytes as *staged*."""
     try:
-        return path.stat().st_size == staged.bytes and _has_sha256(path, staged.sha256)
-    except OSError:
-        return False
-
-
-def _has_sha256(path: Path, sha256: str) -> bool:
-    try:
-        return file_sha256(path) == sha256
+        return path.stat().st_size == staged.bytes and has_content(path, staged.sha256)
     except OSError:
         return False
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from PIL import Image
 
-from imagecli.choices import Protocol
+from imagecli.choices import ImageProtocol
 from imagecli.images.header import ImageHeader
 from imagecli.images.thumbnail import render_thumbnail
 from imagecli.preview.window import Cells, Window
@@ -23,7 +23,7 @@ _ITERM_SCALE: Final = 2
 class Screen(NamedTuple):
     """How images are sent to a terminal."""
 
-    protocol: Protocol
+    protocol: ImageProtocol
     window: Window
     true_color: bool
     """24-bit color; otherwise 256 colors. Only for blocks."""

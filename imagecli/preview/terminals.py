@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from imagecli.choices import Protocol
+from imagecli.choices import ImageProtocol
 
 Environ = Mapping[str, str]
 
@@ -22,7 +22,7 @@ class TerminalRow(NamedTuple):
     """The beginning of the variable's value."""
     least: int = 0
     """The lowest version, for a variable whose value is a version number."""
-    protocol: Protocol = "blocks"
+    protocol: ImageProtocol = "blocks"
     links: bool = False
     """It opens OSC 8 links to files."""
 
@@ -48,14 +48,14 @@ TERMINALS: Final = (
     # iTerm2 sets it so that ssh passes it on.
     TerminalRow(variable="LC_TERMINAL", prefix="iTerm2", protocol="iterm", links=True),
 )
-"""The first row that matches is the terminal. Sources: facts-2026-11-29 D-2, and each terminal's documentation."""
+"""The first row that matches is the terminal. Source: the documentation of each terminal."""
 
 _MULTIPLEXERS: Final = ("TMUX", "STY", "ZELLIJ")
 _MULTIPLEXER_TERMS: Final = ("screen", "tmux")
 _NO_COLOR_TERMS: Final = ("dumb", "unknown", "vt", "ansi")
 
 
-def choose_protocol(environ: Environ, *, color: bool) -> Protocol | None:
+def choose_protocol(environ: Environ, *, color: bool) -> ImageProtocol | None:
     """The protocol that the terminal is known to understand; None without *color* if only blocks are left.
 
     A multiplexer passes none of the others on, although the variables of the terminal around it are visible inside.

@@ -74,7 +74,7 @@ _MENTIONS_LOSS: Final = (
 """Phrases by which an error's body says that another server's response was lost: those of Go, Node, Python, Java, .NET,
 curl, and of gateways. "You have been timed out" is a rate limit (Stability's). Text, as the patterns in `errors`."""
 _INTERMEDIARIES: Final = r"litellm|upstream|bad_response|do_request_failed|\bproxy\b|gateway|(?:new|one)_?api_error"
-"""Names of an error, or in its message, by which an intermediary is recognised."""
+"""Names of an error, or in its message, by which an intermediary is recognized."""
 _IMAGE: Final = (
     rb"iVBORw0KGgo|[\"']/9j/4|UklGR[A-Za-z0-9+/]{4}|data:image/[\w.+-]+;base64|\x89PNG\r\n|\xff\xd8\xff"
     rb"|AAAA[A-Za-z0-9+/]{2}Z0eXB(?:hdm|oZ|taWYx|tc2Yx)|ftyp(?:avi[fs]|hei[cx]|mif1)"

@@ -18,7 +18,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _FIELD: Final = re.compile(rb"[\r\n]*(?:data|event|id|retry)?:")
 _LATER_FIELD: Final = re.compile(rb"[\r\n](?:data|event):")
 HEAD_BYTES: Final = 64 * 1024
-"""The beginning of a body that is enough to recognise a stream."""
+"""The beginning of a body that is enough to recognize a stream."""
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 """A longer line is skimmed, whatever its event: no partial image is as large."""
 MIN_LINE_BYTES: Final = 100

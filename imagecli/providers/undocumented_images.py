@@ -1,4 +1,4 @@
-"""Images in undocumented places, recognised by how they begin: the last resort for paid responses."""
+"""Images in undocumented places, recognized by how they begin: the last resort for paid responses."""
 
 from __future__ import annotations
 

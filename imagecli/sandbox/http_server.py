@@ -33,7 +33,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class BodyReadError(Exception):
-    """The body can't be read to its end, so the connection can't be used any more."""
+    """The body can't be read to its end, so the connection can no longer be used."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
 """Writes a gallery: a page that shows images with their prompts, models, prices, lineage and commands.
 
-One HTML file holds everything and suits some hundred images. A folder with a page and previews suits thousands, and
-its previews are reused. Both open from the disk without a server, and load nothing from the network.
+One HTML file holds everything and suits a few hundred images. A folder with a page and thumbnails suits thousands, and
+its thumbnails are reused. Both open from the disk without a server, and load nothing from the network.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from imagecli.events import EventHandler, GalleryProgress
 from imagecli.safe_open import real_path
 from imagecli.storage.atomic_write import save_file, translate_disk_errors
 from imagecli.web.gallery_page import build_page
-from imagecli.web.gallery_previews import GRID_EDGE, LARGE_EDGE, Preview, PreviewSource, make_previews, remove_unused
 from imagecli.web.gallery_target import GalleryTarget, large_page_error
+from imagecli.web.gallery_thumbnails import (
+    GRID_EDGE,
+    LARGE_EDGE,
+    GalleryThumbnail,
+    ThumbnailSource,
+    make_thumbnails,
+    remove_unused_files,
+)
 
 MAX_PAGE_BYTES: Final = 400_000_000
 """Chromium fails above half a gigabyte, the longest string of its JavaScript."""
@@ -94,28 +101,30 @@ def write_gallery(gallery: Gallery, target: GalleryTarget, on_event: EventHandle
     """Writes *gallery* to a *target* that was checked, and replaces an earlier gallery there. Raises DiskError."""
     folder = real_path(target.page.parent)
     sources = {
-        key: source for image in gallery.images for key, source in _preview_sources(image, gallery, target, folder)
+        key: source for image in gallery.images for key, source in _thumbnail_sources(image, gallery, target, folder)
     }
     distinct = list(dict.fromkeys(sources.values()))
-    previews: dict[PreviewSource, Preview] = {}
+    thumbnails: dict[ThumbnailSource, GalleryThumbnail] = {}
     started = beat = time.monotonic()
     with translate_disk_errors(target.page):
-        for source, preview in make_previews(distinct, target.folder):
-            previews[source] = preview
+        for source, thumbnail in make_thumbnails(distinct, target.folder):
+            thumbnails[source] = thumbnail
             now = time.monotonic()
             is_heartbeat = now - beat >= HEARTBEAT_SECONDS
             beat = now if is_heartbeat else beat
             on_event(
-                GalleryProgress(done=len(previews), total=len(distinct), elapsed=now - started, heartbeat=is_heartbeat)
+                GalleryProgress(
+                    done=len(thumbnails), total=len(distinct), elapsed=now - started, heartbeat=is_heartbeat
+                )
             )
-    shown = {key: previews[source] for key, source in sources.items()}
+    shown = {key: thumbnails[source] for key, source in sources.items()}
     page = build_page(_build_document(gallery, shown, folder))
     if len(page) > MAX_PAGE_BYTES:
         raise large_page_error(target, len(page))
     save_file(page, target.page, overwrite=True)
     if target.folder:
-        remove_unused(
-            target.folder, (url for preview in previews.values() for url in (preview.url, preview.copy) if url)
+        remove_unused_files(
+            target.folder, (url for thumbnail in thumbnails.values() for url in (thumbnail.url, thumbnail.copy) if url)
         )
     return WrittenGallery(page=target.page, images=len(gallery.images), bytes=len(page), is_one_file=not target.folder)
 
@@ -124,20 +133,20 @@ _Key = tuple[str, int]
 """Image id, and 0 for the image itself or the number of its input."""
 
 
-def _preview_sources(
+def _thumbnail_sources(
     image: GalleryImage, gallery: Gallery, target: GalleryTarget, folder: Path
-) -> Iterator[tuple[_Key, PreviewSource]]:
+) -> Iterator[tuple[_Key, ThumbnailSource]]:
     """The files of *image* that the page in *folder* shows."""
     if image.file:
         is_copied = bool(gallery.portable and target.folder and not real_path(image.file).is_relative_to(folder))
         edge = LARGE_EDGE if gallery.portable and not target.folder else GRID_EDGE
         yield (
             (image.id, 0),
-            PreviewSource(file=image.file, edge=edge, sha256=image.sha256, bytes=image.bytes, copied=is_copied),
+            ThumbnailSource(file=image.file, edge=edge, sha256=image.sha256, bytes=image.bytes, copied=is_copied),
         )
     for number, item in enumerate(image.inputs, 1):
         if item.file and not item.id:
-            yield (image.id, number), PreviewSource(file=item.file, edge=LARGE_EDGE, sha256=item.sha256)
+            yield (image.id, number), ThumbnailSource(file=item.file, edge=LARGE_EDGE, sha256=item.sha256)
 
 
 def _file_url(file: Path, folder: Path, *, portable: bool) -> str | None:
@@ -151,32 +160,32 @@ def _file_url(file: Path, folder: Path, *, portable: bool) -> str | None:
     return None if portable else path.as_uri()
 
 
-def _build_document(gallery: Gallery, previews: Mapping[_Key, Preview], folder: Path) -> dict[str, Json]:
+def _build_document(gallery: Gallery, thumbnails: Mapping[_Key, GalleryThumbnail], folder: Path) -> dict[str, Json]:
     return {
         "title": gallery.title,
         "order": gallery.order,
         "empty": gallery.empty,
         "ids": gallery.has_ids,
-        "images": [_describe_image(image, gallery, previews, folder) for image in gallery.images],
+        "images": [_describe_image(image, gallery, thumbnails, folder) for image in gallery.images],
     }
 
 
 def _describe_image(
-    image: GalleryImage, gallery: Gallery, previews: Mapping[_Key, Preview], folder: Path
+    image: GalleryImage, gallery: Gallery, thumbnails: Mapping[_Key, GalleryThumbnail], folder: Path
 ) -> dict[str, Json]:
-    preview = previews.get((image.id, 0), Preview(exists=False))
-    file = preview.copy
-    if image.file and preview.exists and not file:
+    thumbnail = thumbnails.get((image.id, 0), GalleryThumbnail(exists=False))
+    file = thumbnail.copy
+    if image.file and thumbnail.exists and not file:
         file = _file_url(image.file, folder, portable=gallery.portable)
     can_open = file and Path(file).suffix.lower() not in _UNSAFE_TO_OPEN
     return {
         "id": image.id,
         "name": image.file.name if image.file else image.id,
         "path": str(image.file) if image.file else None,
-        "thumb": preview.url,
+        "thumb": thumbnail.url,
         "file": file,
         "can_open": bool(can_open),
-        "note": preview.problem,
+        "note": thumbnail.problem,
         "prompt": image.prompt,
         "revised": image.revised_prompt,
         "model": image.model,
@@ -189,7 +198,7 @@ def _describe_image(
         "command": image.command,
         "state": image.state,
         "inputs": [
-            {"name": item.name, "id": item.id, "thumb": previews.get((image.id, number), Preview()).url}
+            {"name": item.name, "id": item.id, "thumb": thumbnails.get((image.id, number), GalleryThumbnail()).url}
             for number, item in enumerate(image.inputs, 1)
         ],
     }

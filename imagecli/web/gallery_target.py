@@ -11,7 +11,7 @@ from imagecli.safe_open import UnsafeFileError, open_regular
 from imagecli.storage.preflight import check_folder
 
 PAGE_NAME: Final = "index.html"
-PREVIEWS, COPIES = "thumbnails", "images"
+THUMBNAILS, COPIES = "thumbnails", "images"
 """The folders beside the page of a gallery that is a folder."""
 MARKER: Final = b'<meta name="generator" content="imagecli gallery">'
 _MARKER_WITHIN: Final = 512
@@ -49,7 +49,7 @@ def check_gallery_target(target: GalleryTarget) -> None:
     """
     taken = [target.page]
     if target.folder:
-        taken += [target.folder / PREVIEWS, target.folder / COPIES]
+        taken += [target.folder / THUMBNAILS, target.folder / COPIES]
     for path in taken:
         if path.is_symlink():
             raise OutputError(f"{path} is a link; a gallery is not written through one", hint="remove the link")

@@ -28,7 +28,7 @@ class PaintedArea {
     return { left: 0, top: 0, right: this.width, bottom: this.height };
   }
 
-  // Draws a line with a round brush. A pixel belongs to it if its centre is inside; a soft brush fades towards its edge.
+  // Draws a line with a round brush. A pixel belongs to it if its center is inside; a soft brush fades towards its edge.
   drawLine(from, to, { radius, softness, erase }) {
     const box = this.clip(
       Math.min(from.x, to.x) - radius, Math.min(from.y, to.y) - radius,

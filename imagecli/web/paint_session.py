@@ -80,7 +80,7 @@ class PaintSession:
         return self._ended.is_set() or self._lost_page(time.monotonic()) is not None
 
     def wait(self) -> PaintEnd:
-        """Blocks until the mask is saved, or no page is open any more. Ctrl-C ends it at any time."""
+        """Blocks until the mask is saved, or no page is open. Ctrl-C ends it at any time."""
         while not self._ended.wait(POLL_SECONDS):
             if lost := self._lost_page(time.monotonic()):
                 self.end(lost)

@@ -45,7 +45,7 @@ def test_the_mask_takes_its_images_transform(imagecli: Run, folder: Path) -> Non
     mask_for(folder / "mask.png", 400, 200, (150, 50, 250, 150))
     result = imagecli("edit", "wide.jpg", "a cat", "--mask", "mask.png", "-m", "dall-e-2", *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert "wide.jpg: cropped to the centre 200x200 square" in result.stderr
+    assert "wide.jpg: cropped to the center 200x200 square" in result.stderr
     assert "mask.png: cropped like its image" in result.stderr
     assert "25.0% of the image may change" in result.stderr
 

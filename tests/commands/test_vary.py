@@ -19,7 +19,7 @@ def test_a_rotated_24_megapixel_jpeg_is_varied_by_the_classic_model(imagecli: Ru
     result = imagecli("vary", "big.jpg", "-m", "dall-e-2", *SANDBOX)
     assert (result.exit_code, result.stdout) == (0, "big-variation.png\n")
     assert "using the variations endpoint of dall-e-2" in result.stderr
-    assert "rotated upright, cropped to the centre 4000x4000 square, shrunk to 1024x1024" in result.stderr
+    assert "rotated upright, cropped to the center 4000x4000 square, shrunk to 1024x1024" in result.stderr
     assert picture("big-variation.png").size == (1024, 1024)
 
 

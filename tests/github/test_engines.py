@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from tests.github.readme import FILES, block
 MAKEFILE = block("make", "# Makefile\n")
 PARALLEL = block("sh parallel").strip()
 SLURM = block("sh slurm")
+SNAKEFILE = block("python snakefile")
 JOB: dict[str, Any] = yaml.safe_load(block("yaml job"))
 
 
@@ -153,3 +155,29 @@ def test_the_kubernetes_job_gives_up_only_on_errors_that_another_attempt_does_no
     assert fail["action"] == "FailIndex"
     assert fail["onExitCodes"] == {"containerName": container["name"], "operator": "In", "values": [2, 3, 4, 5]}
     assert ignore == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+# --- Snakemake -------------------------------------------------------------------------------------------------------
+
+
+def test_the_snakefile_plans_the_shards_that_have_work(assets: Path, server: Server) -> None:
+    """Its function alone, which is Python: `rule` is Snakemake's."""
+    program = SNAKEFILE.partition("\nrule ")[0] + "\nprint(json.dumps([outputs(f'{k}/3') for k in (1, 2, 3)]))\n"
+    before = json.loads(shell(assets, server, "python", "-c", program).stdout)
+    assert sorted(path for shard in before for path in shard) == [*FILES]
+    assert shell(assets, server, "imagecli", "batch", "assets.toml").returncode == 0
+    (assets / FILES[0]).unlink()
+    after = json.loads(shell(assets, server, "python", "-c", program).stdout)
+    assert [path for shard in after for path in shard] == [FILES[0]]
+
+
+@pytest.mark.slow
+@needs("snakemake")
+def test_snakemake_runs_the_shards_that_have_work(assets: Path, server: Server) -> None:
+    (assets / "Snakefile").write_text(SNAKEFILE)
+    for missing in (FILES, FILES[:1], ()):
+        for name in missing:
+            (assets / name).unlink(missing_ok=True)
+        done = shell(assets, server, "snakemake", "--cores", "3")
+        assert (done.returncode, saved(assets)) == (0, [*FILES]), done.stderr
+    assert (len(server.prompts), is_complete(assets, server)) == (6, True)

@@ -61,7 +61,7 @@ def test_in_a_pipe_each_image_is_a_line_with_tabs(three_days: None, imagecli: Ru
         (("a-tree.png",), ["a tree"]),
         (("%",), ["an owl at 100%"]),
         (("--model", "dall-e-3"), ["an owl at 100%"]),
-        (("-n", "1"), ["a tree"]),
+        (("--limit", "1"), ["a tree"]),
         (("--since", "today"), ["a tree"]),
         (("--since", "yesterday"), ["a tree", "an owl at 100%"]),
         (("--since", "1d", "--until", "2026-11-22"), ["an owl at 100%"]),

@@ -71,7 +71,7 @@ def test_a_damaged_history_is_set_aside_with_a_warning(content: bytes, imagecli:
     done = imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
     assert done.exit_code == 0
     damaged = state / "history-damaged-1.db"
-    assert f"warning: the history was damaged; it is now {damaged}, and a new one was begun" in done.stderr
+    assert f"warning: the history was damaged; it is now {damaged}, and a new one was started" in done.stderr
     assert damaged.read_bytes() == content
     with open_history(state) as (connection, warning):
         assert len(list_images(connection)) == 1

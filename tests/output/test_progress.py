@@ -39,7 +39,7 @@ def test_each_flag_says_as_much_as_it_promises(
     assert result.exit_code == 2  # a mask without alpha: refused before anything is sent
     result = imagecli("vary", "in.jpg", "-m", "dall-e-2", "--base-url", sandbox, *flags, env={"OPENAI_API_KEY": KEY})
     assert result.exit_code == 0
-    assert ("imagecli: note: in.jpg: cropped to the centre" in result.stderr) is notes
+    assert ("imagecli: note: in.jpg: cropped to the center" in result.stderr) is notes
     assert ("POST /v1/images/variations: HTTP 200, request req_" in result.stderr) is requests
     assert ('POST /v1/images/variations {"model": "dall-e-2"}, image: image/png' in result.stderr) is fields
     assert KEY not in result.stderr

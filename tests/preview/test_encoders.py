@@ -7,7 +7,7 @@ import base64
 import pytest
 from PIL import Image, ImageChops
 
-from imagecli.choices import Protocol
+from imagecli.choices import ImageProtocol
 from imagecli.domain import Size
 from imagecli.images.header import read_header
 from imagecli.images.pillow_io import encode_with_pillow
@@ -33,7 +33,7 @@ def noise(width: int, height: int) -> Image.Image:
     return Image.merge("RGB", [Image.effect_noise((width, height), 90) for _ in range(3)])
 
 
-def thumbnail_of(image: Image.Image, protocol: Protocol, *, true_color: bool = True) -> tuple[Image.Image, str]:
+def thumbnail_of(image: Image.Image, protocol: ImageProtocol, *, true_color: bool = True) -> tuple[Image.Image, str]:
     """The thumbnail, and what the terminal is sent."""
     screen = Screen(protocol, WINDOW, true_color)
     header = read_header(encode_with_pillow(image, "png"), "x.png")
@@ -146,7 +146,7 @@ def test_an_animation_shows_its_first_frame_and_a_photo_is_upright() -> None:
 
 
 def test_every_sequence_is_ascii_and_carries_nothing_but_the_image() -> None:
-    protocols: tuple[Protocol, ...] = ("kitty", "iterm", "sixel")
+    protocols: tuple[ImageProtocol, ...] = ("kitty", "iterm", "sixel")
     for protocol in protocols:
         _, text = thumbnail_of(scene(), protocol)
         assert text.isascii()

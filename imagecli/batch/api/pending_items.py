@@ -123,7 +123,7 @@ def _plan_as_submitted(
     decision = Decision(
         kind="missing", to_create=to_create, writes=writes, replaces=tuple(Replacement(*file) for file in replaces)
     )
-    # The journal records the request that was sent, whose model may not be the default any more.
+    # The journal records the request that was sent, whose model may no longer be the default.
     identity = replace(plan.identity, model=entry.model)
     return replace(plan, identity=identity, decision=decision, first_call=first)
 

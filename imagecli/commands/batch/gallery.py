@@ -22,7 +22,7 @@ from imagecli.events import ignore_event
 from imagecli.output.gallery import format_written_gallery
 from imagecli.output.progress import open_progress
 from imagecli.output.terminal import write_line
-from imagecli.quoting import shell_quote_for_pasting
+from imagecli.quoting import quote_command_for_pasting
 from imagecli.results import SkippedFile
 from imagecli.web.gallery import Gallery, GalleryImage, GalleryInput, write_gallery
 
@@ -117,7 +117,7 @@ def _describe_file(
         size=file.size if file else None,
         bytes=file.bytes if file else None,
         sha256=file.sha256 if file else None,
-        command=" ".join(map(shell_quote_for_pasting, words)),
+        command=quote_command_for_pasting(words),
         inputs=tuple(GalleryInput(name=source.name, file=source.path) for source in input_sources(plan.item.request)),
         state="" if is_settled else _STATES[plan.decision.kind],
     )

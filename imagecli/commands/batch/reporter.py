@@ -181,7 +181,7 @@ class BatchReporter:
                 "waiting": counts.waiting,
                 "not_sent": counts.unsent,
                 "files": counts.files,
-                # No such file is written any more, but keys of the JSON output never go.
+                # Such a file is no longer written, but keys of the JSON output never go.
                 "failed_manifest": None,
                 **gallery.keys,
                 **more,

@@ -19,7 +19,7 @@ from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import ENDINGS, looks_like_image_name
 from imagecli.history.reference import is_reference
-from imagecli.quoting import shell_quote
+from imagecli.quoting import quote_command, shell_quote
 from imagecli.storage.read import check_regular_file
 
 _FILE_LIKE: Final = re.compile(r"[/\\]|\.[A-Za-z0-9]{1,5}$")
@@ -82,7 +82,7 @@ def _check_prompt_word(word: str, images: Sequence[str], env: Env, command: str)
             raise error.with_facts(hint=f"{error.hint}{separator} {as_prompt}") from error
     near = next((name for ending in ENDINGS if _is_file(name := f"{word}.{ending}", env)), None)
     if near and command == "vary":  # whose prompt is optional
-        hint = f"imagecli vary {_join_words([*images, near])}; {as_prompt}"
+        hint = f"imagecli vary {quote_command([*images, near])}; {as_prompt}"
         raise UsageError(f"{word!r} is not a file, but {near} is", hint=hint)
 
 
@@ -99,7 +99,7 @@ def _check_image_words(words: ImageWords, env: Env, command: str) -> None:
         raise UsageError(message, hint=f"put the file name in quotes: {shell_quote(joined)}")
     if words.prompt is None:
         if len(texts) == 1 and place < len(images) - 1:
-            swapped = _join_words([*images[:place], *images[place + 1 :], texts[0]])
+            swapped = quote_command([*images[:place], *images[place + 1 :], texts[0]])
             raise UsageError(
                 f"the prompt {texts[0]!r} must be the last argument",
                 hint=f"did you swap them? imagecli {command} {swapped}",
@@ -108,19 +108,14 @@ def _check_image_words(words: ImageWords, env: Env, command: str) -> None:
     is_unquoted = len(texts) == len(images) - place and not any(map(_FILE_LIKE.search, texts))
     if is_unquoted and (place or " " not in words.prompt):
         prompt = " ".join([*texts, words.prompt]).strip(CURLY_QUOTES)
-        command_line = _join_words([*(images[:place] or ("photo.jpg",)), prompt])
+        command_line = quote_command([*(images[:place] or ("photo.jpg",)), prompt])
         raise UsageError(message, hint=f"put the prompt in quotes: imagecli {command} {command_line}")
-
-
-def _join_words(words: Sequence[str]) -> str:
-    """*words* as they are typed in a shell."""
-    return " ".join(map(shell_quote, words))
 
 
 def _missing_prompt_error(images: Sequence[str], env: Env, command: str) -> UsageError:
     """The error for a command without a prompt, or without an image."""
     last = images[-1]
-    names = _join_words(images)
+    names = quote_command(images)
     if last != "-" and not _names_image(last, env):
         hint = f"imagecli {command} photo.jpg {shell_quote(last)}; - instead of photo.jpg reads the image from stdin"
         return UsageError(f"missing image: {last!r} is not a file", hint=hint)

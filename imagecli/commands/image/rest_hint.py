@@ -16,7 +16,7 @@ from imagecli.commands.image.prompt import Prompt
 from imagecli.domain import ImageRequest
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError
 from imagecli.plan_calls import count_images
-from imagecli.quoting import shell_quote
+from imagecli.quoting import quote_command
 from imagecli.results import CommandResult
 
 SKIP: Final = ("--if-exists", "skip")
@@ -67,7 +67,7 @@ def _rest_command(
     # After this command, `@last` is another image.
     files = {source.reference: source.name for request in requests for source in all_input_sources(request)}
     argv = [files.get(word, word) for word in _with_skip(context.env.argv)]
-    command = " ".join(map(shell_quote, ("imagecli", *argv)))
+    command = quote_command(("imagecli", *argv))
     if len(command) > MAX_COMMAND:
         return "to request only the rest, add --if-exists skip to the same command"
     return f"to request only the rest: {command}"

@@ -11,7 +11,7 @@ from imagecli.results import CommandResult
 
 
 def show_results(result: CommandResult, context: CommandContext) -> CommandResult:
-    """*result*, also if showing its images fails; with a signal that ended it."""
+    """Shows the images of *result*, and returns it, with the signal that interrupted this. A failure is only a note."""
     paths = [image.path for image in result.saved if image.path]
     if result.signal_code or not paths:
         return result

@@ -12,7 +12,7 @@ from imagecli.commands.image.rest_hint import MAX_COMMAND
 from imagecli.errors import ImagecliError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.terminal import print_note
-from imagecli.quoting import shell_quote, shell_quote_for_pasting
+from imagecli.quoting import quote_command_for_pasting, shell_quote
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def keep_typed_prompt(context: CommandContext) -> Iterator[None]:
 
 def typed_prompt_note(context: CommandContext, prompt: str) -> NoteEvent | WarningEvent:
     """The command with the typed *prompt*; or the file that it is saved in, if it has several lines or is long."""
-    command = " ".join(map(shell_quote_for_pasting, ("imagecli", *context.env.argv)))
+    command = quote_command_for_pasting(("imagecli", *context.env.argv))
     if "\n" not in command and len(command) <= MAX_COMMAND:
         return NoteEvent(code="typed_prompt", message=f"to use your prompt again: {command}")
     try:

@@ -38,7 +38,7 @@ class GifBlock(NamedTuple):
 
 
 def gif_blocks(data: memoryview) -> Iterator[GifBlock]:
-    """The blocks after the global colour table, up to and including the trailer or the first that is no block."""
+    """The blocks after the global color table, up to and including the trailer or the first that is no block."""
     position = 13 + _color_table_bytes(data[10])
     while position < len(data):
         kind, label, end = data[position], 0, position + 1
@@ -100,7 +100,7 @@ def add_gif_xmp(data: bytes, packet: bytes) -> bytes:
 
 
 def _color_table_bytes(flags: int) -> int:
-    """Length of the colour table that *flags* announce."""
+    """Length of the color table that *flags* announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 

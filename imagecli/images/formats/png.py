@@ -17,11 +17,11 @@ MAX_INFLATED_BYTES: Final = 1 << 29
 _IHDR: Final = b"\0\0\0\x0dIHDR"
 _INFLATE_STEP: Final = 1 << 17
 _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-"""Colour type → allowed bits per sample."""
+"""Color type → allowed bits per sample."""
 _SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Colour type → samples per pixel."""
+"""Color type → samples per pixel."""
 _PALETTE: Final = 3
-"""The colour type of images with a palette."""
+"""The color type of images with a palette."""
 _LAST_FILTER: Final = 4
 _ADAM7: Final = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
 """The passes of an interlaced image: first column, column step, first row, row step."""

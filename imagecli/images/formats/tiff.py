@@ -22,7 +22,7 @@ _SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION =
 _REDUCED, _MASK = 1, 4
 """Bits of the subfile type: a thumbnail, a transparency mask."""
 _SENSOR_PIXELS: Final = frozenset({32803, 34892})
-"""Photometric interpretations of raw files: colour filter array, linear raw."""
+"""Photometric interpretations of raw files: color filter array, linear raw."""
 _RAW_COMPRESSIONS: Final = frozenset({32767, 32769, 32770, 34713, 65000, 65535})
 """Those of Sony, Epson, Samsung, Nikon, Kodak and Pentax."""
 _CR2: Final = b"CR"

@@ -1,4 +1,4 @@
-"""The previews of a gallery's images: small copies in the page itself, or files in its folder that the next run reuses.
+"""Thumbnails of the images of a gallery: in the page itself, or files in its folder that the next run reuses.
 
 Several images are decoded at the same time. An image that can't be shown gets a sentence that says why.
 """
@@ -18,7 +18,7 @@ from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.errors import InputImageError
 from imagecli.storage.atomic_write import discard_all_staged, save_file
 from imagecli.storage.read import read_bounded
-from imagecli.web.gallery_target import COPIES, PREVIEWS
+from imagecli.web.gallery_target import COPIES, THUMBNAILS
 from imagecli.worker_pool import run_unordered
 
 GRID_EDGE: Final = 480
@@ -33,8 +33,8 @@ _OWN_FILE: Final = re.compile(r"[0-9a-f]{64}(-\d+)?\.[a-z0-9]{1,5}")
 """The names of the files that a gallery writes to its own folders."""
 
 
-class PreviewSource(NamedTuple):
-    """A file to make a preview of."""
+class ThumbnailSource(NamedTuple):
+    """A file to make a thumbnail of."""
 
     file: Path
     edge: int
@@ -46,7 +46,7 @@ class PreviewSource(NamedTuple):
     """The file itself is copied to the gallery's folder too."""
 
 
-class Preview(NamedTuple):
+class GalleryThumbnail(NamedTuple):
     """What a page shows of a file."""
 
     url: str | None = None
@@ -55,29 +55,31 @@ class Preview(NamedTuple):
     """The URL of the copied file."""
     exists: bool = True
     problem: str | None = None
-    """Why the image itself, or a preview, is missing."""
+    """Why the image itself, or a thumbnail, is missing."""
 
 
-def make_previews(sources: Sequence[PreviewSource], folder: Path | None) -> Iterator[tuple[PreviewSource, Preview]]:
-    """Yields the preview of each of *sources*, in order of completion: in *folder*, or without one as a data URL.
+def make_thumbnails(
+    sources: Sequence[ThumbnailSource], folder: Path | None
+) -> Iterator[tuple[ThumbnailSource, GalleryThumbnail]]:
+    """Yields the thumbnail of each of *sources*, in order of completion: in *folder*, or without one as a data URL.
 
     Raises DiskError if one can't be written.
     """
-    work = [_PreviewTask(source, folder) for source in sources]
+    work = [_ThumbnailTask(source, folder) for source in sources]
     if folder:
-        for name in (PREVIEWS, COPIES):
-            if name == PREVIEWS or any(task.source.copied for task in work):
+        for name in (THUMBNAILS, COPIES):
+            if name == THUMBNAILS or any(task.source.copied for task in work):
                 (folder / name).mkdir(exist_ok=True)
-    yield from run_unordered(_PreviewTask.run, work, jobs=min(MAX_THREADS, os.cpu_count() or 1))
+    yield from run_unordered(_ThumbnailTask.run, work, jobs=min(MAX_THREADS, os.cpu_count() or 1))
 
 
-def remove_unused(folder: Path, urls: Iterable[str]) -> None:
-    """Removes the previews and copies in *folder* that are not among *urls*, and what an interrupted run has left.
+def remove_unused_files(folder: Path, urls: Iterable[str]) -> None:
+    """Removes the thumbnails and copies in *folder* that are not among *urls*, and what an interrupted run has left.
 
     *urls* are relative to the folder.
     """
     used = set(urls)
-    for name in (PREVIEWS, COPIES):
+    for name in (THUMBNAILS, COPIES):
         discard_all_staged(folder / name, _LABEL)
         with contextlib.suppress(OSError):
             for path in (folder / name).iterdir():
@@ -85,51 +87,53 @@ def remove_unused(folder: Path, urls: Iterable[str]) -> None:
                     path.unlink()
 
 
-class _PreviewTask(NamedTuple):
-    source: PreviewSource
+class _ThumbnailTask(NamedTuple):
+    source: ThumbnailSource
     folder: Path | None
 
-    def run(self) -> tuple[PreviewSource, Preview]:
+    def run(self) -> tuple[ThumbnailSource, GalleryThumbnail]:
         try:
             status = self.source.file.stat()
         except (OSError, ValueError):
             cached = self._find_cached(self.source.sha256)
-            return self.source, Preview(url=cached, exists=False, problem="file not found: moved or deleted since")
+            return self.source, GalleryThumbnail(
+                url=cached, exists=False, problem="file not found: moved or deleted since"
+            )
         is_changed = self.source.bytes not in (None, status.st_size)
         sha256 = None if is_changed else self.source.sha256
         problem = "the file was changed since" if is_changed else None
         cached = self._find_cached(sha256)
         if cached and not self.source.copied:
-            return self.source, Preview(url=cached)
+            return self.source, GalleryThumbnail(url=cached)
         try:
             data = read_bounded(self.source.file, MAX_PICTURE_BYTES)
             sha256 = sha256 or hashlib.sha256(data).hexdigest()
-            url = cached or self._find_cached(sha256) or self._write_preview(data, sha256)
+            url = cached or self._find_cached(sha256) or self._write_thumbnail(data, sha256)
         except InputImageError as error:
-            return self.source, Preview(problem=error.message)
-        return self.source, Preview(url=url, copy=self._copy_file(data, sha256), problem=problem)
+            return self.source, GalleryThumbnail(problem=error.message)
+        return self.source, GalleryThumbnail(url=url, copy=self._copy_file(data, sha256), problem=problem)
 
     def _find_cached(self, sha256: str | None) -> str | None:
-        """The URL of a preview that exists."""
+        """The URL of a thumbnail that exists."""
         if self.folder and sha256:
-            for preview_format in _MEDIA_TYPES:
-                url = self._preview_url(sha256, preview_format)
+            for thumbnail_format in _MEDIA_TYPES:
+                url = self._thumbnail_url(sha256, thumbnail_format)
                 if (self.folder / url).is_file():
                     return url
         return None
 
-    def _preview_url(self, sha256: str, preview_format: str) -> str:
-        return f"{PREVIEWS}/{sha256}-{self.source.edge}.{preview_format}"
+    def _thumbnail_url(self, sha256: str, thumbnail_format: str) -> str:
+        return f"{THUMBNAILS}/{sha256}-{self.source.edge}.{thumbnail_format}"
 
-    def _write_preview(self, data: bytes, sha256: str) -> str:
+    def _write_thumbnail(self, data: bytes, sha256: str) -> str:
         # Imported here, because a batch without a gallery needs no Pillow.
         from imagecli.images.web_thumbnail import make_web_thumbnail
 
         thumbnail = make_web_thumbnail(data, self.source.edge, self.source.file.name)
         if not self.folder:
             return f"data:{_MEDIA_TYPES[thumbnail.format]};base64,{base64.b64encode(thumbnail.data).decode('ascii')}"
-        path = self.folder / self._preview_url(sha256, thumbnail.format)
-        return f"{PREVIEWS}/{save_file(thumbnail.data, path, overwrite=True, label=_LABEL).name}"
+        path = self.folder / self._thumbnail_url(sha256, thumbnail.format)
+        return f"{THUMBNAILS}/{save_file(thumbnail.data, path, overwrite=True, label=_LABEL).name}"
 
     def _copy_file(self, data: bytes, sha256: str) -> str | None:
         if not (self.folder and self.source.copied):
