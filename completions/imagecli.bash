@@ -8,3 +8,4 @@ _imagecli_completion() {
 }
 
 complete -o default -F _imagecli_completion imagecli
+COMP_WORDBREAKS=${COMP_WORDBREAKS//@}

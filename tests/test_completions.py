@@ -31,6 +31,7 @@ TYPED = [
     ("imagecli vary --crop cen", "imagecli vary --crop center "),
     ("imagecli edit phot", "imagecli edit photo.jpg "),
     ("imagecli edit a.jpg phot", "imagecli edit a.jpg photo.jpg "),
+    ("imagecli vary @la", "imagecli vary @last "),
 ]
 """What is typed before the TAB, and the line after it: commands, options, their values, and files."""
 

@@ -136,7 +136,6 @@ UNUSED = {
     "tomlkit",
     "html",
     "tomllib",
-    "charset_normalizer.api",
     "imagecli.images.formats.svg",
     "imagecli.images.pillow_io",
     "imagecli.providers.batch_response",

@@ -80,6 +80,11 @@ def complete_history(ctx: typer.Context, incomplete: str) -> list[str]:
         return []
 
 
+def complete_images(ctx: typer.Context, incomplete: str) -> list[str]:
+    """References to the history, once their `@` is typed; the shell completes files."""
+    return complete_history(ctx, incomplete) if incomplete.startswith("@") else []
+
+
 def _newest_references(ctx: typer.Context, count: int) -> list[str]:
     from imagecli.config.paths import find_folders
     from imagecli.history.database import open_history

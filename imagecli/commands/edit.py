@@ -19,6 +19,7 @@ def edit(
         typer.Argument(
             metavar="IMAGE... [PROMPT]",
             help="images to edit one by one, then the prompt; - reads stdin",
+            autocompletion=completers.complete_images,
         ),
     ],
     prompt_flags: PromptFlags,
@@ -118,7 +119,11 @@ def edit(
     images: Annotated[
         list[str] | None,
         typer.Option(
-            "--image", metavar="FILE", help="additional input image of each edit; repeatable", rich_help_panel="Inputs"
+            "--image",
+            metavar="FILE",
+            help="additional input image of each edit; repeatable",
+            rich_help_panel="Inputs",
+            autocompletion=completers.complete_images,
         ),
     ] = None,
 ) -> None:

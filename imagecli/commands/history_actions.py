@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.commands import OtherCommand
@@ -14,11 +14,11 @@ from imagecli.commands.image.input_sources import find_unchanged_file
 from imagecli.commands.terminal_input import confirm
 from imagecli.config.paths import find_folders
 from imagecli.config.schema import SettingValue, value_or
-from imagecli.config.sources import read_own_settings
+from imagecli.config.sources import read_own_settings, read_preview_setting
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.history.command_line import build_command_line
+from imagecli.history.command_line import build_command_line, has_flag
 from imagecli.history.costs import sum_costs
 from imagecli.history.database import OpenedHistory, open_history
 from imagecli.history.lineage import find_lineage
@@ -38,6 +38,9 @@ from imagecli.output.history import (
     print_history_list,
 )
 from imagecli.output.terminal import plural, print_note
+
+if TYPE_CHECKING:
+    from imagecli.preview.screen import Screen
 
 _DAY_HINT: Final = "for example 2026-11-29, today, yesterday or 7d (seven days ago)"
 _WORDS: Final = {"today": 0, "yesterday": 1}
@@ -81,12 +84,22 @@ def list_entries(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:
     if as_json:
         print_history_json(images, env, total=total)
     else:
-        print_history_list(images, env)
+        print_history_list(images, env, _find_screen(env))
         if len(images) < total and env.stdout.isatty():
             print_note(f"{len(images):,} of {total:,} images; --limit {total} lists all", env)
         if not images:
             print_note(describe_nothing_found(choice), env)
     print_history_notes(history, env)
+
+
+def _find_screen(env: Env) -> Screen | None:
+    """The terminal on stdout, if it can show thumbnails in color and the setting `preview` is on."""
+    preview = read_preview_setting(env) if env.stdout.isatty() else "none"
+    if preview == "none" or "NO_COLOR" in env.environ or "CI" in env.environ:
+        return None
+    from imagecli.output.preview import open_screen
+
+    return open_screen("auto" if preview == "auto" else "blocks", env.stdout, env, color=True)
 
 
 def describe_nothing_found(choice: HistoryFilter) -> str:
@@ -134,10 +147,25 @@ def build_rerun(env: Env) -> OtherCommand:
     if reference.startswith("-"):
         raise UsageError("the ID comes first", hint="for example imagecli history rerun @last --quality high")
     with open_history(find_folders(env).state) as history:
-        image = find_referenced_image(history.connection, reference)
+        image = _without_replaced_files(find_referenced_image(history.connection, reference), changes)
         inputs = list(_find_inputs(history, image))
     image = without_default_url(image, load_user_catalog(env).providers)
     return OtherCommand(tuple(build_command_line(image, inputs, changes)))
+
+
+def _without_replaced_files(image: HistoryImage, changes: Sequence[str]) -> HistoryImage:
+    """*image* without the mask or markup that *changes* replace. Raises UsageError if its mask has to be replaced."""
+    kept = []
+    for file in image.inputs:
+        flags = (f"--{file.role}", *(["--paint"] if file.is_painted else []))
+        if file.role == "image" or not has_flag(changes, flags):
+            if file.is_painted:
+                raise UsageError(
+                    f"the mask of {image.id} was painted, and the history does not store masks",
+                    hint=f"paint it again: imagecli history rerun {image.id} --paint; or use --mask FILE",
+                )
+            kept.append(file)
+    return image._replace(inputs=tuple(kept))
 
 
 def _find_inputs(history: OpenedHistory, image: HistoryImage) -> Iterator[Path]:

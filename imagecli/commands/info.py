@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
 
 
@@ -13,7 +14,12 @@ from imagecli.commands.flags import with_flag_groups
 def info(
     ctx: typer.Context,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="images to describe: files, @last or @ID; - reads stdin")
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="images to describe: files, @last or @ID; - reads stdin",
+            autocompletion=completers.complete_images,
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
 
 
@@ -14,7 +15,11 @@ def show(
     ctx: typer.Context,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="images to show; @last or @ID for earlier ones; - reads stdin"),
+        typer.Argument(
+            metavar="FILE...",
+            help="images to show; @last or @ID for earlier ones; - reads stdin",
+            autocompletion=completers.complete_images,
+        ),
     ],
     protocol: Annotated[
         Literal["auto", "kitty", "iterm", "sixel", "blocks"],

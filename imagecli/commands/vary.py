@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from imagecli.choices import Strength, Via
+from imagecli.commands import completers
 from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_flag_groups
 
 
@@ -18,6 +19,7 @@ def vary(
         typer.Argument(
             metavar="IMAGE... [PROMPT]",
             help="images to vary one by one, then an optional prompt; - reads stdin",
+            autocompletion=completers.complete_images,
         ),
     ],
     prompt_flags: PromptFlags,

@@ -17,17 +17,18 @@ _NAME_FLAGS: Final = ("--output", "-o", "--output-format")
 def build_command_line(image: HistoryImage, inputs: Sequence[Path], changes: Sequence[str] = ()) -> list[str]:
     """The words of the command that requests one image like *image*, without `imagecli`.
 
-    *inputs* are the files of its inputs. *changes* are options that replace those of the image, as typed.
+    *inputs* are the files of its inputs; that of a painted mask is not used. *changes* are options that replace those
+    of the image, as typed.
     """
     words = list(_command_and_files(image, list(zip(image.inputs, inputs, strict=True))))
     if image.model:
         words += ["--model", image.model]
-    if not _has_flag(changes, _PROVIDER_FLAGS):
+    if not has_flag(changes, _PROVIDER_FLAGS):
         words += ["--provider", image.provider]
         words += ["--base-url", image.base_url] if image.base_url else []
     for name, value in image.options.items():
         is_set_by_name = name == "output_format" and "format_of_name" in image.options
-        if name != "format_of_name" and not (is_set_by_name and _has_flag(changes, _NAME_FLAGS)):
+        if name != "format_of_name" and not (is_set_by_name and has_flag(changes, _NAME_FLAGS)):
             words += _option_words(name, value, changes)
     words += _prompt_words(image, changes)
     return [*words, *changes]
@@ -48,14 +49,16 @@ def _command_and_files(image: HistoryImage, files: Sequence[tuple[HistoryInput, 
     for further in images[1:]:
         yield from ("--image", further)
     for file, path in files:
-        if file.role != "image":
+        if file.is_painted:
+            yield "--paint"
+        elif file.role != "image":
             yield from (f"--{file.role}", str(path))
 
 
 def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[str]:
     """The words of an option; none if *changes* set it, except for --param, which can set several fields."""
     flag = "--" + name.replace("_", "-")
-    if name != "param" and _has_flag(changes, (flag,)):
+    if name != "param" and has_flag(changes, (flag,)):
         return
     for one in value if isinstance(value, list) else [value]:
         if one is True:
@@ -66,7 +69,7 @@ def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[st
 
 def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
     """The prompt and its variables, as far as *changes* leave them."""
-    is_replaced = _has_flag(changes, _PROMPT_FLAGS)
+    is_replaced = has_flag(changes, _PROMPT_FLAGS)
     prompt = image.prompt if image.template is None else image.template
     if not is_replaced and prompt is not None:
         yield from ("--prompt", prompt)
@@ -79,7 +82,7 @@ def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
             yield from ("--var", f"{name}={value}")
 
 
-def _has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
+def has_flag(words: Sequence[str], flags: Sequence[str]) -> bool:
     """Whether one of *words* sets one of *flags*: `--size 1x1`, `--size=1x1`, `-s1x1`."""
     return any(
         word.partition("=")[0] == flag or (len(flag) == 2 and word.startswith(flag)) for word in words for flag in flags

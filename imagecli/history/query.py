@@ -28,6 +28,11 @@ class HistoryInput(NamedTuple):
     parent: str | None
     """The ID of the image in the history that it is."""
 
+    @property
+    def is_painted(self) -> bool:
+        """Whether it was painted for the request, so that no file has it."""
+        return self.role == "mask" and self.path is None and self.name != "-"
+
 
 class HistoryImage(NamedTuple):
     """An image, and the request that created it."""

@@ -20,6 +20,7 @@ from imagecli.output.terminal import (
     write_to_stdout,
 )
 from imagecli.quoting import quote_command
+from imagecli.request_options import describe_options, visible_options
 from imagecli.storage.read import has_content
 
 if TYPE_CHECKING:
@@ -27,26 +28,43 @@ if TYPE_CHECKING:
     from imagecli.history.costs import CostRow
     from imagecli.history.lineage import LineageNode
     from imagecli.history.query import HistoryImage
+    from imagecli.preview.screen import Screen
 
 UNKNOWN: Final = "unknown"
 _PROMPT_CHARACTERS: Final = 4_000
 _MAX_COMMAND: Final = 4_000
 _COLUMNS_FOR_COST: Final = 60
+_COLUMNS_FOR_THUMBNAIL: Final = 60
 _COLUMNS_FOR_FILE: Final = 90
 _COLUMNS_FOR_MODEL: Final = 110
 """A narrower terminal omits that column of the list."""
 _FILE_COLUMNS: Final = 28
 
 
-def print_history_list(images: Sequence[HistoryImage], env: Env) -> None:
-    """Prints one line for each image: as wide as the terminal, or with tabs in a pipe."""
+def print_history_list(images: Sequence[HistoryImage], env: Env, screen: Screen | None = None) -> None:
+    """Prints one line for each image: as wide as the terminal, or with tabs in a pipe.
+
+    On a *screen* two lines, with a thumbnail.
+    """
     if not images:
         return
-    columns = terminal_columns(env)
-    lines = (
-        [_tab_line(image, env) for image in images] if not env.stdout.isatty() else _table(images, columns or 80, env)
-    )
-    _write_lines(lines, env)
+    columns = terminal_columns(env) or 80
+    if not env.stdout.isatty():
+        _write_lines([_tab_line(image, env) for image in images], env)
+    elif screen is None or columns < _COLUMNS_FOR_THUMBNAIL:
+        _write_lines(_table(images, columns, env), env)
+    else:
+        _print_with_thumbnails(images, columns, screen, env)
+
+
+def _print_with_thumbnails(images: Sequence[HistoryImage], columns: int, screen: Screen, env: Env) -> None:
+    """Prints each row as soon as its thumbnail is drawn."""
+    from imagecli.output.history_thumbnails import ROOM, draw_thumbnails
+
+    heading, *rows = _table(images, columns - ROOM.columns - 2, env)
+    _write_lines([" " * (ROOM.columns + 2) + heading], env)
+    for row, drawing in zip(rows, draw_thumbnails(images, screen), strict=True):
+        _write_lines([f"{drawing[0]}  {row}", *drawing[1:]], env)
 
 
 def _tab_line(image: HistoryImage, env: Env) -> str:
@@ -129,8 +147,7 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
     yield "revised prompt", image.revised_prompt or ""
     yield "made by", f"{image.model or 'unknown model'} at {image.provider}, imagecli {image.command}"
     yield "manifest", str(image.manifest or "")
-    options = {name: value for name, value in image.options.items() if name != "format_of_name"}
-    yield "options", ", ".join(f"{name} {_option_text(value)}" for name, value in options.items())
+    yield "options", describe_options(image.options)
     for file in image.inputs:
         parent = f", {file.parent} of the history" if file.parent else ""
         yield file.role if file.role != "image" else "input", f"{'stdin' if file.path is None else file.name}{parent}"
@@ -140,12 +157,6 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
     yield "sha256", image.sha256
     text = quote_command(("imagecli", *command))
     yield "command", text if len(text) <= _MAX_COMMAND else ""
-
-
-def _option_text(value: Json) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return "yes" if value is True else str(value)
 
 
 def _cost_text(image: HistoryImage) -> str:
@@ -237,7 +248,7 @@ def history_image_to_json(image: HistoryImage) -> dict[str, Json]:
         "prompt": image.prompt,
         "revised_prompt": image.revised_prompt,
         "variables": dict(image.variables),
-        "options": {name: value for name, value in image.options.items() if name != "format_of_name"},
+        "options": visible_options(image.options),
         "inputs": [
             {
                 "role": file.role,

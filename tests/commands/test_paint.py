@@ -300,6 +300,31 @@ def test_an_edit_goes_straight_through_with_the_painted_mask(start: Start, folde
     assert sorted(path.name for path in folder.iterdir()) == ["in.png", "out.png"]
 
 
+@pytest.mark.slow
+def test_a_painted_edit_is_requested_again_with_a_mask_file_or_a_new_mask(
+    start: Start, folder: Path, state: Path, sandbox: str, imagecli: Run
+) -> None:
+    photo(folder / "in.png")
+    extra = {"IMAGECLI_STATE_DIR": str(state)}
+    for argv in (EDIT, ("history", "rerun", "@last", "--paint")):
+        address = () if argv[0] == "history" else ("--base-url", sandbox)
+        painting = Painting(start(*argv, *address, "-o", f"{argv[0]}.png", extra=extra))
+        assert painting.post("save", rectangle(320, 200, (0, 0, 160, 200))) == 204
+        assert painting.end()[:2] == (0, f"{argv[0]}.png\n"), painting.stderr
+    assert "--paint" in imagecli("history", "show", "@last").stdout.split()
+    refused = imagecli("history", "rerun", "@last", "--quality", "low")
+    assert refused.exit_code == 2
+    assert "was painted, and the history does not store masks" in refused.stderr
+    assert "--paint; or use --mask FILE" in refused.stderr
+    mask_for(folder / "mask.png", 320, 200, (10, 10, 60, 60))
+    done = imagecli("history", "rerun", "@last", "--mask", "mask.png", "-o", "masked.png", "--provider", "sandbox")
+    assert done.exit_code == 0, done.stderr
+    assert [file["role"] for file in imagecli("history", "show", "@last", "--json").json["images"][0]["inputs"]] == [
+        "image",
+        "mask",
+    ]
+
+
 def test_an_edit_paints_on_from_its_other_masks(start: Start, folder: Path, sandbox: str) -> None:
     photo(folder / "in.png")
     options = ("--mask-rect", "0,0,160,200", "--mask-invert")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -10,16 +11,20 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 from typing import IO
 
 import pexpect
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from tests.children import interruptible
+from tests.client.raw import png
 from tests.commands.conftest import COMMAND, Start
-from tests.conftest import picture
+from tests.conftest import Run, picture
 
 PIPE_BYTES = 65536
 """What a pipe takes on Linux before its writer has to wait."""
@@ -180,3 +185,33 @@ def test_a_signal_while_stdin_is_read_has_its_object_too(start: Start, number: s
     stdout, _ = process.communicate(timeout=10)
     answer = json.loads(stdout)
     assert (process.returncode, answer["exit_code"], answer["errors"][0]["code"]) == (code, code, "interrupted")
+
+
+def test_what_an_interrupted_run_saved_is_in_the_history(
+    folder: Path, state: Path, start: Start, imagecli: Run, httpserver: HTTPServer
+) -> None:
+    is_over = threading.Event()
+
+    def never_respond(request: Request) -> Response:
+        is_over.wait(30)
+        return Response(status=500)
+
+    image = base64.b64encode(png()).decode()
+    httpserver.expect_ordered_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": image}]})
+    httpserver.expect_ordered_request("/v1/images/generations").respond_with_handler(never_respond)
+    address = ("--base-url", httpserver.url_for("/v1"))
+    extra = {"IMAGECLI_STATE_DIR": str(state)}
+    process = start("generate", "a cat", "-m", "dall-e-3", "-n", "2", *address, "--json", extra=extra)
+    try:
+        deadline = time.monotonic() + 20
+        while not list(folder.glob("a-cat-*.png")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=10)
+    finally:
+        is_over.set()
+    assert process.returncode == 130, stderr
+    (saved,) = json.loads(stdout)["images"]
+    (image_found,) = imagecli("history", "list", "--json").json["images"]
+    assert Path(image_found["path"]).name == Path(saved["path"]).name

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagecli.cli import main
 from imagecli.env import Env
@@ -136,6 +137,50 @@ def test_the_table_fits_the_terminal(
     ]
     assert lines[1].endswith("…")
     assert re.match(r"\w{6}  Oct 1 ", lines[4])
+
+
+COLORS = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "IMAGECLI_PREVIEW": "auto"}
+
+
+def test_on_a_terminal_each_image_has_a_thumbnail(imagecli: Run, folder: Path) -> None:
+    for color in ("red", "blue", "lime", "white"):
+        Image.new("RGB", (64, 64), color).save(folder / f"{color}.png")
+        imagecli("edit", f"{color}.png", color, *SANDBOX, "-o", f"new-{color}.png")
+    (folder / "new-red.png").unlink()
+    (folder / "new-blue.png").write_bytes(b"another file")
+    done = imagecli("history", "list", tty=TTY, env=COLORS)
+    heading, *lines = done.stdout.splitlines()
+    assert heading.startswith(f"{'':8}ID  ")
+    assert [bool(re.match(" *\x1b.*▀", line)) for line in lines] == [True] * 4 + [False] * 4
+    assert [re.sub("\x1b[^m]*m", "", line)[:8] for line in lines[4:]] == [" " * 8, " " * 6] * 2
+    assert not done.stderr
+
+
+def test_a_narrow_terminal_has_no_room_for_thumbnails(
+    three_days: None, imagecli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagecli.output.history.terminal_columns", lambda env: 59)
+    assert "\x1b" not in imagecli("history", "list", tty=TTY, env=COLORS).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "tty"),
+    [
+        (("list",), COLORS, ()),
+        (("list", "--json"), COLORS, TTY),
+        (("list",), COLORS | {"NO_COLOR": "1"}, TTY),
+        (("list",), COLORS | {"CI": "true"}, TTY),
+        (("list",), COLORS | {"TERM": "dumb", "COLORTERM": ""}, TTY),
+        (("list",), COLORS | {"IMAGECLI_PREVIEW": "none"}, TTY),
+    ],
+)
+def test_thumbnails_are_drawn_only_where_they_can_be_seen(
+    words: tuple[str, ...], env: dict[str, str], tty: tuple[str, ...], three_days: None, imagecli: Run
+) -> None:
+    done = imagecli("history", *words, tty=tty, env=env)
+    assert done.exit_code == 0
+    assert "\x1b" not in done.stdout
+    assert "a tree" in done.stdout
 
 
 def test_a_prompt_can_t_control_the_terminal(imagecli: Run) -> None:
@@ -287,7 +332,8 @@ def test_rows_of_a_batch_are_recorded(imagecli: Run, folder: Path, read_history:
 
 @pytest.mark.slow
 def test_rows_of_the_batch_api_are_recorded(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
-    photo(folder / "photo.png", 512, 512)
+    assert imagecli("generate", "a photo", *SANDBOX, "-o", "photo.png").exit_code == 0
+    (photo,) = read_history()
     rows = [
         {"prompt": "a tree", "output": "tree.png"},
         {"command": "edit", "image": "photo.png", "prompt": "in fall", "output": "fall.png"},
@@ -295,8 +341,10 @@ def test_rows_of_the_batch_api_are_recorded(imagecli: Run, folder: Path, read_hi
     (folder / "m.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert imagecli("batch", "m.jsonl", *SANDBOX, "--batch-api", "--wait").exit_code == 0
     images = {image.path.name: image for image in read_history() if image.path}
-    assert sorted(images) == ["fall.png", "tree.png"]
-    assert [(file.name, file.sha256) for file in images["fall.png"].inputs] == [("photo.png", None)]
+    assert sorted(images) == ["fall.png", "photo.png", "tree.png"]
+    assert [(file.name, file.sha256, file.parent) for file in images["fall.png"].inputs] == [
+        ("photo.png", photo.sha256, photo.id)
+    ]
 
 
 def test_a_batch_warns_once_if_its_rows_can_t_be_recorded(imagecli: Run, folder: Path, state: Path) -> None:
