@@ -69,6 +69,6 @@ def _input_from_json(document: Any) -> InputFile | None:
     if not isinstance(document, dict) or document.get("role") not in get_args(InputRole):
         return None
     name, sha256 = document.get("name"), document.get("sha256")
-    if not isinstance(name, str) or not isinstance(sha256, str):
+    if not isinstance(name, str) or not isinstance(sha256, str | None):
         return None
-    return InputFile(role=document["role"], name=name, path=None, sha256=sha256)
+    return InputFile(role=document["role"], name=name, path=None, sha256=sha256 or "")

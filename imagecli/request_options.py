@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from imagecli.domain import Edit, ImageRequest, Json, Vary
@@ -38,6 +38,24 @@ def request_options(request: ImageRequest) -> dict[str, Json]:
 
         flags |= composition_flags(request.composition)
     return {name: value for name, value in flags.items() if value not in (None, False)}
+
+
+def visible_options(options: Mapping[str, Json]) -> dict[str, Json]:
+    """Recorded *options* without `format_of_name`, which no flag sets."""
+    return {name: value for name, value in options.items() if name != "format_of_name"}
+
+
+def describe_options(options: Mapping[str, Json]) -> str:
+    """`quality low, mask_invert yes`, for people."""
+    return ", ".join(f"{name} {_value_text(value)}" for name, value in visible_options(options).items())
+
+
+def _value_text(value: Json) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(_value_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _changed_fields(value: Any, omit: Collection[str] = ()) -> dict[str, Any]:

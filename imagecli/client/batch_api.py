@@ -17,13 +17,13 @@ from imagecli.client.file_and_batch_requests import (
     ApiCall,
     ApiClient,
     FileUpload,
-    json_or_none,
     quote_path_segment,
 )
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import EventHandler
 from imagecli.providers.batch_response import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
+from imagecli.providers.errors import parse_json
 
 KEPT_SECONDS: Final = 31 * 24 * 3600
 """Files of batches expire after 30 days: what is older can't be fetched. OpenAI API reference, read 2026-11-22."""
@@ -77,7 +77,7 @@ class BatchApiClient:
         form = FileUpload(source=source, filename=filename, media_type=media_type, fields=fields)
         call = ApiCall(method="POST", path=self._row.files_path, form=form, is_long=True)
         try:
-            document = json_or_none(self._calls.send(call, on_event))
+            document = parse_json(self._calls.send(call, on_event))
         except ImagecliError as error:
             if error.status == 413 and purpose == "batch":
                 hint = f"set a smaller batch.max_bytes in [providers.NAME]; it is {self._row.max_bytes:,}"
@@ -107,7 +107,7 @@ class BatchApiClient:
         }
         call = ApiCall(method="POST", path=self._row.path, json=body, free=False)
         try:
-            return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
+            return parse_batch_job(parse_json(self._calls.send(call, on_event)))
         except UnsavedError as error:
             hint = "the batch may have been created; check the provider's batches page before you run the command again"
             raise error.with_facts(hint=hint) from error
@@ -130,7 +130,7 @@ class BatchApiClient:
         while True:
             try:
                 page = self._calls.send(ApiCall(path=self._row.path, query=query), on_event)
-                jobs, after = parse_batch_jobs(json_or_none(page))
+                jobs, after = parse_batch_jobs(parse_json(page))
             except ImagecliError as error:
                 self._raise_no_batch_api(error)
             for job in jobs:
@@ -159,7 +159,7 @@ class BatchApiClient:
         """The size of a file in bytes; None if the provider does not report it."""
         try:
             call = ApiCall(path=self._item_path(self._row.files_path, file_id), max_tries=1)
-            document = json_or_none(self._calls.send(call, on_event))
+            document = parse_json(self._calls.send(call, on_event))
         except ImagecliError:
             return None
         size = document.get("bytes") if isinstance(document, dict) else None
@@ -194,7 +194,7 @@ class BatchApiClient:
 
     def _request_batch(self, call: ApiCall, id: str, on_event: EventHandler) -> BatchJob:
         try:
-            return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
+            return parse_batch_job(parse_json(self._calls.send(call, on_event)))
         except ImagecliError as error:
             if error.status in NOT_THERE:
                 raise _not_found_error(id, error) from error

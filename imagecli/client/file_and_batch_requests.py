@@ -6,14 +6,13 @@ Free requests are retried whenever that may help; one that can be billed, only i
 from __future__ import annotations
 
 import io
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from imagecli.client.exchange import (
@@ -183,14 +182,6 @@ def _decide_refused_call(call: ApiCall, response: HttpResponse) -> RetryDecision
         retry=decision.retry and response.status not in call.final_statuses,
         server_wait=decision.server_wait,
     )
-
-
-def json_or_none(body: bytes) -> Any:
-    """*body* as JSON; None if it isn't JSON."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def quote_path_segment(id: str) -> str:

@@ -20,6 +20,7 @@ from imagecli.images.describe_image import describe_image
 from imagecli.output.errors import print_error
 from imagecli.output.info import DescribedFile, FoundRecord, print_described_file, print_info_json
 from imagecli.output.terminal import DisplayOptions, sanitize, write_line
+from imagecli.request_options import visible_options
 from imagecli.storage.read import read_bounded
 from imagecli.storage.sidecar import find_sidecars
 
@@ -102,7 +103,7 @@ def _from_history(image: HistoryImage) -> FoundRecord:
         model=image.model,
         prompt=image.prompt,
         revised_prompt=image.revised_prompt,
-        options={name: value for name, value in image.options.items() if name != "format_of_name"},
+        options=visible_options(image.options),
         inputs=tuple(
             InputFile(role=file.role, name=file.name, path=None, sha256=file.sha256 or "") for file in image.inputs
         ),

@@ -24,7 +24,7 @@ FILE_NAME: Final = "history.db"
 LOCK_SECONDS: Final = 10.0
 """Longest wait for another process that writes."""
 _LOCK_SLICE: Final = 0.2
-"""SQLite waits so many seconds at a time, because Python handles no Ctrl-C meanwhile."""
+"""Seconds that SQLite waits at a time: while it does, Python can't handle Ctrl-C."""
 NETWORK_FILE_SYSTEMS: Final = frozenset(("9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"))
 """SQLite's write-ahead log needs memory that all its processes share."""
 

@@ -7,16 +7,18 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.checks.model_parameters import input_sources
-from imagecli.domain import OPERATIONS, Edit, ImageRequest, InputFile, SavedImage
+from imagecli.domain import OPERATIONS, Edit, ImageRequest, InputFile, InputRole, InputSource, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
 from imagecli.request_options import request_options
 from imagecli.results import CallResult
+from imagecli.storage.read import file_sha256
 
 MAX_IMAGES: Final = 50_000
 """Images in the history: the oldest are removed from it; their files stay."""
@@ -104,13 +106,25 @@ def _add_input(connection: sqlite3.Connection, request: int, position: int, file
 
 
 def _unread_inputs(request: ImageRequest) -> list[InputFile]:
-    """The inputs of a request whose bytes this process did not read: those of the Batch API were uploaded before."""
-    files = [InputFile(role="image", name=file.name, path=file.path, sha256="") for file in input_sources(request)]
-    if isinstance(request, Edit) and request.mask and (mask := request.mask.file):
-        files.append(InputFile(role="mask", name=mask.name, path=mask.path, sha256=""))
-    if isinstance(request, Edit) and (markup := request.markup):
-        files.append(InputFile(role="markup", name=markup.name, path=markup.path, sha256=""))
+    """The inputs of a request whose bytes this process did not send: those of the Batch API were uploaded before.
+
+    A row whose inputs have changed since is another request, so that these files still have the bytes that were sent.
+    """
+    files = [_read_input("image", source) for source in input_sources(request)]
+    if isinstance(request, Edit) and request.mask and request.mask.file:
+        files.append(_read_input("mask", request.mask.file))
+    if isinstance(request, Edit) and request.markup:
+        files.append(_read_input("markup", request.markup))
     return files
+
+
+def _read_input(role: InputRole, source: InputSource) -> InputFile:
+    """The input; its sha256 is empty if it can't be read. A pipe was read before, and opening it again could block."""
+    sha256 = ""
+    with suppress(OSError, ValueError):
+        if source.path and source.path.is_file():
+            sha256 = file_sha256(source.path)
+    return InputFile(role=role, name=source.name, path=source.path, sha256=sha256)
 
 
 def _add_image(connection: sqlite3.Connection, request: int, image: SavedImage) -> str:

@@ -21,8 +21,8 @@ from imagecli.images.transform_input import render_transformed
 
 EDGE = 256
 """The longer edge at which images are compared: noise and compression disappear, objects do not."""
-NEIGHBOURS = 5
-"""A pixel is compared with so many, across and down: shifts by 1% do not count."""
+NEIGHBORS = 5
+"""A pixel is compared with a square of this many pixels across and down, so that shifts by 1% do not count."""
 MIN_DIFFERENCE = 24
 """Of 255, in one of the three channels."""
 MARGIN = 17
@@ -111,5 +111,5 @@ def _difference(one: Image.Image, other: Image.Image) -> Image.Image:
 
 def _distance_from_range(image: Image.Image, other: Image.Image) -> Image.Image:
     """How far each pixel is above or below the range of its neighbours in *other*."""
-    lowest, highest = other.filter(ImageFilter.MinFilter(NEIGHBOURS)), other.filter(ImageFilter.MaxFilter(NEIGHBOURS))
+    lowest, highest = other.filter(ImageFilter.MinFilter(NEIGHBORS)), other.filter(ImageFilter.MaxFilter(NEIGHBORS))
     return ImageChops.lighter(ImageChops.subtract(image, highest), ImageChops.subtract(lowest, image))

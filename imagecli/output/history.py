@@ -20,6 +20,7 @@ from imagecli.output.terminal import (
     write_to_stdout,
 )
 from imagecli.quoting import quote_command
+from imagecli.request_options import describe_options, visible_options
 from imagecli.storage.read import has_content
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
     yield "revised prompt", image.revised_prompt or ""
     yield "made by", f"{image.model or 'unknown model'} at {image.provider}, imagecli {image.command}"
     yield "manifest", str(image.manifest or "")
-    options = {name: value for name, value in image.options.items() if name != "format_of_name"}
-    yield "options", ", ".join(f"{name} {_option_text(value)}" for name, value in options.items())
+    yield "options", describe_options(image.options)
     for file in image.inputs:
         parent = f", {file.parent} of the history" if file.parent else ""
         yield file.role if file.role != "image" else "input", f"{'stdin' if file.path is None else file.name}{parent}"
@@ -157,12 +157,6 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
     yield "sha256", image.sha256
     text = quote_command(("imagecli", *command))
     yield "command", text if len(text) <= _MAX_COMMAND else ""
-
-
-def _option_text(value: Json) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return "yes" if value is True else str(value)
 
 
 def _cost_text(image: HistoryImage) -> str:
@@ -254,7 +248,7 @@ def history_image_to_json(image: HistoryImage) -> dict[str, Json]:
         "prompt": image.prompt,
         "revised_prompt": image.revised_prompt,
         "variables": dict(image.variables),
-        "options": {name: value for name, value in image.options.items() if name != "format_of_name"},
+        "options": visible_options(image.options),
         "inputs": [
             {
                 "role": file.role,

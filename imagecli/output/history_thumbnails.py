@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from PIL import Image
-
 from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.errors import ImagecliError
 from imagecli.images.header import read_header
-from imagecli.preview.blocks import encode_blocks
+from imagecli.preview.blocks import encode_centered
 from imagecli.preview.screen import Screen, make_thumbnail
 from imagecli.preview.window import Cells
 from imagecli.storage.read import read_bounded
@@ -46,7 +44,4 @@ def _draw_thumbnail(image: HistoryImage, screen: Screen) -> list[str]:
         thumbnail = make_thumbnail(read_header(data, str(image.path)), screen, ROOM)
     except ImagecliError:
         return [" " * ROOM.columns] * ROOM.rows
-    across, down = screen.pixels_of_cell
-    cell = Image.new("RGBA", (ROOM.columns * across, ROOM.rows * down))
-    cell.paste(thumbnail, ((cell.width - thumbnail.width) // 2, (cell.height - thumbnail.height) // 2))
-    return encode_blocks(cell, true_color=screen.true_color).splitlines()
+    return encode_centered(thumbnail, ROOM, true_color=screen.true_color).splitlines()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from imagecli.creation_record import CreationRecord, record_to_json
 from imagecli.env import Env
 from imagecli.output.terminal import output_width, plural, printable_path, sanitize, wrap_text, write_to_stdout
+from imagecli.request_options import describe_options
 
 if TYPE_CHECKING:
     from imagecli.domain import Json
@@ -146,7 +147,7 @@ def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
     if record.revised_prompt:
         yield "revised", record.revised_prompt
     if record.options:
-        yield "options", ", ".join(f"{name} {_option_text(value)}" for name, value in record.options.items())
+        yield "options", describe_options(record.options)
     if record.inputs:
         names = (f"{one.name}{'' if one.role == 'image' else f' ({one.role})'}" for one in record.inputs)
         yield "inputs", ", ".join(names)
@@ -156,14 +157,6 @@ def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
         yield "cost", format_usd(record.cost_usd)
     item = f", row {file.record.item}" if file.record.item else ""
     yield "source", f"{file.record.place} {file.record.source}{item}"
-
-
-def _option_text(value: Json) -> str:
-    import json
-
-    if isinstance(value, list):
-        return " and ".join(map(_option_text, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def print_info_json(files: Sequence[DescribedFile], errors: Sequence[ImagecliError], exit_code: int, env: Env) -> None:

@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 
 from PIL import Image
 
+from imagecli.preview.window import Cells
+
 _UPPER, _LOWER = "▀", "▄"
 _LEVELS: Final = (0, 95, 135, 175, 215, 255)
 """The levels of red, green and blue of the 256 colors from 16 on, which are followed by 24 grays."""
@@ -26,6 +28,13 @@ def encode_blocks(image: Image.Image, *, true_color: bool) -> str:
         upper, lower = colors[start : start + width], colors[start + width : start + 2 * width]
         lines.append("".join(_encode_line(upper, lower)) + "\x1b[0m\n")
     return "".join(lines)
+
+
+def encode_centered(image: Image.Image, room: Cells, *, true_color: bool) -> str:
+    """The same for an RGB *image* in the middle of *room*, the rest of which stays empty."""
+    area = Image.new("RGBA", (room.columns, 2 * room.rows))
+    area.paste(image, ((area.width - image.width) // 2, (area.height - image.height) // 2))
+    return encode_blocks(area, true_color=true_color)
 
 
 def _encode_line(upper: Sequence[Color], lower: Sequence[Color]) -> Iterator[str]:

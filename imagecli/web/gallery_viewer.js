@@ -61,7 +61,7 @@ function fillViewer(image) {
   $("copied").textContent = "";
   fillFacts(image);
   fillLineage(image);
-  showPicture(image);
+  showImage(image);
   viewer.querySelector(".panel").scrollTop = 0;
 }
 
@@ -136,7 +136,7 @@ function beforeOf(image) {
   return before.thumb ? before : null;
 }
 
-function showPicture(image) {
+function showImage(image) {
   const before = beforeOf(image);
   $("notice").hidden = true;
   $("frame").hidden = !image.thumb;
@@ -165,7 +165,7 @@ function loadBest(target, image) {
     if (target.dataset.shows === (image.id ?? "")) target.src = full.src;
   };
   full.onerror = () => {
-    if (current === image) notify("The original file isn’t here, or this browser can’t show it. This is its preview.");
+    if (current === image) notify("The original file is missing, or this browser can’t show it. This is its thumbnail.");
   };
   full.src = image.file;
   return undefined;

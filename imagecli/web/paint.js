@@ -269,7 +269,7 @@ function showEnd(title, text, icon) {
   $("end").showModal();
 }
 
-// The mask as a file, in black and white: for the case that the command can't receive it.
+// The mask as a file, in black and white: in case the command can't receive it.
 function download() {
   const { area, info } = state, canvas = document.createElement("canvas");
   Object.assign(canvas, { width: area.width, height: area.height });

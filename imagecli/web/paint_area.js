@@ -146,7 +146,7 @@ class PaintedArea {
     return true;
   }
 
-  // Takes back what an unfinished action changed inside *box*.
+  // Reverts what an unfinished action changed inside *box*.
   rollBack(box) {
     this.paste(this.bytes, box, this.copyOf(this.committed, box));
   }

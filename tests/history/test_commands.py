@@ -332,7 +332,8 @@ def test_rows_of_a_batch_are_recorded(imagecli: Run, folder: Path, read_history:
 
 @pytest.mark.slow
 def test_rows_of_the_batch_api_are_recorded(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
-    photo(folder / "photo.png", 512, 512)
+    assert imagecli("generate", "a photo", *SANDBOX, "-o", "photo.png").exit_code == 0
+    (photo,) = read_history()
     rows = [
         {"prompt": "a tree", "output": "tree.png"},
         {"command": "edit", "image": "photo.png", "prompt": "in fall", "output": "fall.png"},
@@ -340,8 +341,10 @@ def test_rows_of_the_batch_api_are_recorded(imagecli: Run, folder: Path, read_hi
     (folder / "m.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert imagecli("batch", "m.jsonl", *SANDBOX, "--batch-api", "--wait").exit_code == 0
     images = {image.path.name: image for image in read_history() if image.path}
-    assert sorted(images) == ["fall.png", "tree.png"]
-    assert [(file.name, file.sha256) for file in images["fall.png"].inputs] == [("photo.png", None)]
+    assert sorted(images) == ["fall.png", "photo.png", "tree.png"]
+    assert [(file.name, file.sha256, file.parent) for file in images["fall.png"].inputs] == [
+        ("photo.png", photo.sha256, photo.id)
+    ]
 
 
 def test_a_batch_warns_once_if_its_rows_can_t_be_recorded(imagecli: Run, folder: Path, state: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ITEMS: Final = 20
 _SECONDS: Final = 2.0
-"""Rows are written when there are so many, or the last ones were written so long ago: each transaction has a price."""
+"""Rows are written in groups of this size, or after this many seconds, because each transaction takes time."""
 _WAIT_AT_END: Final = 0.5
 """Seconds to wait for other processes: Ctrl-C ends a batch within a second."""
 
