@@ -39,8 +39,10 @@ def _parse_sides(text: str) -> Extension:
     for part in re.split(r"\s*,\s*|\s+", text.strip().lower()):
         side, _, written = part.partition("=")
         length = parse_length(written)
-        if side not in _SIDES or length is None or side in sides:
-            problem = "appears twice" if side in sides else f"is not {join_alternatives(_SIDES)}, = and a length"
+        if side in sides:
+            raise UsageError(f"--extend: {side} appears twice", hint=_EXTEND_HINT)
+        if side not in _SIDES or length is None:
+            problem = f"is not {join_alternatives(_SIDES)}, = and a length"
             raise UsageError(f"--extend: {part!r} {problem}", hint=_EXTEND_HINT)
         sides[side] = length
     if not any(length.value for length in sides.values()):

@@ -106,8 +106,7 @@ def fit_region(
     image = try_unchanged(header, image_rule, framing, transform) or _encode_region(
         header, image_rule, framing, transform, _describe_region(plan.canvas, region, header.size)
     )
-    area = _crop_to_box(plan.area, plan.canvas, region)
-    area, changes = finish_area(_resize_area(area, image.image.size), mask_rule)
+    area, changes = finish_area(_scale_area(plan.area, plan.canvas, region, image.image.size), mask_rule)
     label = mask.label if mask else ADDED_AREA
     if not edited_share(area):
         raise MaskError(
@@ -181,10 +180,16 @@ def _crop_to_box(area: Image.Image, canvas: Box, box: Box) -> Image.Image:
     return area.crop((box[0] - canvas[0], box[1] - canvas[1], box[2] - canvas[0], box[3] - canvas[1]))
 
 
-def _resize_area(area: Image.Image, size: Size) -> Image.Image:
-    if area.size == tuple(size):
-        return area
-    return area.resize((size.width, size.height), Image.Resampling.NEAREST)
+def _scale_area(area: Image.Image, canvas: Box, box: Box, size: Size) -> Image.Image:
+    """What *box* shows of the area, at *size*: never at full resolution, which may be gigapixels around a panorama."""
+    full = box_size(box)
+    if full == size:
+        return _crop_to_box(area, canvas, box)
+    across = (full.width / size.width, 0, box[0] - canvas[0])
+    down = (0, full.height / size.height, box[1] - canvas[1])
+    return area.transform(
+        (size.width, size.height), Image.Transform.AFFINE, (*across, *down), Image.Resampling.NEAREST, fillcolor=0
+    )
 
 
 def _encode_region(

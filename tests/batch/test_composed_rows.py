@@ -87,7 +87,7 @@ def test_a_mistake_is_reported_with_its_line(imagecli: Run, folder: Path, row: d
     path = write(folder, row)
     result = imagecli("batch", path, "--provider", "sandbox")
     assert result.exit_code == 2
-    assert found in result.stderr
+    assert result.stderr.count(found) == 1
     assert "m.jsonl:1" in result.stderr
     assert "--" not in "".join(line for line in result.stderr.splitlines() if "m.jsonl:1" in line)
 

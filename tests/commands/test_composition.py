@@ -260,7 +260,7 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
         (["--extend", "left=5", "--anchor", "left"], "--anchor requires an aspect ratio", "omit --anchor"),
         (["--extend", "1024x768"], "neither an aspect ratio nor sides", "--extend 16:9"),
         (["--extend", "up=5"], "'up=5' is not left, top, right or bottom", "left=256"),
-        (["--extend", "left=5,left=6"], "'left=6' appears twice", "left=256"),
+        (["--extend", "left=5,left=6"], "left appears twice", "left=256"),
         (["--extend", "left=0"], "adds nothing", "left=256"),
         (["--extend", "8:5"], "in.png is already 8:5 (320x200)", "left=256"),
         (["--extend", "9:1", *RECT, "--output-format", "gif"], "can't be", "--output-format png"),

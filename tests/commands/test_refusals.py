@@ -115,6 +115,9 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (["edit", "a.jpg", "“at", "night”"], "'“at' is not a file", 'quotes: imagecli edit a.jpg "at night"\n'),
         (["generate", "“a", "cat”"], "argument: cat”", 'quotes: imagecli generate "a cat"\n'),
         (["generate", "-n"], "-n requires a value", "imagecli generate --help"),
+        (["mask", "a.png", "--rect"], "--rect requires a value", "imagecli mask --help"),
+        (["edit", "a.png", "--mask-rect"], "--mask-rect requires a value", "imagecli edit --help"),
+        (["edit", "a.png", "a hat", "--image"], "--image requires a value", "imagecli edit --help"),
     ],
 )
 def test_a_wrong_command_line_gets_the_right_one(imagecli: Run, argv: list[str], found: str, hint: str) -> None:

@@ -302,6 +302,15 @@ def test_extending_adds_to_a_mask() -> None:
     assert pixels.getpixel((100 + 250, 130)) == opened(data).getpixel((250, 130))
 
 
+def test_a_panorama_is_sent_small_however_large_it_would_be_at_the_ratio_of_the_model() -> None:
+    """30000x200 at 3:1 is 30000x10000, more than Pillow accepts as one image."""
+    data = saved(Image.new("RGB", (30_000, 200), (10, 120, 90)))
+    region = fit(data, rect(50, 0, 50, 100, percent=True), size=Size(300, 100))
+    assert region.image.image.size == region.mask.image.size == Size(300, 100)
+    pixels = composed(data, region, painted(region, (255, 0, 255))).pixels
+    assert [pixels.getpixel((x, 100)) for x in (0, 14_999, 16_000, 29_000)] == [(10, 120, 90)] * 2 + [(255, 0, 255)] * 2
+
+
 def test_a_small_region_is_enlarged_and_a_large_one_shrunk() -> None:
     data = saved(scene(1200, 900), "JPEG")
     region = fit(data, rect(600, 400, 50, 50), CompositionOptions(crop_padding=Length(50, is_percent=True)), "free")

@@ -113,7 +113,7 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
     if row.is_complete:  # else a field is perhaps only missing because it is invalid
         _check_row(row, problems)
     if problems.any and settings:
-        _check_settings(row, settings, shared, problems)
+        _check_settings(row, settings, composition, shared, problems)
     if problems.any or settings is None:
         return None
     return _RowParts(
@@ -216,7 +216,7 @@ def _expand_combinations(
             if prompt is not None:
                 check_prompt_text(prompt, settings.model)
         if not index:
-            _check_shape(row, settings, shared, problems, OPERATIONS[type(request)])
+            _check_shape(row, settings, parts.composition, shared, problems, OPERATIONS[type(request)])
         if problems.any:
             return
         files_by_template = [
@@ -317,10 +317,16 @@ def _resolve_size(edit: Edit, model: ModelRow, shared: Expansion) -> Edit:
     )
 
 
-def _check_settings(row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems) -> None:
+def _check_settings(
+    row: ParsedRow,
+    settings: ResolvedSettings,
+    composition: CompositionOptions | None,
+    shared: Expansion,
+    problems: RowProblems,
+) -> None:
     """Adds to *problems* what is wrong with the settings of a row whose items are not built."""
     if row.command != "vary":  # that may become an edit
-        _check_shape(row, _without_format_rules(settings), shared, problems, COMMANDS[row.command])
+        _check_shape(row, _without_format_rules(settings), composition, shared, problems, COMMANDS[row.command])
 
 
 def _without_format_rules(settings: ResolvedSettings) -> ResolvedSettings:
@@ -330,10 +336,14 @@ def _without_format_rules(settings: ResolvedSettings) -> ResolvedSettings:
 
 
 def _check_shape(
-    row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems, operation: Operation
+    row: ParsedRow,
+    settings: ResolvedSettings,
+    composition: CompositionOptions | None,
+    shared: Expansion,
+    problems: RowProblems,
+    operation: Operation,
 ) -> None:
     """Adds to *problems* why the model or the provider doesn't accept the requests of *row*."""
-    composition = _build_composition(row, problems)
     shape = check_request_shape(
         shared.target, settings, operation, len(row.image), _has_mask(row), row.markup is not None, composition
     )
