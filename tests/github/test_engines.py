@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -75,11 +74,6 @@ def slurm_options(script: str) -> dict[str, str]:
     return dict(re.findall(r"^#SBATCH --([\w-]+)(?:=(\S+))?", head, re.M))
 
 
-def has_slurm() -> bool:
-    """Whether a Slurm cluster answers on this machine."""
-    return bool(shutil.which("sinfo")) and subprocess.run(["sinfo"], capture_output=True, timeout=60).returncode == 0
-
-
 @pytest.mark.slow
 def test_the_tasks_of_the_slurm_script_create_all_shards(assets: Path, server: Server) -> None:
     """By the variables that Slurm sets, without Slurm."""
@@ -101,8 +95,10 @@ def test_a_task_outside_of_the_slurm_array_sends_nothing(assets: Path, server: S
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_slurm(), reason="no Slurm cluster answers")
+@needs("sbatch")
 def test_slurm_runs_the_script(assets: Path, server: Server) -> None:
+    if subprocess.run(["timeout", "10", "sinfo"], capture_output=True, timeout=60).returncode:
+        pytest.skip("no Slurm cluster answers")
     (assets / "assets.sbatch").write_text(SLURM)
     done = shell(assets, server, "sbatch", "--wait", "assets.sbatch")
     logs = "\n".join(path.read_text() for path in assets.glob("assets.*.log"))
