@@ -221,7 +221,7 @@ def _region_notes(name: str, plan: EditPlan, region: Box, options: CompositionOp
         return ()
     if share >= MOST_OF_THE_IMAGE:
         return (f"--crop-to-mask has little effect: the region around the mask is {format_share(share)} of {name}",)
-    return (f"the model sees only {format_share(share)} of {name}: the prompt should describe that part",)
+    return (f"the model sees {format_share(share)} of {name}: the prompt should describe that part",)
 
 
 def _build_composition(header: ImageHeader, plan: EditPlan, region: Box, framing: InputFit) -> Composition:

@@ -147,6 +147,8 @@ def edited_share(area: Image.Image) -> float:
 
 def format_share(share: float) -> str:
     """`12.4%`; a small area is never 0%, nor a large one 100%."""
+    if share == 1:
+        return "100%"
     return "less than 0.1%" if share < 0.0005 else "more than 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
 
 

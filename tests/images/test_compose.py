@@ -315,6 +315,7 @@ def test_a_small_region_is_enlarged_and_a_large_one_shrunk() -> None:
     data = saved(scene(1200, 900), "JPEG")
     region = fit(data, rect(600, 400, 50, 50), CompositionOptions(crop_padding=Length(50, is_percent=True)), "free")
     assert region.image.image.size == Size(816, 816)
+    assert region.notes == ("the model sees 0.9% of photo.jpg: the prompt should describe that part",)
     assert "cropped to 100x100 at 575,375, enlarged to 816x816" in ", ".join(region.image.changes)
     region = fit(data, rect(0, 0, 1200, 700), CompositionOptions(crop_padding=Length(0)), "squares")
     assert region.image.image.size == Size(1024, 1024)
@@ -324,7 +325,7 @@ def test_a_mask_in_two_corners_gets_a_note() -> None:
     data = saved(scene(300, 220))
     corners = rect(0, 0, 20, 20)._replace(shapes=(*rect(0, 0, 20, 20).shapes, *rect(280, 200, 20, 20).shapes))
     region = fit(data, corners, CompositionOptions(crop_padding=Length(0)))
-    assert region.notes == ("--crop-to-mask has little effect: the region around the mask is 100.0% of photo.jpg",)
+    assert region.notes == ("--crop-to-mask has little effect: the region around the mask is 100% of photo.jpg",)
 
 
 def test_a_result_of_another_shape_is_refused() -> None:
