@@ -8,4 +8,3 @@ _imagecli_completion() {
 }
 
 complete -o default -F _imagecli_completion imagecli
-COMP_WORDBREAKS=${COMP_WORDBREAKS//@}

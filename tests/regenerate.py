@@ -64,9 +64,6 @@ def spoken(*argv: str, **variables: str) -> str:
 def completion(shell: str) -> str:
     """The completion script of a shell, without blank lines around it (zsh wants `#compdef` on the first)."""
     script = spoken(_IMAGECLI_COMPLETE=f"source_{shell}").strip("\n") + "\n"
-    if shell == "bash":
-        # Otherwise bash completes only what follows the @ of @last.
-        script += "COMP_WORDBREAKS=${COMP_WORDBREAKS//@}\n"
     return script.replace(ZSH_REGISTERS, ZSH_REGISTERS_OR_RUNS) if shell == "zsh" else script
 
 

@@ -31,7 +31,6 @@ TYPED = [
     ("imagecli vary --crop cen", "imagecli vary --crop center "),
     ("imagecli edit phot", "imagecli edit photo.jpg "),
     ("imagecli edit a.jpg phot", "imagecli edit a.jpg photo.jpg "),
-    ("imagecli vary @la", "imagecli vary @last "),
 ]
 """What is typed before the TAB, and the line after it: commands, options, their values, and files."""
 
@@ -104,6 +103,7 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
         ("config l", "list"),
         ("config s", "set"),
         ("edit -m gpt-image-1.5 --input-fidelity ", "high low"),
+        ("vary @la", "@last"),
     ],
 )
 def test_values_are_those_of_the_model_and_provider_to_the_left(

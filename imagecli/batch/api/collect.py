@@ -93,8 +93,14 @@ class BatchCollector:
                     response = self._parse_line(line)
                     received.add(response.custom_id if response else None)
                     call = self._find_call(response, unfinished) if response else None
-                    if call and (result := self._save_call(call, line, unfinished)):
-                        yield result
+                    if call is None:
+                        continue
+                    item = call.item
+                    item.results[call.begin] = self._save_images(call, line)
+                    if not item.missing_images:
+                        del unfinished[item.key]
+                        if result := self._end_item(item, None):
+                            yield result
             is_short = _has_more_results(job, received)
             if is_last or not (unfinished and is_short):
                 break
@@ -119,15 +125,6 @@ class BatchCollector:
 
     def _download_lines(self, file_id: str) -> Iterator[IO[bytes]]:
         return download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event)
-
-    def _save_call(self, call: _AnsweredCall, line: IO[bytes], unfinished: dict[str, PendingItem]) -> ItemResult | None:
-        """Saves the images of *call*. The result of its item, which is removed from *unfinished*, if that has ended."""
-        item = call.item
-        item.results[call.begin] = self._save_images(call, line)
-        if item.missing_images:
-            return None
-        del unfinished[item.key]
-        return self._end_item(item, None)
 
     def _parse_line(self, line: IO[bytes]) -> BatchResponseLine | None:
         """The response in *line*; None, and a warning, if it can't be read."""
