@@ -20,6 +20,8 @@ MANY: Final = 20
 class InputImagesError(InputImageError):
     """Several input images that can't be sent."""
 
+    code = "input_images"
+
     def __init__(self, problems: Sequence[InputImageError], total: int) -> None:
         message = f"{len(problems):,} of {total:,} inputs can't be sent; nothing was sent"
         super().__init__(message, hint="fix or omit the images listed above")

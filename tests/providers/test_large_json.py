@@ -170,7 +170,7 @@ def test_hostile_bodies_take_bounded_memory_and_time(begin: bytes, letters: byte
     file = io.BytesIO(begin + letters * times)
     started = time.process_time()
     assert len(condense_body(file).body) <= MAX_REST_BYTES + 2 * PIECE_BYTES
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 15  # 3 s here; quadratic time would take minutes
 
 
 def test_a_mark_is_not_guessed() -> None:
