@@ -11,6 +11,7 @@ from imagecli.commands.history_actions import describe_nothing_found, print_hist
 from imagecli.config.paths import find_folders
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
+from imagecli.errors import UsageError
 from imagecli.history.command_line import build_command_line
 from imagecli.history.database import open_history
 from imagecli.history.query import HistoryFilter, HistoryImage, list_images
@@ -25,12 +26,14 @@ from imagecli.web.gallery_target import check_gallery_target, parse_gallery_targ
 def write_history_gallery(choice: HistoryFilter, output: str, env: Env, *, show: bool, as_json: bool) -> None:
     """Writes the gallery of the images that *choice* selects to *output*, and prints its path; *show* opens it.
 
-    Raises OutputError, DiskError.
+    Raises UsageError if it selects none, so that a page from an earlier run stays; OutputError, DiskError.
     """
     target = parse_gallery_target(env.expand_home(output), "-o")
     check_gallery_target(target)
     with open_history(find_folders(env).state) as history:
         images = list_images(history.connection, choice)
+    if not images and choice._replace(limit=None) != HistoryFilter():
+        raise UsageError("no image matches; no page was written", hint="imagecli history list prints the newest images")
     gallery = build_history_gallery(images, load_user_catalog(env).providers)
     with open_progress(env, DisplayOptions.build(env=env, json=as_json)) as progress:
         written = write_gallery(gallery, target, progress)

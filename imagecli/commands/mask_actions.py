@@ -251,7 +251,9 @@ def _read_mask(layer: ImageHeader, white_is: str | None, progress: PlainProgress
 def _report_share(share: float, progress: PlainProgress) -> None:
     """Prints which share of the image is edited. Raises MaskError if it is nothing."""
     if not share:
-        raise MaskError("the mask allows no edits: its area is empty", hint="check the position, or raise --tolerance")
+        raise MaskError(
+            "the mask allows no edits: its area is empty", hint="check the position, --tolerance and --grow"
+        )
     if share == 1:
         message = "the mask covers the complete image: all of it may change"
         progress(WarningEvent(code="mask_full", message=message))

@@ -16,7 +16,7 @@ from imagecli.env import Env
 from imagecli.errors import InputImageError, Terminated
 from imagecli.images.header import ImageHeader, read_header
 from imagecli.output.terminal import DisplayOptions, plural, print_dim, sanitize
-from imagecli.preview.screen import Grid, Screen, encode_row, lay_out, make_thumbnail
+from imagecli.preview.screen import Grid, Screen, choose_grid, encode_row, make_thumbnail
 from imagecli.preview.terminals import choose_protocol, has_true_color
 from imagecli.preview.window import Cells, read_window
 from imagecli.storage.read import read_bounded
@@ -73,7 +73,7 @@ def print_previews(paths: Sequence[Path], env: Env, display: DisplayOptions) -> 
     room = Cells(screen.window.columns - 1, min(screen.window.rows - _OTHER_ROWS, _MOST_ROWS))
     if room.rows < _LEAST_ROWS:
         return
-    grid = lay_out(len(paths), room) if len(paths) > 1 else Grid(1, room)
+    grid = choose_grid(len(paths), room) if len(paths) > 1 else Grid(1, room)
     sources = [InputSource(name=str(path), path=path) for path in paths]
     shown = sources[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
     failures = []
@@ -129,10 +129,10 @@ def show_grid(count: int, screen: Screen) -> Grid:
     room = Cells(screen.window.columns - 1, max(screen.window.rows - 2, 1))
     if count == 1:
         return Grid(1, room)
-    grid = lay_out(count, room)
+    grid = choose_grid(count, room)
     # Images that would be small scroll instead.
     across = max(1, min(grid.across, room.columns // (2 * _TILE_ROWS)))
-    return grid if across == grid.across else lay_out(across, Cells(room.columns, min(_TILE_ROWS + 1, room.rows)))
+    return grid if across == grid.across else choose_grid(across, Cells(room.columns, min(_TILE_ROWS + 1, room.rows)))
 
 
 def draw_partial(data: bytes, screen: Screen) -> str:

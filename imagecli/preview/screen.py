@@ -56,7 +56,7 @@ class Grid(NamedTuple):
         return self.tile.columns + GAP
 
 
-def lay_out(count: int, room: Cells) -> Grid:
+def choose_grid(count: int, room: Cells) -> Grid:
     """The grid in which *count* images and a line of captions for each row of them are largest in *room*.
 
     They may be more than fit into it if they would be smaller than LEAST_TILE.

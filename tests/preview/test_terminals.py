@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.domain import Size
-from imagecli.preview.screen import LEAST_TILE, Grid, lay_out
+from imagecli.preview.screen import LEAST_TILE, Grid, choose_grid
 from imagecli.preview.terminals import choose_protocol, has_true_color, opens_file_links
 from imagecli.preview.window import Cells, Window, read_window
 
@@ -91,16 +91,16 @@ def test_a_large_image_fills_the_room_and_a_small_one_keeps_its_size() -> None:
 @pytest.mark.parametrize("count", range(1, 41))
 @pytest.mark.parametrize("room", [Cells(79, 18), Cells(39, 18), Cells(11, 6), Cells(200, 24)])
 def test_a_contact_sheet_fits_into_the_width(count: int, room: Cells) -> None:
-    grid = lay_out(count, room)
+    grid = choose_grid(count, room)
     assert grid.across * grid.stride - 2 <= room.columns
     assert grid.tile.columns >= min(LEAST_TILE.columns, room.columns)
     assert grid.tile.rows >= LEAST_TILE.rows or grid.tile.columns < LEAST_TILE.columns
 
 
 def test_images_are_as_large_as_possible() -> None:
-    assert lay_out(3, Cells(99, 24)) == Grid(3, Cells(31, 23))
-    assert lay_out(4, Cells(79, 24)) == Grid(2, Cells(38, 11))
-    assert lay_out(4, Cells(39, 24)) == Grid(2, Cells(18, 11))
+    assert choose_grid(3, Cells(99, 24)) == Grid(3, Cells(31, 23))
+    assert choose_grid(4, Cells(79, 24)) == Grid(2, Cells(38, 11))
+    assert choose_grid(4, Cells(39, 24)) == Grid(2, Cells(18, 11))
 
 
 def test_the_window_is_read_from_the_kernel(tmp_path: Path) -> None:
