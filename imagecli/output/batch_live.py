@@ -48,7 +48,7 @@ class BatchLiveProgress(PlainProgress):
         self._live = _LiveTable(self, console=self._console, transient=True, refresh_per_second=REDRAWS_PER_SECOND)
 
     def __enter__(self) -> BatchLiveProgress:
-        self._live.start()
+        self._live.start(refresh=True)
         super().__enter__()
         return self
 
