@@ -67,7 +67,8 @@ class ItemRecorder:
                     request, call_result._replace(cost=cost), "batch", self._context.settings.base_url
                 )._replace(manifest=self._context.manifest_path)
             )
-        self._write_if_due()
+        if self._is_due:
+            self._write()
 
     def add_recovered(self, saved: Iterable[tuple[PreparedCall, CallResult]]) -> None:
         """Records the responses of earlier runs that were saved now."""
@@ -75,18 +76,18 @@ class ItemRecorder:
 
         calls = [record_recovered_call(prepared, result, self._context.catalog) for prepared, result in saved]
         self._calls += [call for call in calls if call and self._is_on]
-        self._write_if_due()
+        if self._is_due:
+            self._write()
 
-    def _write_if_due(self) -> None:
-        if self._calls and (len(self._calls) >= _ITEMS or time.monotonic() - self._written > _SECONDS):
-            from imagecli.history.database import LOCK_SECONDS
+    @property
+    def _is_due(self) -> bool:
+        return len(self._calls) >= _ITEMS or (bool(self._calls) and time.monotonic() - self._written > _SECONDS)
 
-            self._write(LOCK_SECONDS)
-
-    def _write(self, wait: float) -> None:
+    def _write(self, wait: float | None = None) -> None:
+        """Waits at most *wait* seconds for other processes; None is the usual time."""
         import sqlite3
 
-        from imagecli.history.database import HistoryError, open_history
+        from imagecli.history.database import LOCK_SECONDS, HistoryError, open_history
         from imagecli.history.record import record_calls
 
         try:
@@ -95,7 +96,8 @@ class ItemRecorder:
                 self._connection = opened.connection
                 if opened.warning:
                     self._on_event(opened.warning)
-            record_calls(self._connection, self._calls, self._context.env.now(), wait=wait)
+            seconds = LOCK_SECONDS if wait is None else wait
+            record_calls(self._connection, self._calls, self._context.env.now(), wait=seconds)
         except (HistoryError, sqlite3.Error) as error:
             self._is_on = False
             message = f"the history entries of {len(self._calls):,} rows and the following were lost: {error}"
