@@ -179,7 +179,7 @@ class BatchReporter:
             status=counts.status(),
             exit_code=exit_code,
             summary={
-                "rows": self.context.row_count,
+                "rows": self.context.manifest_items.row_count,
                 "purchases": counts.total,
                 "kept": counts.up_to_date,
                 "bought": counts.created,
