@@ -105,8 +105,7 @@ def _draw_canvas(pixels: Image.Image, canvas: Box, feather: int) -> Image.Image:
     box = image_box(Size(*pixels.size))
     if canvas == box:
         return pixels
-    size = box_size(canvas)
-    image = Image.new(pixels.mode, (size.width, size.height))
+    image = Image.new(pixels.mode, box_size(canvas))
     blended = intersection(canvas, (box[0] - feather, box[1] - feather, box[2] + feather, box[3] + feather))
     edged = continue_edges(pixels, (box[0] - blended[0], box[1] - blended[1]), box_size(blended))
     image.paste(edged, (blended[0] - canvas[0], blended[1] - canvas[1]))
@@ -128,7 +127,7 @@ def _part_of_result(patch: Image.Image, box: Box, region: Box, size: Size) -> Im
     left, top = (box[0] - region[0]) * across, (box[1] - region[1]) * down
     right = min((box[2] - region[0]) * across, patch.width)
     bottom = min((box[3] - region[1]) * down, patch.height)
-    return patch.resize(tuple(size), Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=_REDUCING_GAP)
+    return patch.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=_REDUCING_GAP)
 
 
 def _measure_change(pixels: Image.Image, patch: Image.Image, area: Image.Image, composition: Composition) -> float:
@@ -138,7 +137,7 @@ def _measure_change(pixels: Image.Image, patch: Image.Image, area: Image.Image, 
     if not size.pixels:
         return 0.0
     small = small_size(size)
-    old = pixels.resize(tuple(small), Image.Resampling.LANCZOS, shown, reducing_gap=_REDUCING_GAP)
+    old = pixels.resize(small, Image.Resampling.LANCZOS, shown, reducing_gap=_REDUCING_GAP)
     new = _part_of_result(patch, shown, composition.region, small)
     mask_left, mask_top = composition.mask_box[:2]
     edited = area.crop((shown[0] - mask_left, shown[1] - mask_top, shown[2] - mask_left, shown[3] - mask_top))

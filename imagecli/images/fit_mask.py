@@ -77,7 +77,7 @@ def draw_mask(mask: MaskSource, header: ImageHeader | None, upright: Size) -> Ma
         check_input_whole(header)
     area, by_alpha = read_mask_area(header) if header else (empty_area(upright), True)
     changes = [] if by_alpha else [f"{WHITE_IS_EDITED}; --mask-invert swaps them"]
-    if area.size != (upright.width, upright.height):
+    if area.size != upright:
         area = fit_area(area, upright, mask.label)
         changes.append(f"scaled to {upright}")
     for shape in mask.shapes:

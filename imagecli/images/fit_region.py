@@ -187,9 +187,7 @@ def _scale_area(area: Image.Image, canvas: Box, box: Box, size: Size) -> Image.I
         return _crop_to_box(area, canvas, box)
     across = (full.width / size.width, 0, box[0] - canvas[0])
     down = (0, full.height / size.height, box[1] - canvas[1])
-    return area.transform(
-        (size.width, size.height), Image.Transform.AFFINE, (*across, *down), Image.Resampling.NEAREST, fillcolor=0
-    )
+    return area.transform(size, Image.Transform.AFFINE, (*across, *down), Image.Resampling.NEAREST, fillcolor=0)
 
 
 def _encode_region(

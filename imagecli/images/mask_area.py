@@ -27,7 +27,7 @@ _LARGEST_DISC = 40
 
 def empty_area(size: Size) -> Image.Image:
     """Nothing is edited."""
-    return Image.new("L", (size.width, size.height))
+    return Image.new("L", size)
 
 
 def draw_shape(area: Image.Image, shape: MaskShape) -> Image.Image:
@@ -162,8 +162,8 @@ def transform_area(area: Image.Image, transform: Transform) -> Image.Image:
     inner, offset = size_inside_padding(transform)
     if transform.crop:
         area = area.crop(transform.crop)
-    if area.size != (inner.width, inner.height):
-        area = area.resize((inner.width, inner.height), Image.Resampling.NEAREST)
+    if area.size != inner:
+        area = area.resize(inner, Image.Resampling.NEAREST)
     if not transform.pad:
         return area
     final = transform.size or transform.framed_size

@@ -32,7 +32,7 @@ def draw_checkerboard(size: Size) -> Image.Image:
     pair = Image.new("RGB", (2, 2), _LIGHT)
     pair.putpixel((1, 0), _DARK)
     pair.putpixel((0, 1), _DARK)
-    board = Image.new("RGB", (size.width, size.height))
+    board = Image.new("RGB", size)
     tile = pair.resize((2 * side, 2 * side), Image.Resampling.NEAREST)
     for top in range(0, size.height, 2 * side):
         for left in range(0, size.width, 2 * side):
