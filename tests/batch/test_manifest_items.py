@@ -343,9 +343,9 @@ def test_a_manifest_means_the_same_before_and_after_its_folders_are_there(tmp_pa
 def test_the_sample_repository_is_twenty_rows_over_all_commands() -> None:
     read = read_manifest(SAMPLE)
     found = assets_of(read)
-    assert len(read.content.rows) == 20
+    assert found.row_count == 20
     assert read.content.max_cost == 2.0
     assert {item.command for item in found.items} == {"generate", "edit", "vary"}
     assert len(found.items) == 22
     assert len(paths(found)) == 30
-    assert [row.line for row in read.content.rows][:3] == [10, 15, 20]
+    assert [item.line for item in found.items][:3] == [10, 15, 20]
