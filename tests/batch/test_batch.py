@@ -402,7 +402,7 @@ def test_what_is_said_of_inputs_and_folders_has_the_words_of_rows(imagecli: Run,
     manifest(folder, {"prompt": "a cat", "output": "there/cat.png"})
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     assert (result.exit_code, server.prompts) == (2, [])
-    assert result.stderr.endswith("hint: choose another folder with output\n")
+    assert result.stderr.endswith("hint: choose another folder in the rows' output\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is Linux's")

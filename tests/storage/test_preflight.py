@@ -141,9 +141,10 @@ from imagecli.errors import DiskError
 from imagecli.storage.preflight import check_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
-    check_folder(Path(sys.argv[1]), make=False)
+    check_folder(Path(sys.argv[1]), make=False, another="choose another folder with --gallery")
 except DiskError as error:
     print(error.exit_code, error.message)
+    print(error.hint)
 """
 
 
@@ -155,4 +156,6 @@ def test_a_limit_for_files_that_no_picture_fits_is_found_before_paying(disk: Pat
     command = [sys.executable, "-c", LIMITED, str(disk), str(limit)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert told.startswith(said.format(disk))
+    hint = "raise the file size limit (ulimit -f), or choose another folder with --gallery\n"
+    assert told.endswith(hint if said else "")
     assert bool(told) is bool(said)
