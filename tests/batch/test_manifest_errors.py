@@ -196,6 +196,7 @@ def test_what_a_row_can_not_say(
         ("prompt,date\na,x", "csv", "m.csv:1: variable 'date' has the name of a built-in field"),
         ("n\n2", "csv", "m.csv:2: prompt: missing"),
         ("prompt,n\na,two", "csv", "m.csv:2: n: expected an integer, found 'two'"),
+        ("prompt,n\na,-1", "csv", "m.csv:2: n: expected 1 to 100,000, found -1"),
         ("prompt,pad,command\na,perhaps,edit", "csv", "m.csv:2: pad: expected true or false, found 'perhaps'"),
         ("prompt,vars\na,{b", "csv", "m.csv:2: vars: '{b' is not valid JSON"),
         ("[defaults]\nqualty = 'low'\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: unknown field 'defaults.qualty'"),

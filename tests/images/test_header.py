@@ -57,6 +57,7 @@ def test_the_headers_tell_what_it_is(format: str) -> None:
         ),
         (b"<svg width='1' height='1'/>", "x.png is an SVG drawing; expected a raster image"),
         (b"\0" * 500, "x.png is unknown data; expected an image"),
+        (b"\0\0\0\x0cjP" + b"\0" * 90, "x.png is a JPEG 2000 image, which is not supported"),
         (b"8BPS" + b"\0" * 90, "x.png is a Photoshop file; expected an image"),
         (SOME["PNG"][:20], "x.png is damaged: PNG ends in the middle of its headers"),
         (SOME["JPEG"][:50], "x.png is damaged: JPEG ends in the middle of its headers"),
