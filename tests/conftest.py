@@ -182,7 +182,7 @@ def children() -> Iterator[Children]:
 
 
 def photo(path: Path, width: int = 320, height: int = 200, mode: str = "RGB", **save: Any) -> Path:
-    """A picture with a gradient on disk, so that crops and turns can be told apart."""
+    """An image with a gradient on disk, so that crops and turns can be told apart."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     image.paste((200, 60, 40), (0, 0, width // 4, height // 4))
     image.convert(mode).save(path, **save)
@@ -197,8 +197,8 @@ def mask_for(path: Path, width: int, height: int, hole: tuple[int, int, int, int
     return path
 
 
-def picture(path: Path | str) -> Image.Image:
-    """The picture at *path*, decoded, its file closed."""
+def read_image(path: Path | str) -> Image.Image:
+    """The image at *path*, decoded, its file closed."""
     with Image.open(path) as image:
         image.load()
         return image

@@ -178,7 +178,7 @@ def test_fish_completes(tmp_path: Path) -> None:
 
 @contextmanager
 def shell(name: str, *arguments: str, folder: Path) -> Iterator[pexpect.spawn[str]]:
-    """An interactive shell on a terminal of its own, in a *folder* with one picture."""
+    """An interactive shell on a terminal of its own, in a *folder* with one image."""
     place(folder)
     child = pexpect.spawn(
         found(name),

@@ -312,16 +312,16 @@ class Shell:
         return done.stdout
 
 
-# --- pictures and links ----------------------------------------------------------------------------------------------
+# --- images and links ----------------------------------------------------------------------------------------------
 
 
-def test_the_pictures_are_made_by_the_commands_that_are_shown() -> None:
+def test_the_images_are_made_by_the_commands_that_are_shown() -> None:
     for command in repaint.COMMANDS.splitlines():
         assert f"{command}\n" in TEXT or f"{command} --provider sandbox\n" in TEXT
 
 
 @pytest.mark.parametrize("path", re.findall(r'src="([^"]+)"', TEXT))
-def test_a_picture_is_there_and_small(path: str) -> None:
+def test_an_image_is_there_and_small(path: str) -> None:
     assert path.startswith(".pictures/")
     assert 1_000 < (ROOT / path).stat().st_size < 150_000
 

@@ -396,7 +396,7 @@ def test_a_million_tokens_cost_what_is_printed(models: tuple[str, ...], dollars:
         ("gpt-image-1-mini", "high", "1536x1024", 6208),
     ],
 )
-def test_a_pictures_tokens_are_those_of_the_table(model: str, quality: str, size: str, tokens: int) -> None:
+def test_a_images_tokens_are_those_of_the_table(model: str, quality: str, size: str, tokens: int) -> None:
     prices = ROWS.model(model).prices
     assert prices is not None
     assert prices.output_tokens[quality][Size.parse(size)] == tokens

@@ -50,7 +50,7 @@ def test_a_count_is_split(n: int, most: int, parts: tuple[int, ...]) -> None:
 
 
 @given(st.integers(1, 500), st.integers(1, 20))
-def test_no_picture_is_lost_or_added_by_splitting(n: int, most: int) -> None:
+def test_no_image_is_lost_or_added_by_splitting(n: int, most: int) -> None:
     parts = split_count(n, most)
     assert sum(parts) == n
     assert all(0 < part <= most for part in parts)
@@ -94,7 +94,7 @@ def test_names_are_handed_out_in_order() -> None:
 HOME = "https://api.openai.com/v1"
 OTHER = "http://127.0.0.1:1/v1"
 FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "variations"))
-"""A model that has the endpoint, and whose edits change the whole picture."""
+"""A model that has the endpoint, and whose edits change the whole image."""
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[
 @pytest.mark.parametrize(
     ("provider", "words"), [("siliconflow", "5 input images; provider siliconflow accepts at most 3"), ("local", "")]
 )
-def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
+def test_too_many_images_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
     images = (InputSource(name="a.png"),) * 5
     ask = Edit(prompt="x", images=images, options=ImageOptions(model="k"))
     row = ROWS.model_for_provider(ROWS.provider(provider), "k")

@@ -111,7 +111,7 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
     assert len({code for _, _, code in found}) == len(found)
 
 
-def test_pictures_are_told_in_the_order_asked_for() -> None:
+def test_images_are_told_in_the_order_asked_for() -> None:
     bought = [IMAGE._replace(path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
     outcomes = tuple(CallResult(request=0, requested=1, provider="p", model="m", saved=(image,)) for image in bought)
     kept = tuple(KEPT._replace(path=Path(name), before=before) for name, before in BEFORE)

@@ -15,7 +15,7 @@ from imagecli.checks.check_request import check_request, resolve_size
 from imagecli.domain import Generate, ImageOptions, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.sizes import parse_size
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 ROWS = load_shipped_catalog()
 FREE, THREE = ROWS.model("gpt-image-2"), ROWS.model("gpt-image-1.5")
@@ -195,7 +195,7 @@ def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
         ("500x300", []),
     ],
 )
-def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str, said: list[str]) -> None:
+def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_image(size: str, said: list[str]) -> None:
     notes = resolve_size(parse_size(size), Size(500, 300), FREE)[1]
     assert [note.message for note in notes] == said
 
@@ -285,7 +285,7 @@ def test_the_command_makes_a_ratio_and_says_at_which_size(imagecli: Run) -> None
     done = imagecli("generate", "a cat", "-s", "4:3", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
     assert "4:3 is generated at 1536x1152" in done.stderr
-    assert picture(done.paths[0]).size == (1536, 1152)
+    assert read_image(done.paths[0]).size == (1536, 1152)
 
 
 def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) -> None:
@@ -308,4 +308,4 @@ def test_the_command_makes_exactly_what_fits(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "--fit", "500x300", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
     assert "--fit 500x300 is generated at" in done.stderr
-    assert picture(done.paths[0]).size == (500, 300)
+    assert read_image(done.paths[0]).size == (500, 300)

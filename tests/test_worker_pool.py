@@ -170,7 +170,7 @@ def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last
 
 
 def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() -> None:
-    heard: list[tuple[str, str]] = []
+    events: list[tuple[str, str]] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         on_event(told(f"begin {item}"))
@@ -178,12 +178,12 @@ def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() ->
         return item
 
     def on_event(event: Event) -> None:
-        heard.append((threading.current_thread().name, getattr(event, "message", "")))
+        events.append((threading.current_thread().name, getattr(event, "message", "")))
 
     with WorkerPool(jobs=1, on_event=on_event) as pool:
         for result in pool.run(work, range(2)):
-            heard.append((threading.current_thread().name, str(result)))
-    assert heard == [
+            events.append((threading.current_thread().name, str(result)))
+    assert events == [
         (threading.main_thread().name, word) for word in ("begin 0", "end 0", "0", "begin 1", "end 1", "1")
     ]
 
@@ -230,7 +230,7 @@ def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, Terminated])
 def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: type[BaseException]) -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     release = threading.Event()
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
@@ -240,7 +240,7 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
         return item
 
     def on_event(event: Event) -> None:
-        heard.append(event)
+        events.append(event)
         if event == told("under way"):
             time.sleep(0.05)
             raise interruption
@@ -250,7 +250,7 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
         list(pool.run(work, range(5)))
     release.set()
     assert time.monotonic() - started < 8
-    assert heard == [told("under way"), told("half saved")]
+    assert events == [told("under way"), told("half saved")]
 
 
 def test_what_has_arrived_when_a_signal_comes_is_still_yielded() -> None:
@@ -275,7 +275,7 @@ def test_what_has_arrived_when_a_signal_comes_is_still_yielded() -> None:
 
 
 def test_events_are_handled_if_the_signal_comes_while_a_result_is_handled() -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     saved = threading.Event()
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
@@ -285,11 +285,11 @@ def test_events_are_handled_if_the_signal_comes_while_a_result_is_handled() -> N
             time.sleep(5)
         return item
 
-    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=2, on_event=heard.append) as pool:
+    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=2, on_event=events.append) as pool:
         for _ in pool.run(work, range(2)):
             saved.wait(5)
             raise KeyboardInterrupt
-    assert heard == [told("half saved")]
+    assert events == [told("half saved")]
 
 
 def test_ctrl_c_is_answered_while_nothing_happens() -> None:
@@ -307,7 +307,7 @@ def test_ctrl_c_is_answered_while_nothing_happens() -> None:
 
 
 def test_a_heart_beats_while_work_is_long() -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         for _ in range(4):
@@ -315,9 +315,9 @@ def test_a_heart_beats_while_work_is_long() -> None:
             on_event(told("tick"))
         return item
 
-    with WorkerPool(jobs=1, on_event=heard.append, heartbeat=0.05) as pool:
+    with WorkerPool(jobs=1, on_event=events.append, heartbeat=0.05) as pool:
         list(pool.run(work, [1]))
-    assert [event for event in heard if isinstance(event, Heartbeat)]
+    assert [event for event in events if isinstance(event, Heartbeat)]
 
 
 def test_results_are_yielded_as_they_arrive() -> None:
@@ -383,13 +383,13 @@ def test_fewer_threads_than_wanted_are_a_note(allowed: int, monkeypatch: pytest.
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", limited)
-    heard: list[Event] = []
-    with WorkerPool(jobs=4, on_event=heard.append) as pool:
+    events: list[Event] = []
+    with WorkerPool(jobs=4, on_event=events.append) as pool:
         results = pool.run(lambda item, on_event, slot: item, range(20))
         if not allowed:
             with pytest.raises(MemoryShortError, match="no more threads"):
                 list(results)
             return
         assert sorted(results) == list(range(20))
-    (note,) = heard
+    (note,) = events
     assert isinstance(note, NoteEvent) and f"only {allowed} of 8 threads" in note.message

@@ -66,7 +66,7 @@ class SandboxApp:
         self._latency = latency
         self._stopping = stopping
 
-    def answer(self, request: ServerRequest) -> ServerResponse:
+    def respond(self, request: ServerRequest) -> ServerResponse:
         """Never raises: an unexpected exception becomes the API's own 500."""
         if request.path.startswith(IMAGE_PATH):
             return self._url_store.serve(request)
@@ -109,10 +109,10 @@ class SandboxApp:
                 )
             case ["files", *rest]:
                 check_api_key(request, self._require_key)
-                return self._file_routes.answer(request, rest)
+                return self._file_routes.respond(request, rest)
             case ["batches", *rest]:
                 check_api_key(request, self._require_key)
-                return self._batch_routes.answer(request, rest)
+                return self._batch_routes.respond(request, rest)
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:

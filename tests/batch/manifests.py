@@ -44,7 +44,7 @@ def problems(text: str | bytes, format: Format = "jsonl", folder: Path = Path("a
 
 def paths(found: ManifestItems) -> list[str]:
     """Every file, in the order of the rows."""
-    return [target.path for item in found.items for picture in item.targets for target in picture]
+    return [target.path for item in found.items for image in item.targets for target in image]
 
 
 def repository(folder: Path) -> Path:

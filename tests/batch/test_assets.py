@@ -1,4 +1,4 @@
-"""A small game's pictures, from its first run on one machine to three, by the real `main`: `tests/data/assets`."""
+"""A small game's images, from its first run on one machine to three, by the real `main`: `tests/data/assets`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.front import fronting
 from tests.batch.serving import Server, serving
 from tests.children import Children
-from tests.conftest import Result, Run, picture
+from tests.conftest import Result, Run, read_image
 
 SAMPLE = Path(__file__).parent.parent / "data" / "assets"
 PURCHASES = 22
 """20 rows; one of them is three, by its variable."""
 FILES = 30
 UPLOADS = 4
-"""Different pictures that a Batch API is given."""
+"""Different images that a Batch API is given."""
 NO_KEY = "no API key for openai"
 
 Batch = Callable[..., Result]
@@ -53,7 +53,7 @@ def batch(imagecli: Run, server: Server) -> Batch:
 
 
 def made(assets: Path) -> Files:
-    """Every picture of the manifest; what came stands beside some of them."""
+    """Every image of the manifest; what came stands beside some of them."""
     there = (path for path in assets.rglob("*.*") if path.suffix in (".png", ".jpg", ".webp"))
     return {
         path.relative_to(assets).as_posix(): path.read_bytes()
@@ -81,13 +81,13 @@ def test_a_first_run_makes_all_of_it_and_every_file_is_what_its_row_says(
     assert sorted(files) == sorted(str(path) for path in result.paths)
     assert len(files) == FILES
     formats = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
-    assert all(picture(assets / name).format == formats[Path(name).suffix] for name in files)
-    assert [picture(assets / "icons" / f"key-{size}").size for size in ("32.png", "64.png", "128.webp")] == [
+    assert all(read_image(assets / name).format == formats[Path(name).suffix] for name in files)
+    assert [read_image(assets / "icons" / f"key-{size}").size for size in ("32.png", "64.png", "128.webp")] == [
         (32, 32),
         (64, 64),
         (128, 128),
     ]
-    assert picture(assets / "backgrounds" / "pass.png").size == (960, 540)
+    assert read_image(assets / "backgrounds" / "pass.png").size == (960, 540)
     assert "a game icon of a scroll, flat colours, thick outline" in server.prompts
     assert (assets / "prompts" / "harbour.txt").read_text().strip() in [text.strip() for text in server.prompts]
 
@@ -131,7 +131,7 @@ def test_a_file_that_was_deleted_is_bought_again_and_no_other(
     assert made_of in (None, server.prompts[-1])
     after = made(assets)
     assert after.keys() == before.keys()
-    # Files of one picture are made together: those of another one stay.
+    # Files of one image are made together: those of another one stay.
     row = {"icons/key-32.png", "icons/key-64.png", "icons/key-128.webp"} if "key" in lost else {lost}
     assert changed(before, after) <= row
 
@@ -274,16 +274,16 @@ def test_all_of_it_is_handed_in_and_fetched_and_the_next_run_is_silent(imagecli:
         assert (handed.exit_code, handed.stdout, made(assets)) == (10, "", {}), handed.stderr
         assert sorted(batch["endpoint"] for batch in front.batches) == ["/v1/images/edits", "/v1/images/generations"]
         assert sum(batch["request_counts"]["total"] for batch in front.batches) == PURCHASES
-        # A picture goes up once for all rows that send it alike; one of them shrinks it first, and one has a mask.
-        assert len([one for one in front.asked("POST /v1/files") if b"\r\nvision\r\n" in one.body]) == UPLOADS
+        # An image goes up once for all rows that send it alike; one of them shrinks it first, and one has a mask.
+        assert len([one for one in front.requests_like("POST /v1/files") if b"\r\nvision\r\n" in one.body]) == UPLOADS
         front.settle()
         fetched = imagecli(*command, "--base-url", front.base_url)
         assert (fetched.exit_code, len(made(assets))) == (0, FILES), fetched.stderr
         assert sorted(made(assets)) == sorted(str(path) for path in fetched.paths)
-        assert picture(assets / "icons" / "key-128.webp").size == (128, 128)
-        before, asked = made(assets), len(front.heard)
+        assert read_image(assets / "icons" / "key-128.webp").size == (128, 128)
+        before, asked = made(assets), len(front.requests)
         again = imagecli(*command, "--base-url", front.base_url)
         assert (again.exit_code, again.stdout, made(assets)) == (0, "", before)
         assert again.stderr.endswith(f"imagecli: {PURCHASES} up to date\n")
         live = imagecli("batch", "assets.toml", "--base-url", front.base_url)
-        assert (live.exit_code, len(front.heard), made(assets)) == (0, asked, before)
+        assert (live.exit_code, len(front.requests), made(assets)) == (0, asked, before)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.batch.serving import COST, Server, refusal, serving
 from tests.client.raw import png
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, photo, read_image
 
 ROWS = ["a cat", "an owl", "a fox"]
 
@@ -89,7 +89,7 @@ def test_an_input_that_changed_makes_its_row_stale(imagecli: Run, folder: Path, 
     assert imagecli(*command, "--check").stdout == "stale    night.png\n"
 
 
-def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
+def test_an_image_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
     imagecli: Run, folder: Path, server: Server
 ) -> None:
     path = manifest(folder, {"prompt": "a cat", "output": "cat.png"})
@@ -147,7 +147,9 @@ def test_several_files_are_made_of_one_purchase_and_what_came_stays(
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     result = imagecli(*command)
     assert (result.exit_code, result.stdout.split()) == (0, ["icons/16.png", "icons/32.webp", "icons/whole.png"])
-    sizes = {name: picture(folder / "icons" / name).size for name in ("16.png", "32.webp", "whole.png", "16.orig.png")}
+    sizes = {
+        name: read_image(folder / "icons" / name).size for name in ("16.png", "32.webp", "whole.png", "16.orig.png")
+    }
     assert sizes == {"16.png": (16, 16), "32.webp": (32, 32), "whole.png": (64, 64), "16.orig.png": (64, 64)}
     assert (folder / "icons/whole.png").read_bytes() == (folder / "icons/16.orig.png").read_bytes()
     assert len(server.prompts) == 1
@@ -456,7 +458,7 @@ def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: P
 
 
 @pytest.mark.parametrize("look", ["--check", "--dry-run"])
-def test_a_look_tells_of_a_picture_that_only_has_to_be_moved(imagecli: Run, folder: Path, look: str) -> None:
+def test_a_look_tells_of_an_image_that_only_has_to_be_moved(imagecli: Run, folder: Path, look: str) -> None:
     manifest(folder, {"prompt": "a cat", "output": "old.png"})
     with serving() as server:
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0

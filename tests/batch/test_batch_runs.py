@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.serving import picture_of, serving
+from tests.batch.serving import image_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.children import Children
 from tests.conftest import Run
@@ -24,7 +24,7 @@ ROWS = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in ran
 
 @pytest.fixture
 def environ(state: Path, tmp_path: Path) -> dict[str, str]:
-    """Of a child that keeps its answers where the `imagecli` fixture does."""
+    """Of a child that keeps its responses where the `imagecli` fixture does."""
     ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
     return {**{name: value for name, value in os.environ.items() if "API_KEY" not in name}, **ours}
 
@@ -54,7 +54,7 @@ def test_a_killed_run_is_gone_on_with_and_nothing_saved_is_bought_again(
         assert imagecli("batch", "assets.jsonl", "--check", "--base-url", server.base_url).exit_code == 0
 
 
-def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_again(
+def test_a_response_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_again(
     imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, ROWS[0])
@@ -63,9 +63,9 @@ def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_a
         until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
         process.kill()
         process.wait(timeout=10)
-        # As if the kill had come between the last byte of the answer and the file.
+        # As if the kill had come between the last byte of the response and the file.
         (body,) = (state / "spool").glob("*.body")
-        body.write_bytes(picture_of("cat 0").partition(b"\r\n\r\n")[2])
+        body.write_bytes(image_of("cat 0").partition(b"\r\n\r\n")[2])
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
         assert (result.exit_code, len(server.prompts)) == (0, 1)
     assert "saved 0.png, which an earlier run received" in result.stderr

@@ -13,7 +13,7 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.paid_requests import Transport
 from imagecli.errors import DiskError
 from imagecli.events import Event
-from tests.batch.serving import picture_of
+from tests.batch.serving import image_of
 from tests.batch.test_batch import manifest
 from tests.client.raw import http, read_request
 from tests.conftest import Run
@@ -56,7 +56,7 @@ def test_journal_and_spool_are_written_before_the_first_byte_of_each_attempt(
         assert connection.recv(1, socket.MSG_PEEK)
         seen.append(recorded())
         read_request(connection)
-        connection.sendall(REFUSAL if len(seen) == 1 else picture_of("a cat"))
+        connection.sendall(REFUSAL if len(seen) == 1 else image_of("a cat"))
 
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     with listening(serve) as base_url:
@@ -72,7 +72,7 @@ def test_the_mark_is_removed_while_a_refused_attempt_waits(imagecli: Run, folder
 
     def serve(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(REFUSAL if not marks[1:] else picture_of("a cat"))
+        connection.sendall(REFUSAL if not marks[1:] else image_of("a cat"))
 
     def wait_turn(self: Transport, attempt: Any) -> Any:
         marks.append(len(list((state / "spool").glob("*.sent"))))

@@ -23,7 +23,7 @@ from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.storage.atomic_write import open_staged
 from imagecli.storage.boundary import find_repository_root
 from imagecli.storage.preflight import is_below
-from tests.batch.serving import Server, picture_of, serving
+from tests.batch.serving import Server, image_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png
 from tests.conftest import Run, mask_for, photo
@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def clone(folder: Path) -> Path:
-    """The current folder as a clone with links that lead out of it, and a private picture beside it."""
+    """The current folder as a clone with links that lead out of it, and a private image beside it."""
     photo(folder.parent / "outside.png", 64, 64)
     for place in (".git", "sub/.git", ".GIT"):
         (folder / place).mkdir(parents=True, exist_ok=True)
@@ -253,7 +253,7 @@ def test_a_file_that_is_a_link_out_is_neither_read_nor_replaced(
 @pytest.mark.parametrize(
     "more", [{}, {"fit": "64x64"}, {"outputs": ["out/cat.png", {"output": "out/s.png", "fit": "64x64"}]}]
 )
-def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
+def test_a_folder_that_leads_out_by_the_time_the_image_comes_gets_nothing(
     imagecli: Run, clone: Path, state: Path, more: dict[str, Any]
 ) -> None:
     elsewhere = clone.parent / "elsewhere"
@@ -317,7 +317,7 @@ def test_what_is_recovered_later_does_not_follow_a_link_out_either(imagecli: Run
         shutil.rmtree(clone / "out")
         (clone / "out").symlink_to(elsewhere)
         (state / "rescued").write_text("not a folder")
-        return picture_of(fields["prompt"])
+        return image_of(fields["prompt"])
 
     with serving(ruin) as server:
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 8
@@ -345,7 +345,7 @@ def forged(folder: Path, *paths: str, **more: Any) -> None:
     (folder / "assets.journal.jsonl").write_bytes(b"".join(lines))
 
 
-def test_a_forged_journal_removes_nothing_outside_and_nothing_but_pictures(imagecli: Run, clone: Path) -> None:
+def test_a_forged_journal_removes_nothing_outside_and_nothing_but_images(imagecli: Run, clone: Path) -> None:
     photo(clone / "old.png", 64, 64)
     (clone / "notes.txt").write_text("mine")
     (clone / "text.png").write_text("no picture")
@@ -363,7 +363,7 @@ def test_a_forged_journal_removes_nothing_outside_and_nothing_but_pictures(image
 
 
 @pytest.mark.parametrize(("name", "content"), [("notes.png", b"mine"), ("picture.bin", png())])
-def test_a_forged_journal_has_nothing_but_pictures_removed_when_a_row_is_made_anew(
+def test_a_forged_journal_has_nothing_but_images_removed_when_a_row_is_made_anew(
     imagecli: Run, clone: Path, server: Server, name: str, content: bytes
 ) -> None:
     (clone / name).write_bytes(content)

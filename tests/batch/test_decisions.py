@@ -43,7 +43,7 @@ def record(path: str, content: bytes = b"GIF89a", planned: str | None = None) ->
 
 def saved(wanted: ItemIdentity = HERO, *paths: str) -> JournalEntry:
     """*wanted* as it was bought, with all its files or only *paths*."""
-    planned = [path for picture in wanted.image_paths for path in picture]
+    planned = [path for image in wanted.image_paths for path in image]
     return wanted.new_entry("saved", files=tuple(record(path) for path in paths or planned))
 
 
@@ -548,7 +548,7 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_stale_picture_says_why(wanted: ItemIdentity, bought: ItemIdentity, why: str, tmp_path: Path) -> None:
+def test_a_stale_image_says_why(wanted: ItemIdentity, bought: ItemIdentity, why: str, tmp_path: Path) -> None:
     (note,) = decide_item(wanted, ledger_of((saved(bought),)), put(tmp_path, {"hero.png": B})).notes
     assert note.message == f"hero.png is stale: {why}"
 
@@ -612,7 +612,7 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
     json.dumps([note.message for note in found.notes])
 
 
-def test_a_bought_picture_that_was_moved_to_one_of_two_outputs_is_made_anew_with_the_other(tmp_path: Path) -> None:
+def test_a_bought_image_that_was_moved_to_one_of_two_outputs_is_made_anew_with_the_other(tmp_path: Path) -> None:
     standing = put(tmp_path, {"512.png": B})
     found = decide_item(ICON, ledger_of((saved(),)), standing)
     assert (found.kind, found.writes) == ("missing", ("64.png", "512.png"))

@@ -26,8 +26,8 @@ import pytest
 
 from imagecli.sandbox import painter
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.batch.front import Front, Heard, fronting
-from tests.batch.serving import picture_of, serving
+from tests.batch.front import Front, FrontRequest, fronting
+from tests.batch.serving import image_of, serving
 
 ROWS = 12
 NAMES = [f"{number}.png" for number in range(ROWS)]
@@ -190,7 +190,7 @@ def submitted_prompts(front: Front) -> Counter[str]:
     prompts: Counter[str] = Counter()
     for job in front.batches:
         if job["status"] != "cancelled" or job["request_counts"]["completed"]:
-            _, body = front.forwarded(Heard("GET", f"/v1/files/{job['input_file_id']}/content", b""), {})
+            _, body = front.forwarded(FrontRequest("GET", f"/v1/files/{job['input_file_id']}/content", b""), {})
             prompts.update(json.loads(line)["body"]["prompt"] for line in body.splitlines())
     return prompts
 
@@ -235,5 +235,5 @@ def test_killed_runs_of_the_batch_api_on_two_machines_end_with_every_image(
 
 def _image_of(prompt: str) -> bytes:
     """The image that the server of live requests returns for *prompt*."""
-    body = picture_of(prompt).partition(b"\r\n\r\n")[2]
+    body = image_of(prompt).partition(b"\r\n\r\n")[2]
     return base64.b64decode(json.loads(body)["data"][0]["b64_json"])

@@ -228,7 +228,7 @@ def test_what_a_file_can_not_say(text: str, format: Format, said: str) -> None:
         ("a.jpg", "A.jpg/b/c.png"),
     ],
 )
-def test_two_pictures_for_one_file_are_refused_with_both_lines(one: str, other: str) -> None:
+def test_two_images_for_one_file_are_refused_with_both_lines(one: str, other: str) -> None:
     (said,) = problems("\n".join([row(output=one), "", row(prompt="b", output=other)]))
     assert "m.jsonl:3" in said or "line 3" in said
     assert "m.jsonl:1" in said or "line 1" in said

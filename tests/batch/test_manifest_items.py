@@ -28,7 +28,7 @@ def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **m
     return item
 
 
-def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
+def test_every_image_and_input_option_is_a_field_by_the_same_name() -> None:
     options = {*InputFlags._fields, *ImageFlags._fields}
     assert options <= set(NAMES)
 
@@ -81,7 +81,7 @@ def test_a_cell_is_read_as_a_flag_is(header: str, cells: str, name: str, value: 
     assert getattr(item.request.options, name) == value
 
 
-def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> None:
+def test_an_edit_has_its_images_from_the_manifests_folder(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     text = row(
         command="edit",
@@ -101,7 +101,7 @@ def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> N
     assert ask.options.input_fidelity == "high"
 
 
-def test_a_list_of_pictures_stands_in_a_cell_as_json(tmp_path: Path) -> None:
+def test_a_list_of_images_stands_in_a_cell_as_json(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     ask = only('command,image,pad,prompt\nedit,"[""cat.png"", ""dog.png""]",yes,x\n', "csv", folder).request
     assert isinstance(ask, Edit)
@@ -288,7 +288,7 @@ def test_an_ending_is_stronger_than_the_format_of_defaults() -> None:
 def test_several_files_are_made_of_one_purchase() -> None:
     files = ["{slug}.png", {"output": "64/x", "fit": "64x64", "output-format": "webp"}, {"output": "s.jpg"}]
     item = only(row(outputs=files, fit="256x256", n=2))
-    assert [[target.path for target in picture] for picture in item.targets] == [
+    assert [[target.path for target in result] for result in item.targets] == [
         ["a-cat-1.png", "64/x-1.webp", "s-1.jpg"],
         ["a-cat-2.png", "64/x-2.webp", "s-2.jpg"],
     ]
@@ -298,7 +298,7 @@ def test_several_files_are_made_of_one_purchase() -> None:
     assert (look.fit, look.size, look.output_format) == (None, Size(816, 816), "png")
 
 
-def test_several_files_are_made_of_a_picture_that_is_large_enough_for_all() -> None:
+def test_several_files_are_made_of_an_image_that_is_large_enough_for_all() -> None:
     files = [{"output": "s.png", "fit": "64x64"}, {"output": "l.png", "fit": "1536x1024"}]
     item = only(row(outputs=files))
     assert item.request.options.size == Size(1536, 1024)

@@ -32,7 +32,7 @@ def test_what_is_planned_gone_or_unknown_is_no_orphan(tmp_path: Path) -> None:
     assert pruned(tmp_path, ("kept.png",), ledger) == {"a/changed.png": False, "old.png": True}
 
 
-def test_a_picture_under_its_true_ending_is_still_planned(tmp_path: Path) -> None:
+def test_an_image_under_its_true_ending_is_still_planned(tmp_path: Path) -> None:
     put(tmp_path, {"hero.webp": B})
     ledger = ledger_of((HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),))
     assert pruned(tmp_path, ("hero.png",), ledger) == {}
@@ -122,7 +122,7 @@ def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tm
     assert decide_item(wanted[0], ledger, standing).kind == "done"
 
 
-def test_a_picture_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> None:
+def test_an_image_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> None:
     put(tmp_path, {"old.png": b"GIF87a newer"})
     ledger = ledger_of(
         (

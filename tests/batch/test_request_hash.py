@@ -77,7 +77,7 @@ def test_another_word_is_another_request(changed: dict[str, Any]) -> None:
         {"outputs": [{"fit": Size(64, 64), "suffix": "-64"}]},
     ],
 )
-def test_what_makes_no_other_picture_makes_no_other_request(same: dict[str, Any]) -> None:
+def test_what_makes_no_other_image_makes_no_other_request(same: dict[str, Any]) -> None:
     assert row_hash(dict(reversed((FIELDS | same).items())), INPUTS) == SAID
 
 
@@ -160,7 +160,7 @@ def test_line_ends_that_git_converts_are_not_part_of_the_request(fields: dict[st
     assert row_hash(with_crlf(fields), {}, raw=True) != row_hash(fields, {}, raw=True) == row_hash(fields, {})
 
 
-def test_a_text_has_one_digest_with_either_line_ends_and_a_picture_is_never_changed(tmp_path: Path) -> None:
+def test_a_text_has_one_digest_with_either_line_ends_and_an_image_is_never_changed(tmp_path: Path) -> None:
     texts = {"lf.svg": b"<svg>\n</svg>\n", "crlf.svg": b"<svg>\r\n</svg>\r\n", "a.png": b"\x89PNG\r\n\x1a\n\0\0"}
     for name, data in texts.items():
         (tmp_path / name).write_bytes(data)

@@ -11,7 +11,7 @@ import pytest
 
 from imagecli.domain import OutputName
 from imagecli.prepared_call import ManifestRef, prepared_to_json
-from tests.batch.serving import Server, picture_of, serving
+from tests.batch.serving import Server, image_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.batch.test_batch_runs import COMMAND, until
 from tests.batch.test_batch_runs import environ as environ
@@ -20,7 +20,7 @@ from tests.conftest import Run
 from tests.pipeline.test_recover import prepared_for
 
 ROW = {"prompt": "a cat", "output": "out/cat.png"}
-BODY = picture_of("a cat").partition(b"\r\n\r\n")[2]
+BODY = image_of("a cat").partition(b"\r\n\r\n")[2]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.serving import fields_of, picture_of, serving
+from tests.batch.serving import fields_of, image_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.batch.test_batch_runs import until
 from tests.children import Children
@@ -27,7 +27,7 @@ CAT = {"prompt": "a cat", "output": "out/cat.png"}
 
 @dataclass
 class Urls:
-    """A server that answers with result URLs, and what those answer."""
+    """A server that responds with result URLs, and what those answer."""
 
     base_url: str = ""
     posts: int = 0
@@ -43,7 +43,7 @@ class Urls:
 def serving_urls() -> Iterator[Urls]:
     server = Urls()
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         head, _, body = read_request(connection).partition(b"\r\n\r\n")
         if head.startswith(b"POST"):
             server.posts += 1
@@ -58,7 +58,7 @@ def serving_urls() -> Iterator[Urls]:
             image = png(64, 64, "#123456") if server.page is None else server.page
             connection.sendall(http(server.status, image if is_up else b"no"))
 
-    with listening(answer, backlog=64) as server.base_url:
+    with listening(respond, backlog=64) as server.base_url:
         yield server
 
 
@@ -195,7 +195,7 @@ def killed_with_response(
     process.kill()
     process.wait(timeout=10)
     (body,) = {*spooled(state)} - known
-    body.write_bytes(picture_of(prompt).partition(b"\r\n\r\n")[2])
+    body.write_bytes(image_of(prompt).partition(b"\r\n\r\n")[2])
 
 
 def test_a_folder_that_is_in_the_way_keeps_its_response_until_it_is_gone(
@@ -301,7 +301,7 @@ def test_of_a_late_response_the_row_takes_only_the_image_that_it_lacks(
     with serving(latency=5) as slow:
         killed_with_response(folder, state, environ, children, slow.base_url, "a late cat")
     (body,) = spooled(state)
-    body.write_bytes(picture_of("a late cat", 2).partition(b"\r\n\r\n")[2])
+    body.write_bytes(image_of("a late cat", 2).partition(b"\r\n\r\n")[2])
     files = {path: path.read_bytes() for path in body.parent.iterdir()}
     for path in files:
         path.unlink()

@@ -1,7 +1,7 @@
 """What fitting a photograph, sending a region of it and composing the result cost, as multiples of plain Pillow.
 
 Run by hand: `python tests/benchmarks/bench_pictures.py [PHOTO.jpg] [SQUARE.png]`. Without arguments it makes its own
-pictures. Every way runs in its own process, several times; CPU seconds and peak memory are medians of one run, and the
+images. Every way runs in its own process, several times; CPU seconds and peak memory are medians of one run, and the
 ways take turns. ImageMagick takes part if it is installed, pyvips if PYVIPS_PYTHON names a Python that has it.
 """
 
@@ -226,7 +226,7 @@ def psnr(one: Path, other: Path) -> float:
 
 
 def photograph(path: Path) -> None:
-    """24 megapixels, on its side; grain on soft colours, as cameras make them."""
+    """24 megapixels, on its side; grain on soft colors, as cameras make them."""
     soft = [
         Image.radial_gradient("L").rotate(turn).resize((4000, 6000), Image.Resampling.BICUBIC) for turn in (0, 90, 45)
     ]

@@ -167,7 +167,7 @@ def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["model", "prompt", "n", "stream", "partial_images", "image", "image[]", "mask"])
-def test_no_param_sets_what_the_answer_is_read_by(field: str) -> None:
+def test_no_param_sets_what_the_response_is_read_by(field: str) -> None:
     with pytest.raises(UsageError, match="this field has its own option"):
         check_request(generate("m", params=((field, "x"),)), ROWS.model_for_provider(ROWS.provider("ark"), "m"))
 
@@ -253,7 +253,7 @@ def test_a_classic_edit_without_a_mask_needs_transparency(ask: ImageRequest, nee
     assert needs_alpha(ask, ROWS.model(ask.options.model)) is needed
 
 
-def test_the_pictures_that_go_up_are_named() -> None:
+def test_the_images_that_go_up_are_named() -> None:
     assert (input_sources(generate()), input_sources(edit(images=2)), input_sources(vary("dall-e-2"))) == (
         (),
         (CAT, CAT),

@@ -37,7 +37,7 @@ from imagecli.errors import (
     UsageError,
 )
 from imagecli.events import DownloadProgress, Event, RetryWait, UploadProgress
-from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, QUICK
 
 pytestmark = pytest.mark.usefixtures("quick_tls_probe")
@@ -109,7 +109,7 @@ def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize(
-    ("act", "answer", "line"),
+    ("act", "response", "line"),
     [
         (FREE["job"][0], ok(BATCH), "GET /v1/batches/batch_1"),
         (FREE["jobs"][0], FREE["jobs"][1], "GET /v1/batches?limit=100"),
@@ -120,8 +120,8 @@ def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
         (FREE["upload"][0], FREE["upload"][1], "POST /v1/files"),
     ],
 )
-def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, answer: bytes, line: str) -> None:
-    with raw_server(answer) as server:
+def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, response: bytes, line: str) -> None:
+    with raw_server(response) as server:
         act(client(server.base_url, headers={"OpenAI-Project": "proj_1"}))
     said, headers, _ = heads(*server.requests)
     assert said == line
@@ -133,9 +133,9 @@ def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, answer:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("name", ["job", "jobs", "content"])
 def test_redirects_of_a_get_are_followed_within_the_origin(name: str, status: int) -> None:
-    act, answer = FREE[name]
+    act, response = FREE[name]
     there, on = (http(f"{status} Go", b"<html>", f"Location: /v2/{place}") for place in ("there", "further"))
-    with raw_server(there, on, answer) as server, raw_server(answer) as other:
+    with raw_server(there, on, response) as server, raw_server(response) as other:
         act(client(server.base_url))
         assert [heads(request)[0] for request in server.requests[1:]] == ["GET /v2/there", "GET /v2/further"]
         assert all(KEY.encode() in request for request in server.requests)
@@ -157,14 +157,14 @@ def test_redirects_without_end_are_not_followed_for_ever() -> None:
 
 @pytest.mark.parametrize("status", [307, 308])
 def test_a_redirect_of_an_upload_is_followed_once_with_all_of_the_file(status: int) -> None:
-    act, answer = FREE["upload"]
+    act, response = FREE["upload"]
     move = http(f"{status} Go", b"", "Location: /v1/files/")
-    with raw_server(move, answer) as server:
+    with raw_server(move, response) as server:
         act(client(server.base_url))
         first, second = (heads(request) for request in server.requests)
         assert (first[0], second[0]) == ("POST /v1/files", "POST /v1/files/")
         assert len(first[2]) == len(second[2]) > 1
-    with raw_server(move, move.replace(b"/v1/files/", b"/v1/other"), answer) as server:
+    with raw_server(move, move.replace(b"/v1/files/", b"/v1/other"), response) as server:
         with pytest.raises(NetworkError):
             act(client(server.base_url))
         assert len(server.requests) == 2
@@ -199,34 +199,34 @@ def test_a_file_goes_up_as_a_form_whole_and_under_its_name(
 ) -> None:
     came: list[tuple[dict[str, str], str | None, str, bytes]] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         file = request.files["file"]
         came.append((dict(request.form), file.filename, file.mimetype, file.read()))
         return Response(json.dumps({"id": "file-9"}))
 
-    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
+    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(respond)
     source: Path | bytes = data
     if on_disk:
         source = tmp_path / "secret name.jsonl"
         source.write_bytes(data)
-    heard: list[Event] = []
+    events: list[Event] = []
     file_id = client(httpserver.url_for("/v1")).upload_file(
-        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=heard.append
+        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=events.append
     )
     assert file_id == "file-9"
     assert came == [({"purpose": "batch"}, "rows.jsonl", "application/jsonl", data)]
-    sent = [event for event in heard if isinstance(event, UploadProgress)]
+    sent = [event for event in events if isinstance(event, UploadProgress)]
     assert sent[-1].sent == sent[-1].total > len(data)
 
 
-def test_an_input_picture_is_kept_there_for_as_long_as_a_batch_s_file_and_not_for_ever(httpserver: HTTPServer) -> None:
+def test_an_input_image_is_kept_there_for_as_long_as_a_batch_s_file_and_not_for_ever(httpserver: HTTPServer) -> None:
     came: list[dict[str, str]] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         came.append(dict(request.form))
         return Response(json.dumps({"id": "file-9"}))
 
-    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
+    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(respond)
     client(httpserver.url_for("/v1")).upload_file(
         b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=lambda event: None
     )
@@ -235,13 +235,13 @@ def test_an_input_picture_is_kept_there_for_as_long_as_a_batch_s_file_and_not_fo
 
 def test_the_key_is_in_nothing_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="imagecli")
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(FREE["upload"][1]) as server:
         client(server.base_url).upload_file(
-            b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=heard.append
+            b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=events.append
         )
     assert "file: image/png, 1 bytes" in caplog.text
-    assert KEY not in repr(heard) + caplog.text
+    assert KEY not in repr(events) + caplog.text
 
 
 def test_a_query_of_the_provider_s_row_goes_with_every_address() -> None:
@@ -299,24 +299,24 @@ RETRIED = [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529]
     [(name, status) for status in RETRIED for name in FREE if (name, status) != ("cancel", 409)],
 )
 def test_what_is_free_is_asked_again_after_a_failure(name: str, status: int) -> None:
-    act, answer = FREE[name]
-    with raw_server(error(f"{status} No"), error(f"{status} No"), answer) as server:
+    act, response = FREE[name]
+    with raw_server(error(f"{status} No"), error(f"{status} No"), response) as server:
         act(client(server.base_url))
         assert len(server.requests) == 3
 
 
 @each_free
 @pytest.mark.parametrize("lost", [reset, silence(2), http("200 OK", b"", length=9), b"no HTTP\r\n\r\n"])
-def test_what_is_free_is_asked_again_after_a_lost_answer(name: str, lost: Answer) -> None:
-    act, answer = FREE[name]
-    with raw_server(lost, answer) as server:
+def test_what_is_free_is_asked_again_after_a_lost_response(name: str, lost: RawResponse) -> None:
+    act, response = FREE[name]
+    with raw_server(lost, response) as server:
         act(client(server.base_url))
         assert len(server.requests) == 2
 
 
 @each_free
 @pytest.mark.parametrize("lost", [reset, error("504 Gateway Timeout"), error("408 Request Timeout")])
-def test_what_is_free_is_not_said_to_be_billed_however_often_it_is_lost(name: str, lost: Answer) -> None:
+def test_what_is_free_is_not_said_to_be_billed_however_often_it_is_lost(name: str, lost: RawResponse) -> None:
     with raw_server(lost) as server:
         with pytest.raises(ImagecliError) as caught:
             FREE[name][0](client(server.base_url))
@@ -352,7 +352,7 @@ def test_a_batch_is_made_again_where_the_server_says_it_made_none(status: int) -
         error("520 Unknown"),
     ],
 )
-def test_a_batch_that_may_have_been_made_is_never_made_again(lost: Answer) -> None:
+def test_a_batch_that_may_have_been_made_is_never_made_again(lost: RawResponse) -> None:
     with raw_server(lost, ok(BATCH)) as server:
         with pytest.raises(UnsavedError) as caught:
             create(client(server.base_url))
@@ -367,11 +367,11 @@ def test_a_batch_that_may_have_been_made_is_never_made_again(lost: Answer) -> No
 def test_a_batch_is_asked_for_until_there_is_a_connection_and_then_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    heard: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(NetworkError) as caught:
-        client(base_url).create_batch(**MADE, on_event=heard.append)
+        client(base_url).create_batch(**MADE, on_event=events.append)
     assert caught.value.code == "no_connection"
-    assert len([event for event in heard if isinstance(event, RetryWait)]) == 2
+    assert len([event for event in events if isinstance(event, RetryWait)]) == 2
 
 
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0]])
@@ -400,7 +400,7 @@ def test_a_server_can_forbid_another_try(act: Act) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "wanted"),
+    ("response", "wanted"),
     [
         (error("401 Unauthorized", code="invalid_api_key"), AuthenticationError),
         (error("403 Forbidden"), RefusedError),
@@ -408,8 +408,8 @@ def test_a_server_can_forbid_another_try(act: Act) -> None:
     ],
 )
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0], FREE["jobs"][0], FREE["content"][0]])
-def test_a_refusal_is_final(act: Act, answer: bytes, wanted: type[ImagecliError]) -> None:
-    with raw_server(answer) as server:
+def test_a_refusal_is_final(act: Act, response: bytes, wanted: type[ImagecliError]) -> None:
+    with raw_server(response) as server:
         with pytest.raises(wanted):
             act(client(server.base_url))
         assert len(server.requests) == 1
@@ -419,11 +419,11 @@ def test_a_refusal_is_final(act: Act, answer: bytes, wanted: type[ImagecliError]
 
 
 @pytest.mark.parametrize(
-    "answer", [error("404 Not Found"), http("404 Not Found", b"<html>nginx</html>"), http("404 No")]
+    "response", [error("404 Not Found"), http("404 Not Found", b"<html>nginx</html>"), http("404 No")]
 )
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["jobs"][0]])
-def test_a_server_without_a_batch_api_is_said_to_be_one(act: Act, answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(UsageError) as caught:
+def test_a_server_without_a_batch_api_is_said_to_be_one(act: Act, response: bytes) -> None:
+    with raw_server(response) as server, pytest.raises(UsageError) as caught:
         act(client(server.base_url.replace("http://", "http://me:secret@")))
     assert caught.value.message == f"no Batch API at {server.base_url} (HTTP 404); nothing was submitted"
     assert (caught.value.hint, caught.value.code) == ("run the command without --batch-api", "no_batch_api")
@@ -470,15 +470,15 @@ def test_a_list_that_never_ends_ends() -> None:
         assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
-def test_a_list_that_is_none_is_an_error(answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(UnsavedError, match="not a list of batches"):
+@pytest.mark.parametrize("response", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
+def test_a_list_that_is_none_is_an_error(response: bytes) -> None:
+    with raw_server(response) as server, pytest.raises(UnsavedError, match="not a list of batches"):
         list(client(server.base_url).list_batches(deaf))
 
 
-@pytest.mark.parametrize("answer", [ok({}), ok([]), ok({"id": 7}), ok({"id": "a b"}), http("200 OK", b"<html>")])
-def test_a_file_that_got_no_name_is_an_error(answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(NetworkError) as caught:
+@pytest.mark.parametrize("response", [ok({}), ok([]), ok({"id": 7}), ok({"id": "a b"}), http("200 OK", b"<html>")])
+def test_a_file_that_got_no_name_is_an_error(response: bytes) -> None:
+    with raw_server(response) as server, pytest.raises(NetworkError) as caught:
         FREE["upload"][0](client(server.base_url))
     assert caught.value.code == "no_file"
 
@@ -503,9 +503,9 @@ def test_a_refusal_to_cancel_is_one_where_the_batch_goes_on() -> None:
         assert client(server.base_url).cancel_batch("batch_1", deaf).has_ended
 
 
-@pytest.mark.parametrize("answer", [ok({}), error("500 No"), reset, error("404 No"), silence(2)])
-def test_taking_a_file_away_is_tried_once_and_never_fails(answer: Answer) -> None:
-    with raw_server(answer) as server:
+@pytest.mark.parametrize("response", [ok({}), error("500 No"), reset, error("404 No"), silence(2)])
+def test_taking_a_file_away_is_tried_once_and_never_fails(response: RawResponse) -> None:
+    with raw_server(response) as server:
         client(server.base_url).delete_file("file-1", deaf)
         client(server.base_url).delete_file("..", deaf)
         assert len(server.requests) == 1
@@ -516,17 +516,17 @@ def test_taking_a_file_away_is_tried_once_and_never_fails(answer: Answer) -> Non
 
 def test_a_file_comes_in_pieces_as_it_arrives() -> None:
     file = io.BytesIO()
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(then(http("200 OK", b"", length=12), drip(b'{"a"}\n{"b"}\n', 0.02))) as server:
-        client(server.base_url).download_file("file-1", file, heard.append)
+        client(server.base_url).download_file("file-1", file, events.append)
     assert file.getvalue() == b'{"a"}\n{"b"}\n'
-    assert len([event for event in heard if isinstance(event, DownloadProgress)]) > 1
-    assert [event.received for event in heard if isinstance(event, DownloadProgress)][-1] == 12
+    assert len([event for event in events if isinstance(event, DownloadProgress)]) > 1
+    assert [event.received for event in events if isinstance(event, DownloadProgress)][-1] == 12
 
 
-def test_a_file_longer_than_any_answer_comes_whole() -> None:
+def test_a_file_longer_than_any_response_comes_whole() -> None:
     size, piece = 700 * 2**20, b"x" * 2**20
-    heard: list[Event] = []
+    events: list[Event] = []
 
     def long(connection: socket.socket) -> None:
         connection.sendall(http("200 OK", b"", length=size))
@@ -535,11 +535,11 @@ def test_a_file_longer_than_any_answer_comes_whole() -> None:
 
     with raw_server(long) as server, Path(os.devnull).open("r+b", buffering=0) as file:
         quick = Timeouts(silence=20, total=60)
-        client(server.base_url, timeouts=quick).download_file("file-1", file, heard.append)
-    assert [event.received for event in heard if isinstance(event, DownloadProgress)][-1] == size
+        client(server.base_url, timeouts=quick).download_file("file-1", file, events.append)
+    assert [event.received for event in events if isinstance(event, DownloadProgress)][-1] == size
 
 
-def test_a_file_has_longer_than_other_answers_as_long_as_it_moves() -> None:
+def test_a_file_has_longer_than_other_responses_as_long_as_it_moves() -> None:
     file = io.BytesIO()
     quick = Timeouts(connect=2, silence=0.5, total=0.2)
     with raw_server(then(http("200 OK", b"", length=20), drip(b"x" * 20, 0.02))) as server:
@@ -570,7 +570,7 @@ def test_a_full_disk_is_an_error_of_the_disk_and_the_file_not_requested_again() 
 
 
 @pytest.mark.parametrize(
-    ("answer", "size"),
+    ("response", "size"),
     [
         (ok({"id": "file-1", "bytes": 120}), 120),
         (ok({"id": "file-1"}), None),
@@ -579,8 +579,8 @@ def test_a_full_disk_is_an_error_of_the_disk_and_the_file_not_requested_again() 
         (error("404 Not Found"), None),
     ],
 )
-def test_the_size_of_a_file_is_known_if_the_provider_tells_it(answer: bytes, size: int | None) -> None:
-    with raw_server(answer) as server:
+def test_the_size_of_a_file_is_known_if_the_provider_tells_it(response: bytes, size: int | None) -> None:
+    with raw_server(response) as server:
         assert client(server.base_url).get_file_size("file-1", deaf) == size
         assert len(server.requests) == 1
 
@@ -716,7 +716,7 @@ def test_memory_does_not_grow_with_a_file(tmp_path: Path, way: str) -> None:
             file.truncate(LARGE)
     counted = 0
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         nonlocal counted
         while way == "up" and counted < LARGE:
             counted += len(connection.recv(2**20))
@@ -733,7 +733,7 @@ def test_memory_does_not_grow_with_a_file(tmp_path: Path, way: str) -> None:
         with suppress(OSError):
             connection, _ = listener.accept()
             with connection:
-                answer(connection)
+                respond(connection)
 
     threading.Thread(target=serve, daemon=True).start()
     with listener:

@@ -1,4 +1,4 @@
-"""The Batch API's client and codecs at the sandbox's Batch API: what goes in comes out as pictures."""
+"""The Batch API's client and codecs at the sandbox's Batch API: what goes in comes out as images."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def lines(jobs: BatchApiClient, file_id: str | None) -> dict[str, bytes]:
     return {parse_response_line(line).custom_id: line for line in file.getvalue().splitlines()}
 
 
-def test_what_is_handed_in_comes_out_as_pictures(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_what_is_handed_in_comes_out_as_images(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = client(sandbox)
     asks: dict[str, tuple[ImageRequest, RequestImages]] = {
         name: (generate(name), RequestImages()) for name in ("a fox", "an owl")
@@ -96,17 +96,17 @@ def test_what_is_handed_in_comes_out_as_pictures(sandbox: Sandbox, tmp_path: Pat
     job = ended(jobs, handed_in(jobs, tmp_path, asks, "generations"))
     assert (job.status, job.total, job.completed, job.failed) == ("completed", 2, 2, 0)
     assert (dict(job.metadata), job.endpoint) == ({"manifest": "a.toml"}, "/v1/images/generations")
-    answers = {
+    responses = {
         name: parse_line_images(line, sandbox.base_url) for name, line in lines(jobs, job.output_file_id).items()
     }
-    assert answers.keys() == asks.keys()
-    for answer in answers.values():
-        (found,) = answer.images
+    assert responses.keys() == asks.keys()
+    for response in responses.values():
+        (found,) = response.images
         assert inspect_image(base64.b64decode(found.b64_json or "")).size == Size(1024, 1024)
-        assert (answer.usage or {})["output_tokens"] == 196
+        assert (response.usage or {})["output_tokens"] == 196
 
 
-def test_an_edit_names_its_picture_by_the_file_that_went_up_before(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_edit_names_its_image_by_the_file_that_went_up_before(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = client(sandbox)
     photo = png(64, 64)
     file_id = jobs.upload_file(photo, filename="image.png", media_type="image/png", purpose="vision", on_event=deaf)

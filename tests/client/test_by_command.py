@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.client.raw import Answer, drip, http, linking, pictures, png, raw_server, reset, then
+from tests.client.raw import RawResponse, drip, http, images_body, linking, png, raw_server, reset, then
 from tests.client.test_rate_limits import deaf_server, waits
 from tests.client.test_tls import tls_server
 from tests.client.test_url_policy import listening
@@ -20,14 +20,14 @@ from tests.conftest import Result, Run
 
 KEY = "sk-test-0123456789abcdef"
 WITH_KEY = {"OPENAI_API_KEY": KEY}
-OK = http("200 OK", pictures(png()))
+OK = http("200 OK", images_body(png()))
 LIMIT = b'{"error": {"message": "Rate limit reached", "type": "images", "code": "rate_limit_exceeded"}}'
 Bought = Callable[..., Result]
 
 
 @pytest.fixture
 def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
-    """Buys a picture; after the test neither key nor traceback is anywhere."""
+    """Buys an image; after the test neither key nor traceback is anywhere."""
     results: list[Result] = []
 
     def run(base_url: str, *options: object) -> Result:
@@ -44,7 +44,7 @@ def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "posts"),
+    ("response", "exit_code", "posts"),
     [
         (b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, 0, 1),
         (then(b"HTTP/1.1 200 OK\r\nX: ", drip(b"x" * 2000, 0.02)), 7, 1),
@@ -64,11 +64,11 @@ def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
         (http("429 No", b'{"error": {"code": "insufficient_quota"}}', "Retry-After: 0"), 5, 1),
     ],
 )
-def test_each_answer_has_its_exit_code_and_its_posts(
-    generate: Bought, quick_tls_probe: None, answer: Answer, exit_code: int, posts: int
+def test_each_response_has_its_exit_code_and_its_posts(
+    generate: Bought, quick_tls_probe: None, response: RawResponse, exit_code: int, posts: int
 ) -> None:
     started = time.monotonic()
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         result = generate(server.base_url, "--timeout", 0.6)
         assert len(server.requests) == posts
     assert result.exit_code == exit_code, result.stderr
@@ -105,10 +105,10 @@ def test_a_bundle_without_certificates_names_its_variable(
 def test_a_public_server_can_not_have_this_machine_asked(
     generate: Bought, folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, direct: bool
 ) -> None:
-    """The API is a public name behind a proxy; its pictures are said to lie here, and are asked for by us or by it."""
+    """The API is a public name behind a proxy; its images are said to lie here, and are asked for by us or by it."""
     with listening() as here:
-        answer = http("200 OK", json.dumps({"data": [{"url": f"http://{host}:{here.port}/a.png?sig=hush"}]}).encode())
-        with raw_server(answer) as proxy:
+        response = http("200 OK", json.dumps({"data": [{"url": f"http://{host}:{here.port}/a.png?sig=hush"}]}).encode())
+        with raw_server(response) as proxy:
             for name in ("http_proxy", "no_proxy", "NO_PROXY"):
                 monkeypatch.delenv(name, raising=False)
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
@@ -124,11 +124,11 @@ def test_a_public_server_can_not_have_this_machine_asked(
 
 
 def test_a_server_of_this_machine_can_and_the_key_stays_with_the_api(generate: Bought, folder: Path) -> None:
-    def answer(base_url: str) -> bytes:
+    def respond(base_url: str) -> bytes:
         body = json.dumps({"data": [{"url": f"{base_url}/a"}]}).encode()
         return http("200 OK", body, "Set-Cookie: session=crumbs; Path=/")
 
-    with raw_server(linking(answer), http("200 OK", png(), "Set-Cookie: a=b")) as server:
+    with raw_server(linking(respond), http("200 OK", png(), "Set-Cookie: a=b")) as server:
         assert generate(server.base_url).exit_code == 0
         post, get = server.requests
     assert KEY.encode() in post
@@ -156,7 +156,7 @@ def test_an_upload_that_is_refused_half_way_has_the_servers_word(
 def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(generate: Bought, status: int) -> None:
     with raw_server(http(f"{status} No", LIMIT, "Retry-After: 86400")) as server:
         result = generate(server.base_url, "-n", 100)
-        # Those that were under way beside the first one when its answer came; ten were planned.
+        # Those that were under way beside the first one when its response came; ten were planned.
         assert len(server.requests) <= 4
     assert result.exit_code == 5
     assert "in 86400 s, after 20" in result.stderr
@@ -179,14 +179,14 @@ def test_a_field_that_the_user_did_not_set_is_left_out_once(imagecli: Run, tmp_p
     config = tmp_path / "config"
     config.mkdir()
     refusal = unknown("steps")
-    for options, answers, exit_code, posts in (
+    for options, responses, exit_code, posts in (
         ((), (refusal, OK), 0, 2),
         ((), (refusal.replace(b"400 No", b"500 No"), OK), 0, 2),
         ((), (refusal, refusal), 4, 2),
         ((), (refusal, unknown("cfg"), OK), 4, 2),
         (("--param", "steps=3"), (refusal, OK), 4, 1),
     ):
-        with raw_server(*answers) as server:
+        with raw_server(*responses) as server:
             (config / "config.toml").write_text(
                 f'[providers.mine]\nlike = "local"\nbase_url = "{server.base_url}"\nextra = {{ steps = 4, cfg = 1 }}\n'
             )

@@ -14,7 +14,7 @@ from imagecli.client.exchange import Timeouts
 from imagecli.client.session import Authorization
 from imagecli.domain import Secret
 from imagecli.errors import DiskError, UnsavedError
-from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, raw_server, reset, silence, then
 from tests.client.sending import Download
 
 OK = http("200 OK", b"picture")
@@ -47,7 +47,7 @@ def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
         silence(2),
     ],
 )
-def test_a_fetch_that_fails_is_made_again_from_the_start(first: Answer) -> None:
+def test_a_fetch_that_fails_is_made_again_from_the_start(first: RawResponse) -> None:
     with raw_server(first, OK) as server:
         assert fetch(f"{server.base_url}/a.png?sig=1") == b"picture"
         assert [request.split()[:2] for request in server.requests] == [[b"GET", b"/v1/a.png?sig=1"]] * 2
@@ -81,10 +81,10 @@ def test_a_result_at_the_api_s_own_origin_is_asked_for_with_the_key_once_it_want
         assert b"x-gateway-key: hush" in server.requests[1].lower()
 
 
-@pytest.mark.parametrize("answer", [OK, http("404 No"), http("403 No", AZURE)])
-def test_a_result_that_does_not_want_the_key_is_not_sent_it(answer: bytes) -> None:
-    with raw_server(answer) as server:
-        with nullcontext() if answer == OK else pytest.raises(UnsavedError):
+@pytest.mark.parametrize("response", [OK, http("404 No"), http("403 No", AZURE)])
+def test_a_result_that_does_not_want_the_key_is_not_sent_it(response: bytes) -> None:
+    with raw_server(response) as server:
+        with nullcontext() if response == OK else pytest.raises(UnsavedError):
             fetch_with_key(f"{server.base_url}/a", server.base_url)
         assert [was_given_the_key(request) for request in server.requests] == [False]
 
@@ -154,7 +154,7 @@ def test_a_proxy_is_sent_the_result_url_exactly_too(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "fetches"),
+    ("response", "code", "fetches"),
     [
         (http("403 No", AZURE), "result_expired", 1),
         (http("403 No", b"", "x-ms-error-code: AuthenticationFailed"), "result_expired", 1),
@@ -168,8 +168,8 @@ def test_a_proxy_is_sent_the_result_url_exactly_too(monkeypatch: pytest.MonkeyPa
         (reset, "result_url", 3),
     ],
 )
-def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str, fetches: int) -> None:
-    with raw_server(answer) as server:
+def test_what_can_t_be_fetched_is_paid_for_and_said_so(response: RawResponse, code: str, fetches: int) -> None:
+    with raw_server(response) as server:
         with pytest.raises(UnsavedError) as caught:
             fetch(f"{server.base_url}/a.png?sig=secret")
         assert len(server.requests) == fetches

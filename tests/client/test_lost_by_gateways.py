@@ -19,7 +19,7 @@ from imagecli.events import Event, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.providers.response import parse_response
 from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothing_generated
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run
 from tests.images.making import large_png
@@ -159,7 +159,7 @@ def test_a_500_is_tried_again_only_at_a_provider_whose_row_allows_it() -> None:
         assert len(server.requests) == 1
 
 
-IMAGE = pictures(png())
+IMAGE = images_body(png())
 B64 = base64.b64encode(png()).decode()
 WITH_IMAGE = {
     "a complete response": (500, IMAGE),
@@ -176,13 +176,13 @@ WITH_IMAGE = {
 
 @pytest.mark.parametrize(("status", "body"), WITH_IMAGE.values(), ids=WITH_IMAGE)
 def test_an_image_in_an_error_is_returned_and_not_requested_again(status: int, body: bytes) -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(http(f"{status} No", body, "Retry-After: 0"), OK) as server:
-        answer, received = send(server.base_url, transport(retry_500=True), heard)
+        response, received = send(server.base_url, transport(retry_500=True), events)
         assert len(server.requests) == 1
-    assert (answer.status, received) == (status, body)
+    assert (response.status, received) == (status, body)
     assert len(parse_response(received, server.base_url).images) == 1
-    assert [event.code for event in heard if isinstance(event, WarningEvent)] == ["image_in_error"]
+    assert [event.code for event in events if isinstance(event, WarningEvent)] == ["image_in_error"]
 
 
 NOISE = large_png(30_000, random.Random(12))
@@ -266,9 +266,9 @@ def test_a_refusal_that_repeats_an_input_is_a_refusal(status: int) -> None:
     assert getattr(caught.value, "exit_code", None) == 4
 
 
-@pytest.mark.parametrize("answer", [http("502 No", b"error code: 502"), b""])
-def test_a_provider_that_bills_nothing_is_not_said_to_bill(answer: bytes) -> None:
-    with raw_server(answer, OK) as server:
+@pytest.mark.parametrize("response", [http("502 No", b"error code: 502"), b""])
+def test_a_provider_that_bills_nothing_is_not_said_to_bill(response: bytes) -> None:
+    with raw_server(response, OK) as server:
         with pytest.raises(NetworkError) as caught:
             send(server.base_url, transport(free=True))
         assert len(server.requests) == 1

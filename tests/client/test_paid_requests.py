@@ -1,4 +1,4 @@
-"""One purchase: what a lost answer means, how bytes go and come, and where the key goes."""
+"""One purchase: what a lost response means, how bytes go and come, and where the key goes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagecli.client.spool import open_spool_entry
 from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, Event, UploadProgress
 from imagecli.http_request import HttpRequest
-from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, OK, send, transport
 
 pytestmark = pytest.mark.usefixtures("quick_tls_probe")
@@ -35,7 +35,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "kept"),
+    ("response", "code", "kept"),
     [
         (reset, "answer_lost", b""),
         (lambda connection: None, "answer_lost", b""),
@@ -49,9 +49,11 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         (CHUNKED + b"ZZZZ\r\n{}\r\n", "answer_lost", b""),
     ],
 )
-def test_a_lost_answer_is_perhaps_billed_and_never_asked_for_again(answer: Answer, code: str, kept: bytes) -> None:
+def test_a_lost_response_is_perhaps_billed_and_never_asked_for_again(
+    response: RawResponse, code: str, kept: bytes
+) -> None:
     into = io.BytesIO()
-    with raw_server(answer, OK) as server:
+    with raw_server(response, OK) as server:
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})
         with pytest.raises(UnsavedError) as caught:
             transport().send(request, into, 0, lambda event: None)
@@ -69,13 +71,13 @@ def test_a_steady_drip_ends_at_the_total_time() -> None:
     assert time.monotonic() - started < 6
 
 
-def test_a_slow_answer_within_the_limits_is_whole() -> None:
+def test_a_slow_response_within_the_limits_is_whole() -> None:
     with raw_server(then(http("200 OK", b"", length=10), drip(b"0123456789", 0.03))) as server:
         assert send(server.base_url)[1] == b"0123456789"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"HTTP/1.0 200 OK\r\n\r\n{}",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
@@ -88,16 +90,16 @@ def test_a_slow_answer_within_the_limits_is_whole() -> None:
         http("201 Created", b"{}", "Content-Type: text/plain"),
     ],
 )
-def test_every_way_of_framing_an_answer_is_read(answer: bytes) -> None:
-    with raw_server(answer) as server:
+def test_every_way_of_framing_a_response_is_read(response: bytes) -> None:
+    with raw_server(response) as server:
         assert send(server.base_url)[1] == b"{}"
 
 
-def test_a_large_answer_is_passed_on_in_pieces_as_it_comes() -> None:
-    heard: list[Event] = []
+def test_a_large_response_is_passed_on_in_pieces_as_it_comes() -> None:
+    events: list[Event] = []
     with raw_server(http("200 OK", b"x" * 1_000_000)) as server:
-        assert len(send(server.base_url, heard=heard)[1]) == 1_000_000
-    received = [event for event in heard if isinstance(event, DownloadProgress)]
+        assert len(send(server.base_url, events=events)[1]) == 1_000_000
+    received = [event for event in events if isinstance(event, DownloadProgress)]
     assert len(received) > 5
     assert (received[-1].received, received[-1].total) == (1_000_000, 1_000_000)
 
@@ -121,11 +123,11 @@ def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) 
 
 
 def test_an_upload_is_counted_to_its_end_and_starts_anew_on_a_retry() -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(http("503 No", b"", "Retry-After: 0"), OK) as server:
-        send(server.base_url, heard=heard, body="x" * 300_000)
+        send(server.base_url, events=events, body="x" * 300_000)
         assert server.requests[0] == server.requests[1]
-    sent = [event for event in heard if isinstance(event, UploadProgress)]
+    sent = [event for event in events if isinstance(event, UploadProgress)]
     assert [event.sent for event in sent].count(sent[-1].total) == 2
     assert sent[-1].total > 300_000
 
@@ -157,7 +159,7 @@ def test_an_error_before_the_upload_was_read_is_the_servers_word() -> None:
     ("body", "packed", "kept"),
     [(PACKED, True, PACKED), (PACKED, False, b"{}"), (b"no gzip", True, b"no gzip"), (b"no gzip", False, b"no gzip")],
 )
-def test_a_compressed_answer_is_kept_as_it_came_or_unpacked_where_it_can_be(
+def test_a_compressed_response_is_kept_as_it_came_or_unpacked_where_it_can_be(
     body: bytes, packed: bool, kept: bytes
 ) -> None:
     into = io.BytesIO()
@@ -175,7 +177,7 @@ def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, 
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         http("500 No", b"x" * 3_000_000),
         http("500 No", b"partly", length=500),
@@ -185,8 +187,8 @@ def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, 
         http("500 No", b"\x1b[31m\xff\x00" * 1000),
     ],
 )
-def test_an_errors_body_can_be_broken_in_any_way(answer: Answer) -> None:
-    with raw_server(answer) as server, pytest.raises(UnsavedError) as caught:
+def test_an_errors_body_can_be_broken_in_any_way(response: RawResponse) -> None:
+    with raw_server(response) as server, pytest.raises(UnsavedError) as caught:
         send(server.base_url, transport(0, timeouts=Timeouts(connect=2, silence=0.2, total=0.4)))
     assert caught.value.status == 500
     assert len(caught.value.message) < 400

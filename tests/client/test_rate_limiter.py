@@ -89,7 +89,7 @@ def test_a_wait_that_is_too_long_is_not_begun() -> None:
     assert clock.slept == []
 
 
-def test_headers_of_good_answers_are_enough_to_slow_down() -> None:
+def test_headers_of_good_responses_are_enough_to_slow_down() -> None:
     clock = Clock()
     one = pacer(clock)
     headers = {

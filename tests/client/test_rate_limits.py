@@ -1,4 +1,4 @@
-"""The time for the whole exchange holds wherever a server drips; what stands before and behind an answer is bounded."""
+"""The total time limit holds wherever a server drips; what precedes and follows a response is bounded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPEN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         drip(b"HTTP/1.1 200 " + b"O" * 1000, 0.02),
         then(b"HTTP/1.1 200 OK\r\nX: ", drip(b"x" * 1000, 0.02)),
@@ -33,9 +33,9 @@ OPEN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["status line", "headers", "preludes", "chunk extension", "chunks"],
 )
-def test_no_drip_outlives_the_time_for_the_whole_exchange(answer: Callable[[socket.socket], None]) -> None:
+def test_no_drip_outlives_the_time_for_the_whole_exchange(response: Callable[[socket.socket], None]) -> None:
     started = time.monotonic()
-    with raw_server(answer, OK) as server:
+    with raw_server(response, OK) as server:
         with pytest.raises(UnsavedError) as caught:
             send(server.base_url, transport(timeouts=SHORT))
         assert len(server.requests) == 1
@@ -50,9 +50,9 @@ def test_no_drip_outlives_the_time_for_the_whole_exchange(answer: Callable[[sock
     ids=["nothing", "one", "a long one", "many", "half of one"],
 )
 def test_trailers_are_not_waited_for(behind: bytes) -> None:
-    answer = then(OPEN + b"2\r\n{}\r\n" + behind, silence(20))
+    response = then(OPEN + b"2\r\n{}\r\n" + behind, silence(20))
     started = time.monotonic()
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         assert send(server.base_url, transport(timeouts=Timeouts(connect=5, silence=20, total=20)))[1] == b"{}"
     assert time.monotonic() - started < 10
 
@@ -75,9 +75,9 @@ def test_preludes_without_end_end(prelude: bytes) -> None:
     assert caught.value.code == "answer_lost"
 
 
-def test_a_prelude_alone_is_no_answer() -> None:
-    for answer in (b"HTTP/1.1 103 Soon\r\n\r\n", b"HTTP/1.1 101 Switching\r\n\r\n"):
-        with raw_server(answer, OK) as server:
+def test_a_prelude_alone_is_no_response() -> None:
+    for response in (b"HTTP/1.1 103 Soon\r\n\r\n", b"HTTP/1.1 101 Switching\r\n\r\n"):
+        with raw_server(response, OK) as server:
             with pytest.raises(UnsavedError) as caught:
                 send(server.base_url)
             assert len(server.requests) == 1
@@ -98,7 +98,7 @@ Then = Callable[[socket.socket, threading.Event], None]
 
 
 @contextmanager
-def deaf_server(answer: bytes, *, reads: int, then: Then) -> Iterator[str]:
+def deaf_server(response: bytes, *, reads: int, then: Then) -> Iterator[str]:
     """Reads *reads* bytes of a request, answers, and does *then* with the connection."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -108,7 +108,7 @@ def deaf_server(answer: bytes, *, reads: int, then: Then) -> Iterator[str]:
                 connection, _ = listener.accept()
                 with connection:
                     connection.recv(reads)
-                    connection.sendall(answer)
+                    connection.sendall(response)
                     then(connection, over)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -131,10 +131,10 @@ def hangs_up(connection: socket.socket, over: threading.Event) -> None:
 
 @pytest.mark.parametrize("then", [waits, hangs_up])
 @pytest.mark.parametrize(("status", "exit_code"), [(400, 4), (401, 3), (413, 4), (429, 5), (503, 7)])
-def test_an_answer_before_the_upload_is_read_is_the_servers_word(status: int, exit_code: int, then: Then) -> None:
+def test_a_response_before_the_upload_is_read_is_the_servers_word(status: int, exit_code: int, then: Then) -> None:
     started = time.monotonic()
-    answer = http(f"{status} No", b'{"error": {"message": "not so"}}')
-    with deaf_server(answer, reads=1000, then=then) as base_url, pytest.raises(ImagecliError) as caught:
+    response = http(f"{status} No", b'{"error": {"message": "not so"}}')
+    with deaf_server(response, reads=1000, then=then) as base_url, pytest.raises(ImagecliError) as caught:
         send(
             base_url,
             transport(0, timeouts=Timeouts(connect=2, silence=20, total=20)),
@@ -145,7 +145,7 @@ def test_an_answer_before_the_upload_is_read_is_the_servers_word(status: int, ex
     assert time.monotonic() - started < 5
 
 
-def test_an_answer_while_the_upload_is_stuck_is_heard() -> None:
+def test_a_response_while_the_upload_is_stuck_is_heard() -> None:
     def later(connection: socket.socket, over: threading.Event) -> None:
         over.wait(1.0)
         connection.sendall(http("401 No", b"{}"))

@@ -17,7 +17,7 @@ from imagecli.client.rate_limiter import MonotonicClock, RateLimit, RateLimiter,
 from imagecli.client.retry import backoff_delay
 
 QUICK, SOON, SLOW = 0.001, 0.05, 0.5
-"""How long an answer takes, in seconds; a refusal always comes quickly."""
+"""How long a response takes, in seconds; a refusal always comes quickly."""
 BETWEEN = 0.0007
 """Seconds of work between two requests of one machine."""
 
@@ -182,7 +182,7 @@ def test_a_limit_is_filled_and_hardly_ever_met(
     threads: int,
     latency: float,
 ) -> None:
-    """600 a minute, ten at once: a hundred prompts take nine seconds and the time of an answer."""
+    """600 a minute, ten at once: a hundred prompts take nine seconds and the time of a response."""
     found = run(Server(tells=tells, whole_seconds=whole_seconds), threads=threads, latency=latency)
     assert found.answered == 100
     assert found.refused <= refusals
@@ -203,7 +203,7 @@ def test_threads_that_are_all_ready_at_once_do_not_all_meet_a_limit_that_nobody_
 @pytest.mark.parametrize("threads", [4, 16, 64])
 @pytest.mark.parametrize("whole_seconds", [False, True])
 @pytest.mark.parametrize(("a_minute", "burst", "prompts"), [(50, 50, 200), (50, 1, 100), (50, 5, 200), (5, 5, 40)])
-def test_a_slow_limit_that_only_refuses_is_got_through_by_slow_answers_too(
+def test_a_slow_limit_that_only_refuses_is_got_through_by_slow_responses_too(
     a_minute: int, burst: int, prompts: int, whole_seconds: bool, threads: int
 ) -> None:
     """Nobody is answered between two refusals; that there are refusals in a row does not mean that nothing goes."""
@@ -243,7 +243,7 @@ def test_a_gateway_that_only_refuses_is_got_through(
     assert found.answered == prompts
 
 
-def test_only_whole_seconds_and_quick_answers_fill_the_limit_too() -> None:
+def test_only_whole_seconds_and_quick_responses_fill_the_limit_too() -> None:
     found = run(Server(tells=nothing, whole_seconds=True))
     assert (found.answered, found.refused <= 8) == (100, True)
     assert 9 / found.seconds >= 0.95
@@ -311,7 +311,7 @@ def test_tokens_count_by_what_requests_took() -> None:
     assert wait_of(limiter) > 20
 
 
-def test_one_refusal_holds_everybody_and_an_old_answer_does_not_end_it() -> None:
+def test_one_refusal_holds_everybody_and_an_old_response_does_not_end_it() -> None:
     clock = Clock()
     limiter = limiter_for(clock)
     old = ticket_of(limiter)

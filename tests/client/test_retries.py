@@ -20,14 +20,14 @@ OVERLOADED = b'{"error": {"message": "overloaded", "type": "server_error"}}'
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])
-def test_an_answer_that_says_nothing_was_made_is_tried_again(status: int) -> None:
-    heard: list[Event] = []
+def test_a_response_that_says_nothing_was_made_is_tried_again(status: int) -> None:
+    events: list[Event] = []
     with raw_server(http(f"{status} No", b"not now", "Retry-After: 0"), OK) as server:
-        answer, body = send(server.base_url, heard=heard)
-    assert (answer.status, body) == (200, b'{"data": []}')
+        response, body = send(server.base_url, events=events)
+    assert (response.status, body) == (200, b'{"data": []}')
     assert len(server.requests) == 2
     assert server.requests[0] == server.requests[1]
-    assert [event.seconds <= 0.03 for event in heard if isinstance(event, RetryWait)] == [True]
+    assert [event.seconds <= 0.03 for event in events if isinstance(event, RetryWait)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_an_answer_that_says_nothing_was_made_is_tried_again(status: int) -> Non
         *(500, 501, 502, 503, 504, 505, 520, 521, 522, 523, 524, 525, 526, 529, 530, 598, 600),
     ],
 )
-def test_every_other_answer_is_final(status: int) -> None:
+def test_every_other_response_is_final(status: int) -> None:
     with raw_server(http(f"{status} No", b"no", "Location: http://127.0.0.1:1/")) as server:
         with pytest.raises(ImagecliError) as caught:
             send(server.base_url)
@@ -46,14 +46,14 @@ def test_every_other_answer_is_final(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("response", "error"),
     [
         (http("429 No", b'{"error": {"code": "insufficient_quota"}}', "Retry-After: 0"), QuotaError),
         (http("503 No", OVERLOADED, "x-should-retry: false"), NetworkError),
     ],
 )
-def test_what_waiting_does_not_mend_is_not_tried_again(answer: bytes, error: type[ImagecliError]) -> None:
-    with raw_server(answer) as server:
+def test_what_waiting_does_not_mend_is_not_tried_again(response: bytes, error: type[ImagecliError]) -> None:
+    with raw_server(response) as server:
         with pytest.raises(error):
             send(server.base_url)
         assert len(server.requests) == 1
@@ -143,13 +143,13 @@ def test_one_refusal_pauses_every_thread(status: int) -> None:
 def test_no_connection_is_tried_again_and_nothing_was_bought() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    heard: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(NetworkError) as caught:
-        send(f"http://127.0.0.1:{port}/v1", heard=heard)
+        send(f"http://127.0.0.1:{port}/v1", events=events)
     assert (caught.value.exit_code, caught.value.code) == (6, "no_connection")
     assert f"127.0.0.1:{port}" in caught.value.message
     assert "nothing was sent" in (caught.value.hint or "")
-    assert len([event for event in heard if isinstance(event, RetryWait)]) == 2
+    assert len([event for event in events if isinstance(event, RetryWait)]) == 2
 
 
 def test_a_host_without_an_address_is_named() -> None:

@@ -79,15 +79,15 @@ def with_key(scheme: str = "bearer") -> Transport:
 
 
 @contextmanager
-def trap(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+def trap(response: bytes) -> Iterator[tuple[str, list[bytes]]]:
     """A proxy that only writes down what it is told."""
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         yield f"http://user:hush@127.0.0.1:{server.port}", server.requests
 
 
-@pytest.mark.parametrize("answer", [http("200 OK"), http("407 No"), http("502 No"), b""])
-def test_a_proxy_that_is_to_connect_hears_no_key(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    with trap(answer) as (proxy, requests):
+@pytest.mark.parametrize("response", [http("200 OK"), http("407 No"), http("502 No"), b""])
+def test_a_proxy_that_is_to_connect_hears_no_key(response: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with trap(response) as (proxy, requests):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         with pytest.raises(ImagecliError) as caught:
             send("https://api.example.test/v1", with_key())

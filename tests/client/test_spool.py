@@ -73,7 +73,7 @@ def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
         assert caught.value.rescued_path == (str(entry.body) if stays else None)
 
 
-def test_a_lost_answer_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
+def test_a_lost_response_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnsavedError) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]):
         raise UnsavedError("lost")
     assert caught.value.rescued_path is None
@@ -227,7 +227,7 @@ def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
 
 
 class TestFull:
-    """A disk that takes no more while an answer comes."""
+    """A disk that takes no more while a response comes."""
 
     def fill(self, entry: SpoolEntry) -> None:
         """From here on its disk is full."""

@@ -27,7 +27,7 @@ OWN = Path(__file__).parent / "own.pem"
 
 
 @contextmanager
-def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, list[bytes]]]:
+def tls_server(response: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, list[bytes]]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN)
     requests: list[bytes] = []
@@ -39,7 +39,7 @@ def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, l
                     connection, _ = listener.accept()
                     with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
                         requests.append(read_request(line))
-                        answer(line)
+                        response(line)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -112,9 +112,9 @@ def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("answer", [garbage, half_then_gone])
-def test_a_line_that_breaks_after_the_request_is_perhaps_billed(answer: Callable[[ssl.SSLSocket], None]) -> None:
-    with tls_server(answer) as (base_url, requests):
+@pytest.mark.parametrize("response", [garbage, half_then_gone])
+def test_a_line_that_breaks_after_the_request_is_perhaps_billed(response: Callable[[ssl.SSLSocket], None]) -> None:
+    with tls_server(response) as (base_url, requests):
         with pytest.raises(ImagecliError) as caught:
             send(base_url)
         assert len(requests) == 1
@@ -137,10 +137,10 @@ def test_a_large_upload_goes_whole_through_tls() -> None:
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("prelude", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
-def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too(prelude: bytes) -> None:
+def test_a_response_before_the_upload_is_read_is_heard_behind_tls_too(prelude: bytes) -> None:
     started = time.monotonic()
-    answer = prelude + http("413 No", b'{"error": "too large"}')
-    with deaf_tls_server(answer) as base_url, pytest.raises(ImagecliError) as caught:
+    response = prelude + http("413 No", b'{"error": "too large"}')
+    with deaf_tls_server(response) as base_url, pytest.raises(ImagecliError) as caught:
         send(base_url, "x" * 20_000_000, Timeouts(connect=5, silence=20, total=20))
     assert (caught.value.exit_code, caught.value.status) == (4, 413)
     assert time.monotonic() - started < 8
@@ -155,7 +155,7 @@ def test_an_upload_that_nobody_takes_behind_tls_ends_in_time(timeouts: Timeouts)
 
 
 @contextmanager
-def deaf_tls_server(answer: bytes) -> Iterator[str]:
+def deaf_tls_server(response: bytes) -> Iterator[str]:
     """Reads the beginning of a request, answers, and takes nothing more until the test is over."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN)
@@ -166,7 +166,7 @@ def deaf_tls_server(answer: bytes) -> Iterator[str]:
             connection, _ = listener.accept()
             with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
                 line.recv(1000)
-                line.sendall(answer)
+                line.sendall(response)
                 over.wait(20)
 
         thread = threading.Thread(target=serve, daemon=True)

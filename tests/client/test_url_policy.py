@@ -67,7 +67,7 @@ class Listening:
 
 @contextmanager
 def listening(family: socket.AddressFamily = socket.AF_INET) -> Iterator[Listening]:
-    """On every address of this machine of that family; answers whoever connects with a picture."""
+    """On every address of this machine of that family; answers whoever connects with an image."""
     host = "::" if family == socket.AF_INET6 else "0.0.0.0"
     with socket.create_server((host, 0), family=family) as listener:
         seen = Listening(port=listener.getsockname()[1])
@@ -199,12 +199,12 @@ def test_every_hop_is_judged(location: str) -> None:
 
 def test_a_name_is_resolved_once_and_what_was_judged_is_connected_to() -> None:
     """A name that changes its mind between two questions gets only one."""
-    answers = iter([["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"]])
+    responses = iter([["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"]])
     asked: list[str] = []
 
     def resolve(host: str, port: int) -> Sequence[str]:
         asked.append(host)
-        return next(answers)
+        return next(responses)
 
     with listening() as seen:
         with pytest.raises(UnsavedError):

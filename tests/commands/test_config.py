@@ -381,11 +381,11 @@ def delicate(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("answer", "trusted"), [(b"y\n", True), (b"yes\n", True), (b"\n", False), (b"", False)])
+@pytest.mark.parametrize(("response", "trusted"), [(b"y\n", True), (b"yes\n", True), (b"\n", False), (b"", False)])
 def test_trust_is_asked_for_with_what_it_would_allow(
-    imagecli: Run, delicate: Path, answer: bytes, trusted: bool
+    imagecli: Run, delicate: Path, response: bytes, trusted: bool
 ) -> None:
-    result = imagecli("config", "trust", stdin=answer, tty=("stdin",))
+    result = imagecli("config", "trust", stdin=response, tty=("stdin",))
     assert result.exit_code == (0 if trusted else 2)
     assert "base_url = 'http://127.0.0.1:1/" in result.stderr
     assert "\x1b" not in result.stderr

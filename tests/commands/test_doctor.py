@@ -12,7 +12,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client import server_models
-from tests.client.raw import Answer, http, raw_server, reset, silence
+from tests.client.raw import RawResponse, http, raw_server, reset, silence
 from tests.conftest import NOW, Result, Run
 
 KEY = "sk-test-0123456789abcdef"
@@ -53,7 +53,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "words"),
+    ("response", "exit_code", "words"),
     [
         (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none known to imagecli: m"),
         (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none known to imagecli: m, n"),
@@ -73,10 +73,10 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (b"SSH-2.0-OpenSSH_9.2\r\n", 6, ""),
     ],
 )
-def test_each_answer_is_one_finding_and_the_code_of_a_command(
-    imagecli: Run, answer: Answer, exit_code: int, words: str
+def test_each_response_is_one_finding_and_the_code_of_a_command(
+    imagecli: Run, response: RawResponse, exit_code: int, words: str
 ) -> None:
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         result = imagecli("doctor", "--base-url", server.base_url, env={"OPENAI_API_KEY": KEY})
     assert result.exit_code == exit_code, result.stdout
     assert words in result.stdout
@@ -119,15 +119,15 @@ def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
 
 
 @pytest.mark.parametrize(
-    ("answer", "hint"),
+    ("response", "hint"),
     [
         (refusal("429 Too Many", "slow down"), "wait a minute, then run imagecli doctor again"),
         (refusal("500 Oops", "oops"), "run imagecli doctor again later"),
         (http("504 Gateway Timeout"), "run imagecli doctor again later"),
     ],
 )
-def test_the_advice_is_for_a_request_that_costs_nothing(imagecli: Run, answer: Answer, hint: str) -> None:
-    with raw_server(answer) as server:
+def test_the_advice_is_for_a_request_that_costs_nothing(imagecli: Run, response: RawResponse, hint: str) -> None:
+    with raw_server(response) as server:
         result = imagecli("doctor", "--base-url", server.base_url, env={"OPENAI_API_KEY": KEY})
     (server_line,) = [line for line in result.stdout.partition("FAIL  server")[2].splitlines() if "fix:" in line]
     assert hint in server_line

@@ -112,7 +112,7 @@ def test_what_watches_sees(tmp_path: Path) -> None:
         assert event in done.stderr
 
 
-def test_pictures_are_told_by_name_type_and_length_after_they_were_fitted(imagecli: Run, folder: Path) -> None:
+def test_images_are_told_by_name_type_and_length_after_they_were_fitted(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg")
     mask_for(folder / "mask.png", 320, 200, (0, 0, 99, 99))
     result = imagecli("edit", "photo.jpg", "a cat", "--mask", "mask.png", "--json", *DRY)
@@ -127,7 +127,7 @@ def test_pictures_are_told_by_name_type_and_length_after_they_were_fitted(imagec
 
 
 @pytest.mark.parametrize("image", ["photo.jpg", "photo.png"])
-def test_pictures_inside_json_are_told_by_their_length(imagecli: Run, folder: Path, image: str) -> None:
+def test_images_inside_json_are_told_by_their_length(imagecli: Run, folder: Path, image: str) -> None:
     photo(folder / image, 640, 480)
     result = imagecli("edit", image, "a cat", "--provider", "openrouter", "-m", "x/y", "--json", *DRY)
     (request,) = result.json["requests"]
@@ -174,7 +174,7 @@ def test_what_is_there_is_kept_and_costs_nothing(imagecli: Run, folder: Path) ->
     ]
 
 
-def test_a_picture_for_stdout_is_planned_too(imagecli: Run) -> None:
+def test_an_image_for_stdout_is_planned_too(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "-o", "-", *DRY)
     assert "saves          to stdout\n" in result.stdout
 

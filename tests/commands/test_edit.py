@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import ImageChops
 
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 
 SANDBOX = ("--provider", "sandbox")
 HOLE = (64, 64, 160, 160)
@@ -19,21 +19,21 @@ def test_every_pixel_outside_the_mask_stays_and_inside_it_changes(imagecli: Run,
     mask_for(folder / "mask.png", 256, 256, HOLE)
     result = imagecli("edit", "in.png", "a cat", "--mask", "mask.png", "-m", model, *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    before, after = picture("in.png").convert("RGB"), picture(result.paths[0]).convert("RGB")
+    before, after = read_image("in.png").convert("RGB"), read_image(result.paths[0]).convert("RGB")
     assert after.size == (256, 256)
     changed = ImageChops.difference(before, after).getbbox()
     assert changed is not None
     assert (changed[0] >= HOLE[0], changed[1] >= HOLE[1], changed[2] <= HOLE[2], changed[3] <= HOLE[3]) == (True,) * 4
 
 
-def test_a_picture_goes_through_a_pipe_from_stdin_to_stdout(imagecli: Run, folder: Path) -> None:
+def test_an_image_goes_through_a_pipe_from_stdin_to_stdout(imagecli: Run, folder: Path) -> None:
     data = photo(folder / "in.jpg").read_bytes()
     result = imagecli("edit", "-", "a watercolour", "-o", "-", *SANDBOX, stdin=data)
     assert result.exit_code == 0, result.stderr
     assert result.raw_stdout.startswith(b"\x89PNG")
 
 
-def test_several_pictures_go_up(imagecli: Run, folder: Path) -> None:
+def test_several_images_go_up(imagecli: Run, folder: Path) -> None:
     for name in ("a.jpg", "b.webp", "c.png"):
         photo(folder / name)
     result = imagecli("edit", "a.jpg", "all of them", "--image", "b.webp", "--image", "c.png", *SANDBOX)

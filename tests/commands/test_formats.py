@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.raw import http, pictures, png, raw_server
-from tests.conftest import Run, picture
+from tests.client.raw import http, images_body, png, raw_server
+from tests.conftest import Run, read_image
 
 FLARE = "-m gpt-image-2.6-flare supports"
 NO_GIF = f"can't return gif; imagecli converts the image to a single frame; {FLARE} gif"
@@ -77,11 +77,11 @@ UNKNOWN = http("400 Bad Request", json.dumps({"error": REFUSAL}).encode())
 def test_a_format_that_only_the_name_asks_for_is_left_out_where_the_server_does_not_know_it(
     imagecli: Run, folder: Path
 ) -> None:
-    with raw_server(UNKNOWN, http("200 OK", pictures(png(1024, 1024)))) as server:
+    with raw_server(UNKNOWN, http("200 OK", images_body(png(1024, 1024)))) as server:
         result = imagecli("generate", "a cat", "-o", "u.jpg", "--base-url", server.base_url)
         asked = [b"output_format" in request for request in server.requests]
     assert (result.exit_code, asked) == (0, [True, False])
-    assert picture("u.jpg").format == "JPEG"
+    assert read_image("u.jpg").format == "JPEG"
     assert "rejected output_format" in result.stderr
 
 
@@ -95,7 +95,7 @@ def test_a_format_that_only_the_name_asks_for_is_left_out_where_the_server_does_
     ids=["typed", "no still picture", "no pixels"],
 )
 def test_a_format_that_nothing_else_can_stand_for_is_not(imagecli: Run, folder: Path, arguments: list[str]) -> None:
-    with raw_server(UNKNOWN, http("200 OK", pictures(png(1024, 1024)))) as server:
+    with raw_server(UNKNOWN, http("200 OK", images_body(png(1024, 1024)))) as server:
         result = imagecli("generate", "a cat", *arguments, "--base-url", server.base_url)
         assert (result.exit_code, len(server.requests)) == (4, 1)
     assert not list(folder.iterdir())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 SANDBOX = ("--provider", "sandbox")
 
@@ -14,26 +14,26 @@ SANDBOX = ("--provider", "sandbox")
 def test_the_first_command_of_the_readme_saves_one_png_and_prints_its_path(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", "a white siamese cat", *SANDBOX)
     assert (result.exit_code, result.stdout) == (0, "a-white-siamese-cat.png\n")
-    image = picture(folder / "a-white-siamese-cat.png")
+    image = read_image(folder / "a-white-siamese-cat.png")
     assert (image.format, image.size) == ("PNG", (1024, 1024))
     assert sorted(path.name for path in folder.iterdir()) == ["a-white-siamese-cat.png"]
 
 
-def test_three_classic_pictures_come_by_address_and_differ(imagecli: Run) -> None:
+def test_three_classic_images_come_by_address_and_differ(imagecli: Run) -> None:
     result = imagecli(
         "generate", "a cat", "-n", 3, "-m", "dall-e-2", "-s", "256x256", "--response-format", "url", *SANDBOX
     )
     assert result.stdout.split() == ["a-cat-1.png", "a-cat-2.png", "a-cat-3.png"]
-    assert all(picture(path).size == (256, 256) for path in result.paths)
+    assert all(read_image(path).size == (256, 256) for path in result.paths)
     assert len({path.read_bytes() for path in result.paths}) == 3
 
 
-def test_more_than_ten_pictures_are_several_requests(imagecli: Run) -> None:
+def test_more_than_ten_images_are_several_requests(imagecli: Run) -> None:
     result = imagecli("generate", "x", "-n", 12, "-m", "dall-e-2", "-s", "256x256", "--json", *SANDBOX)
-    answer = result.json
+    response = result.json
     assert result.exit_code == 0
-    assert len(answer["requests"]) == 2
-    assert [(image["request"], image["index"]) for image in answer["images"]] == [
+    assert len(response["requests"]) == 2
+    assert [(image["request"], image["index"]) for image in response["images"]] == [
         *((0, index) for index in range(10)),
         *((1, index) for index in range(2)),
     ]
@@ -57,7 +57,7 @@ def test_a_prompt_comes_from_everywhere_and_is_the_same(
     assert result.stdout == "a-blue-owl.png\n"
 
 
-def test_every_combination_of_variables_makes_a_picture_and_other_braces_stay(imagecli: Run) -> None:
+def test_every_combination_of_variables_makes_an_image_and_other_braces_stay(imagecli: Run) -> None:
     result = imagecli(
         "generate",
         "a {colour} {animal} {with braces}",
@@ -81,13 +81,13 @@ def test_the_asked_format_comes_and_names_the_file(
 ) -> None:
     result = imagecli("generate", "x", "--output-format", format, *options, *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert picture(result.paths[0]).format == pillow
+    assert read_image(result.paths[0]).format == pillow
 
 
 def test_a_literal_ending_asks_for_its_format(imagecli: Run) -> None:
     result = imagecli("generate", "x", "-o", "cat.webp", *SANDBOX)
     assert (result.stdout, result.stderr) == ("cat.webp\n", "")
-    assert picture("cat.webp").format == "WEBP"
+    assert read_image("cat.webp").format == "WEBP"
 
 
 def test_a_literal_ending_that_the_model_can_not_make_is_converted_and_the_original_stays(
@@ -95,7 +95,7 @@ def test_a_literal_ending_that_the_model_can_not_make_is_converted_and_the_origi
 ) -> None:
     result = imagecli("generate", "x", "-m", "dall-e-2", "-s", "256x256", "-o", "cat.jpg", *SANDBOX)
     assert result.stdout == "cat.jpg\n"
-    assert [picture(folder / name).format for name in ("cat.jpg", "cat.orig.png")] == ["JPEG", "PNG"]
+    assert [read_image(folder / name).format for name in ("cat.jpg", "cat.orig.png")] == ["JPEG", "PNG"]
     assert "the original is cat.orig.png" in result.stderr
 
 
@@ -124,7 +124,7 @@ def test_a_literal_name_that_is_taken_follows_the_rule(
     assert ((folder / "cat.png").read_bytes() == b"mine") is kept
 
 
-def test_skipped_pictures_are_not_asked_for_again(imagecli: Run, folder: Path) -> None:
+def test_skipped_images_are_not_asked_for_again(imagecli: Run, folder: Path) -> None:
     for name in ("cat-1.png", "cat-3.png"):
         (folder / name).write_bytes(b"mine")
     result = imagecli("generate", "x", "-n", 3, "-o", "cat.png", "--if-exists", "skip", "--json", *SANDBOX)
@@ -133,7 +133,7 @@ def test_skipped_pictures_are_not_asked_for_again(imagecli: Run, folder: Path) -
     assert len(result.json["requests"]) == 1
 
 
-def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
+def test_the_image_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", "x", "-o", "-", *SANDBOX)
     assert result.raw_stdout.startswith(b"\x89PNG")
     assert list(folder.iterdir()) == []
@@ -148,7 +148,7 @@ def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
         (["-o", "-", "--var", "a=1", "--var", "a=2"], (), "one image"),
     ],
 )
-def test_stdout_takes_one_picture_and_no_terminal(
+def test_stdout_takes_one_image_and_no_terminal(
     imagecli: Run, arguments: list[str], tty: tuple[str, ...], found: str
 ) -> None:
     result = imagecli("generate", "x {a}", *arguments, *SANDBOX, tty=tty)
@@ -158,18 +158,23 @@ def test_stdout_takes_one_picture_and_no_terminal(
 
 def test_json_is_one_object_with_every_fact(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", "x", "--json", *SANDBOX)
-    answer = result.json
-    image = answer["images"][0]
-    assert list(answer) == [
+    response = result.json
+    image = response["images"][0]
+    assert list(response) == [
         "schema", "command", "status", "exit_code", "images", "partials", "requests", "cost", "warnings", "errors",
     ]  # fmt: skip
-    assert (answer["schema"], answer["command"], answer["status"], answer["exit_code"]) == (1, "generate", "ok", 0)
+    assert (response["schema"], response["command"], response["status"], response["exit_code"]) == (
+        1,
+        "generate",
+        "ok",
+        0,
+    )
     assert Path(image["path"]) == folder / "x.png"
     assert (image["format"], image["width"], image["height"]) == ("png", 1024, 1024)
     assert image["bytes"] == (folder / "x.png").stat().st_size
-    assert answer["requests"][0]["status"] == 200
-    assert answer["requests"][0]["usage"]["total_tokens"] > 0
-    assert answer["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
+    assert response["requests"][0]["status"] == 200
+    assert response["requests"][0]["usage"]["total_tokens"] > 0
+    assert response["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
 
 
 def test_the_sandbox_needs_no_variable_and_reads_none(imagecli: Run) -> None:

@@ -1,4 +1,4 @@
-"""A picture watched while it is made: partials told and kept as they come, and stdout as if there were none."""
+"""An image watched while it is made: partials told and kept as they come, and stdout as if there were none."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.client.raw import raw_server
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 from tests.pipeline.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
 
 
 def slowly(*events: bytes, until: Callable[[int], bool]) -> Callable[[socket.socket], None]:
     """Sends each event, and the next when *until* says of its number that it was heard; else hangs up."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(stream())
         for number, event in enumerate(events):
             connection.sendall(event)
@@ -27,10 +27,10 @@ def slowly(*events: bytes, until: Callable[[int], bool]) -> Callable[[socket.soc
                     return
                 time.sleep(0.02)
 
-    return answer
+    return respond
 
 
-def test_a_partial_is_on_disk_while_the_picture_is_made(imagecli: Run, folder: Path) -> None:
+def test_a_partial_is_on_disk_while_the_image_is_made(imagecli: Run, folder: Path) -> None:
     def kept(number: int) -> bool:
         return number == 2 or (folder / f"cat.partial-{number}.png").exists()
 
@@ -77,7 +77,7 @@ def test_on_a_terminal_the_moving_line_counts_partials(imagecli: Run) -> None:
     assert "kept" not in result.stderr
 
 
-def test_json_names_partials_beside_the_pictures_and_never_among_them(imagecli: Run, folder: Path) -> None:
+def test_json_names_partials_beside_the_images_and_never_among_them(imagecli: Run, folder: Path) -> None:
     with raw_server(stream(partial(), completed())) as server:
         result = imagecli("generate", "cat", "--keep-partials", "--json", "--base-url", server.base_url)
     assert [image["path"] for image in result.json["images"]] == [str(folder / "cat.png")]
@@ -87,7 +87,7 @@ def test_json_names_partials_beside_the_pictures_and_never_among_them(imagecli: 
     assert said["message"].endswith("cat.partial-0.png")
 
 
-def test_stdout_gets_the_picture_alone(imagecli: Run, folder: Path) -> None:
+def test_stdout_gets_the_image_alone(imagecli: Run, folder: Path) -> None:
     with raw_server(stream(partial(), completed())) as server:
         result = imagecli("generate", "cat", "--keep-partials", "-o", "-", "--base-url", server.base_url)
     assert (result.exit_code, result.raw_stdout) == (0, RED)
@@ -152,7 +152,7 @@ def test_partials_are_kept_under_names_of_their_own(
     assert result.stderr.count("is incomplete") == (3 if left == {"cat.png": RED} else 0)
 
 
-def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: Path) -> None:
+def test_a_partial_that_can_not_be_kept_costs_no_image(imagecli: Run, folder: Path) -> None:
     def away(number: int) -> bool:
         if number == 0:
             (folder / "in").rename(folder / "away")
@@ -175,11 +175,11 @@ def test_the_sandbox_streams_what_is_kept(imagecli: Run, folder: Path, sandbox: 
     )
     assert (result.exit_code, [Path(image["path"]).name for image in result.json["images"]]) == (0, ["cat.png"])
     assert sorted(files(folder)) == ["cat.partial-0.png", "cat.partial-1.png", "cat.png"]
-    assert {picture(folder / name).size for name in files(folder)} == {(1024, 1024)}
+    assert {read_image(folder / name).size for name in files(folder)} == {(1024, 1024)}
     assert result.json["requests"][0]["usage"]["output_tokens"] > 200
 
 
-def test_partial_pictures_that_are_not_asked_for_can_not_be_kept(imagecli: Run) -> None:
+def test_partial_images_that_are_not_asked_for_can_not_be_kept(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--stream", "--partial-images", "0", "--keep-partials", "--dry-run")
     assert result.exit_code == 2
     assert "--keep-partials can't be combined with --partial-images 0" in result.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 from tests.images.making import exif
 
 SANDBOX = ("--provider", "sandbox")
@@ -16,7 +16,7 @@ SANDBOX = ("--provider", "sandbox")
 
 def clear_area(path: Path | str) -> Image.Image:
     """255 where the mask at *path* has alpha 0, else 0."""
-    return picture(path).getchannel("A").point([255] + [0] * 255)
+    return read_image(path).getchannel("A").point([255] + [0] * 255)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_mask_gets_the_name_of_its_image_and_the_share_is_printed(imagecli: Ru
     result = imagecli("mask", "in.png", "--rect", "32,20,160,100")
     assert (result.exit_code, result.stdout) == (0, "in-mask.png\n")
     assert result.stderr == "imagecli: note: 25.0% of the image may change\n"
-    mask = picture(inputs / "in-mask.png")
+    mask = read_image(inputs / "in-mask.png")
     assert (mask.format, mask.mode, mask.size) == ("PNG", "RGBA", (320, 200))
     assert clear_area("in-mask.png").getbbox() == (32, 20, 192, 120)
     assert (mask.getpixel((40, 40)), mask.getpixel((0, 0))) == ((255, 255, 255, 0), (0, 0, 0, 255))
@@ -93,14 +93,14 @@ def test_coordinates_are_those_of_the_turned_photograph(imagecli: Run, folder: P
     stored.save(folder / "turned.jpg", exif=exif(6), quality=95)
     result = imagecli("mask", "turned.jpg", "--flood", "2,2", "-o", "flood.png")
     assert result.exit_code == 0, result.stderr
-    assert picture("flood.png").size == (320, 200)
+    assert read_image("flood.png").size == (320, 200)
     box = clear_area("flood.png").getbbox()
     assert box and max(abs(one - other) for one, other in zip(box, (0, 0, 20, 20), strict=True)) <= 2
 
 
 def test_a_feathered_mask_is_sent_byte_for_byte(imagecli: Run, inputs: Path) -> None:
     imagecli("mask", "in.png", "--ellipse", "60,20,200,160", "--feather", "30")
-    alpha = picture("in-mask.png").getchannel("A")
+    alpha = read_image("in-mask.png").getchannel("A")
     assert any(alpha.histogram()[16:255]) and not any(alpha.histogram()[1:16])
     result = imagecli("edit", "in.png", "a boat", "--mask", "in-mask.png", *SANDBOX)
     assert result.exit_code == 0, result.stderr
@@ -174,7 +174,7 @@ def test_what_makes_no_mask_is_refused_and_nothing_is_written(
 
 
 def changed_box(before: str, after: Path) -> tuple[int, int, int, int] | None:
-    return ImageChops.difference(picture(before).convert("RGB"), picture(after).convert("RGB")).getbbox()
+    return ImageChops.difference(read_image(before).convert("RGB"), read_image(after).convert("RGB")).getbbox()
 
 
 def test_edit_changes_only_the_rectangle(imagecli: Run, inputs: Path) -> None:
@@ -290,4 +290,4 @@ def test_a_photo_of_a_phone_is_edited_where_it_is_shown(imagecli: Run, folder: P
     photo(folder / "p.jpg", 300, 400, exif=exif(6))
     result = imagecli("edit", "p.jpg", "a boat", "--mask-rect", "0,0,50%,50%", *SANDBOX, "-o", "out.png")
     assert result.exit_code == 0, result.stderr
-    assert picture("out.png").size == (400, 300)
+    assert read_image("out.png").size == (400, 300)

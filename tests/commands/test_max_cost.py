@@ -33,17 +33,17 @@ from imagecli.pricing.estimate import Estimate
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot, CallSlots
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 HIGH = ("-s", "1024x1024", "--quality", "high")
 
 
-def answer(output_tokens: int | None) -> bytes:
+def response(output_tokens: int | None) -> bytes:
     usage: dict[str, Any] = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}}
     return http(
         "200 OK",
-        pictures(png(1024, 1024), **({"usage": {**usage, "output_tokens": output_tokens}} if output_tokens else {})),
+        images_body(png(1024, 1024), **({"usage": {**usage, "output_tokens": output_tokens}} if output_tokens else {})),
     )
 
 
@@ -144,9 +144,9 @@ def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path
 
     def when_all_slots_are_full(connection: socket.socket) -> None:
         time.sleep(0.5)
-        connection.sendall(answer(30_000))
+        connection.sendall(response(30_000))
 
-    with raw_server(when_all_slots_are_full, answer(30_000)) as server:
+    with raw_server(when_all_slots_are_full, response(30_000)) as server:
         result = imagecli(
             *("generate", "{x}", *names, *HIGH, "--max-cost", "1.3", "--json"), "--base-url", server.base_url
         )
@@ -370,7 +370,7 @@ def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: 
 def test_the_bill_is_a_line_at_the_end(
     imagecli: Run, tokens: int | None, flags: list[str], line: str, usd: float | None
 ) -> None:
-    with raw_server(answer(tokens)) as server:
+    with raw_server(response(tokens)) as server:
         command = [
             "generate",
             "a cat",
@@ -394,7 +394,7 @@ AUTHOR = {"model": "writer", "input_tokens": 200, "output_tokens": 5000, "reason
 
 def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run) -> None:
     usage = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10}, "output_tokens": 1756}
-    with raw_server(http("200 OK", pictures(SVG, usage=usage, svg_usage=AUTHOR))) as server:
+    with raw_server(http("200 OK", images_body(SVG, usage=usage, svg_usage=AUTHOR))) as server:
         command = ["generate", "a cat", "-m", "gpt-image-2.6-flare", "-o", "cat.svg", "--if-exists", "number"]
         plain = imagecli(*command, "--base-url", server.base_url)
         said = imagecli(*command, "--base-url", server.base_url, "--json").json
@@ -416,7 +416,7 @@ def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run
 def test_what_cost_more_than_the_cap_is_said_and_is_saved(
     imagecli: Run, tokens: int, flags: list[str], words: str | None
 ) -> None:
-    with raw_server(answer(tokens)) as server:
+    with raw_server(response(tokens)) as server:
         command = ["generate", "a cat", *HIGH, *flags, "--base-url", server.base_url, "--if-exists", "number"]
         plain, said = imagecli(*command), imagecli(*command, "--json").json
     expected = [{"code": "cost_over_cap", "message": words, "level": "warning"}] if words else []
@@ -427,7 +427,7 @@ def test_what_cost_more_than_the_cap_is_said_and_is_saved(
 def test_a_batch_that_cost_more_than_its_cap_says_so(imagecli: Run, folder: Path) -> None:
     row = {"prompt": "a cat", "output": "cat.png", "size": "1024x1024", "quality": "high"}
     (folder / "cats.jsonl").write_text(json.dumps(row))
-    with raw_server(answer(200_000)) as server:
+    with raw_server(response(200_000)) as server:
         result = imagecli("batch", "cats.jsonl", "--max-cost", "1", "--base-url", server.base_url, "--json")
     summary = json.loads(result.stdout.splitlines()[-1])
     assert result.exit_code == 0

@@ -48,7 +48,7 @@ def test_an_ending_is_added_once_and_a_second_run_is_refused(
 
 
 @pytest.mark.parametrize("there", [{2}, {1}, {3}, {1, 2}, {1, 3}, {1, 2, 3}])
-def test_kept_and_bought_pictures_are_told_in_their_order(imagecli: Run, folder: Path, there: set[int]) -> None:
+def test_kept_and_bought_images_are_told_in_their_order(imagecli: Run, folder: Path, there: set[int]) -> None:
     for number in there:
         photo(folder / f"fox-{number}.png", 300, 200)
     result = imagecli("generate", "a fox", "-n", 3, "-o", "fox.png", "--if-exists", "skip", "--json", *CLASSIC)
@@ -63,7 +63,7 @@ def test_kept_and_bought_pictures_are_told_in_their_order(imagecli: Run, folder:
         assert (image["request"] is None, image["index"] is None) == (kept, kept)
 
 
-def test_each_prompts_kept_pictures_stand_beside_its_own(imagecli: Run, folder: Path) -> None:
+def test_each_prompts_kept_images_stand_beside_its_own(imagecli: Run, folder: Path) -> None:
     for name in ("b-1.png", "b-2.png", "a-2.png"):
         photo(folder / name)
     variables = ("--var", "x=a", "--var", "x=b", "--var", "x=c")
@@ -75,7 +75,7 @@ def test_each_prompts_kept_pictures_stand_beside_its_own(imagecli: Run, folder: 
     ("data", "said"),
     [(b"", "not a complete image: empty"), (b"hello", "not a complete image"), (b"\x89PNG\r\n\x1a\n", "ends in")],
 )
-def test_a_kept_file_that_is_no_picture_is_said(imagecli: Run, folder: Path, data: bytes, said: str) -> None:
+def test_a_kept_file_that_is_no_image_is_said(imagecli: Run, folder: Path, data: bytes, said: str) -> None:
     (folder / "fox.png").write_bytes(data)
     result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
     assert (result.exit_code, result.stdout) == (0, "fox.png\n")
@@ -83,7 +83,7 @@ def test_a_kept_file_that_is_no_picture_is_said(imagecli: Run, folder: Path, dat
     assert said in result.stderr
 
 
-def test_a_kept_link_that_leads_nowhere_is_no_picture_on_disk(imagecli: Run, folder: Path) -> None:
+def test_a_kept_link_that_leads_nowhere_is_no_image_on_disk(imagecli: Run, folder: Path) -> None:
     (folder / "fox.png").symlink_to("gone.png")
     result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -140,7 +140,7 @@ def test_what_came_is_kept_beside_a_conversion_and_replaces_nothing(imagecli: Ru
     assert (folder / "x.orig_2.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_variable_sends_no_picture_where_json_goes(imagecli: Run) -> None:
+def test_a_variable_sends_no_image_where_json_goes(imagecli: Run) -> None:
     result = imagecli("generate", "x", "--json", "--provider", "sandbox", env={"IMAGECLI_OUTPUT": "-"})
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "usage")
 

@@ -25,7 +25,7 @@ from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.browser import OpenPage
 from tests.commands.conftest import COMMAND, Start
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 from tests.images.making import exif
 from tests.web.conftest import Stage
 
@@ -76,7 +76,7 @@ def rectangle(width: int, height: int, box: tuple[int, int, int, int]) -> bytes:
 
 def clear_box(path: Path) -> tuple[int, int, int, int] | None:
     """The box around the pixels with alpha 0."""
-    return picture(path).getchannel("A").point([255] + [0] * 255).getbbox()
+    return read_image(path).getchannel("A").point([255] + [0] * 255).getbbox()
 
 
 def test_the_painted_mask_is_saved_and_its_path_printed(start: Start, folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_painted_mask_is_saved_and_its_path_printed(start: Start, folder: Pa
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (0, "in-mask.png\n")
     assert stderr.endswith("imagecli: note: 15.6% of the image may change\n")
-    mask = picture(folder / "in-mask.png")
+    mask = read_image(folder / "in-mask.png")
     assert (mask.mode, mask.size, clear_box(folder / "in-mask.png")) == ("RGBA", (320, 200), (10, 20, 110, 120))
     assert (mask.getpixel((50, 50)), mask.getpixel((0, 0))) == ((255, 255, 255, 0), (0, 0, 0, 255))
 
@@ -243,7 +243,7 @@ def test_a_large_turned_photo_is_painted_as_it_is_displayed(start: Start, folder
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (0, "phone-mask.png\n"), stderr
     page.get_by_text("Mask saved").wait_for()
-    mask = picture(folder / "phone-mask.png")
+    mask = read_image(folder / "phone-mask.png")
     assert mask.size == (6000, 4000)
     box = clear_box(folder / "phone-mask.png")
     assert box is not None
@@ -267,7 +267,7 @@ def test_a_large_turned_photo_is_edited_only_where_it_was_painted(
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (0, "out.png\n"), stderr
     page.get_by_text("Mask saved").wait_for()
-    original, result = ImageOps.exif_transpose(picture(before)), picture(folder / "out.png").convert("RGB")
+    original, result = ImageOps.exif_transpose(read_image(before)), read_image(folder / "out.png").convert("RGB")
     assert original.size == result.size == (6000, 4000)
     changed = ImageChops.difference(original.convert("RGB"), result)
     box = changed.getbbox()
@@ -283,7 +283,7 @@ EDIT = ("edit", "in.png", "a red boat", "--paint", "-m", "gpt-image-2")
 
 
 def is_only_changed_in(before: Path, after: Path, box: tuple[int, int, int, int]) -> bool:
-    one, other = picture(before).convert("RGB"), picture(after).convert("RGB")
+    one, other = read_image(before).convert("RGB"), read_image(after).convert("RGB")
     changed = ImageChops.difference(one, other.resize(one.size)).convert("L").point([0] * 12 + [255] * 244).getbbox()
     assert changed is not None
     return all(abs(found - edge) <= 2 for found, edge in zip(changed, box, strict=True))

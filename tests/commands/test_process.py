@@ -34,7 +34,7 @@ def test_a_reader_that_went_away_is_no_failure(folder: Path, start: Start) -> No
     assert (folder / "a-cat.png").exists()
 
 
-def test_a_picture_that_a_closed_pipe_did_not_take_becomes_a_file(folder: Path, start: Start) -> None:
+def test_an_image_that_a_closed_pipe_did_not_take_becomes_a_file(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", "-o", "-", *SANDBOX)
     assert process.stdout
     process.stdout.close()
@@ -46,7 +46,7 @@ def test_a_picture_that_a_closed_pipe_did_not_take_becomes_a_file(folder: Path, 
 
 @needs_full
 @pytest.mark.parametrize(("output", "kept"), [([], "a-cat.png"), (["-o", "-"], "a-cat.png")])
-def test_a_full_disk_behind_stdout_exits_8_and_the_picture_is_a_file(
+def test_a_full_disk_behind_stdout_exits_8_and_the_image_is_a_file(
     folder: Path, start: Start, output: list[str], kept: str
 ) -> None:
     with FULL.open("wb") as full:
@@ -105,7 +105,7 @@ def test_closed_streams_are_no_bug_to_help_and_version(start: Start, argument: s
         assert word not in stderr
 
 
-def test_a_picture_for_a_closed_stdout_is_not_bought(folder: Path, start: Start) -> None:
+def test_an_image_for_a_closed_stdout_is_not_bought(folder: Path, start: Start) -> None:
     asked: list[str] = []
     with Sandbox(log=asked.append) as server:
         process = start("generate", "a cat", "-o", "-", "--base-url", server.base_url, command=closing("1>&-"))
@@ -127,7 +127,7 @@ def test_a_picture_for_a_closed_stdout_is_not_bought(folder: Path, start: Start)
     ],
     ids=["ascii", "dumb", "home is missing", "home is below a file", "home is no folder", "dead proxy"],
 )
-def test_odd_environments_make_the_picture_all_the_same(tmp_path: Path, start: Start, extra: dict[str, str]) -> None:
+def test_odd_environments_make_the_image_all_the_same(tmp_path: Path, start: Start, extra: dict[str, str]) -> None:
     (tmp_path / "file").write_text("no folder")
     extra = {name: value.replace("{tmp_path}", str(tmp_path)) for name, value in extra.items()}
     process = start("generate", "a cät 猫", "-o", "cat.png", "-v", *SANDBOX, extra=extra)

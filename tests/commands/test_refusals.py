@@ -160,10 +160,10 @@ def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) 
 @pytest.mark.parametrize("argv", [["generate", "--json"], ["generate", "x", "--nope", "--json"], ["a cat", "--json"]])
 def test_json_is_one_object_for_usage_errors_too(imagecli: Run, argv: list[str]) -> None:
     result = imagecli(*argv)
-    answer = json.loads(result.stdout)
-    assert (result.exit_code, answer["exit_code"], answer["status"]) == (2, 2, "failed")
-    assert answer["errors"][0]["code"] == "usage"
-    assert answer["images"] == []
+    response = json.loads(result.stdout)
+    assert (result.exit_code, response["exit_code"], response["status"]) == (2, 2, "failed")
+    assert response["errors"][0]["code"] == "usage"
+    assert response["images"] == []
 
 
 NO_KEY = """\
@@ -286,7 +286,7 @@ def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
 @pytest.mark.parametrize("command", [["models"], ["generate", "a cat", "--dry-run"]])
-def test_no_pictures_are_said_to_be_saved_where_none_were_made(tmp_path: Path, command: list[str]) -> None:
+def test_no_images_are_said_to_be_saved_where_none_were_made(tmp_path: Path, command: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "imagecli", *command],

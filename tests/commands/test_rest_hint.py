@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.raw import Raw, http, pictures, png, raw_server
+from tests.client.raw import Raw, http, images_body, png, raw_server
 from tests.conftest import Run
 
 OVERLOADED = http("503 No", b'{"error": {"message": "overloaded", "type": "server_error"}}')
@@ -29,7 +29,7 @@ class FailingOnce:
             self.failed = True
             connection.sendall(OVERLOADED)
         else:
-            connection.sendall(http("200 OK", pictures(*[png()] * requested)))
+            connection.sendall(http("200 OK", images_body(*[png()] * requested)))
 
 
 def counts(server: Raw) -> list[int]:

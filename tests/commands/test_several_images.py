@@ -153,7 +153,7 @@ def test_the_pasted_hint_requests_only_the_images_that_failed(
     photo(photos / "b.jpg", 32, 32)
     sent: list[str] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         data = request.files["image[]"].read() if "image[]" in request.files else request.files["image"].read()
         name = next((name for name, content in pixels.items() if content == data), "b.jpg")
         sent.append(name)
@@ -163,7 +163,7 @@ def test_the_pasted_hint_requests_only_the_images_that_failed(
             )
         return Response(large_png(3_000), mimetype="image/png")
 
-    httpserver.expect_request("/v1/images/edits").respond_with_handler(answer)
+    httpserver.expect_request("/v1/images/edits").respond_with_handler(respond)
     argv = ["edit", "a.jpg", "b.jpg", "c.png", "x", "--base-url", httpserver.url_for("/v1")]
     result = imagecli(*argv, env={"OPENAI_API_KEY": "sk-test"})
     assert (result.exit_code, result.stdout) == (9, "a-x.png\nc-x.png\n")

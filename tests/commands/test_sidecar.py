@@ -30,8 +30,8 @@ def base_url(httpserver: HTTPServer) -> str:
     """A server that answers every generation with two images."""
     body = {"data": [{"b64_json": base64.b64encode(png(color=color)).decode()} for color in ("red", "blue")]}
     body["data"][0]["revised_prompt"] = "a revised cat"
-    answer = {**body, "usage": USAGE}
-    httpserver.expect_request("/v1/images/generations").respond_with_json(answer, headers={"x-request-id": "req_1"})
+    response = {**body, "usage": USAGE}
+    httpserver.expect_request("/v1/images/generations").respond_with_json(response, headers={"x-request-id": "req_1"})
     return httpserver.url_for("/v1")
 
 

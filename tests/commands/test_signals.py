@@ -24,7 +24,7 @@ from werkzeug import Request, Response
 from tests.children import interruptible
 from tests.client.raw import png
 from tests.commands.conftest import COMMAND, Start
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 PIPE_BYTES = 65536
 """What a pipe takes on Linux before its writer has to wait."""
@@ -80,8 +80,8 @@ def test_a_signal_ends_it_within_a_second_and_says_what_may_be_paid(
     assert process.returncode == code
     assert b"0 of 1 images saved; 1 request in flight may be billed" in stderr
     assert b"Traceback" not in stderr
-    answer = json.loads(stdout)
-    assert (answer["exit_code"], answer["errors"][0]["code"]) == (code, "interrupted")
+    response = json.loads(stdout)
+    assert (response["exit_code"], response["errors"][0]["code"]) == (code, "interrupted")
     assert list(folder.iterdir()) == []
 
 
@@ -129,7 +129,7 @@ def test_a_signal_inside_a_destructor_is_not_lost(start: Start, slow: str, numbe
 
 
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="no pipes that can be watched here")
-def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start) -> None:
+def test_ctrl_c_while_nobody_reads_keeps_the_image(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", "-o", "-", "--provider", "sandbox")
     assert process.stdout
     assert process.stderr
@@ -144,7 +144,7 @@ def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start)
     assert b"Traceback" not in stderr
     assert b"a-cat.png" in stderr
     assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
-    assert picture(folder / "a-cat.png").size == (1024, 1024)
+    assert read_image(folder / "a-cat.png").size == (1024, 1024)
     assert (folder / "a-cat.png").stat().st_size > PIPE_BYTES
 
 
@@ -183,8 +183,8 @@ def test_a_signal_while_stdin_is_read_has_its_object_too(start: Start, number: s
     wait_until_read(process.stdin)
     process.send_signal(number)
     stdout, _ = process.communicate(timeout=10)
-    answer = json.loads(stdout)
-    assert (process.returncode, answer["exit_code"], answer["errors"][0]["code"]) == (code, code, "interrupted")
+    response = json.loads(stdout)
+    assert (process.returncode, response["exit_code"], response["errors"][0]["code"]) == (code, code, "interrupted")
 
 
 def test_what_an_interrupted_run_saved_is_in_the_history(

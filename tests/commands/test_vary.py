@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, photo, read_image
 
 SANDBOX = ("--provider", "sandbox")
 
@@ -20,13 +20,13 @@ def test_a_rotated_24_megapixel_jpeg_is_varied_by_the_classic_model(imagecli: Ru
     assert (result.exit_code, result.stdout) == (0, "big-variation.png\n")
     assert "using the variations endpoint of dall-e-2" in result.stderr
     assert "rotated upright, cropped to the center 4000x4000 square, shrunk to 1024x1024" in result.stderr
-    assert picture("big-variation.png").size == (1024, 1024)
+    assert read_image("big-variation.png").size == (1024, 1024)
 
 
 def test_a_variation_resembles_its_source_and_differs_from_it_and_the_others(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.png", 256, 256)
     result = imagecli("vary", "in.png", "-n", 2, "-m", "dall-e-2", "-s", "256x256", *SANDBOX)
-    source, *takes = (picture(path).convert("RGB") for path in (Path("in.png"), *result.paths))
+    source, *takes = (read_image(path).convert("RGB") for path in (Path("in.png"), *result.paths))
     for other in (takes[0], takes[1]):
         difference = sum(ImageStat.Stat(ImageChops.difference(source, other)).mean) / 3
         assert 1 < difference < 90

@@ -20,7 +20,7 @@ from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
 from imagecli.output import progress
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 OPENAI = load_shipped_catalog().provider("openai")
@@ -156,7 +156,7 @@ def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
         f"[providers.openai]\napi_key_command = {json.dumps([*script(tmp_path, code), '$HOME;x'])}"
     )
     environ = {"PATH": os.defpath, "IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
-    with raw_server(http("200 OK", pictures(png()))) as server:
+    with raw_server(http("200 OK", images_body(png()))) as server:
         command = [sys.executable, "-m", "imagecli", "batch", "-", "--base-url", server.base_url]
         subprocess.run(command, cwd=tmp_path, env=environ, input=b"a cat in the rain", check=True, capture_output=True)
     (request,) = server.requests

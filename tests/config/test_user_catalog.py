@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from imagecli.catalog.catalog import load_shipped_catalog, with_user_models
 from imagecli.domain import Size
 from imagecli.errors import UsageError
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 from tests.documents import block
 
 
@@ -28,7 +28,7 @@ def test_a_row_of_two_lines_is_a_model(imagecli: Run, rows: Path) -> None:
     rows.write_text('[models."gpt-image-3"]\nlike = "gpt-image-2"\n')
     done = imagecli("generate", "a cat", "-m", "gpt-image-3", "-s", "816x816", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
-    assert picture(done.paths[0]).size == (816, 816)
+    assert read_image(done.paths[0]).size == (816, 816)
     assert "unknown model" not in done.stderr
 
 
@@ -48,7 +48,7 @@ def test_a_models_own_limits_are_checked(imagecli: Run, rows: Path) -> None:
     assert "mine accepts at most 10" in imagecli(*run, "a very white cat").stderr
     done = imagecli(*run, "a cat", "-s", "640x480", "--quality", "final")
     assert done.exit_code == 0, done.stderr
-    assert picture(done.paths[0]).size == (640, 480)
+    assert read_image(done.paths[0]).size == (640, 480)
 
 
 def test_a_row_has_a_price_of_its_own(imagecli: Run, rows: Path) -> None:

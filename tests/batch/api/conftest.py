@@ -86,5 +86,5 @@ def states(folder: Path) -> list[str]:
 
 
 def made(folder: Path) -> list[str]:
-    """The pictures that stand there."""
+    """The images that stand there."""
     return sorted(path.name for path in folder.iterdir() if path.suffix in (".png", ".webp", ".jpg", ".svg", ".gif"))

@@ -45,7 +45,7 @@ def test_a_batch_whose_answer_is_lost_is_found_by_the_same_run(batch: Batch, fro
     assert "checking whether the batch was created" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3
     assert (batch().exit_code, made(folder)) == (0, FILES)
-    assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
+    assert (len(front.batches), len(front.requests_like(CREATE))) == (1, 1)
 
 
 def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
@@ -67,7 +67,7 @@ def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
     again = batch()
     assert (again.exit_code, made(folder)) == (0, FILES)
     assert f"{front.batches[0]['id']} was submitted by a run that ended before recording it" in again.stderr
-    assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
+    assert (len(front.batches), len(front.requests_like(CREATE))) == (1, 1)
     # What a killed run left behind goes with the next one that hands in.
     edit(folder / "assets.jsonl", "a fox", "a big fox")
     assert batch().exit_code == 10
@@ -92,7 +92,7 @@ def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(
     front.once(CREATE, refused)
     for _ in range(3):
         front.once("GET /v1/batches.*", saying("200 OK", {"object": "list", "data": [], "has_more": False}))
-    # The looks after the lost answer find no batch, and the run can't know.
+    # The looks after the lost response find no batch, and the run can't know.
     unsure = batch()
     assert (unsure.exit_code, states(folder)) == (7, ["sent"] * 3)
     assert "it finds the batch, or submits the rows again" in unsure.stderr
@@ -134,11 +134,11 @@ def test_batches_of_others_are_left_alone(batch: Batch, front: Front, folder: Pa
     manifest(folder, row("a hen"), name="others.jsonl")
     front.asleep = True
     batch(of="others.jsonl")
-    asked = len(front.heard)
+    asked = len(front.requests)
     batch()
     assert "submitted earlier" not in batch().stderr
     assert len(front.batches) == 2
-    assert not [one for one in front.heard[asked:] if "content" in one.path]
+    assert not [one for one in front.requests[asked:] if "content" in one.path]
 
 
 def test_rows_that_are_with_another_server_are_not_taken_for_lost(
@@ -150,7 +150,7 @@ def test_rows_that_are_with_another_server_are_not_taken_for_lost(
     told = journal(folder)
     with Sandbox(Options(speed=SOON)) as other, fronting(other.base_url) as elsewhere:
         result = batch(at=elsewhere)
-        assert (result.exit_code, journal(folder), elsewhere.heard) == (10, told, [])
+        assert (result.exit_code, journal(folder), elsewhere.requests) == (10, told, [])
         assert "a run for that provider downloads it" in result.stderr
     drawn = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--batch-api", "--wait")
     assert (drawn.exit_code, journal(folder)) == (10, told)
@@ -259,7 +259,7 @@ def test_a_batch_that_is_refused_at_once_leaves_nothing_away(
     assert result.exit_code == (4 if status.startswith("400") else 6)
     assert "3 not sent" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["failed"] * 3
-    assert front.asked("DELETE /v1/files/.*")
+    assert front.requests_like("DELETE /v1/files/.*")
     assert batch().exit_code == 10
     assert len(front.batches) == 1
 

@@ -239,7 +239,7 @@ def test_a_run_that_is_killed_before_it_looks_leaves_that_to_the_next(
     for act in (whole, whole, whole, silent):
         slow.once("GET /v1/batches.*", act)
     process = machine("here")
-    while len([one for one in slow.heard if str(one).startswith("GET /v1/batches")]) < 4:
+    while len([one for one in slow.requests if str(one).startswith("GET /v1/batches")]) < 4:
         assert process.poll() is None
     process.kill()
     process.wait(timeout=10)

@@ -17,7 +17,7 @@ import pytest
 from tests.batch.api.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.batch.front import Act, Front, changed, cut, saying, silent, whole
 from tests.children import Children
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 FILES = ["cat.png", "fox.png", "owl.png"]
 EIGHT = tuple(row(f"a {name}") for name in ("cat", "owl", "fox", "hen", "elk", "ant", "bee", "cow"))
@@ -49,7 +49,7 @@ def test_of_a_row_that_was_edited_meanwhile_what_comes_is_kept_and_said_and_the_
     assert "cat.png has changed since it was submitted" in result.stderr
     assert "cat.png was created for the row as submitted, which has since changed or been removed" in result.stderr
     earlier = (folder / "cat.png").read_bytes()
-    assert picture(folder / "cat.png").size == (1024, 1024)
+    assert read_image(folder / "cat.png").size == (1024, 1024)
     assert (batch().exit_code, made(folder)) == (0, FILES)
     assert (folder / "cat.png").read_bytes() != earlier
     assert [one["request_counts"]["total"] for one in front.batches] == [1, 3]
@@ -87,9 +87,9 @@ def test_of_a_row_that_is_gone_what_comes_is_kept_and_said(batch: Batch, front: 
     result = batch()
     assert (result.exit_code, made(folder)) == (0, FILES)
     assert "cat.png was created for the row as submitted" in result.stderr
-    asked = len(front.heard)
+    asked = len(front.requests)
     assert batch().stderr == "imagecli: 2 up to date\n"
-    assert len(front.heard) == asked
+    assert len(front.requests) == asked
     assert batch("--prune").stdout == "cat.png\n"
 
 
@@ -198,7 +198,7 @@ def test_a_batch_for_which_the_queue_has_no_room_is_a_limit(batch: Batch, front:
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_download_that_breaks_off_is_begun_anew_and_every_picture_saved_once(
+def test_a_download_that_breaks_off_is_begun_anew_and_every_image_saved_once(
     batch: Batch, front: Front, folder: Path
 ) -> None:
     manifest(folder)
@@ -207,7 +207,7 @@ def test_a_download_that_breaks_off_is_begun_anew_and_every_picture_saved_once(
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
     assert "downloading again" in result.stderr
-    assert len(front.asked(CONTENT)) == 2
+    assert len(front.requests_like(CONTENT)) == 2
     assert [entry["state"] for entry in journal(folder)].count("saved") == 3
 
 
@@ -228,9 +228,7 @@ def test_a_download_that_always_breaks_off_leaves_the_rest_with_the_provider(
     assert (again.exit_code, made(folder), len(again.stdout.split())) == (0, FILES, 3 - there)
 
 
-def test_a_kill_between_the_pictures_of_a_row_saves_none_of_them_twice(
-    batch: Batch, front: Front, folder: Path
-) -> None:
+def test_a_kill_between_the_images_of_a_row_saves_none_of_them_twice(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder, row("a leaf", n=12))
     batch()
     # The first of its two requests is there when it ends for good: the journal hears nothing of a part.
@@ -350,7 +348,7 @@ def test_what_an_expired_batch_did_not_make_is_not_downloaded_again(batch: Batch
     with server("batch_expired:1") as front:
         batch(at=front)
         assert batch(at=front).exit_code == 9
-        assert len(front.asked(CONTENT)) == 2
+        assert len(front.requests_like(CONTENT)) == 2
 
 
 def test_results_missing_of_an_expired_batch_are_downloaded_again(batch: Batch, folder: Path) -> None:
@@ -361,7 +359,7 @@ def test_results_missing_of_an_expired_batch_are_downloaded_again(batch: Batch, 
         assert (batch(at=front).exit_code, len(made(folder))) == (9, 4)
 
 
-def test_a_picture_that_is_damaged_is_the_trouble_of_its_row_alone(
+def test_an_image_that_is_damaged_is_the_trouble_of_its_row_alone(
     batch: Batch, front: Front, folder: Path, state: Path
 ) -> None:
     manifest(folder)

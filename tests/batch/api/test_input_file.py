@@ -124,7 +124,7 @@ def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
         build_input_files(orders(tmp_path, *prompts(1)), line_of, ROW, tmp_path / "file" / "in", stack)
 
 
-def test_what_the_journal_keeps_are_the_paths_of_every_picture(tmp_path: Path) -> None:
+def test_what_the_journal_keeps_are_the_paths_of_every_image(tmp_path: Path) -> None:
     outputs = [{"output": "a.png", "fit": "16x16"}, {"output": "b.webp"}]
     rows = ({"prompt": "a leaf", "n": 2, "output": "l.png"}, {"prompt": "a bell", "outputs": outputs})
     assert [planned_paths(order) for order in orders(tmp_path, *rows)] == [

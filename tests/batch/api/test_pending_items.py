@@ -49,7 +49,7 @@ def test_what_is_not_away_has_none(tmp_path: Path) -> None:
     assert slip(tmp_path, CAT, ledger) is None
 
 
-def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
+def test_a_response_is_finished_as_its_row_says(tmp_path: Path) -> None:
     found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
     assert found
     assert found.plan
@@ -62,13 +62,13 @@ def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("begin", "n"), [(0, 11), (1, 10), (10, 3), (12, 1), (0, 0), (10**9 - 1, 1), (2, 2)])
-def test_an_answer_to_what_was_never_asked_is_none(tmp_path: Path, begin: int, n: int) -> None:
+def test_a_response_to_what_was_never_asked_is_none(tmp_path: Path, begin: int, n: int) -> None:
     found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
     assert found
     assert found.prepare(LineId(key=found.key, begin=begin, n=n), errand()) is None
 
 
-def test_of_an_earlier_row_pictures_are_kept_under_their_names_with_whatever_ending_is_true(tmp_path: Path) -> None:
+def test_of_an_earlier_row_images_are_kept_under_their_names_with_whatever_ending_is_true(tmp_path: Path) -> None:
     found = slip(tmp_path, {**CAT, "prompt": "a dog"}, away(tmp_path, CAT))
     assert found
     assert found.plan is None

@@ -10,11 +10,11 @@ import pytest
 
 from tests.batch.api.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.batch.front import Front, saying
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, photo, read_image
 
 FILES = ["cat.png", "fox.png", "owl.png"]
 HALF = (7 * 2.0 + 272 * 8.0) / 1_000_000 / 2
-"""USD: of gpt-image-1-mini a million text tokens cost 2, of a low picture's 8; the sandbox counts 7 of the former."""
+"""USD: of gpt-image-1-mini a million text tokens cost 2, of a low image's 8; the sandbox counts 7 of the former."""
 
 
 def test_rows_are_handed_in_together_and_the_journal_is_told_before_and_after(
@@ -34,7 +34,7 @@ def test_rows_are_handed_in_together_and_the_journal_is_told_before_and_after(
     assert {entry["submission"] for entry in entries} == {there["metadata"]["imagecli_submission"]}
     assert [entry.get("batch") for entry in entries] == [None] * 3 + [there["id"]] * 3
     assert [entry["planned"] for entry in entries[:3]] == [[["cat.png"]], [["owl.png"]], [["fox.png"]]]
-    assert len(front.asked("POST /v1/images/.*")) == 0
+    assert len(front.requests_like("POST /v1/images/.*")) == 0
 
 
 def test_a_second_run_tells_the_state_and_makes_nothing_twice(batch: Batch, front: Front, folder: Path) -> None:
@@ -59,10 +59,10 @@ def test_what_is_done_is_saved_for_half_the_price_and_the_next_run_sends_nothing
     saved = [entry for entry in journal(folder) if entry["state"] == "saved"]
     assert [entry["cost_usd"] for entry in saved] == pytest.approx([HALF] * 3)
     assert f"3 created; cost: ${3 * HALF:.3f}" in result.stderr
-    asked = len(front.heard)
+    asked = len(front.requests)
     again = batch()
     assert (again.exit_code, again.stdout, again.stderr) == (0, "", "imagecli: 3 up to date\n")
-    assert len(front.heard) == asked
+    assert len(front.requests) == asked
 
 
 def test_wait_stays_until_all_is_there(batch: Batch, front: Front, folder: Path) -> None:
@@ -93,16 +93,16 @@ def test_a_live_run_buys_nothing_that_is_away_and_says_where_it_is(
     assert (live.exit_code, live.stdout) == (10, "hen.png\n")
     assert "3 pending in the Batch API" in live.stderr
     assert "use --batch-api to download them" in live.stderr
-    assert len(front.asked("POST /v1/images/generations")) == 1
+    assert len(front.requests_like("POST /v1/images/generations")) == 1
 
 
 def test_check_lists_what_is_away(imagecli: Run, batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     front.asleep = True
     batch()
-    asked = len(front.heard)
+    asked = len(front.requests)
     look = imagecli("batch", "assets.jsonl", "--base-url", front.base_url, "--check")
-    assert (look.exit_code, len(front.heard)) == (10, asked)
+    assert (look.exit_code, len(front.requests)) == (10, asked)
     assert look.stdout == "submitted cat.png\nsubmitted owl.png\nsubmitted fox.png\n"
 
 
@@ -149,7 +149,7 @@ def test_a_shard_leaves_alone_what_another_one_is_handing_in(batch: Batch, front
     assert {entry["id"] for entry in theirs}.isdisjoint(json.loads(line)["id"] for line in before.splitlines())
 
 
-def test_a_picture_that_several_rows_send_goes_up_once(batch: Batch, front: Front, folder: Path) -> None:
+def test_an_image_that_several_rows_send_goes_up_once(batch: Batch, front: Front, folder: Path) -> None:
     photo(folder / "in.png", 64, 64)
     photo(folder / "other.png", 96, 96)
     rows: list[dict[str, Any]] = [
@@ -159,7 +159,7 @@ def test_a_picture_that_several_rows_send_goes_up_once(batch: Batch, front: Fron
     ]
     manifest(folder, *rows)
     assert batch().exit_code == 10
-    vision = [one for one in front.asked("POST /v1/files") if b'"purpose"\r\n\r\nvision' in one.body]
+    vision = [one for one in front.requests_like("POST /v1/files") if b'"purpose"\r\n\r\nvision' in one.body]
     assert len(vision) == 2
     assert front.batches[0]["endpoint"] == "/v1/images/edits"
     assert (batch().exit_code, made(folder)) == (0, ["both.png", "in.png", "night.png", "noon.png", "other.png"])
@@ -180,13 +180,13 @@ def test_a_variation_is_an_edit_there_and_svg_and_gif_rows_go_in(batch: Batch, f
         0,
         ["flag.gif", "varied.png", "wheel.svg"],
     ), fetched.stderr
-    assert picture(folder / "flag.gif").format == "GIF"
+    assert read_image(folder / "flag.gif").format == "GIF"
     assert (folder / "wheel.svg").read_text().lstrip().startswith(("<svg", "<?xml"))
     assert {one["endpoint"] for one in front.batches} == {"/v1/images/generations", "/v1/images/edits"}
 
 
 @pytest.mark.slow
-def test_many_pictures_of_one_row_and_several_files_of_one_picture(batch: Batch, front: Front, folder: Path) -> None:
+def test_many_images_of_one_row_and_several_files_of_one_image(batch: Batch, front: Front, folder: Path) -> None:
     outputs = [{"output": "16.png", "fit": "16x16"}, {"output": "32.webp", "fit": "32x32"}, {"output": "whole.png"}]
     many = {"prompt": "a leaf", "n": 12, "output": "leaf.png"}
     manifest(folder, many, {"prompt": "a bell", "outputs": outputs})
@@ -197,7 +197,7 @@ def test_many_pictures_of_one_row_and_several_files_of_one_picture(batch: Batch,
     leaves = sorted(f"leaf-{number}.png" for number in range(1, 13))
     assert [name for name in made(folder) if name.startswith("leaf")] == leaves
     assert len({(folder / name).read_bytes() for name in leaves}) == 12
-    assert [picture(folder / name).size for name in ("16.png", "32.webp")] == [(16, 16), (32, 32)]
+    assert [read_image(folder / name).size for name in ("16.png", "32.webp")] == [(16, 16), (32, 32)]
     (folder / "leaf-11.png").unlink()
     (folder / "leaf-3.png").unlink()
     assert batch("--wait").exit_code == 0
@@ -234,11 +234,11 @@ def test_a_cap_refuses_before_anything_goes_up(batch: Batch, front: Front, folde
     photo(folder / "in.png", 64, 64)
     manifest(folder, {"command": "edit", "image": "in.png", "prompt": "at night", "output": "night.png"})
     result = batch("--max-cost", "0.000001")
-    assert (result.exit_code, front.asked("POST .*"), states(folder)) == (5, [], [])
+    assert (result.exit_code, front.requests_like("POST .*"), states(folder)) == (5, [], [])
     assert "1 not sent" in result.stderr
 
 
-def test_an_input_that_is_no_picture_stops_the_hand_in_and_not_what_is_fetched(
+def test_an_input_that_is_no_image_stops_the_hand_in_and_not_what_is_fetched(
     batch: Batch, front: Front, folder: Path
 ) -> None:
     path = manifest(folder, row("a cat"))
@@ -253,7 +253,7 @@ def test_an_input_that_is_no_picture_stops_the_hand_in_and_not_what_is_fetched(
     (folder / "cat.png").unlink()
     path.write_text(json.dumps(bad) + "\n")
     nothing = batch()
-    assert (nothing.exit_code, front.asked("POST /v1/batches")[1:]) == (2, [])
+    assert (nothing.exit_code, front.requests_like("POST /v1/batches")[1:]) == (2, [])
 
 
 def test_without_a_key_nothing_is_sent(imagecli: Run, folder: Path) -> None:
@@ -301,10 +301,10 @@ def test_files_that_are_adopted_are_told_to_the_journal(
     manifest(folder)
     batch("--wait")
     (folder / "assets.journal.jsonl").unlink()
-    asked = len(front.heard)
+    asked = len(front.requests)
     assert batch().exit_code == 2
     assert batch("--adopt").exit_code == 0
-    assert (states(folder), len(front.heard)) == (["adopted"] * 3, asked)
+    assert (states(folder), len(front.requests)) == (["adopted"] * 3, asked)
     assert batch().stderr == "imagecli: 3 up to date\n"
 
 

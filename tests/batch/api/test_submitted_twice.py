@@ -55,7 +55,7 @@ def test_both_are_announced_and_the_second_is_an_extra(
     assert extras == ["cat", "fox", "owl"]
     for path in (state / "rescued").iterdir():
         assert str(path) in fetched.stderr
-    assert len(front.asked("POST /v1/batches")) == 2
+    assert len(front.requests_like("POST /v1/batches")) == 2
     lines, before = journal(folder), [(folder / name).read_bytes() for name in FILES]
     again = batch()
     assert (again.exit_code, "submitted" in again.stderr) == (0, False), again.stderr
@@ -75,7 +75,7 @@ def test_one_that_was_fetched_already_does_not_hide_the_other(
     assert [(folder / name).read_bytes() for name in FILES] == before
     assert len([*(state / "rescued").iterdir()]) == len(PROMPTS)
     assert "was also submitted to" not in batch().stderr
-    assert len(front.asked("POST /v1/batches")) == 2
+    assert len(front.requests_like("POST /v1/batches")) == 2
 
 
 def test_of_two_the_one_that_failed_is_replaced_by_the_other(
@@ -88,7 +88,7 @@ def test_of_two_the_one_that_failed_is_replaced_by_the_other(
     batch()
     assert made(folder) == FILES
     assert batch().exit_code == 0
-    assert len(front.asked("POST /v1/batches")) == 2
+    assert len(front.requests_like("POST /v1/batches")) == 2
 
 
 def test_a_live_image_of_another_clone_does_not_hide_a_batch(

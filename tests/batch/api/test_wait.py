@@ -24,7 +24,7 @@ def env_of(heard: Stream) -> Env:
 
 
 def seen(text: str) -> str:
-    """*text* without colours and moves."""
+    """*text* without colors and moves."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
