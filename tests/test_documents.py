@@ -48,6 +48,12 @@ def test_readme_can_be_read_to_its_end() -> None:
     assert TEXT.count("python3 -m venv") == 2
 
 
+def test_readme_links_every_topic() -> None:
+    assert sorted(
+        re.findall(r"\[[a-z-]+\]\(imagecli/topics/([a-z-]+)\.md\)[,| ]", TEXT.split("## Manual")[1])
+    ) == sorted(path.stem for path in TOPICS.glob("*.md"))
+
+
 @pytest.mark.slow
 def test_generated_files_are_what_the_program_prints() -> None:
     files = generated_files()

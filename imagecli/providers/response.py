@@ -5,8 +5,6 @@ Sources: OpenAI API reference; responses of compatible servers, collected 2026-1
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 import re
@@ -275,15 +273,6 @@ def _clean_json(value: Any, depth: int = 8) -> Any:
     if isinstance(value, list):
         return [_clean_json(inner, depth - 1) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def decode_image_base64(b64_json: str) -> bytes:
-    """The bytes of a base64 text in either alphabet, with or without padding and line breaks. Raises UnsavedError."""
-    text = "".join(b64_json.split()).replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise UnsavedError("an image in the response is not valid base64", code="not_base64") from error
 
 
 def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:

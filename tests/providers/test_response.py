@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError
-from imagecli.providers.response import ReturnedImage, decode_image_base64, parse_response
+from imagecli.providers.response import ReturnedImage, parse_response
 
 BASE = "https://api.example:8443/v1?x=1"
 NOTHING = ReturnedImage()
@@ -162,22 +161,6 @@ def test_an_error_in_a_200_keeps_its_code() -> None:
     with pytest.raises(RefusedError) as caught:
         parse_response(b'{"error": {"message": "no", "code": "moderation_blocked"}}', BASE)
     assert (caught.value.code, caught.value.status) == ("moderation_blocked", 200)
-
-
-@settings(max_examples=50)
-@given(data=st.binary(max_size=200), width=st.integers(1, 80))
-def test_base64_is_read_in_every_spelling(data: bytes, width: int) -> None:
-    plain = base64.b64encode(data).decode()
-    lines = "\r\n".join(plain[at : at + width] for at in range(0, len(plain), width))
-    for text in (plain, plain.rstrip("="), base64.urlsafe_b64encode(data).decode(), lines, f"  {lines}\n"):
-        assert decode_image_base64(text) == data
-
-
-@pytest.mark.parametrize("text", ["not base64!", "QU!JD", "QUJD!", "QQ=Q", "A", "%3Csvg", "é", "\ud800"])
-def test_what_is_not_base64_is_unsaved_and_not_guessed(text: str) -> None:
-    with pytest.raises(UnsavedError) as caught:
-        decode_image_base64(text)
-    assert caught.value.code == "not_base64"
 
 
 @settings(max_examples=100)
