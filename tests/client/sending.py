@@ -1,4 +1,4 @@
-"""A transport with short patience, one request sent through it, and what downloads are written to."""
+"""A transport with short timeouts, one request sent through it, and a destination for downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each exception of requests is an error of ours: nothing sent before the body began, perhaps billed after."""
+"""Each exception of requests becomes an imagecli error: not sent before the body began, possibly billed after it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EXCEPTIONS = [
 ]
 
 
-def made(kind: type[requests.RequestException]) -> requests.RequestException:
-    """One of that kind; JSONDecodeError is also json's, which wants more."""
+def instance(kind: type[requests.RequestException]) -> requests.RequestException:
+    """An exception of that class; JSONDecodeError is also json's, which needs more arguments."""
     return kind("words", "{}", 0) if issubclass(kind, requests.exceptions.JSONDecodeError) else kind("words")
 
 
-def test_the_walk_finds_them() -> None:
+def test_all_exceptions_of_requests_are_found() -> None:
     assert len(EXCEPTIONS) > 15
 
 
@@ -32,15 +32,15 @@ def test_each_exception_has_a_rule(kind: type[requests.RequestException]) -> Non
 
 @pytest.mark.parametrize("kind", EXCEPTIONS)
 def test_each_exception_says_whether_it_may_be_billed(kind: type[requests.RequestException]) -> None:
-    before = translate_request_error(made(kind), URL, begun=False)
-    after = translate_request_error(made(kind), URL, begun=True)
+    before = translate_request_error(instance(kind), URL, begun=False)
+    after = translate_request_error(instance(kind), URL, begun=True)
     assert before.exit_code in (2, 6)
     assert after.exit_code == (6 if issubclass(kind, requests.exceptions.ConnectTimeout) else 7)
     assert "hush" not in f"{before.message} {before.hint} {after.message} {after.hint}"
 
 
 def test_each_rule_can_be_met() -> None:
-    """No rule is hidden by one before it."""
+    """No rule is shadowed by one before it."""
     for index, rule in enumerate(NOTHING_SENT):
         earlier = tuple(kind for other in NOTHING_SENT[:index] for kind in other.exceptions)
         assert not any(issubclass(kind, earlier) for kind in rule.exceptions), rule.message

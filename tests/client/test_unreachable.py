@@ -43,7 +43,7 @@ class Restarting:
                 connection.sendall(OK)
 
 
-def test_a_server_that_is_away_for_a_moment_fails_no_request() -> None:
+def test_a_short_outage_fails_no_request() -> None:
     server = Restarting()
     server.start()
     sender = transport(max_retries=2, max_wait=120)
@@ -80,7 +80,7 @@ def test_a_server_that_never_responded_fails_after_the_retries(max_retries: int)
     assert len([event for event in events if isinstance(event, RetryWait)]) == max_retries
 
 
-def test_a_server_that_stays_away_ends_the_others_sooner() -> None:
+def test_a_long_outage_fails_the_other_requests_sooner() -> None:
     server = Restarting()
     server.start()
     sender = transport(max_retries=1, max_wait=0.3)

@@ -39,9 +39,9 @@ IMAGES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], "u
     "whole", [line(response(body=IMAGES)), line(response(None, IMAGES)), line(response(201, IMAGES))]
 )
 def test_the_images_and_the_usage_of_a_line_are_those_of_the_response_in_it(whole: bytes) -> None:
-    response = parse_line_images(whole, BASE)
-    assert [found.b64_json for found in response.images] == ["QQ==", "Qg=="]
-    assert response.usage == USAGE
+    parsed = parse_line_images(whole, BASE)
+    assert [found.b64_json for found in parsed.images] == ["QQ==", "Qg=="]
+    assert parsed.usage == USAGE
 
 
 def test_an_image_of_a_line_is_found_in_the_file_after_it_was_condensed() -> None:
@@ -149,8 +149,8 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON, JSON)
-def test_no_line_is_a_traceback(response: Any, error: Any, body: Any) -> None:
-    for whole in (line(response, error), line(response(response, body), error), line(error, response, custom_id=body)):
+def test_no_line_is_a_traceback(value: Any, error: Any, body: Any) -> None:
+    for whole in (line(value, error), line(response(value, body), error), line(error, value, custom_id=body)):
         with suppress(ImagecliError):
             parse_line_images(whole, BASE)
         with suppress(ValueError):
