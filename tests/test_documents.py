@@ -318,7 +318,7 @@ class Shell:
         return done.stdout
 
 
-# --- images and links ----------------------------------------------------------------------------------------------
+# --- images and links ------------------------------------------------------------------------------------------------
 
 
 def test_the_images_are_created_by_the_documented_commands() -> None:

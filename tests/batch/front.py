@@ -1,4 +1,4 @@
-"""A proxy in front of the sandbox: hears every request, holds batches back, and does to some answers what is asked."""
+"""A proxy in front of the sandbox: records every request, can hide progress of batches and can break responses."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ class Front:
     base_url: str
     behind: str
     asleep: bool = False
-    """Batches look as if nothing had come of them yet."""
+    """Batches look as if nothing had happened to them yet."""
     requests: list[FrontRequest] = field(default_factory=list)
     rules: list[tuple[str, Act]] = field(default_factory=list)
 
     def once(self, pattern: str, act: Act) -> None:
-        """Does *act* to the next request that is like `POST /v1/batches`."""
+        """Applies *act* to the next request that matches a pattern like `POST /v1/batches`."""
         self.rules.append((pattern, act))
 
     def requests_like(self, pattern: str) -> list[FrontRequest]:
         """The requests that match *pattern*."""
-        return [one for one in self.requests if re.fullmatch(pattern, str(one))]
+        return [request for request in self.requests if re.fullmatch(pattern, str(request))]
 
     @property
     def batches(self) -> list[dict[str, Any]]:
-        """Those that the sandbox has, as it tells of them, the newest first."""
+        """The sandbox's list of batches, newest first."""
         listed: list[dict[str, Any]] = json.loads(
             self.forwarded(FrontRequest("GET", "/v1/batches?limit=100", b""), {})[1]
         )["data"]
         return listed
 
     def settle(self) -> None:
-        """Returns when nothing more happens to any of them."""
+        """Returns when no batch changes any more."""
         end = time.monotonic() + 30
         while any(one["status"] not in ("completed", "failed", "expired", "cancelled") for one in self.batches):
             assert time.monotonic() < end
@@ -84,47 +84,47 @@ class Front:
 
         def forward() -> tuple[int, bytes]:
             status, body = self.forwarded(request, headers)
-            return status, _held_back(body) if self.asleep and "/v1/batches" in request.path else body
+            return status, _as_created(body) if self.asleep and "/v1/batches" in request.path else body
 
         rule = next((one for one in self.rules if re.fullmatch(one[0], str(request))), None)
         if rule:
             self.rules.remove(rule)
-        act = rule[1] if rule else whole
+        act = rule[1] if rule else pass_through
         act(connection, forward)
 
 
-def whole(connection: socket.socket, forward: Forward) -> None:
+def pass_through(connection: socket.socket, forward: Forward) -> None:
     """The sandbox's response."""
     status, body = forward()
     connection.sendall(response(f"{status} x", body))
 
 
-def lost(connection: socket.socket, forward: Forward) -> None:
-    """What is asked is done, and nobody hears of it."""
+def lose_response(connection: socket.socket, forward: Forward) -> None:
+    """The request is carried out, and its response is lost."""
     forward()
     reset(connection)
 
 
 def silent(connection: socket.socket, forward: Forward) -> None:
-    """What is asked is done, and nothing said until the client is gone."""
+    """The request is carried out, and nothing is sent until the client disconnects."""
     forward()
     connection.settimeout(60)
     with suppress(OSError):
         connection.recv(1)
 
 
-def refused(connection: socket.socket, forward: Forward) -> None:
-    """Nothing is done."""
+def refuse(connection: socket.socket, forward: Forward) -> None:
+    """Nothing is carried out."""
     reset(connection)
 
 
-def saying(status: str, document: Any) -> Act:
-    """*document* in place of the sandbox's response, which is not asked."""
+def respond_with(status: str, document: Any) -> Act:
+    """*document* in place of the sandbox's response, which is not requested."""
     return lambda connection, forward: connection.sendall(response(status, json.dumps(document).encode()))
 
 
-def changed(change: Callable[[bytes], bytes]) -> Act:
-    """The answer's body, changed."""
+def change_body(change: Callable[[bytes], bytes]) -> Act:
+    """The body of the response, changed."""
 
     def act(connection: socket.socket, forward: Forward) -> None:
         status, body = forward()
@@ -134,7 +134,7 @@ def changed(change: Callable[[bytes], bytes]) -> Act:
 
 
 def cut(share: float) -> Act:
-    """So much of the response's body, and then nothing more."""
+    """This share of the response's body, and nothing more."""
 
     def act(connection: socket.socket, forward: Forward) -> None:
         status, body = forward()
@@ -161,12 +161,14 @@ def _read(connection: socket.socket) -> tuple[FrontRequest, dict[str, str]]:
     first, *lines = head.decode("latin-1").split("\r\n")
     method, path, _ = first.split(" ")
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
-    kept = {name: value for name, value in headers.items() if name.lower() in ("content-type", "authorization")}
-    return FrontRequest(method, path, body), kept
+    forwarded_headers = {
+        name: value for name, value in headers.items() if name.lower() in ("content-type", "authorization")
+    }
+    return FrontRequest(method, path, body), forwarded_headers
 
 
-def _held_back(body: bytes) -> bytes:
-    """The batches of *body* as they were before anything came of them."""
+def _as_created(body: bytes) -> bytes:
+    """The batches of *body* as they were right after their creation."""
     document = json.loads(body)
     for one in document.get("data", [document]):
         if one.get("object") == "batch":

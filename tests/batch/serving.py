@@ -1,4 +1,5 @@
-"""A server for batches: answers at once with images that differ by prompt, counts, and does to some what is asked."""
+"""A server for batches: responds immediately with images that differ by prompt, counts requests, and can reply
+otherwise."""
 
 from __future__ import annotations
 
@@ -19,18 +20,18 @@ COST = (10 * 5 + 1000 * 30) / 1_000_000
 """USD that a response with USAGE costs at gpt-image-2."""
 
 Reply = Callable[[dict[str, Any]], bytes | None]
-"""The fields of a request → another response than an image; None for that."""
+"""The fields of a request → a response other than an image, or None."""
 
 
 @dataclass
 class Server:
-    """What it was asked."""
+    """The requests that were received."""
 
     base_url: str
     prompts: list[str] = field(default_factory=list)
     """Of every request, in the order of arrival."""
     authorizations: list[str] = field(default_factory=list)
-    """The header of that name of every request, "" where there is none."""
+    """The Authorization header of every request, "" if there is none."""
 
 
 @contextmanager
@@ -43,15 +44,15 @@ def serving(reply: Reply = lambda fields: None, *, latency: float = 0.0) -> Iter
         server.authorizations.append(_AUTHORIZATION.findall(head.decode("latin-1") + "\r\n")[0])
         server.prompts.append(fields["prompt"])
         time.sleep(latency)
-        many, asked = int(fields.get("n", 1)), fields.get("output_format", "png")
-        connection.sendall(reply(fields) or image_of(fields["prompt"], many, asked))
+        many, output_format = int(fields.get("n", 1)), fields.get("output_format", "png")
+        connection.sendall(reply(fields) or image_of(fields["prompt"], many, output_format))
 
     with listening(respond, backlog=256) as server.base_url:
         yield server
 
 
 def fields_of(body: bytes) -> dict[str, Any]:
-    """What a request says, as JSON or as a form; of a form the text alone."""
+    """The fields of a request, as JSON or as a form; of a form the text fields alone."""
     if body.startswith(b"{"):
         fields: dict[str, Any] = json.loads(body)
         return fields
@@ -63,11 +64,11 @@ _FIELD = re.compile(rb'; name="(\w+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 
 
 def image_of(prompt: str, n: int = 1, format: str = "png") -> bytes:
-    """A response whose images are the prompt's own."""
+    """A response whose images depend on the prompt."""
     shades = [f"#{hash((prompt, number)) & 0xFFFFFF:06x}" for number in range(n)]
     return http("200 OK", images_body(*(png(64, 64, shade, format.upper()) for shade in shades), usage=USAGE))
 
 
 def refusal(status: str, code: str, message: str = "no") -> bytes:
-    """An error as the API words it."""
+    """An error in the API's format."""
     return http(status, json.dumps({"error": {"message": message, "code": code, "type": "x"}}).encode())

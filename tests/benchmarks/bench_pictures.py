@@ -48,7 +48,7 @@ def upright(data: bytes) -> Image.Image:
     return image
 
 
-# --- plain Pillow: the way everybody writes it ----------------------------------------------------------------------
+# --- plain Pillow: the way everybody writes it -----------------------------------------------------------------------
 
 
 def plain_square(data: bytes) -> bytes:
@@ -80,7 +80,7 @@ def plain_compose(data: bytes) -> bytes:
     return save(Image.composite(whole, image, mask), "PNG")
 
 
-# --- imagecli -------------------------------------------------------------------------------------------------------
+# --- imagecli --------------------------------------------------------------------------------------------------------
 
 
 def ours_square(data: bytes) -> bytes:
@@ -129,7 +129,7 @@ def build_composition(fields: dict[str, Any]) -> Any:
     return Composition(**(fields | boxes))
 
 
-# --- libvips and ImageMagick ----------------------------------------------------------------------------------------
+# --- libvips and ImageMagick -----------------------------------------------------------------------------------------
 
 
 def pyvips_square(data: bytes) -> bytes:

@@ -120,7 +120,7 @@ def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, co
     assert subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=60).returncode == 0
 
 
-# --- get --------------------------------------------------------------------------------------------------------------
+# --- get -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_show_is_still_another_name_of_list(imagecli: Run) -> None:
     assert "show" not in imagecli("config", "--help").stdout
 
 
-# --- edit -------------------------------------------------------------------------------------------------------------
+# --- edit ------------------------------------------------------------------------------------------------------------
 
 
 def editor(tmp_path: Path, program: str) -> str:

@@ -90,7 +90,7 @@ def env_of(home: Home, **environ: str) -> Env:
     return Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ={**home.environ, **environ}, now=lambda: NOW)
 
 
-# --- the user's own files ---------------------------------------------------------------------------------------------
+# --- the user's own files --------------------------------------------------------------------------------------------
 
 OWN_FILES = [
     (USER, 0o600, ""),
@@ -232,7 +232,7 @@ def test_on_a_disk_that_stores_no_modes_only_keys_are_refused(home: Home, monkey
             read_private_file(path)
 
 
-# --- a project's file -------------------------------------------------------------------------------------------------
+# --- a project's file ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("up", [1, 2, 3])
@@ -351,7 +351,7 @@ def test_in_ci_a_project_s_file_may_be_open_to_all(home: Home) -> None:
             home.load(environ={"CI": "false"})
 
 
-# --- folders ----------------------------------------------------------------------------------------------------------
+# --- folders ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -405,7 +405,7 @@ def test_what_login_and_trust_make_is_closed_whatever_the_umask(home: Home) -> N
     assert (modes, files) == ({0o700}, {0o600})
 
 
-# --- as it is typed ---------------------------------------------------------------------------------------------------
+# --- as it is typed --------------------------------------------------------------------------------------------------
 
 
 def test_a_refused_project_stops_a_command_and_not_a_look_at_rows(home: Home, imagecli: Run) -> None:
