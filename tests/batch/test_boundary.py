@@ -210,9 +210,9 @@ def test_an_output_folder_that_leads_out_is_refused(
     manifest(clone, *({"prompt": "a cat", "output": output} for output in outputs))
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments)
     assert (result.exit_code, server.prompts) == (2, [])
-    told = [line for line in result.stderr.splitlines() if line.startswith("assets.jsonl:")]
-    assert [line.split(" ")[0] for line in told] == [f"assets.jsonl:{number}:" for number in range(1, 7)]
-    assert all("side the manifest's folder" in line for line in told)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("assets.jsonl:")]
+    assert [line.split(" ")[0] for line in lines] == [f"assets.jsonl:{number}:" for number in range(1, 7)]
+    assert all("side the manifest's folder" in line for line in lines)
     assert outside_files(clone.parent) == before
     assert not (clone.parent / "nowhere").exists()
 

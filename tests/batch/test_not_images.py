@@ -45,7 +45,8 @@ def test_a_file_that_is_not_an_image_is_not_accepted(kind: str, flags: list[str]
 
 @pytest.mark.parametrize("kind", NOISE)
 def test_a_saved_image_that_was_damaged_is_noticed(kind: str, imagecli: Run, folder: Path) -> None:
-    """A checkout without LFS, or a truncated synchronised file: --check must not report that everything is up to date."""
+    """A checkout without LFS, or a truncated synchronised file: --check must not report that everything is up to
+    date."""
     manifest(folder, CAT)
     with serving() as server:
         command = ("batch", "assets.jsonl", "--base-url", server.base_url)

@@ -109,8 +109,8 @@ def test_undecodable_text_has_a_hash_too() -> None:
 
 @pytest.mark.parametrize("changed", [{"provider": "azure"}, {"base_url": "http://x/v1"}, {"model": "dall-e-3"}])
 def test_the_provider_is_part_of_the_request(changed: dict[str, Any]) -> None:
-    asked: dict[str, Any] = {"provider": "openai", "base_url": None, "model": "gpt-image-2"}
-    assert request_hash(ROW_HASH, **(asked | changed)) != request_hash(ROW_HASH, **asked)
+    fields: dict[str, Any] = {"provider": "openai", "base_url": None, "model": "gpt-image-2"}
+    assert request_hash(ROW_HASH, **(fields | changed)) != request_hash(ROW_HASH, **fields)
 
 
 @pytest.mark.parametrize(

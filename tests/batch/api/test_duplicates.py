@@ -33,7 +33,8 @@ def slow() -> Iterator[Front]:
 
 @pytest.fixture
 def machine(tmp_path: Path, slow: Front) -> Iterator[Machine]:
-    """Starts a run on a separate machine: its own folder, settings and state. The prompts of *rows* are its manifest."""
+    """Starts a run on a separate machine: its own folder, settings and state. The prompts of *rows* are its
+    manifest."""
 
     def start(name: str, *rows: dict[str, Any], more: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
         folder = tmp_path / name

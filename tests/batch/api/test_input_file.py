@@ -1,4 +1,5 @@
-"""Plans → input files: as few as the provider's limits allow, a row never split, each file for one endpoint and model."""
+"""Plans → input files: as few as the provider's limits allow, a row never split, each file for one endpoint and
+model."""
 
 from __future__ import annotations
 
