@@ -16,7 +16,7 @@ from tests.images.making import exif, opened, saved, scene
 
 SANDBOX = ("--provider", "sandbox")
 QUICK = ("--provider", "sandbox", "-m", "dall-e-2", "-s", "256x256")
-"""The smallest image that a model of the sandbox makes."""
+"""The smallest image that a model of the sandbox creates."""
 RECT = ("--mask-rect", "100,50,80,60")
 HOLE = (100, 50, 180, 110)
 
@@ -30,7 +30,7 @@ def outside_is_equal(before: Image.Image, after: Image.Image, hole: tuple[int, i
 
 
 class Server:
-    """Responds edits with one image, and remembers what was sent."""
+    """Responds to edits with one image, and records the requests."""
 
     def __init__(self, httpserver: HTTPServer, image: bytes) -> None:
         self.image = image
@@ -64,7 +64,7 @@ def test_the_result_has_the_size_of_the_original_and_its_pixels(
     assert (folder / "in-a-cat.orig.png").exists()
 
 
-def test_what_the_model_changed_elsewhere_is_reported_and_restored(
+def test_changes_outside_the_mask_are_reported_and_restored(
     imagecli: Run, folder: Path, httpserver: HTTPServer
 ) -> None:
     photo(folder / "in.png")
@@ -186,7 +186,7 @@ def test_the_composition_is_in_the_spool_until_the_image_is_saved(
     expected = read_image(result.paths[0])
     name, description, mode = saved_entry[0]
     assert mode == 0o600
-    # The same entry again, as a process leaves it that was killed when the response was there.
+    # The same entry again, as left by a process that was killed after the response arrived.
     for path in (folder / "out").iterdir():
         path.unlink()
     (folder / "mask.png").unlink()
@@ -226,7 +226,7 @@ def test_a_portrait_becomes_a_landscape_whose_old_area_is_untouched(imagecli: Ru
 @pytest.mark.parametrize(
     ("anchor", "left"), [("left", 0), ("right", 823), ("center", 411), ("top-left", 0), ("bottom-right", 823)]
 )
-def test_where_the_original_lies(imagecli: Run, folder: Path, anchor: str, left: int) -> None:
+def test_the_anchor_places_the_original(imagecli: Run, folder: Path, anchor: str, left: int) -> None:
     photo(folder / "in.png", 600, 800)
     result = imagecli("edit", "in.png", "a wall", "--extend", "16:9", "--anchor", anchor, "-o", "out.png", *QUICK)
     assert result.exit_code == 0, result.stderr
@@ -272,7 +272,7 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
         (["--mask-rect", "900,900,5,5", "--keep-outside"], "cover no pixel", "check their position"),
     ],
 )
-def test_what_is_refused_before_anything_is_sent(
+def test_invalid_combinations_are_refused_before_anything_is_sent(
     imagecli: Run, folder: Path, arguments: list[str], found: str, hint: str
 ) -> None:
     photo(folder / "in.png")
@@ -288,7 +288,7 @@ def test_what_is_refused_before_anything_is_sent(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [("--crop-to-mask", "--keep-outside"), ("--keep-outside",)])
-def test_a_photograph_of_24_megapixels_that_lies_on_its_side(
+def test_a_rotated_photo_of_24_megapixels_keeps_its_pixels(
     imagecli: Run, folder: Path, options: tuple[str, ...]
 ) -> None:
     """Outside the mask the pixels are the original's, whose size and orientation the result has."""

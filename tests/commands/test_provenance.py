@@ -1,4 +1,4 @@
-"""Promise 4: the API's bytes are saved unchanged, and a converted image says how it was made."""
+"""Promise 4: the API's bytes are saved unchanged, and a converted image is marked with how it was created."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_fitted_image_says_whether_a_model_created_or_edited_it(
     assert "XML:com.adobe.xmp" not in read_image("made.orig.png").info
 
 
-def test_a_row_of_a_manifest_says_it_too(imagecli: Run, folder: Path) -> None:
+def test_a_row_of_a_manifest_is_marked_too(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.jpg")
     rows = [
         {"prompt": "a cat", "output": "cat.png", "fit": "90x60"},
