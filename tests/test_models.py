@@ -255,23 +255,27 @@ def test_the_table_lists_every_model() -> None:
     assert all(len(cases) >= 3 for cases in REFUSED.values())
 
 
-@pytest.mark.parametrize(("model", "request"), [(model, request) for model, asks in LEGAL.items() for request in asks])
-def test_a_valid_request_is_accepted_without_a_warning(model: str, request: ImageRequest) -> None:
-    assert check_request(request, ROWS.model(model), ROWS.models.values()) == ()
+@pytest.mark.parametrize(
+    ("model", "image_request"), [(model, image_request) for model, asks in LEGAL.items() for image_request in asks]
+)
+def test_a_valid_request_is_accepted_without_a_warning(model: str, image_request: ImageRequest) -> None:
+    assert check_request(image_request, ROWS.model(model), ROWS.models.values()) == ()
 
 
 @pytest.mark.parametrize(
-    ("model", "request", "words", "hint"), [(model, *case) for model, cases in REFUSED.items() for case in cases]
+    ("model", "image_request", "words", "hint"), [(model, *case) for model, cases in REFUSED.items() for case in cases]
 )
-def test_an_invalid_request_is_rejected_with_a_hint(model: str, request: ImageRequest, words: str, hint: str) -> None:
+def test_an_invalid_request_is_rejected_with_a_hint(
+    model: str, image_request: ImageRequest, words: str, hint: str
+) -> None:
     with pytest.raises(UsageError) as caught:
-        check_request(request, ROWS.model(model), ROWS.models.values())
+        check_request(image_request, ROWS.model(model), ROWS.models.values())
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("request", "others", "taker"),
+    ("image_request", "others", "taker"),
     [
         (generate(complexity="low"), ("gpt-image-2", "gpt-image-2.6-sunburst"), "or use -m gpt-image-2.6-sunburst"),
         (generate(quality="low"), ("gpt-image-1", "gpt-image-1.5", "gpt-image-2"), "or use -m gpt-image-2"),
@@ -279,24 +283,26 @@ def test_an_invalid_request_is_rejected_with_a_hint(model: str, request: ImageRe
     ],
 )
 def test_a_hint_names_an_available_model_that_accepts_the_value(
-    request: ImageRequest, others: tuple[str, ...], taker: str
+    image_request: ImageRequest, others: tuple[str, ...], taker: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check_request(request, ROWS.model("dall-e-2"), [ROWS.model(name) for name in others])
+        check_request(image_request, ROWS.model("dall-e-2"), [ROWS.model(name) for name in others])
     assert taker in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("models", "request", "flag"),
+    ("models", "image_request", "flag"),
     [
         ((*FREE_FORMS, *TWOS, *ONES, "gpt-image-1-mini"), generate(complexity="low"), "--complexity"),
         ((*TWOS, *ONES, "gpt-image-1-mini"), edit(markup=True), "--markup"),
         ((*FLAGSHIPS, *FREE_FORMS, *TWOS, "chatgpt-image-latest"), edit(input_fidelity="high"), "--input-fidelity"),
     ],
 )
-def test_undocumented_values_are_sent_with_a_warning(models: tuple[str, ...], request: ImageRequest, flag: str) -> None:
+def test_undocumented_values_are_sent_with_a_warning(
+    models: tuple[str, ...], image_request: ImageRequest, flag: str
+) -> None:
     for model in models:
-        (warning,) = check_request(request, ROWS.model(model))
+        (warning,) = check_request(image_request, ROWS.model(model))
         assert warning.code == "unstated"
         assert warning.message.startswith(f"{flag}: not documented for {model}")
 
@@ -319,7 +325,7 @@ def test_more_frames_than_documented_are_sent_with_a_warning(count: int, warned:
 
 @pytest.mark.parametrize("model", [*FREE_FORMS, *TWOS])
 @pytest.mark.parametrize(
-    ("request", "flags"),
+    ("image_request", "flags"),
     [
         (generate(output_format="gif"), ["--output-format gif"]),
         (generate(output_format="svg"), ["--output-format svg"]),
@@ -331,10 +337,10 @@ def test_more_frames_than_documented_are_sent_with_a_warning(count: int, warned:
     ],
 )
 def test_gif_and_svg_are_sent_to_models_with_undocumented_support(
-    model: str, request: ImageRequest, flags: list[str]
+    model: str, image_request: ImageRequest, flags: list[str]
 ) -> None:
     tail = f": not documented for {model}; imagecli sends it anyway; -m gpt-image-2.6-flare supports it"
-    warnings = check_request(request, ROWS.model(model), ROWS.models.values())
+    warnings = check_request(image_request, ROWS.model(model), ROWS.models.values())
     assert [warning.message for warning in warnings] == [flag + tail for flag in flags]
     assert {warning.code for warning in warnings} == {"unstated"}
 

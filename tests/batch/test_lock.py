@@ -104,7 +104,7 @@ def test_the_lock_of_a_killed_run_is_taken_over(manifest: Path) -> None:
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
-    ("holder", "request", "allowed"),
+    ("holder", "requested", "allowed"),
     [
         (None, None, False),
         (None, FIRST, False),
@@ -116,14 +116,14 @@ def test_the_lock_of_a_killed_run_is_taken_over(manifest: Path) -> None:
     ],
 )
 def test_shards_without_common_rows_run_at_the_same_time(
-    holder: Shard | None, request: Shard | None, allowed: bool, manifest: Path
+    holder: Shard | None, requested: Shard | None, allowed: bool, manifest: Path
 ) -> None:
     with manifest_lock(manifest, holder), ExitStack() as stack:
         if allowed:
-            stack.enter_context(manifest_lock(manifest, request))
+            stack.enter_context(manifest_lock(manifest, requested))
         else:
             with pytest.raises(UsageError):
-                stack.enter_context(manifest_lock(manifest, request))
+                stack.enter_context(manifest_lock(manifest, requested))
         assert lock_path(manifest, holder).name in lock_files(manifest)
     assert lock_files(manifest) == []
 

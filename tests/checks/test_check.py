@@ -74,7 +74,7 @@ def test_the_length_of_a_prompt_is_counted_in_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request", "words", "hint"),
+    ("image_request", "words", "hint"),
     [
         (vary("gpt-image-2"), "gpt-image-2 does not support variations", "generate and edit"),
         (edit("dall-e-3"), "dall-e-3 does not support edits", "it supports generate"),
@@ -117,15 +117,15 @@ def test_the_length_of_a_prompt_is_counted_in_characters() -> None:
         *[(generate(params=((field, 1),)), f"--param {field}", "") for field in OWN_FIELDS],
     ],
 )
-def test_an_unsupported_option_is_refused(request: ImageRequest, words: str, hint: str) -> None:
+def test_an_unsupported_option_is_refused(image_request: ImageRequest, words: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_request(request, ROWS.model(request.options.model))
+        check_request(image_request, ROWS.model(image_request.options.model))
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    "request",
+    "image_request",
     [
         generate(),
         generate(n=500),
@@ -153,8 +153,8 @@ def test_an_unsupported_option_is_refused(request: ImageRequest, words: str, hin
         vary("somebody/flux-9"),
     ],
 )
-def test_a_supported_option_is_accepted(request: ImageRequest) -> None:
-    check_request(request, ROWS.model(request.options.model))
+def test_a_supported_option_is_accepted(image_request: ImageRequest) -> None:
+    check_request(image_request, ROWS.model(image_request.options.model))
 
 
 @pytest.mark.parametrize("field", ["size", "quality", "output_format", "user"])
@@ -191,9 +191,9 @@ def test_an_input_is_cropped_or_padded_to_a_square(crop: Crop) -> None:
     ],
 )
 def test_a_framing_without_effect_is_noted(model: str, framing: InputFit, message: str | None) -> None:
-    for request in (edit(model)._replace(input_fit=framing), vary("dall-e-2")._replace(input_fit=framing)):
+    for image_request in (edit(model)._replace(input_fit=framing), vary("dall-e-2")._replace(input_fit=framing)):
         row = ROWS.model(model)._replace(operations=("edits", "variations"))
-        assert [warning.message for warning in check_request(request, row)] == ([message] if message else [])
+        assert [warning.message for warning in check_request(image_request, row)] == ([message] if message else [])
 
 
 EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
@@ -240,7 +240,7 @@ def test_other_words_are_a_prompt(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request", "needed"),
+    ("image_request", "needed"),
     [
         (edit("dall-e-2"), True),
         (edit("dall-e-2", mask=CAT), False),
@@ -249,8 +249,8 @@ def test_other_words_are_a_prompt(prompt: str) -> None:
         (generate("dall-e-2"), False),
     ],
 )
-def test_a_classic_edit_without_a_mask_needs_transparency(request: ImageRequest, needed: bool) -> None:
-    assert needs_alpha(request, ROWS.model(request.options.model)) is needed
+def test_a_classic_edit_without_a_mask_needs_transparency(image_request: ImageRequest, needed: bool) -> None:
+    assert needs_alpha(image_request, ROWS.model(image_request.options.model)) is needed
 
 
 def test_the_inputs_are_named_in_the_error() -> None:

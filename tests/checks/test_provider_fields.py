@@ -25,7 +25,7 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
 
 
 @pytest.mark.parametrize(
-    ("provider", "request", "messages", "hint"),
+    ("provider", "image_request", "messages", "hint"),
     [
         ("xai", generate(quality="high"), "--quality high: provider xai accepts low, medium, auto", "--quality low"),
         ("xai", generate(style="vivid"), "--style: not supported by provider xai", "omit --style"),
@@ -103,16 +103,16 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
     ],
 )
 def test_an_option_that_would_be_lost_is_refused(
-    provider: str, request: ImageRequest, messages: str, hint: str
+    provider: str, image_request: ImageRequest, messages: str, hint: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check_capabilities(request, ROWS.provider(provider))
+        check_capabilities(image_request, ROWS.provider(provider))
     assert messages in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("provider", "request"),
+    ("provider", "image_request"),
     [
         ("xai", generate(size=Size(1920, 1088))),
         ("xai", generate(size="auto")),
@@ -125,12 +125,12 @@ def test_an_option_that_would_be_lost_is_refused(
         *((name, generate()) for name in ROWS.providers),
     ],
 )
-def test_a_supported_option_is_accepted(provider: str, request: ImageRequest) -> None:
-    check_capabilities(request, ROWS.provider(provider))
+def test_a_supported_option_is_accepted(provider: str, image_request: ImageRequest) -> None:
+    check_capabilities(image_request, ROWS.provider(provider))
 
 
 @pytest.mark.parametrize(
-    ("provider", "request", "count"),
+    ("provider", "image_request", "count"),
     [
         ("openai", edit(moderation="low"), 1),
         ("vllm-omni", edit(seed=7), 0),
@@ -139,9 +139,11 @@ def test_a_supported_option_is_accepted(provider: str, request: ImageRequest) ->
         ("vercel", edit(moderation="low"), 0),
     ],
 )
-def test_undocumented_form_fields_of_an_edit_are_warned_of(provider: str, request: ImageRequest, count: int) -> None:
+def test_undocumented_form_fields_of_an_edit_are_warned_of(
+    provider: str, image_request: ImageRequest, count: int
+) -> None:
     words = "--moderation: not documented for edits at provider openai; imagecli sends it anyway"
-    messages = check_capabilities(request, ROWS.provider(provider))
+    messages = check_capabilities(image_request, ROWS.provider(provider))
     assert [(warning.code, warning.message) for warning in messages] == [("unstated", words)] * count
 
 

@@ -301,6 +301,6 @@ def test_a_date_without_a_zone_is_utc_in_every_time_zone(tokyo: None) -> None:
 )
 def test_no_body_of_an_error_takes_long_to_read(piece: str) -> None:
     body = json.dumps({"error": {"message": piece * (64_000 // len(piece))}}).encode()
-    started = time.perf_counter()
+    started = time.thread_time()
     decide_retry(HttpResponse(status=429, headers={}, error_body=body), NOW)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
