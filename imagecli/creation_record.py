@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple, get_args
 
@@ -34,14 +34,12 @@ class CreationRecord(NamedTuple):
 
 
 def record_to_json(record: CreationRecord) -> dict[str, Json]:
-    """*record* as an object."""
+    """*record* as an object. Its inputs are named without folders."""
     document: dict[str, Any] = record._asdict()
-    return document | {"options": dict(record.options), "inputs": inputs_to_json(record.inputs)}
-
-
-def inputs_to_json(files: Iterable[InputFile]) -> list[Json]:
-    """*files* as a list of objects, their names without folders."""
-    return [{"role": file.role, "name": _bare_name(file), "sha256": file.sha256 or None} for file in files]
+    inputs: list[Json] = [
+        {"role": file.role, "name": _bare_name(file), "sha256": file.sha256 or None} for file in record.inputs
+    ]
+    return document | {"options": dict(record.options), "inputs": inputs}
 
 
 def _bare_name(file: InputFile) -> str:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.domain import Box, DigitalSourceType, IfExists, Json, OutputName, Size, Transform
+from imagecli.domain import Box, DigitalSourceType, IfExists, InputFile, Json, Operation, OutputName, Size, Transform
 
 
 class OutputFile(NamedTuple):
@@ -53,6 +53,15 @@ class Composition(NamedTuple):
     """The composed image gets the EXIF data of the original."""
 
 
+class RequestRecord(NamedTuple):
+    """What the history and sidecars have of a request, apart from its prompt."""
+
+    operation: Operation
+    options: dict[str, Json]
+    """As `request_options`."""
+    inputs: tuple[InputFile, ...]
+
+
 class PreparedCall(NamedTuple):
     """All that is needed to save the images of a response, perhaps in another process and days later.
 
@@ -96,8 +105,12 @@ class PreparedCall(NamedTuple):
     """The result is pasted into the original image; None if it is saved as it is received."""
     source_type: DigitalSourceType = "trainedAlgorithmicMedia"
     """What the images are marked with if they are converted."""
-    sidecar: dict[str, Json] | None = None
-    """The options and inputs of the request, to be written beside each image; None if nothing is."""
+    sidecar: bool = False
+    """How each image was made is written beside it."""
+    history: bool = False
+    """Its images are recorded in the history."""
+    record: RequestRecord | None = None
+    """None if neither sidecars nor the history need it."""
     transparent: bool = False
     """A transparent background was requested."""
 
@@ -154,6 +167,7 @@ def prepared_from_json(text: str) -> PreparedCall:
     names = [_name_from_json(name) for name in document.pop("names")]
     files, part = document.pop("files", ()), document.pop("part", None)
     replaces, composition = document.pop("replaces", ()), document.pop("composition", None)
+    record = document.pop("record", None)
     return PreparedCall(
         **document,
         names=tuple(names),
@@ -164,6 +178,7 @@ def prepared_from_json(text: str) -> PreparedCall:
         fit=Size(**fit) if fit else None,
         transform=_transform_from_json(transform) if transform else None,
         composition=_composition_from_json(composition) if composition else None,
+        record=_record_from_json(record) if record else None,
     )
 
 
@@ -192,3 +207,10 @@ def _composition_from_json(document: dict[str, Any]) -> Composition:
     boxes = {name: tuple(document[name]) for name in ("canvas", "region", "mask_box")}
     original = Path(document["original"]) if document["original"] else None
     return Composition(**(document | boxes | {"original": original}))
+
+
+def _record_from_json(document: dict[str, Any]) -> RequestRecord:
+    inputs = [
+        InputFile(**(file | {"path": Path(file["path"]) if file["path"] else None})) for file in document["inputs"]
+    ]
+    return RequestRecord(**(document | {"inputs": tuple(inputs)}))

@@ -6,13 +6,19 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from imagecli.domain import Edit, ImageRequest, Json, Vary
+from imagecli.domain import OPERATIONS, Edit, ImageRequest, InputFile, Json, Vary
+from imagecli.prepared_call import RequestRecord
 from imagecli.serialization import to_plain
 
 _NOT_OPTIONS: Final = frozenset(("prompt", "image", "images", "mask", "markup", "options", "input_fit", "composition"))
 """Fields of requests that are stored apart, or whose parts are options."""
 _OTHER_FORM: Final = frozenset(("model", "n", "svg", "params"))
 """Fields of options that are stored apart, or set by flags with other names."""
+
+
+def record_request(request: ImageRequest, inputs: tuple[InputFile, ...]) -> RequestRecord:
+    """The record of *request*, which sent *inputs*."""
+    return RequestRecord(OPERATIONS[type(request)], request_options(request), inputs)
 
 
 def request_options(request: ImageRequest) -> dict[str, Json]:

@@ -61,6 +61,8 @@ class CallResult(NamedTuple):
     """The files that were sent, the mask and the markup last; also empty if the call failed before it read them."""
     cost: Cost = Cost()
     """What it could cost, and did; unknown until the command's costs are."""
+    call_id: str | None = None
+    """As in `PreparedCall`, if the spool may still have its response; None if all of it is saved."""
 
     @property
     def is_final(self) -> bool:

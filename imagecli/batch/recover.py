@@ -24,7 +24,7 @@ from imagecli.pipeline.recover import (
     may_still_work,
     recover_call,
 )
-from imagecli.prepared_call import ManifestRef
+from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.results import CallResult
 from imagecli.storage.atomic_write import discard_staged
 
@@ -50,6 +50,8 @@ class RecoveryResult(NamedTuple):
     waiting: tuple[WaitingResponse, ...] = ()
     useless: tuple[tuple[RecoverableCall, str], ...] = ()
     """Entries that nothing more can be saved from, with the id of their item."""
+    saved: tuple[tuple[PreparedCall, CallResult], ...] = ()
+    """What was saved, for the history."""
 
     @property
     def waiting_requests(self) -> frozenset[tuple[str, str]]:
@@ -99,11 +101,14 @@ class JournalRecovery:
         self, state: JournalState, journal: JournalWriter, downloader: ResultDownloader, on_event: EventHandler
     ) -> RecoveryResult:
         """Saves their images and writes that to the journal. Raises DiskError."""
-        waiting, useless = [], []
+        waiting, useless, saved = [], [], []
         for number, (call, part) in enumerate(self.find()):
             extras = self._find_extras(call, part, state)
             result = recover_call(call, number, None, downloader, self.state_dir, on_event, extras)
-            result = self._without_extras(result, extras, part, state, on_event)
+            result = self._discard_known_extras(result, extras, part, state, on_event)
+            if call.prepared and result.saved:
+                saved.append((call.prepared, result))
+            result = result._replace(saved=tuple(image for image in result.saved if image.index not in extras))
             for image in result.saved:
                 on_event(NoteEvent(code="recovered", message=f"saved {image.path}, which an earlier run received"))
             age = time.time() - call.spooled.since
@@ -117,7 +122,7 @@ class JournalRecovery:
                     on_event(WarningEvent(code=error.code, message=f"{part.id} (earlier run): {error.message}"))
             if len(extras) < len(part.planned) and (result.saved or not blocking):
                 self._journal_result(part, result, state, journal)
-        return RecoveryResult(tuple(waiting), tuple(useless))
+        return RecoveryResult(tuple(waiting), tuple(useless), tuple(saved))
 
     def _find_extras(self, call: RecoverableCall, part: ManifestRef, state: JournalState) -> Collection[int]:
         """The images, by index, that the row does not need: it already has others, or it has changed."""
@@ -138,7 +143,7 @@ class JournalRecovery:
             )
         ]
 
-    def _without_extras(
+    def _discard_known_extras(
         self,
         result: CallResult,
         extras: Collection[int],
@@ -146,14 +151,16 @@ class JournalRecovery:
         state: JournalState,
         on_event: EventHandler,
     ) -> CallResult:
-        """*result* without the images that the row does not need. An image that it already has is removed."""
+        """*result* without the images that the row has already, which are removed. Notes those that it doesn't need."""
+        kept = []
         for image in result.saved:
             if image.index in extras and image.path and image.path.parent == self.state_dir / "rescued":
                 if state.entry_with_content(image.sha256):
                     discard_staged(image.path)
-                else:
-                    on_event(late_image_note(image, part))
-        return result._replace(saved=tuple(image for image in result.saved if image.index not in extras))
+                    continue
+                on_event(late_image_note(image, part))
+            kept.append(image)
+        return result._replace(saved=tuple(kept))
 
     def _journal_result(
         self, part: ManifestRef, result: CallResult, state: JournalState, journal: JournalWriter

@@ -8,14 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import unrecorded_in
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
+from imagecli.commands.image.record_history import record_recovered
 from imagecli.config.paths import find_folders
 from imagecli.config.settings import load_settings
 from imagecli.config.sources import SettingFlags
-from imagecli.config.user_catalog import load_user_catalog
+from imagecli.config.user_catalog import load_catalog_with_providers, load_user_catalog
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import ImagecliError, UsageError
@@ -125,7 +127,17 @@ class RecoverSession:
                 listener(NoteEvent(code="nothing_left", message=NOTHING))
             outcomes = self._recover_all(calls, listener)
             report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
-        return print_result(report, self.display, self.env)
+        return print_result(self._record(report, calls, listener), self.display, self.env)
+
+    def _record(self, report: CommandResult, calls: Sequence[RecoverableCall], on_event: EventHandler) -> CommandResult:
+        """Records what is saved of *calls* in the history."""
+        try:
+            catalog, _ = load_catalog_with_providers(self.env)
+        except ImagecliError:  # settings with an error
+            catalog = load_shipped_catalog()
+        pairs = [(calls[outcome.request].prepared, outcome) for outcome in report.outcomes if outcome.saved]
+        saved = [(prepared, outcome) for prepared, outcome in pairs if prepared]
+        return record_recovered(report, saved, catalog, self.state_dir, self.env, on_event)
 
     def _recover_all(self, calls: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
         downloaders: dict[tuple[str, str] | None, ResultDownloader] = {}

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from imagecli.catalog.catalog import Catalog
 from imagecli.checks.model_parameters import input_sources
-from imagecli.domain import OPERATIONS, Edit, ImageRequest, InputFile, InputRole, InputSource, SavedImage
+from imagecli.domain import Edit, ImageRequest, InputFile, InputRole, InputSource, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
-from imagecli.request_options import request_options
+from imagecli.money import Cost
+from imagecli.prepared_call import PreparedCall, RequestRecord
+from imagecli.pricing.usage_cost import price_usage
+from imagecli.request_options import record_request
 from imagecli.results import CallResult
 from imagecli.storage.read import file_sha256
 
@@ -30,7 +34,9 @@ ID_LENGTH: Final = 6
 class RecordedCall(NamedTuple):
     """A call that has ended, as it is recorded."""
 
-    request: ImageRequest
+    record: RequestRecord
+    prompt: str | None
+    n: int
     result: CallResult
     command: str
     base_url: str
@@ -38,6 +44,39 @@ class RecordedCall(NamedTuple):
     """The prompt as it was typed, if variables were filled in."""
     variables: Mapping[str, str] = {}
     manifest: Path | None = None
+
+
+def record_ended_call(request: ImageRequest, result: CallResult, command: str, base_url: str) -> RecordedCall:
+    """The call of *request* that ended with *result*."""
+    return RecordedCall(
+        record=record_request(request, result.inputs or _unread_inputs(request)),
+        prompt=request.prompt,
+        n=request.options.n,
+        result=result,
+        command=command,
+        base_url=base_url,
+    )
+
+
+def record_recovered_call(prepared: PreparedCall, result: CallResult, catalog: Catalog) -> RecordedCall | None:
+    """The call of an earlier command whose response was saved now; None if that command records nothing."""
+    record, provider = prepared.record, catalog.providers.get(prepared.provider)
+    if not (prepared.history and record):
+        return None
+    usd = None
+    # An SVG costs more than its usage comes to.
+    if provider and (provider.free or record.options.get("output_format") != "svg"):
+        row = catalog.model_for_provider(provider, prepared.model)
+        usd = price_usage(result.usage, row, provider, has_image_input=bool(record.inputs))
+    return RecordedCall(
+        record=record,
+        prompt=prepared.prompt,
+        n=prepared.n,
+        result=result._replace(cost=Cost(actual_usd=usd), call_id=prepared.id),
+        command=prepared.command,
+        base_url="" if provider and provider.embedded else prepared.base_url,
+        manifest=Path(prepared.part.manifest) if prepared.part else None,
+    )
 
 
 def record_calls(
@@ -52,37 +91,77 @@ def record_calls(
     with write_transaction(connection, wait):
         for call in calls:
             if call.result.is_recorded:
-                request = _add_request(connection, call, time)
-                for position, file in enumerate(call.result.inputs or _unread_inputs(call.request)):
-                    _add_input(connection, request, position, file)
-                ids += [_add_image(connection, request, image) for image in call.result.saved]
+                ids += _record_call(connection, call, time)
         _remove_oldest(connection)
     return ids
 
 
-def _add_request(connection: sqlite3.Connection, call: RecordedCall, time: str) -> int:
-    request, result = call.request, call.result
+def _record_call(connection: sqlite3.Connection, call: RecordedCall, time: str) -> list[str]:
+    """Adds one call. The part of it that was recorded when its response was saved only in part is completed."""
+    request = _find_request(connection, call.result)
+    if request is None:
+        request = _add_request(connection, call, time)
+        for position, file in enumerate(call.record.inputs):
+            _add_input(connection, request, position, file)
+        return [_add_image(connection, request, image) for image in call.result.saved]
+    connection.execute(
+        "UPDATE requests SET usage = coalesce(usage, ?), cost_usd = coalesce(cost_usd, ?) WHERE id = ?",
+        (_usage_column(call.result), call.result.cost.actual_usd, request),
+    )
+    return [
+        _find_image(connection, request, image) or _add_image(connection, request, image) for image in call.result.saved
+    ]
+
+
+def _find_request(connection: sqlite3.Connection, result: CallResult) -> int | None:
+    """The request of *result*, if it was recorded before: by its spool entry, or one of the images."""
+    if result.call_id is None:
+        return None
+    found = connection.execute("SELECT id FROM requests WHERE call_id = ?", (result.call_id,)).fetchall()
+    for image in () if found else result.saved:
+        found += connection.execute(
+            "SELECT request FROM images WHERE sha256 = ? AND path = ?", (image.sha256, _path_column(image.path))
+        ).fetchall()
+    return found[0][0] if found else None
+
+
+def _find_image(connection: sqlite3.Connection, request: int, image: SavedImage) -> str | None:
+    """The ID of *image*, if the request has it already."""
+    found = connection.execute(
+        "SELECT id FROM images WHERE request = ? AND sha256 = ? AND path IS ?",
+        (request, image.sha256, _path_column(image.path)),
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _usage_column(result: CallResult) -> str | None:
     usage = result.usage if result.svg_usage is None else {**(result.usage or {}), "svg": result.svg_usage}
+    return None if usage is None else json.dumps(usage)
+
+
+def _add_request(connection: sqlite3.Connection, call: RecordedCall, time: str) -> int:
+    result = call.result
     return _insert(
         connection,
         "requests",
         created=time,
         command=call.command,
-        operation=OPERATIONS[type(request)],
+        operation=call.record.operation,
         provider=result.provider,
         base_url=_without_secrets(call.base_url),
         model=result.model,
-        prompt=_valid_text(request.prompt),
+        prompt=_valid_text(call.prompt),
         template=_valid_text(call.template),
         variables=json.dumps(dict(call.variables)),
-        options=json.dumps(request_options(request)),
+        options=json.dumps(call.record.options),
         manifest=_path_column(call.manifest),
-        images=request.options.n,
+        images=call.n,
         request_id=_valid_text(result.request_id),
-        usage=None if usage is None else json.dumps(usage),
+        usage=_usage_column(result),
         estimated_usd=result.cost.low_usd,
         estimated_max_usd=result.cost.high_usd,
         cost_usd=result.cost.actual_usd,
+        call_id=result.call_id,
     )
 
 
@@ -105,7 +184,7 @@ def _add_input(connection: sqlite3.Connection, request: int, position: int, file
     )
 
 
-def _unread_inputs(request: ImageRequest) -> list[InputFile]:
+def _unread_inputs(request: ImageRequest) -> tuple[InputFile, ...]:
     """The inputs of a request whose bytes this process did not send: those of the Batch API were uploaded before.
 
     A row whose inputs have changed since is another request, so that these files still have the bytes that were sent.
@@ -115,7 +194,7 @@ def _unread_inputs(request: ImageRequest) -> list[InputFile]:
         files.append(_read_input("mask", request.mask.file))
     if isinstance(request, Edit) and request.markup:
         files.append(_read_input("markup", request.markup))
-    return files
+    return tuple(files)
 
 
 def _read_input(role: InputRole, source: InputSource) -> InputFile:
@@ -163,9 +242,12 @@ def _insert(connection: sqlite3.Connection, table: str, **values: object) -> int
 
 
 def _remove_oldest(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM images WHERE number <= (SELECT max(number) FROM images) - ?", (MAX_IMAGES,))
-    # Also requests without images, up to the oldest one that has some.
-    connection.execute("DELETE FROM requests WHERE id < (SELECT min(request) FROM images)")
+    removed = connection.execute(
+        "DELETE FROM images WHERE number <= (SELECT max(number) FROM images) - ?", (MAX_IMAGES,)
+    )
+    if removed.rowcount:
+        # Also requests without images, up to the oldest one that has some.
+        connection.execute("DELETE FROM requests WHERE id < (SELECT min(request) FROM images)")
 
 
 def _without_secrets(url: str) -> str:

@@ -60,6 +60,12 @@ ALTER TABLE requests ADD COLUMN operation TEXT NOT NULL DEFAULT 'generations';
 UPDATE requests SET operation = iif(prompt IS NULL, 'variations', 'edits') WHERE id IN (SELECT request FROM inputs);
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = """
+-- the id of its spool entry, if that was kept: NULL for most
+ALTER TABLE requests ADD COLUMN call_id TEXT;
+CREATE INDEX requests_by_call ON requests (call_id) WHERE call_id IS NOT NULL;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Each brings a database from the version of its index to the next one. Never change one that was released."""
 VERSION: Final = len(MIGRATIONS)

@@ -16,6 +16,7 @@ from imagecli.output.terminal import DisplayOptions, json_line, printable_link, 
 from imagecli.results import CallResult, CommandResult
 
 COMMAND = "batch"
+MAX_FAILED_LINES = 10
 
 
 class LineWriter(Protocol):
@@ -73,6 +74,15 @@ class BatchOutput:
             lines += [f"{title}: {sanitize(text)}" for title, text in details if text]
             for line in lines:
                 self._progress.line(self._display.redact(line))
+
+    def print_failed_lines(self, manifest_name: str, lines: Sequence[int]) -> None:
+        """Prints in which *lines* of the manifest the failed rows are."""
+        if self._display.quiet:
+            return
+        text = f"failed: {manifest_name}:" + ", ".join(map(str, lines[:MAX_FAILED_LINES]))
+        if len(lines) > MAX_FAILED_LINES:
+            text += f" and {len(lines) - MAX_FAILED_LINES:,} more"
+        write_line(self._env.stderr, f"imagecli: {sanitize(text)}")
 
     def print_lines(self, lines: Sequence[str]) -> None:
         """Prints data to stdout: a plan, or a list. Not with --json."""

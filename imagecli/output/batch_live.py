@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left
 from collections import deque
@@ -9,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from imagecli.env import Env
@@ -17,11 +17,13 @@ from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, R
 from imagecli.money import format_usd
 from imagecli.output.live_progress import open_console
 from imagecli.output.plain_progress import PlainProgress
-from imagecli.output.terminal import DisplayOptions, format_seconds
+from imagecli.output.terminal import DisplayOptions, format_seconds, sanitize
 
 Cell: TypeAlias = tuple[str, str]
 """A heading and its value."""
 WINDOW_SECONDS: Final = 60.0
+WINDOW_ITEMS: Final = 10
+"""The rate is that of the last minute; if fewer items ended in it, that of so many."""
 GAP: Final = 3
 """Spaces between columns."""
 REDRAWS_PER_SECOND: Final = 2
@@ -40,15 +42,13 @@ class BatchLiveProgress(PlainProgress):
         """When the latest items were done or failed."""
         self._retry_times: dict[int, float] = {}
         """Request → when it is sent again."""
+        self._wait_reason = ""
         self._progress: BatchProgress | None = None
         self._api_progress: BatchApiProgress | None = None
-        # Last, as it calls `_table` immediately.
-        self._live = _LiveTable(
-            console=self._console, get_renderable=self._table, transient=True, refresh_per_second=REDRAWS_PER_SECOND
-        )
+        self._live = _LiveTable(self, console=self._console, transient=True, refresh_per_second=REDRAWS_PER_SECOND)
 
     def __enter__(self) -> BatchLiveProgress:
-        self._live.start()
+        self._live.start(refresh=True)
         super().__enter__()
         return self
 
@@ -71,7 +71,8 @@ class BatchLiveProgress(PlainProgress):
                 self._api_progress = event if event.batches else None
             case RetryWait():
                 self._retry_times[event.request] = now + event.seconds
-                # The table shows how many requests are waiting.
+                self._wait_reason = self._display.redact(sanitize(event.why))
+                # The table shows how many requests are waiting, and why.
                 return
         super().__call__(event)
 
@@ -80,16 +81,26 @@ class BatchLiveProgress(PlainProgress):
         if not self._live.is_started:
             self._live.print_lines()
 
-    def _table(self) -> Table:
-        now = time.monotonic()
-        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-        cells = fit_cells(self._cells(now), self._console.width - ECHO_COLUMNS)
-        for heading, _ in cells:
-            table.add_column(heading, no_wrap=True)
-        table.add_row(*(Text(text) for _, text in cells))
+    def __rich__(self) -> Text:
+        """The table: headings above their values, and a line with the reason why requests wait."""
+        now, width = time.monotonic(), self._console.width - ECHO_COLUMNS
+        # A copy, because this runs in rich's thread.
+        waits = [time - now for time in self._retry_times.copy().values() if time > now]
+        cells = fit_cells(self._cells(now, waits), width)
+        widths = [max(map(len, cell)) + GAP for cell in cells]
+        headings, values = (
+            "".join(text.ljust(columns) for text, columns in zip(line, widths, strict=True)).rstrip()
+            for line in zip(*cells, strict=True)
+        )
+        table = Text(no_wrap=True).append(headings, "bold").append(f"\n{values}")
+        if waits:
+            reason = Text(f"waiting: {self._wait_reason}")
+            reason.truncate(max(width, 1), overflow="ellipsis")
+            table.append("\n").append(reason)
         return table
 
-    def _cells(self, now: float) -> list[Cell]:
+    def _cells(self, now: float, waits: Sequence[float]) -> list[Cell]:
+        """What is known of the batch; *waits*: the seconds until each waiting request is sent again."""
         progress = self._progress
         if progress is None or not progress.total:
             return [("preparing", "")]
@@ -100,39 +111,46 @@ class BatchLiveProgress(PlainProgress):
                 ("completed", f"{api_progress.answered:,}/{api_progress.total:,}"),
                 ("elapsed", format_seconds(now - self._started)),
             ]
-        # A copy, because this runs in rich's thread.
-        waits = [time - now for time in self._retry_times.copy().values() if time > now]
-        billed = format_usd(progress.billed_usd)
+        rate = items_per_second(list(self._ends), self._started, now)
+        open_items = progress.total - progress.done - progress.failed
         return [
             ("done", f"{progress.done:,}/{progress.total:,}"),
             ("failed", f"{progress.failed:,}"),
-            ("rate limited", f"{len(waits)}, {max(waits):.0f} s" if waits else "0"),
-            ("per minute", self._rate(now)),
-            ("cost", f"{billed}+" if progress.unknown else billed),
-            ("time left", self._time_left(progress, now)),
+            ("waiting", f"{len(waits):,}, {math.ceil(max(waits))} s" if waits else "0"),
+            ("per minute", f"{rate * 60:,.0f}"),
+            ("cost", _format_cost(progress)),
+            ("time left", format_seconds(open_items / rate) if rate else "?"),
         ]
 
-    def _rate(self, now: float) -> str:
-        ends = list(self._ends)
-        recent = len(ends) - bisect_left(ends, now - WINDOW_SECONDS)
-        return f"{recent * WINDOW_SECONDS / max(min(now - self._started, WINDOW_SECONDS), 1.0):.0f}"
 
-    def _time_left(self, progress: BatchProgress, now: float) -> str:
-        ended = progress.done + progress.failed
-        return format_seconds((now - self._started) / ended * (progress.total - ended)) if ended else "?"
+def items_per_second(ends: Sequence[float], started: float, now: float) -> float:
+    """How many items end in a second, by the latest of *ends*, so that it follows a pause or another limit."""
+    first = min(bisect_left(ends, now - WINDOW_SECONDS), max(len(ends) - WINDOW_ITEMS, 0))
+    since = ends[first - 1] if first else started
+    return (len(ends) - first) / max(now - since, 1.0)
+
+
+def _format_cost(progress: BatchProgress) -> str:
+    billed = format_usd(progress.billed_usd)
+    if not progress.unknown:
+        return billed
+    return f"{billed}+" if progress.billed_usd else "unknown"
 
 
 class _LiveTable(Live):
     """Prints new lines above the table when it is redrawn: every line by itself would redraw it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, table: BatchLiveProgress, **options: Any) -> None:
         self.lines: deque[str] = deque()
-        super().__init__(**options)
+        super().__init__(table, **options)
 
     def refresh(self) -> None:
         """Redraws the table: in rich's thread, and a last time when it is removed."""
-        self.print_lines()
-        super().refresh()
+        with self._lock:
+            if self.lines:
+                self.print_lines()  # and the table below them
+            else:
+                super().refresh()
 
     def print_lines(self) -> None:
         """Prints the lines that are not printed yet."""
@@ -142,7 +160,7 @@ class _LiveTable(Live):
                 self.console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-OMITTED_FIRST: Final = ("per minute", "cost", "time left", "failed", "rate limited")
+OMITTED_FIRST: Final = ("per minute", "cost", "time left", "failed", "waiting")
 """Headings that a narrow terminal omits, in this order; values of 0 are omitted before them."""
 
 

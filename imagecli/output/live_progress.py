@@ -30,7 +30,14 @@ from imagecli.output.terminal import DisplayOptions
 def open_console(env: Env, display: DisplayOptions) -> Console:
     """A rich console on stderr that ignores a closed terminal."""
     file = cast(TextIO, _NonFailingStream(env.stderr))
-    return Console(file=file, force_terminal=True, no_color=not display.color, highlight=False)
+    return _CursorConsole(file=file, force_terminal=True, no_color=not display.color, highlight=False)
+
+
+class _CursorConsole(Console):
+    """A console that leaves the cursor visible: nothing would show it again after Ctrl-Z or SIGKILL."""
+
+    def show_cursor(self, show: bool = True) -> bool:
+        return False
 
 
 class _NonFailingStream:

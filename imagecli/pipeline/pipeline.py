@@ -129,7 +129,9 @@ class Pipeline:
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             if not inputs.composition:  # else what it changed outside the mask is restored
                 self._check_mask(inputs.images, result, on_event)
-            result = result._replace(inputs=inputs.files)
+            result = result._replace(
+                inputs=inputs.files, call_id=prepared.id if result.errors or result.unfetched else None
+            )
             return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise
@@ -147,6 +149,7 @@ class Pipeline:
                 errors=(_with_recover_hint(error, "see imagecli recover --list"),),
                 status=error.status,
                 request_id=error.request_id,
+                call_id=self.context.call_id(call.index),
             )
 
     def end_call(self, request: int) -> None:
@@ -308,7 +311,7 @@ class Pipeline:
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
         result = result._replace(errors=tuple(errors), status=response.status, request_id=request_id, is_free=is_free)
-        if saver.prepared.sidecar is not None:
+        if saver.prepared.sidecar:
             from imagecli.pipeline.write_sidecars import write_sidecars
 
             write_sidecars(result, saver, 0.0 if is_free else self.spend_guard.price_usage(call.index, parsed.usage))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
@@ -22,9 +22,7 @@ from imagecli.domain import (
     Generate,
     IfExists,
     ImageRequest,
-    InputFile,
     InputFit,
-    Json,
     Size,
     Vary,
 )
@@ -34,6 +32,7 @@ from imagecli.http_request import HttpRequest
 from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall
 from imagecli.providers.request import FittedInputs, build_http_request
+from imagecli.request_options import record_request
 
 
 class RunContext(NamedTuple):
@@ -50,8 +49,14 @@ class RunContext(NamedTuple):
     """As in `PreparedCall`."""
     sidecar: bool = False
     """As in `PlannedCall`, for all calls."""
+    history: bool = False
+    """As in `PreparedCall`."""
     query: Mapping[str, str] = MappingProxyType({})
     """The query of every request's URL."""
+
+    def call_id(self, index: int) -> str:
+        """The id of call *index*, as in `PreparedCall`."""
+        return f"{self.run_id}-{index:04}"
 
 
 def prepare_call(call: PlannedCall, inputs: FittedInputs, context: RunContext) -> tuple[PreparedCall, HttpRequest]:
@@ -63,8 +68,9 @@ def prepare_call(call: PlannedCall, inputs: FittedInputs, context: RunContext) -
 def build_prepared_call(call: PlannedCall, context: RunContext, inputs: FittedInputs) -> PreparedCall:
     """All that is needed to save the images of *call*, which sends *inputs*."""
     request, options = call.request, call.request.options
+    sidecar = call.sidecar or context.sidecar
     return PreparedCall(
-        id=f"{context.run_id}-{call.index:04}",
+        id=context.call_id(call.index),
         request=call.index,
         command=context.command,
         provider=context.provider.name,
@@ -89,22 +95,11 @@ def build_prepared_call(call: PlannedCall, context: RunContext, inputs: FittedIn
         # What an edit keeps of its image was not created by the model. A variation keeps no part of it.
         source_type="compositeWithTrainedAlgorithmicMedia" if isinstance(request, Edit) else "trainedAlgorithmicMedia",
         composition=inputs.composition,
-        sidecar=_describe_request(request, inputs.files) if call.sidecar or context.sidecar else None,
+        sidecar=sidecar,
+        history=context.history,
+        record=record_request(request, inputs.files) if sidecar or context.history else None,
         transparent=options.background == "transparent",
     )
-
-
-def _describe_request(request: ImageRequest, files: tuple[InputFile, ...]) -> dict[str, Json]:
-    """The part of the sidecar that is known before the request."""
-    from imagecli.creation_record import inputs_to_json
-    from imagecli.request_options import request_options
-
-    options = {name: value for name, value in request_options(request).items() if name not in _PRIVATE}
-    return {"options": options, "inputs": inputs_to_json(files)}
-
-
-_PRIVATE: Final = frozenset({"user", "safety_identifier", "format_of_name"})
-"""Options that say who requested the image, or nothing about it."""
 
 
 def _without_secrets(url: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Final
 
 from imagecli import __version__
-from imagecli.creation_record import record_from_json, record_to_json
+from imagecli.creation_record import CreationRecord, record_to_json
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import DiskError
 from imagecli.events import NoteEvent, WarningEvent
@@ -25,9 +25,9 @@ def write_sidecars(result: CallResult, saver: ImageSaver, cost_usd: float | None
     a warning: the images are saved.
     """
     prepared = saver.prepared
-    if prepared.sidecar is None:
+    if not prepared.sidecar:
         return
-    request = _describe_call(result, prepared, prepared.sidecar, cost_usd)
+    request = _describe_call(result, prepared, cost_usd)
     for image in result.saved:
         if image.path is None or image.path.parent == saver.rescue_folder:
             continue
@@ -45,12 +45,17 @@ def write_sidecars(result: CallResult, saver: ImageSaver, cost_usd: float | None
             saver.on_event(NoteEvent(code="sidecar_numbered", message=message))
 
 
-def _describe_call(
-    result: CallResult, prepared: PreparedCall, request: Mapping[str, Any], cost_usd: float | None
-) -> dict[str, Json]:
+_PRIVATE: Final = frozenset({"user", "safety_identifier", "format_of_name"})
+"""Options that say who requested the image, or nothing about it."""
+
+
+def _describe_call(result: CallResult, prepared: PreparedCall, cost_usd: float | None) -> dict[str, Json]:
     """What the sidecars of all images of a call have in common."""
     images = len({image.index for image in result.saved})
-    record = record_from_json(request)._replace(
+    request = prepared.record
+    record = CreationRecord(
+        options={name: value for name, value in request.options.items() if name not in _PRIVATE} if request else {},
+        inputs=request.inputs if request else (),
         command=prepared.command,
         provider=prepared.provider,
         model=prepared.model,

@@ -103,12 +103,24 @@ def reported_usd(
 
     *share* is the part of the model's prices that is billed. What the provider reports is the complete cost.
     """
+    return price_usage(usage, row, provider, has_image_input=bool(input_sources(request)), share=share)
+
+
+def price_usage(
+    usage: Mapping[str, Any] | None,
+    row: ModelRow,
+    provider: ProviderRow,
+    *,
+    has_image_input: bool,
+    share: float = 1.0,
+) -> float | None:
+    """As `reported_usd`, for a request that sent images if *has_image_input*."""
     if provider.free:
         return 0.0
     reported = provider_cost(usage, provider)
     if reported is not None or not provider.priced:
         return reported
-    usd = usage_cost(usage, row.prices, has_image_input=bool(input_sources(request)))
+    usd = usage_cost(usage, row.prices, has_image_input=has_image_input)
     return None if usd is None else usd * share
 
 

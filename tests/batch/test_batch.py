@@ -450,7 +450,7 @@ def test_a_terminal_shows_a_table_that_is_removed_at_the_end(imagecli: Run, fold
         result = imagecli(
             "batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1", tty=("stderr",), env={"COLUMNS": "100"}
         )
-    for heading in ("done", "failed", "rate limited", "per minute", "cost", "time left"):
+    for heading in ("done", "failed", "waiting", "per minute", "cost", "time left"):
         assert heading in result.stderr
     assert "1/3" in result.stderr
     assert "2 created, 1 failed" in result.stderr.splitlines()[-1]

@@ -349,9 +349,9 @@ def test_a_manifest_means_the_same_before_and_after_its_folders_exist(tmp_path: 
 def test_the_sample_repository_is_twenty_rows_over_all_commands() -> None:
     read = read_manifest(SAMPLE)
     items = assets_of(read)
-    assert len(read.content.rows) == 20
+    assert items.row_count == 20
     assert read.content.max_cost == 2.0
     assert {item.command for item in items.items} == {"generate", "edit", "vary"}
     assert len(items.items) == 22
     assert len(paths(items)) == 30
-    assert [row.line for row in read.content.rows][:3] == [10, 15, 20]
+    assert [item.line for item in items.items][:3] == [10, 15, 20]

@@ -93,24 +93,24 @@ def test_a_long_run_prints_a_heartbeat_every_half_minute() -> None:
 CELLS = [
     ("done", "12/200"),
     ("failed", "0"),
-    ("rate limited", "0"),
+    ("waiting", "0"),
     ("per minute", "24"),
     ("cost", "$0.28"),
     ("time left", "7 min"),
 ]
-WAITS = [cell if cell[0] != "rate limited" else (cell[0], "3, 12 s") for cell in CELLS]
+WAITS = [cell if cell[0] != "waiting" else (cell[0], "3, 12 s") for cell in CELLS]
 
 
 @pytest.mark.parametrize(
     ("cells", "width", "visible"),
     [
-        (CELLS, 96, ["done", "failed", "rate limited", "per minute", "cost", "time left"]),
+        (CELLS, 96, ["done", "failed", "waiting", "per minute", "cost", "time left"]),
         (CELLS, 40, ["done", "per minute", "cost", "time left"]),
         (CELLS, 38, ["done", "cost", "time left"]),
         (CELLS, 24, ["done", "time left"]),
-        (WAITS, 44, ["done", "rate limited", "cost", "time left"]),
-        (WAITS, 36, ["done", "rate limited", "time left"]),
-        (WAITS, 26, ["done", "rate limited"]),
+        (WAITS, 44, ["done", "waiting", "cost", "time left"]),
+        (WAITS, 34, ["done", "waiting", "time left"]),
+        (WAITS, 26, ["done", "waiting"]),
         (CELLS, 6, ["done"]),
         (CELLS, -3, ["done"]),
     ],

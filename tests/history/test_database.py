@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from imagecli.domain import Generate, ImageOptions, SavedImage
 from imagecli.history.database import open_history
-from imagecli.history.record import RecordedCall, record_calls
+from imagecli.history.record import record_calls, record_ended_call
 from imagecli.results import CallResult
 state, name = Path(sys.argv[1]), sys.argv[2]
 for number in range(25):
@@ -39,7 +39,7 @@ for number in range(25):
     )
     result = CallResult(request=0, requested=1, provider="p", model="m", saved=(image,))
     request = Generate(prompt="a cat", options=ImageOptions(model="m"))
-    one = RecordedCall(request=request, result=result, command="generate", base_url="")
+    one = record_ended_call(request, result, "generate", "")
     with open_history(state, create=True) as (connection, warning):
         assert warning is None, warning
         record_calls(connection, [one], datetime.now(UTC))

@@ -16,6 +16,11 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
+from tests.batch.serving import image_of, serving
+from tests.batch.test_batch import manifest
+from tests.batch.test_batch_runs import until
+from tests.batch.test_waiting_responses import serving_urls
+from tests.children import Children
 from tests.conftest import NOW, Run, mask_for, photo
 from tests.faults.running import SMALL_DISK, can_mount
 from tests.history.conftest import ReadHistory
@@ -125,6 +130,10 @@ def test_a_billed_request_without_an_image_counts_in_the_costs(
     assert read_history() == []
     with sqlite3.connect(state / "history.db") as connection:
         assert connection.execute("SELECT prompt, cost_usd FROM requests").fetchall() == [("a cat", None)]
+    assert imagecli("generate", "an owl", *SANDBOX).exit_code == 0
+    with sqlite3.connect(state / "history.db") as connection:
+        prompts = connection.execute("SELECT prompt FROM requests").fetchall()
+    assert prompts == [("a cat",), ("an owl",)]  # an image does not remove older requests without one
 
 
 def test_only_the_user_can_read_it(imagecli: Run, state: Path) -> None:
@@ -171,3 +180,75 @@ def test_on_a_full_disk_the_image_is_saved_and_a_warning_printed(size: str, fold
     assert "warning: the history entry was lost: can't use" in done.stderr
     assert "full" in done.stderr
     assert [one["code"] for one in json.loads(done.stdout)["warnings"]][-1] == "history_lost"
+
+
+def kill_with_response(words: tuple[str, ...], prompt: str, folder: Path, state: Path, children: Children) -> None:
+    """Runs a command that is killed when it has sent its request, and leaves its response in the spool."""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "IMAGECLI_STATE_DIR": str(state)}
+    process = children.start([sys.executable, "-m", "imagecli", *words], cwd=folder, env=environ)
+    until(lambda: any((state / "spool").glob("*.sent")))
+    process.kill()
+    process.wait(timeout=10)
+    (body,) = (state / "spool").glob("*.body")
+    body.write_bytes(image_of(prompt).partition(b"\r\n\r\n")[2])
+
+
+def test_a_recovered_image_is_recorded_as_the_killed_command_would_have_recorded_it(
+    imagecli: Run, folder: Path, state: Path, read_history: ReadHistory, children: Children
+) -> None:
+    photo(folder / "photo.png")
+    digest = hashlib.sha256((folder / "photo.png").read_bytes()).hexdigest()
+    with serving(latency=5) as server:
+        words = ("edit", "photo.png", "a hat", "--quality", "low", "-o", "hat.png", "--base-url", server.base_url)
+        kill_with_response(words, "a hat", folder, state, children)
+        assert imagecli("recover").exit_code == 0
+    (image,) = read_history()
+    assert (image.command, image.operation, image.model, image.prompt) == ("edit", "edits", "gpt-image-2", "a hat")
+    assert (image.path, image.base_url) == (folder / "hat.png", server.base_url)
+    assert image.options == {"quality": "low", "output_format": "png", "format_of_name": True}
+    assert [(file.name, file.path, file.sha256) for file in image.inputs] == [
+        ("photo.png", folder / "photo.png", digest)
+    ]
+    assert imagecli("history", "show", "@last").stdout.splitlines()[1] == f"id: {image.id}"
+    assert imagecli("info", "hat.png", "--json").json["images"][0]["creation"]["source"] == f"@{image.id}"
+
+
+def test_a_recovered_image_belongs_to_the_request_that_was_recorded_without_it(
+    imagecli: Run, read_history: ReadHistory, state: Path
+) -> None:
+    with serving_urls() as urls:
+        done = imagecli("generate", "a cat", "-n", "2", "--base-url", urls.base_url, "--max-retries", "0")
+        assert (done.exit_code, read_history()) == (7, [])
+        urls.status = "200 OK"
+        assert imagecli("recover").exit_code == 0
+    assert [image.path and image.path.name for image in read_history()] == ["a-cat-1.png", "a-cat-2.png"]
+    with sqlite3.connect(state / "history.db") as connection:
+        assert connection.execute("SELECT count(*) FROM requests").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("again", [("batch", "assets.jsonl"), ("recover",)], ids=["batch", "recover"])
+def test_an_image_of_a_killed_batch_is_recorded_when_it_is_saved(
+    again: tuple[str, ...],
+    imagecli: Run,
+    folder: Path,
+    state: Path,
+    read_history: ReadHistory,
+    children: Children,
+) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "cat.png", "quality": "low"})
+    with serving(latency=5) as server:
+        address = ("--base-url", server.base_url)
+        kill_with_response(("batch", "assets.jsonl", *address), "a cat", folder, state, children)
+        assert imagecli(*again, *(address if again[0] == "batch" else ())).exit_code == 0
+    (image,) = read_history()
+    assert (image.command, image.manifest) == ("batch", folder / "assets.jsonl")
+    assert (image.path, image.prompt, image.options["quality"]) == (folder / "cat.png", "a cat", "low")
+
+
+def test_with_history_off_a_recovered_image_is_not_recorded(imagecli: Run, state: Path) -> None:
+    with serving_urls() as urls:
+        argv = ("generate", "a cat", "--base-url", urls.base_url, "--max-retries", "0")
+        assert imagecli(*argv, env={"IMAGECLI_HISTORY": "false"}).exit_code == 7
+        urls.status = "200 OK"
+        assert imagecli("recover").exit_code == 0
+    assert not (state / "history.db").exists()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import os
 import re
-import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +20,7 @@ from tests.children import Children
 from tests.conftest import photo, read_image
 from tests.images.making import large_png
 from tests.preview.decoding import decode_blocks
+from tests.pseudo_terminal import Terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")]
 
@@ -111,33 +108,6 @@ def test_in_a_low_pane_nothing_is_shown(tmux: Tmux) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert (folder / "y.png").exists()
-
-
-class Terminal:
-    """A pseudo-terminal that only reads, of which this is the other side."""
-
-    def __init__(self, columns: int = 100, rows: int = 40) -> None:
-        self.controller, self.terminal = os.openpty()
-        fcntl.ioctl(self.controller, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def start(self, children: Children, line: str, **options: object) -> subprocess.Popen[bytes]:
-        tty = self.terminal
-        return children.start(["sh", "-c", f"exec {line}"], stdin=tty, stdout=tty, stderr=tty, **options)
-
-    def read_to_end(self, process: subprocess.Popen[bytes]) -> bytes:
-        """Everything until *process* has ended."""
-        data, deadline = b"", time.monotonic() + 60
-        while True:
-            has_ended = process.poll() is not None
-            if select.select([self.controller], [], [], 0.1)[0]:
-                data += os.read(self.controller, 65536)
-            elif has_ended:
-                return data
-            assert time.monotonic() < deadline
-
-    def close(self) -> None:
-        os.close(self.controller)
-        os.close(self.terminal)
 
 
 @pytest.fixture

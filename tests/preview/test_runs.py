@@ -38,7 +38,7 @@ def test_the_image_is_shown_between_the_progress_and_the_path(imagecli: Run) -> 
     assert mean_difference(shown.convert("RGB").crop((0, 0, 256, 256)), original) == 0
     before, _, after = result.stderr.partition(drawing)
     assert "preparing" in before
-    assert "\x1b[?25h" in before  # the cursor is visible again
+    assert "\x1b[?25l" not in before  # the cursor is visible, also after Ctrl-Z
     assert re.fullmatch(r"(\x1b\[2mimagecli: .*@.*\x1b\[0m\n)?", after)  # how to find the image again
     assert "a-cat.png" in result.stdout
 

@@ -178,7 +178,7 @@ class BatchCollector:
             result = self._without_extras(call, result, saver)
         errors = [error.with_facts(request_id=error.request_id or response.request_id) for error in result.errors]
         result = result._replace(errors=tuple(errors), status=response.status, request_id=response.request_id)
-        if prepared.sidecar is not None:
+        if prepared.sidecar:
             write_sidecars(result, saver, self.finalizer.total_cost([result]))
         return result
 

@@ -28,6 +28,10 @@ _DECISIVE: Final = ("command", "model")
 """Fields that decide what the others may be."""
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+"""Shared by the rows without variables, which are most of them."""
+
+
 class ParsedRow(NamedTuple):
     """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
@@ -64,7 +68,7 @@ class ParsedRow(NamedTuple):
     @property
     def file_count(self) -> int:
         """The number of files that the row creates."""
-        combinations = prod(map(len, self.vars.values()))
+        combinations = prod(map(len, self.vars.values())) if self.vars else 1
         return int(self.settings.get("n", 1) * combinations * max(len(self.outputs), 1))
 
 
@@ -95,21 +99,26 @@ class RowParser:
         values = {**self._inherited_values(command, own), **own, "command": command}
         if "vars" in own:
             values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]}
-        content = {name: values[name] for name in CONTENT.intersection(values)}
+        content: dict[str, Any] = {"vars": _NOTHING}
+        settings: dict[str, Any] = {}
+        for name, value in values.items():
+            (content if name in CONTENT else settings)[name] = value
         return ParsedRow(
             number=row.number,
             line=row.line,
             command=command,
-            settings={name: value for name, value in values.items() if name not in content},
+            settings=settings,
             own=own,
-            columns=columns,
+            columns=columns or _NOTHING,
             is_complete=not problems.any,
-            **{"vars": {}, **content},
+            **content,
         )
 
     def _inherited_values(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values of flags and `[defaults]` that apply to a row of *command* with the fields *own*."""
-        overridden = _overridden_fields(own) if self._inherited else frozenset()
+        if not self._inherited:
+            return _NOTHING
+        overridden = _overridden_fields(own)
         return {
             name: value
             for name, value in self._inherited.items()

@@ -143,7 +143,7 @@ def _build_dry_run(
     first_plans = to_create[:MAX_ITEMS_SHOWN]
     return BatchDryRun(
         manifest=context.manifest.name,
-        rows=context.row_count,
+        rows=context.manifest_items.row_count,
         items=len(plans),
         up_to_date=count_up_to_date(plans),
         pending=sum(plan.decision.kind == "submitted" for plan in plans),

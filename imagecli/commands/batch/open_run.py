@@ -105,7 +105,9 @@ def _recover_earlier_runs(run: BatchRun, *, read_only: bool) -> RecoveryResult:
     if not recovery.find():
         return NOTHING_RECOVERED
     run.journal.open()
-    return recovery.finish(run.state, run.journal, build_downloader(settings), run.events)
+    result = recovery.finish(run.state, run.journal, build_downloader(settings), run.events)
+    run.recorder.add_recovered(result.saved)
+    return result
 
 
 # --- the plan for each item ------------------------------------------------------------------------------------------
@@ -201,6 +203,7 @@ def build_batch_run_context(context: BatchContext, run_id: str) -> RunContext:
         if_exists=None,
         stdout=False,
         allow_outside=context.allow_outside,
+        history=context.settings.history,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from imagecli.history.record import RecordedCall
+    from imagecli.prepared_call import PreparedCall
+    from imagecli.results import CallResult
 
 _ITEMS: Final = 20
 _SECONDS: Final = 2.0
@@ -47,8 +50,7 @@ class ItemRecorder:
         """Records an item that has ended; *estimated* is what it could cost."""
         if not (self._is_on and any(call_result.is_recorded for call_result in result.results)):
             return
-        from imagecli.history.database import LOCK_SECONDS
-        from imagecli.history.record import RecordedCall
+        from imagecli.history.record import record_ended_call
 
         requests = result.plan.requests()
         images = sum(request.options.n for request in requests)
@@ -61,21 +63,31 @@ class ItemRecorder:
                 actual_usd=_share(result.cost_usd, share),
             )
             self._calls.append(
-                RecordedCall(
-                    request=request,
-                    result=call_result._replace(cost=cost),
-                    command="batch",
-                    base_url=self._context.settings.base_url,
-                    manifest=self._context.manifest_path,
-                )
+                record_ended_call(
+                    request, call_result._replace(cost=cost), "batch", self._context.settings.base_url
+                )._replace(manifest=self._context.manifest_path)
             )
-        if len(self._calls) >= _ITEMS or time.monotonic() - self._written > _SECONDS:
-            self._write(LOCK_SECONDS)
+        if self._is_due:
+            self._write()
 
-    def _write(self, wait: float) -> None:
+    def add_recovered(self, saved: Iterable[tuple[PreparedCall, CallResult]]) -> None:
+        """Records the responses of earlier runs that were saved now."""
+        from imagecli.history.record import record_recovered_call
+
+        calls = [record_recovered_call(prepared, result, self._context.catalog) for prepared, result in saved]
+        self._calls += [call for call in calls if call and self._is_on]
+        if self._is_due:
+            self._write()
+
+    @property
+    def _is_due(self) -> bool:
+        return len(self._calls) >= _ITEMS or (bool(self._calls) and time.monotonic() - self._written > _SECONDS)
+
+    def _write(self, wait: float | None = None) -> None:
+        """Waits at most *wait* seconds for other processes; None is the usual time."""
         import sqlite3
 
-        from imagecli.history.database import HistoryError, open_history
+        from imagecli.history.database import LOCK_SECONDS, HistoryError, open_history
         from imagecli.history.record import record_calls
 
         try:
@@ -84,7 +96,8 @@ class ItemRecorder:
                 self._connection = opened.connection
                 if opened.warning:
                     self._on_event(opened.warning)
-            record_calls(self._connection, self._calls, self._context.env.now(), wait=wait)
+            seconds = LOCK_SECONDS if wait is None else wait
+            record_calls(self._connection, self._calls, self._context.env.now(), wait=seconds)
         except (HistoryError, sqlite3.Error) as error:
             self._is_on = False
             message = f"the history entries of {len(self._calls):,} rows and the following were lost: {error}"

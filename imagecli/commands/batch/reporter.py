@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost, result_errors
@@ -27,6 +27,8 @@ from imagecli.pipeline.pipeline import OpenCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult
 
+SCREEN_ITEMS: Final = 20
+"""After more items than these the first errors may no longer be on the screen."""
 NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="no images to create")
 
 
@@ -89,6 +91,8 @@ class BatchReporter:
     """Of the calls that items are numbered by."""
     waiting: Sequence[WaitingResponse] = ()
     """Paid responses of earlier runs that can't be saved yet."""
+    _failed_lines: dict[int, None] = field(default_factory=dict)
+    """Lines of the manifest whose items have failed."""
 
     def print_kept(self, plans: Sequence[ItemPlan], state: JournalState) -> None:
         """With --json, an object for each of *plans* that is up to date."""
@@ -135,6 +139,7 @@ class BatchReporter:
             if not errors:
                 self.output.note_saved(row, self.counts.created + self.counts.failed, self.counts.to_create)
         if errors:
+            self._failed_lines[item.line] = None
             self.output.print_failure(f"{self.context.manifest.name}:{item.line}", errors)
 
     def print_summary(
@@ -164,6 +169,8 @@ class BatchReporter:
         is_unbilled = pending_cost and not (counts.created or counts.failed)
         total_cost = estimated._replace(actual_usd=None if is_unbilled else counts.actual_usd)
         exit_code = counts.exit_code()
+        if counts.to_create > SCREEN_ITEMS and self._failed_lines:
+            self.output.print_failed_lines(self.context.manifest.name, sorted(self._failed_lines))
         self.output.print_summary(
             "; ".join((format_counts(counts, total_cost, pending_cost), *self._next_steps(bool(pending_cost)))),
             (*errors, *gallery.errors),
@@ -172,7 +179,7 @@ class BatchReporter:
             status=counts.status(),
             exit_code=exit_code,
             summary={
-                "rows": self.context.row_count,
+                "rows": self.context.manifest_items.row_count,
                 "purchases": counts.total,
                 "kept": counts.up_to_date,
                 "bought": counts.created,
@@ -191,7 +198,7 @@ class BatchReporter:
 
     def _next_steps(self, is_own_pending: bool) -> Iterator[str]:
         """What to do next. *is_own_pending*: this run's own Batch API has some of the rows."""
-        if self.counts.failed:
+        if self.counts.failed and not self.counts.signal_code:  # after a signal the hint says so
             yield "run the same command to retry the failed rows"
         if is_own_pending:
             yield "run the same command to download them"

@@ -35,6 +35,7 @@ def build_run_context(context: CommandContext, run_id: str) -> RunContext:
         stdout=context.output.kind == "stdout",
         keep_partials=context.keep_partials,
         sidecar=context.settings.sidecar,
+        history=context.settings.history,
     )
 
 
@@ -126,6 +127,7 @@ def _interrupted_result(
             provider=context.settings.provider.name,
             model=context.model.name,
             saved=tuple(call.saver.saved),
+            call_id=call.saver.prepared.id,
         )
         for call in in_flight
     ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
+from imagecli.catalog.catalog import Catalog
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.prompt import Prompt
+from imagecli.env import Env
 from imagecli.errors import Terminated, signal_exit_code
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.history.database import LOCK_SECONDS, HistoryError, open_history
-from imagecli.history.record import RecordedCall, record_calls
+from imagecli.history.record import RecordedCall, record_calls, record_ended_call, record_recovered_call
 from imagecli.plan_calls import PlannedCall
-from imagecli.results import CommandResult
+from imagecli.prepared_call import PreparedCall
+from imagecli.results import CallResult, CommandResult
 
 _WAIT_AFTER_SIGNAL: Final = 0.5
 """Seconds: Ctrl-C ends a command within a second."""
@@ -33,20 +37,35 @@ def record_history(
         call = by_index[outcome.request]
         prompt = typed.get(call.request.prompt)
         recorded.append(
-            RecordedCall(
-                request=call.request,
-                result=outcome,
-                command=context.command,
-                base_url=context.settings.base_url,
-                template=prompt.typed if prompt else None,
-                variables=prompt.variables if prompt else {},
+            record_ended_call(call.request, outcome, context.command, context.settings.base_url)._replace(
+                template=prompt.typed if prompt else None, variables=prompt.variables if prompt else {}
             )
         )
+    return _write_history(result, recorded, context.settings.state_dir, context.env, on_event)
+
+
+def record_recovered(
+    result: CommandResult,
+    saved: Iterable[tuple[PreparedCall, CallResult]],
+    catalog: Catalog,
+    state_dir: Path,
+    env: Env,
+    on_event: EventHandler,
+) -> CommandResult:
+    """As `record_history`, for the calls of earlier commands whose images were *saved* now."""
+    calls = [record_recovered_call(prepared, outcome, catalog) for prepared, outcome in saved]
+    recorded = [call for call in calls if call]
+    return _write_history(result, recorded, state_dir, env, on_event) if recorded else result
+
+
+def _write_history(
+    result: CommandResult, calls: Sequence[RecordedCall], state_dir: Path, env: Env, on_event: EventHandler
+) -> CommandResult:
     wait = _WAIT_AFTER_SIGNAL if result.signal_code else LOCK_SECONDS
     warning = None
     try:
-        with open_history(context.settings.state_dir, create=True) as (connection, warning):
-            ids = record_calls(connection, recorded, context.env.now(), wait=wait)
+        with open_history(state_dir, create=True) as (connection, warning):
+            ids = record_calls(connection, calls, env.now(), wait=wait)
             result = result._replace(recorded=tuple(ids))
     except HistoryError as error:
         warning = WarningEvent(code="history_lost", message=f"the history entry was lost: {error.message}")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
+from imagecli.commands.image.record_history import record_recovered
 from imagecli.events import EventHandler, NoteEvent, ignore_event
 from imagecli.pipeline.pipeline import build_downloader, spool_places
 from imagecli.pipeline.recover import find_recoverable, recover_call
+from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 
 
@@ -20,7 +22,7 @@ def save_rescued(plan: RequestPlan, context: CommandContext, on_event: EventHand
     """
     settings = context.settings
     folders = {real_path(folder) for call in plan.calls for folder in call.folders}
-    is_saved = False
+    saved = []
     for number, call in enumerate(find_recoverable(spool_places(settings))):
         prepared = call.prepared
         if call.state != "whole" or prepared is None or prepared.part or prepared.stdout:
@@ -31,7 +33,11 @@ def save_rescued(plan: RequestPlan, context: CommandContext, on_event: EventHand
             continue
         result = recover_call(call, number, None, build_downloader(settings), settings.state_dir, ignore_event)
         for image in result.saved:
-            is_saved = True
             message = f"saved {image.path}, which an earlier command could not write"
             on_event(NoteEvent(code="recovered", message=message))
-    return is_saved
+        if result.saved:
+            saved.append((prepared, result))
+    record_recovered(
+        CommandResult(command="recover"), saved, context.catalog, settings.state_dir, context.env, on_event
+    )
+    return bool(saved)
