@@ -187,6 +187,7 @@ ROWS: dict[str, Row] = {
         identity=replace(HERO, id="title", image_paths=(("title.png",),), base_url="http://box/v1"),
         journal=(of_earlier_version("http://box/v1"),),
         disk={"title.png": B},
+        recorded=("adopted",),
     ),
     "another model in the row makes it stale": Row(
         identity=replace(HERO, model="gpt-image-3", model_named=True),
@@ -451,7 +452,10 @@ ROWS: dict[str, Row] = {
         writes=("title.png",),
     ),
     "an output renamed in the row and moved is done": Row(
-        identity=replace(HERO, id="title.png", image_paths=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+        identity=replace(HERO, id="title.png", image_paths=(("title.png",),)),
+        journal=(saved(),),
+        disk={"title.png": B},
+        recorded=("adopted",),
     ),
     "an output moved to a row that asks for something else is not known": Row(
         identity=replace(EDITED, id="title.png", image_paths=(("title.png",),)),
