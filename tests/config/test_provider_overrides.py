@@ -21,7 +21,7 @@ def test_a_provider_of_the_user_is_like_another_without_its_variables(home: Home
     home.user(MINE + 'like = "localai"\njobs = 2')
     settings = home.load({"provider": "mine"}, OPENAI)
     assert (settings.provider.name, settings.base_url) == ("mine", "http://localhost:8080/v1")
-    assert (settings.provider.jobs, settings.provider.image) == (2, "{base64}")
+    assert (settings.provider.jobs, settings.provider.picture) == (2, "{base64}")
     assert (settings.key, settings.headers) == (None, {})
 
 
