@@ -16,7 +16,7 @@ from tests.faults.responses import OK, large, refusal
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
 from tests.faults.uploads import images_in, sent
-from tests.images.making import exif, lying_png, mask_of, saved, scene, with_chunk
+from tests.images.sample_images import exif, lying_png, mask_of, saved, scene, with_chunk
 from tests.images.test_header import bomb as lying
 from tests.images.test_tiff import tiff, with_tags
 
