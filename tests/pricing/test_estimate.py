@@ -52,14 +52,14 @@ def generate(quality: str | None = "high", size: Size | None = SQUARE, **more: A
     return Generate(prompt="a cat", options=ImageOptions(model="gpt-image-2", quality=quality, size=size, **more))
 
 
-def found(request: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
-    price = estimate.estimate_price(request, model or row(), OPENAI)
+def found(image_request: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
+    price = estimate.estimate_price(image_request, model or row(), OPENAI)
     assert price is not None
     return price
 
 
-def ends(request: ImageRequest, model: ModelRow | None = None) -> tuple[float, float]:
-    price = found(request, model)
+def ends(image_request: ImageRequest, model: ModelRow | None = None) -> tuple[float, float]:
+    price = found(image_request, model)
     assert price.high_usd is not None
     return price.low_usd, price.high_usd
 
@@ -127,8 +127,8 @@ def test_an_option_left_to_the_model_gives_a_range_over_its_usual_choices() -> N
 def test_a_size_left_to_the_model_makes_a_quality_at_most_half_as_expensive_again(model: str, size: Any) -> None:
     it = ROWS.model(model)
     for quality in estimate.qualities_by_price(it):
-        request = generate(quality)
-        low, high = ends(request._replace(options=request.options._replace(size=size)), it)
+        image_request = generate(quality)
+        low, high = ends(image_request._replace(options=image_request.options._replace(size=size)), it)
         text = (50 + 2) * 5e-6
         assert high - text <= 1.5 * low
         assert low <= ends(generate(quality, SQUARE), it)[0] <= ends(generate(quality, SQUARE), it)[1] <= high
@@ -177,7 +177,7 @@ def test_an_svg_has_no_upper_end_and_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request", "model", "provider"),
+    ("image_request", "model", "provider"),
     [
         (generate(), row(None), OPENAI),
         (generate(), ROWS.model("flux-2"), OPENAI),
@@ -187,8 +187,8 @@ def test_an_svg_has_no_upper_end_and_a_reason() -> None:
     ],
     ids=["no prices", "unknown model", "no such quality", "a quality without a price", "other prices"],
 )
-def test_an_unknown_price_is_none(request: ImageRequest, model: ModelRow, provider: Any) -> None:
-    assert estimate.estimate_price(request, model, provider) is None
+def test_an_unknown_price_is_none(image_request: ImageRequest, model: ModelRow, provider: Any) -> None:
+    assert estimate.estimate_price(image_request, model, provider) is None
 
 
 def test_the_sandbox_costs_nothing_for_any_model() -> None:
@@ -199,10 +199,10 @@ def test_the_sandbox_costs_nothing_for_any_model() -> None:
 
 
 def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
-    request = generate(output_format="svg", svg=SvgOptions(effort="low"))
-    assert usage_cost.reported_usd(USAGE, request, row(), SANDBOX) == 0.0
-    assert usage_cost.unpriced_note(request, USAGE, SANDBOX) == ""
-    assert usage_cost.unpriced_note(request, USAGE, OPENAI) == "the model that writes the SVG"
+    image_request = generate(output_format="svg", svg=SvgOptions(effort="low"))
+    assert usage_cost.reported_usd(USAGE, image_request, row(), SANDBOX) == 0.0
+    assert usage_cost.unpriced_note(image_request, USAGE, SANDBOX) == ""
+    assert usage_cost.unpriced_note(image_request, USAGE, OPENAI) == "the model that writes the SVG"
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
@@ -235,13 +235,13 @@ ASKS = st.builds(
 
 
 @given(ASKS)
-def test_the_upper_end_is_never_below_the_lower_and_more_images_never_cost_less(request: Generate) -> None:
-    low, high = ends(request)
+def test_the_upper_end_is_never_below_the_lower_and_more_images_never_cost_less(image_request: Generate) -> None:
+    low, high = ends(image_request)
     assert 0 < low <= high
-    more = request._replace(options=request.options._replace(n=request.options.n + 1))
+    more = image_request._replace(options=image_request.options._replace(n=image_request.options.n + 1))
     assert ends(more) > (low, high)
-    chosen = request._replace(options=request.options._replace(quality="medium"))
-    free = request._replace(options=request.options._replace(quality=None))
+    chosen = image_request._replace(options=image_request.options._replace(quality="medium"))
+    free = image_request._replace(options=image_request.options._replace(quality=None))
     assert ends(free)[0] <= ends(chosen)[0] <= ends(chosen)[1] <= ends(free)[1]
 
 
@@ -256,10 +256,10 @@ USAGE: dict[str, Any] = {
 FULL = (100 * 5 + 1_000 * 8 + 1_756 * 30) / 1_000_000
 
 
-def billed(prices: Prices = GPT_2, request: ImageRequest | None = None, **change: Any) -> float | None:
+def billed(prices: Prices = GPT_2, image_request: ImageRequest | None = None, **change: Any) -> float | None:
     usage = {key: value for key, value in {**USAGE, **change}.items() if value is not ...}
     edit = Edit(prompt="a cat", images=(InputSource(name="a.png"),), options=generate().options)
-    return usage_cost.reported_usd(usage, request or edit, row(prices), OPENAI)
+    return usage_cost.reported_usd(usage, image_request or edit, row(prices), OPENAI)
 
 
 @pytest.mark.parametrize(
@@ -308,9 +308,9 @@ def test_output_text_has_its_own_price_if_there_is_one() -> None:
 
 def test_input_without_kinds_is_text_if_no_image_was_sent() -> None:
     assert billed(input_tokens_details=...) is None
-    only_text = billed(request=generate(), input_tokens_details=..., input_tokens=100)
+    only_text = billed(image_request=generate(), input_tokens_details=..., input_tokens=100)
     assert only_text == pytest.approx((100 * 5 + 1_756 * 30) / 1_000_000)
-    cached = billed(request=generate(), input_tokens_details={"text_tokens": 100, "cached_tokens": 100})
+    cached = billed(image_request=generate(), input_tokens_details={"text_tokens": 100, "cached_tokens": 100})
     assert cached == pytest.approx((100 * 1.25 + 1_756 * 30) / 1_000_000)
 
 
@@ -337,19 +337,19 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*USAGE, "output_tokens_details"]), JSON))
 def test_no_usage_gives_an_invalid_price(usage: dict[str, Any]) -> None:
-    for request in (generate(), Vary(image=InputSource(name="a.png"), options=generate().options)):
-        price = usage_cost.reported_usd(usage, request, row(GPT_15), OPENAI)
+    for image_request in (generate(), Vary(image=InputSource(name="a.png"), options=generate().options)):
+        price = usage_cost.reported_usd(usage, image_request, row(GPT_15), OPENAI)
         assert price is None or 0 < price < 10**6
 
 
 @pytest.mark.parametrize(
-    ("request", "model", "provider", "usd"),
+    ("image_request", "model", "provider", "usd"),
     [
         (generate(), row(None), OPENAI, None),
         (generate(), row(), OPENAI._replace(priced=False), None),
         (generate(), row(None), SANDBOX, 0.0),
     ],
 )
-def test_an_unknown_price_is_not_zero(request: ImageRequest, model: ModelRow, provider: Any, usd: Any) -> None:
-    assert usage_cost.reported_usd(USAGE, request, model, provider) == usd
+def test_an_unknown_price_is_not_zero(image_request: ImageRequest, model: ModelRow, provider: Any, usd: Any) -> None:
+    assert usage_cost.reported_usd(USAGE, image_request, model, provider) == usd
     assert usage_cost.reported_usd(None, generate(), row(), OPENAI) is None
