@@ -1,9 +1,7 @@
 """What the calls of a command can cost, whether the cost limit allows that, and what they did cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
@@ -46,7 +44,7 @@ class Budget(NamedTuple):
         *,
         fixed: bool = False,
         share: float = 1.0,
-    ) -> Budget:
+    ) -> Self:
         prices = (estimate.estimate_price(call.request, row, settings.provider) for call, row in calls)
         return cls(
             requests=tuple(call for call, _ in calls),
