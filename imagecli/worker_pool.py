@@ -29,6 +29,8 @@ class CallSlots:
         self._changed = threading.Condition()
         self._free = count
         self._stopped = False
+        self.in_use = threading.Event()
+        """All slots were taken, or an item has ended, or the pool is stopped: further items may be prepared."""
 
     @property
     def is_stopped(self) -> bool:
@@ -43,6 +45,7 @@ class CallSlots:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self.in_use.set()
 
     def take(self, *, begun: bool) -> None:
         """Waits for a free slot. Raises NotSentError if the pool is stopped, unless the item has *begun*."""
@@ -51,6 +54,8 @@ class CallSlots:
             if self._stopped and not begun:
                 raise NotSentError
             self._free -= 1
+            if not self._free:
+                self.in_use.set()
 
     def release(self) -> None:
         """Frees one slot for the next item."""
@@ -201,6 +206,9 @@ class WorkerPool:
                 if pair is None:
                     return
                 index, item = pair
+                if index >= self._jobs:
+                    # Preparing more items than there are slots would delay the first requests.
+                    self._slots.in_use.wait()
                 if self._slots.is_stopped:
                     self._inbox.put(WorkDone(index))
                     continue
@@ -211,6 +219,7 @@ class WorkerPool:
                     done = WorkDone(index, slot=slot)
                 except BaseException as error:
                     done = WorkDone(index, error=error, slot=slot)
+                self._slots.in_use.set()
                 self._inbox.put(done)
 
         wanted = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))
