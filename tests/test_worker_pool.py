@@ -244,7 +244,7 @@ def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         begun.append(item)
         time.sleep(0.01)
-        if item == 2:
+        if item == 1:
             raise ZeroDivisionError("a bug")
         return item
 
