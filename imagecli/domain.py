@@ -137,6 +137,10 @@ class Length(NamedTuple):
     def __str__(self) -> str:
         return f"{self.value:g}{'%' if self.is_percent else ''}"
 
+    def to_pixels(self, extent: int) -> float:
+        """The length in pixels, of an image with that width or height."""
+        return self.value * extent / 100 if self.is_percent else self.value
+
 
 ShapeKind: TypeAlias = Literal["rect", "ellipse", "polygon"]
 
@@ -321,10 +325,13 @@ class ImageInfo(NamedTuple):
     format: str | None
     """A key of MEDIA_TYPES or one of RECEIVED_FORMATS; None if it is not a known image format."""
     size: Size | None = None
-    whole: bool = True
-    """Whether the image is complete."""
     problem: str | None = None
     """What is wrong if the image is not complete."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the image is complete."""
+        return self.problem is None
 
 
 class SavedImage(NamedTuple):

@@ -71,15 +71,17 @@ class SpoolEntry:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keeps received bytes if *error* leaves the block, unless it is a refusal or nothing was generated."""
-        has_bytes = self.body.exists() and self.body.stat().st_size > 0
         is_unbilled = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
-        is_rescued = error is not None and has_bytes and not is_unbilled
+        is_rescued = error is not None and not is_unbilled and self._has_bytes()
         if is_rescued:
             self.keep()
         if error or not self.open:
             self.close()
         if is_rescued and isinstance(error, ImagecliError) and not error.rescued_path:
             raise error.with_facts(rescued_path=str(self.body)) from error
+
+    def _has_bytes(self) -> bool:
+        return self.body.exists() and self.body.stat().st_size > 0
 
     def write(self, data: bytes, /) -> int:
         """Appends to the body. If its disk is full, continues in the next folder; raises OSError if there is none."""
@@ -111,13 +113,10 @@ class SpoolEntry:
 
     def record_sent(self, peer: str | None) -> None:
         """Records on the disk that the request is about to be sent, and to which address, if that is known."""
+        replaces = os.O_TRUNC if self.sent else os.O_EXCL
         self.sent, self.peer = True, peer
-        with (
-            suppress(OSError),
-            open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file,
-        ):
-            file.write(peer or "")
-            file.truncate()
+        with suppress(OSError):
+            _write_private(self.body.with_suffix(SENT), peer or "", replaces)
 
     def clear_sent(self) -> None:
         """Removes the mark: the server created nothing, or the request was never sent."""
@@ -248,15 +247,22 @@ def _create_files(id: str, description: str, folder: Path) -> io.FileIO:
     file = io.FileIO(body, "x+", opener=_open_private)
     try_lock(file.fileno())
     try:
-        with open(
-            _open_private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb"
-        ) as described:
-            described.write(description.encode())
+        _write_private(body.with_suffix(DESCRIPTION), description, os.O_EXCL)
     except BaseException:
         file.close()
         remove_spool_entry(body)
         raise
     return file
+
+
+def _write_private(path: Path, text: str, flags: int) -> None:
+    """Writes a small file. Not through Python's file objects, whose further system calls each let other threads run."""
+    descriptor, data = _open_private(path, os.O_WRONLY | os.O_CREAT | flags), text.encode()
+    try:
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
 
 
 def _open_private(path: str | Path, flags: int) -> int:

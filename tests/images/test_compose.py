@@ -129,7 +129,7 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
     inner = (4, 4, upright.width - 4, upright.height - 4)
     for channel in difference(inside.crop(inner), upright.crop(inner)).split():
         assert not any(channel.histogram()[31:])
-    assert result.changed < 0.02
+    assert result.changed < 0.04
 
 
 def read_upright(data: bytes) -> Image.Image:

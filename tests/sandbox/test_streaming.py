@@ -14,9 +14,7 @@ import pytest
 import requests
 from PIL import ImageChops, ImageStat
 
-from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.sandbox.app import SandboxApp
-from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
@@ -109,16 +107,7 @@ class Waits(threading.Event):
 
 def test_latency_is_spread_over_the_events() -> None:
     waits = Waits()
-    app = SandboxApp(
-        catalog=load_shipped_catalog(),
-        require_key=None,
-        rate_limit=None,
-        url_ttl=60,
-        failures=(),
-        clock=SandboxClock(),
-        latency=1.2,
-        stopping=waits,
-    )
+    app = SandboxApp(Options(latency=1.2), waits)
     body = json.dumps({**LIVE, "partial_images": 3}).encode()
     answer = app.answer(ServerRequest(method="POST", target="/v1/images/generations", headers={}, body=body))
     assert answer.parts is not None

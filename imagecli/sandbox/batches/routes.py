@@ -99,7 +99,7 @@ class BatchRoutes:
             input=batch_input,
             operation=ENDPOINTS[request.endpoint],
             images={name: image for name in batch_input.file_ids if (image := self._files.get(name))},
-            created_at=int(self._clock.unix_seconds(self._clock.now())),
+            created_at=self._clock.unix_now(),
             host=host,
         )
         worker = BatchWorker(source, self._generator)
