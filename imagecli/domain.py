@@ -3,7 +3,6 @@
 Commands parse flags into these values; nothing below them parses a flag.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
@@ -27,11 +26,11 @@ Box: TypeAlias = tuple[int, int, int, int]
 """left, top, right, bottom."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Secret:
     """An API key, as a value that can't be printed by accident."""
 
-    _text: str
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def reveal(self) -> str:
         """The key itself, for the transport and the key store."""

@@ -66,10 +66,5 @@ class Env(NamedTuple):
         )
 
 
-def certificate_bundle() -> str | None:
-    """The file or folder of trusted certificates that a variable of this process names, as for requests and curl."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
-
-
 def _local_time() -> datetime:
     return datetime.now().astimezone()

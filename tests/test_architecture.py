@@ -51,7 +51,6 @@ LIBRARIES = {
     "rich": {"output"},
     "requests": {"client"},
     "urllib3": {"client"},
-    "certifi": {"client"},
     "PIL": {"images", "preview", "sandbox"},
     "pi_heif": {"images"},
     "platformdirs": {"config"},

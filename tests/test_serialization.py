@@ -1,9 +1,8 @@
-"""Plain data to NamedTuples and dataclasses and back: what type hints accept, and that an error names the place."""
+"""Plain data to NamedTuples and back: what type hints accept, and that an error names the place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +21,7 @@ def even(value: Any) -> int:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inner:
+class Inner(NamedTuple):
     name: Text
     number: Count = 1
 

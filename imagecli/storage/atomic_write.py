@@ -143,7 +143,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=_disk_hint(error)) from error
+        raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=disk_hint(error)) from error
     except ValueError as error:
         raise DiskError(f"can't write {str(path)!r}: {error}", hint="use another name") from error
 
@@ -159,7 +159,8 @@ def full_disk_hint(error: OSError) -> str:
     return "free some space there, " if is_disk_full(error) else "make it writable, "
 
 
-def _disk_hint(error: OSError) -> str:
+def disk_hint(error: OSError) -> str:
+    """What to do about an *error* in a folder."""
     if is_disk_full(error):
         return "free some space there"
     if error.errno == errno.EFBIG:

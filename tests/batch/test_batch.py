@@ -466,3 +466,20 @@ def test_a_look_tells_of_a_picture_that_only_has_to_be_moved(imagecli: Run, fold
         (folder / "old.png").rename(folder / "new.png")
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--check").exit_code == 0
         assert len(server.prompts) == 1
+
+
+def test_a_file_that_was_moved_is_its_new_rows_and_replaced_when_that_changes(imagecli: Run, folder: Path) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "old.png", "fit": "64x64"})
+    with serving() as server:
+        batch = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        assert imagecli(*batch).exit_code == 0
+        manifest(folder, {"prompt": "a cat", "output": "new.png", "fit": "64x64"})
+        (folder / "old.png").rename(folder / "new.png")
+        assert imagecli(*batch).exit_code == 0
+        assert len(server.prompts) == 1
+        assert "nothing to remove" in imagecli("batch", "assets.jsonl", "--prune").stderr
+        manifest(folder, {"prompt": "a dog", "output": "new.png", "fit": "64x64"})
+        changed = imagecli(*batch, "--check")
+        assert (changed.exit_code, changed.stdout) == (10, "stale    new.png\n"), changed.stderr
+        assert imagecli(*batch).stdout == "new.png\n"
+        assert server.prompts == ["a cat", "a dog"]

@@ -187,6 +187,7 @@ ROWS: dict[str, Row] = {
         wanted=replace(HERO, id="title", image_paths=(("title.png",),), base_url="http://box/v1"),
         journal=(of_earlier_version("http://box/v1"),),
         disk={"title.png": B},
+        told=("adopted",),
     ),
     "another model in the row makes it stale": Row(
         wanted=replace(HERO, model="gpt-image-3", model_named=True),
@@ -440,7 +441,10 @@ ROWS: dict[str, Row] = {
         writes=("title.png",),
     ),
     "an output renamed in the row and moved is done": Row(
-        wanted=replace(HERO, id="title.png", image_paths=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+        wanted=replace(HERO, id="title.png", image_paths=(("title.png",),)),
+        journal=(saved(),),
+        disk={"title.png": B},
+        told=("adopted",),
     ),
     "an output moved to a row that asks for something else is not known": Row(
         wanted=replace(EDITED, id="title.png", image_paths=(("title.png",),)),

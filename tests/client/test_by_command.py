@@ -162,6 +162,15 @@ def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(ge
     assert "in 86400 s, after 20" in result.stderr
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_the_server_states_is_reported_once(generate: Bought, status: int) -> None:
+    """It is longer than the second from which the rate limiter reports a wait by itself."""
+    with raw_server(http(f"{status} No", LIMIT, "Retry-After: 1.05"), OK) as server:
+        result = generate(server.base_url)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("waiting 1.") == 1, result.stderr
+
+
 def test_a_limit_that_never_gives_way_costs_few_tries(generate: Bought) -> None:
     """One request, so that no figure depends on the machine; test_rate_limiter has many at the same time."""
     with raw_server(http("429 No", LIMIT, "Retry-After: 0")) as server:

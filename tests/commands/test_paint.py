@@ -23,6 +23,7 @@ from PIL import Image, ImageChops, ImageOps
 
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
+from tests.batch.test_batch_runs import until
 from tests.browser import OpenPage
 from tests.commands.conftest import COMMAND, Start
 from tests.conftest import Run, mask_for, photo, picture
@@ -434,6 +435,39 @@ def test_ctrl_c_after_painting_keeps_the_mask(start: Start, folder: Path, slow: 
     assert (code, stdout) == (130, "")
     assert "the painted mask is saved as in-mask.png" in stderr
     assert clear_box(folder / "in-mask.png") == (200, 300, 600, 700)
+
+
+def test_a_mask_that_was_painted_for_a_killed_edit_is_saved_by_recover(
+    start: Start, folder: Path, state: Path, slow: str, imagecli: Run
+) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    painting = Painting(start(*EDIT, "--base-url", slow, extra={"IMAGECLI_STATE_DIR": str(state)}))
+    assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+    until(lambda: any(state.rglob("*.body")))
+    kept = str(state / "painted" / "in-mask.png")
+    assert imagecli("recover", "--list", "--json").json["masks"] == []  # it is in use
+    painting.process.kill()
+    painting.end()
+    assert imagecli("recover", "--list", "--json").json["masks"] == [kept]
+    assert f"{kept} was painted for an edit that was interrupted" in imagecli("recover", "--list").stderr
+    done = imagecli("recover")
+    assert done.exit_code == 0
+    assert "the painted mask is saved as in-mask.png; use --mask in-mask.png instead of --paint" in done.stderr
+    assert clear_box(folder / "in-mask.png") == (200, 300, 600, 700)
+    assert not (state / "painted").exists()
+
+
+def test_the_next_painted_edit_names_masks_of_interrupted_ones(
+    start: Start, folder: Path, state: Path, sandbox: str
+) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    (state / "painted").mkdir(parents=True)
+    mask_for(state / "painted" / "other-mask.png", 64, 64, (1, 1, 9, 9))
+    painting = Painting(start(*EDIT, "--base-url", sandbox, extra={"IMAGECLI_STATE_DIR": str(state)}))
+    assert "1 mask of interrupted edits: imagecli recover saves what was painted" in painting.stderr
+    assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+    assert painting.end()[0] == 0
+    assert [path.name for path in (state / "painted").iterdir()] == ["other-mask.png"]
 
 
 def test_ctrl_c_while_painting_an_edit_sends_nothing(start: Start, folder: Path, sandbox: str) -> None:
