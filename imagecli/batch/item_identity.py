@@ -10,7 +10,6 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit
 
 
@@ -143,7 +142,7 @@ def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, dige
 def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """For each field the digests of its files; and the same of their bytes as they are."""
     request = item.request
-    sources = {"image": input_sources(request)}
+    sources = {"image": request.input_sources}
     if isinstance(request, Edit):
         layers = {"mask": request.mask and request.mask.file, "markup": request.markup}
         sources |= {name: (layer,) for name, layer in layers.items() if layer}
