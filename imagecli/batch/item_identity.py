@@ -10,7 +10,6 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit, Generate
 
 
@@ -146,7 +145,7 @@ def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, 
     request = item.request
     if isinstance(request, Generate):
         return {}, {}
-    sources = {"image": input_sources(request)}
+    sources = {"image": request.input_sources}
     if isinstance(request, Edit):
         layers = {"mask": request.mask and request.mask.file, "markup": request.markup}
         sources |= {name: (layer,) for name, layer in layers.items() if layer}
