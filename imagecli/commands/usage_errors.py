@@ -121,6 +121,8 @@ def extra_words_hint(arguments: Mapping[str, Any], message: str) -> str:
     extras = message.partition("(s) (")[2].rpartition(")")[0].split()
     if arguments.get("quiet") and len(extras) == 1 and extras[0] in QUALITIES:
         return f"-q is --quiet; use --quality {extras[0]}"
+    if options := [word for word in extras if word.startswith("-")]:
+        return f"put {options[0]} before --, which ends the options"
     words = [word for word in (arguments.get("prompt"), *extras) if word]
     images = [shell_quote(word) for word in words if looks_like_image_name(word)]
     if " " in (arguments.get("prompt") or "") and not images:
@@ -142,6 +144,11 @@ _MIN_SIMILARITY = 0.65
 def replacement_for(option: str) -> str | None:
     """The hint for an option of another tool, also if it is written with `_`; None if it is not one."""
     return REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-"))
+
+
+def dashed_file(option: str, words: Sequence[str]) -> str | None:
+    """The image of *words* that was read as the unknown *option*, because its name starts with a dash."""
+    return next((word for word in words if word.startswith(option) and looks_like_image_name(word)), None)
 
 
 def suggest_options(option: str, possible: Collection[str]) -> list[str]:
@@ -172,7 +179,7 @@ _REWRITES: Final = (
     (r"^Missing (argument|option) '(.+)'", r"missing \1 \2"),
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),
     (r"^Option '(.+)' does not take a value", r"\1 does not accept a value"),
-    (r"^Invalid value for '(.+?)':", r"invalid value for \1:"),
+    (r"^Invalid value for '([^']+)'(?: / '[^']+')*:", r"invalid value for \1:"),
     (r": (.+) is not a valid int(?:eger| range)?\.?$", r": expected an integer, found \1"),
     (r": (.+) is not a valid float(?: range)?\.?$", r": expected a number, found \1"),
     (r": (\S+) is not in the range (\S+?)<=x<=(\S+?)\.?$", r": expected \2 to \3, found \1"),

@@ -138,7 +138,8 @@ def _not_an_image_error(data: bytes, name: str) -> InputImageError:
         return InputImageError(f"{name} is an SVG drawing; expected a raster image", hint="export it as PNG first")
     if not data:
         return InputImageError(f"{name} is empty (0 bytes)")
+    is_other_image = (identity.problem or "").endswith("image")
     return InputImageError(
-        f"{name} is {identity.problem}; expected an image",
+        f"{name} is {identity.problem}{', which is not supported' if is_other_image else '; expected an image'}",
         hint="supported formats: PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP",
     )

@@ -82,7 +82,7 @@ class SandboxApp:
         self._file_routes = FileRoutes(self._files)
         self._batch_routes = BatchRoutes(self._files, self._generator, self._clock)
 
-    def answer(self, request: ServerRequest) -> ServerResponse:
+    def respond(self, request: ServerRequest) -> ServerResponse:
         """Never raises: an unexpected exception becomes the API's own 500."""
         if request.path.startswith(IMAGE_PATH):
             return self._url_store.serve(request)
@@ -122,10 +122,10 @@ class SandboxApp:
                 return model_response(rest[0], catalog) if rest else list_models_response(catalog)
             case ["files", *rest]:
                 check_api_key(request, self._require_key)
-                return self._file_routes.answer(request, rest)
+                return self._file_routes.respond(request, rest)
             case ["batches", *rest]:
                 check_api_key(request, self._require_key)
-                return self._batch_routes.answer(request, rest)
+                return self._batch_routes.respond(request, rest)
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:

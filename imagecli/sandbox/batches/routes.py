@@ -42,7 +42,7 @@ class BatchRoutes:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
 
-    def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
+    def respond(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         """Responds to a request; *rest* is the path after `/v1/batches`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")

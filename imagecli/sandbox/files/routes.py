@@ -38,7 +38,7 @@ class FileRoutes:
     def __init__(self, files: FileStore) -> None:
         self._files = files
 
-    def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
+    def respond(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         """Responds to a request; *rest* is the path after `/v1/files`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")
