@@ -12,7 +12,7 @@ import hashlib
 import json
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -46,12 +46,13 @@ def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]], 
     return _json_sha256(["imagecli row", values, files])
 
 
+@lru_cache(maxsize=1024)
 def request_hash(row_hash: str, *, provider: str, model: str, base_url: str | None = None) -> str:
     """The hash in the journal. *row_hash* is a result of `row_hash`.
 
     *model* is the one that the row names, or else the default; `ItemIdentity.is_requested_by` then also tries the model
     in the journal, so that a new default doesn't make another request. *base_url* is that of an entry of an earlier
-    version, which hashed `base_url_for_journal`.
+    version, which hashed `base_url_for_journal`. Cached, because each journal entry of a request needs its hash.
     """
     return _json_sha256(["imagecli request", row_hash, provider, base_url, model])
 

@@ -116,11 +116,13 @@ class BatchApiRun:
         self.run.events(NoteEvent(code="batch", message=f"{job.id}: {count} submitted"))
 
     def add_result(self, result: ItemResult) -> None:
-        """Counts and prints an item that has ended."""
+        """Counts, records and prints an item that has ended."""
         self._ended.add(result.plan.identity.id)
         self._update_counts()
         self.reporter.counts.add(result)
-        self.reporter.print_result(result)
+        estimated = estimate_item_cost(result.plan, self.budget)
+        self.run.recorder.add(result, estimated)
+        self.reporter.print_result(result, estimated)
         self.emit_progress()
 
     def emit_progress(self) -> None:
