@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import random
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -228,7 +228,7 @@ def _add_image(connection: sqlite3.Connection, request: int, image: SavedImage) 
 
 def _new_id(connection: sqlite3.Connection) -> str:
     while True:
-        image_id = "".join(secrets.choice(ID_CHARACTERS) for _ in range(ID_LENGTH))
+        image_id = "".join(random.choices(ID_CHARACTERS, k=ID_LENGTH))
         if not connection.execute("SELECT 1 FROM images WHERE id = ?", (image_id,)).fetchone():
             return image_id
 

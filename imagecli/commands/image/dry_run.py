@@ -30,7 +30,7 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
 
     Raises InputImageError or OutputError, as executing the plan would.
     """
-    budget = Budget.build([(call, context.model) for call in plan.calls], context.settings)
+    budget = Budget.build([(call.request, context.model) for call in plan.calls], context.settings)
     inputs = InputCache(context.model)
     run_context = build_run_context(context, "dry-run")
     planned = []
