@@ -219,9 +219,10 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     is_unknown = message.startswith("unknown option")  # and not one of the command's own without its value
-    if option and is_unknown and (replacement := usage_errors.replacement_for(option)):
-        return UsageError(f"unknown option {option}", hint=replacement)
     context = getattr(error, "ctx", None)
+    known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+    if option and is_unknown and (replacement := usage_errors.replacement_for(option, known)):
+        return UsageError(f"unknown option {option}", hint=replacement)
     path = "imagecli" if command == "imagecli" else f"imagecli {command}"
     hint = f"{context.command_path if context else path} --help"
     if message.startswith("missing argument"):
