@@ -3,7 +3,6 @@
 Commands parse flags into these values; nothing below them parses a flag.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
@@ -27,11 +26,11 @@ Box: TypeAlias = tuple[int, int, int, int]
 """left, top, right, bottom."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Secret:
     """An API key, as a value that can't be printed by accident."""
 
-    _text: str
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def reveal(self) -> str:
         """The key itself, for the transport and the key store."""
@@ -136,6 +135,10 @@ class Length(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:g}{'%' if self.is_percent else ''}"
+
+    def to_pixels(self, extent: int) -> float:
+        """The length in pixels, of an image with that width or height."""
+        return self.value * extent / 100 if self.is_percent else self.value
 
 
 ShapeKind: TypeAlias = Literal["rect", "ellipse", "polygon"]
@@ -321,10 +324,13 @@ class ImageInfo(NamedTuple):
     format: str | None
     """A key of MEDIA_TYPES or one of RECEIVED_FORMATS; None if it is not a known image format."""
     size: Size | None = None
-    whole: bool = True
-    """Whether the image is complete."""
     problem: str | None = None
     """What is wrong if the image is not complete."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the image is complete."""
+        return self.problem is None
 
 
 class SavedImage(NamedTuple):

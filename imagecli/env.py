@@ -71,11 +71,6 @@ class Env(NamedTuple):
         )
 
 
-def certificate_bundle() -> str | None:
-    """The file or folder of trusted certificates that a variable of this process names, as for requests and curl."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
-
-
 def local_time() -> datetime:
     """The wall clock, for names and messages; waits use the monotonic clock."""
     return datetime.now().astimezone()

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from imagecli.errors import MemoryShortError, NotSentError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
@@ -98,14 +97,12 @@ PoolWork: TypeAlias = Callable[[Item, EventHandler, CallSlot], Result]
 """What a pool does with each item. It reports progress to the handler, and takes the slot for each request."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkDone(Generic[Result]):
+class WorkDone(NamedTuple, Generic[Result]):
     """The end of one item: its *result*, the exception that was raised, or neither if it was never sent."""
 
-    index: int
     result: Result | None = None
     error: BaseException | None = None
-    slot: CallSlot | None = field(default=None, compare=False)
+    slot: CallSlot | None = None
     """Ended when the main thread has handled the result."""
 
 
@@ -200,17 +197,17 @@ class WorkerPool:
                     pair = next(pending, None)
                 if pair is None:
                     return
-                index, item = pair
+                _, item = pair
                 if self._slots.is_stopped:
-                    self._inbox.put(WorkDone(index))
+                    self._inbox.put(WorkDone())
                     continue
                 slot = self._slots.new_slot()
                 try:
-                    done = WorkDone(index, result=work(item, self._inbox.put, slot), slot=slot)
+                    done = WorkDone(result=work(item, self._inbox.put, slot), slot=slot)
                 except NotSentError:
-                    done = WorkDone(index, slot=slot)
+                    done = WorkDone(slot=slot)
                 except BaseException as error:
-                    done = WorkDone(index, error=error, slot=slot)
+                    done = WorkDone(error=error, slot=slot)
                 self._inbox.put(done)
 
         wanted = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))
@@ -258,11 +255,11 @@ def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs
                 pair = next(pending, None)
             if pair is None:
                 return
-            index, item = pair
+            _, item = pair
             try:
-                inbox.put(WorkDone(index, result=work(item)))
+                inbox.put(WorkDone(result=work(item)))
             except BaseException as error:
-                inbox.put(WorkDone(index, error=error))
+                inbox.put(WorkDone(error=error))
 
     start_threads(work_off, min(jobs, len(items)))
     for _ in items:

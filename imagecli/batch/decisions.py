@@ -3,7 +3,7 @@
 The rules for each file, the first that applies:
 
     missing                    requested
-    ours, same request         up to date; also if only the default model has changed
+    ours, same request         up to date; also if only the default model has changed; recorded if it was moved by hand
     ours, another request      stale: requested again, and replaced; for a real provider also what the sandbox generated
     found after a kill         up to date, and recorded in the journal
     edited by hand             kept; refused if its row has changed too
@@ -58,7 +58,7 @@ class Decision:
     """The planned paths that the requested images are saved to; other paths of these images stay as they are."""
     replaces: tuple[Replacement, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
-    """To be written to the journal before the first request: files that were found or adopted."""
+    """To be written to the journal before the first request: files that were found, moved or adopted."""
     possibly_billed: bool = False
     """The request may have been billed once already."""
     notes: tuple[FileNote, ...] = ()
@@ -132,7 +132,9 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
     if file.status == "found":
         return "record"
     if file.status == "ours":
-        return "keep" if file.fresh else "replace"
+        if not file.fresh:
+            return "replace"
+        return "record" if file.record and file.record.path != file.path else "keep"
     if identity.sandbox:
         return "keep"
     if adopt:
@@ -148,7 +150,7 @@ def _is_created(fate: Fate) -> bool:
 
 def _is_replaced_too(file: FileState, fate: Fate) -> bool:
     """Whether an up-to-date file is replaced because another file of its image is created: both must show the same."""
-    return fate == "keep" and file.status == "ours"
+    return fate in ("keep", "record") and file.status == "ours"
 
 
 def _decision_kind(requested: Sequence[FileState], fates: dict[str, Fate]) -> DecisionKind:
@@ -171,16 +173,29 @@ def _build_entries(
 ) -> tuple[JournalEntry, ...]:
     """The journal entries for files that exist but aren't recorded."""
     entries = []
-    if found := [file for file in files if fates[file.plan] == "record"]:
+    is_incomplete = any(_is_created(fate) for fate in fates.values())
+    to_record = [file for file in files if fates[file.plan] == "record"]
+    if found := [file for file in to_record if file.status == "found"]:
         # The interrupted run requested them, perhaps with a model that is no longer the default. While other files of
         # the item are missing, something may still have been billed for which there is no file.
         requested = replace(identity, model=possibly_billed.model) if possibly_billed else identity
-        is_incomplete = any(_is_created(fate) for fate in fates.values())
         records = _build_records(found, disk)
         entries.append(requested.new_entry("saved", files=records, may_be_billed=is_incomplete))
+    if not is_incomplete:
+        entries += [_move_entry(file, file.entry, identity, disk) for file in to_record if file.entry]
     if adopted := [file for file in files if fates[file.plan] == "adopt"]:
         entries.append(identity.new_entry("adopted", files=_build_records(adopted, disk)))
     return tuple(entries)
+
+
+def _move_entry(file: FileState, entry: JournalEntry, identity: ItemIdentity, disk: DiskReader) -> JournalEntry:
+    """The entry for a file that was moved by hand from the one that *entry* records, of the same request.
+
+    Without it, the file would be unknown as soon as the row changes. What it cost stays with *entry*.
+    """
+    moved = identity.new_entry("adopted", files=(_build_record(file, disk),), originals=entry.originals)
+    origin = {name: getattr(entry, name) for name in ("hash", "provider", "model", "base_url", "sandbox")}
+    return replace(moved, **origin)
 
 
 def _build_records(files: Sequence[FileState], disk: DiskReader) -> tuple[FileRecord, ...]:

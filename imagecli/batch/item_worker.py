@@ -39,7 +39,7 @@ class ItemWorker:
             if not is_omitted:
                 on_event(event)
 
-        pipeline = replace(self.pipeline, inputs=self.inputs.for_model(plan.item.model))
+        pipeline = self.pipeline._replace(inputs=self.inputs.for_model(plan.item.model))
         sent_line = _SentLine(plan.identity, self.finalizer.journal)
         results: list[CallResult] = []
         is_over_budget = False

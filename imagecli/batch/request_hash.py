@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import InputImageError
-from imagecli.serialization import field_defaults, has_fields
+from imagecli.serialization import has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
 
@@ -130,8 +130,9 @@ def _to_plain(value: Any, *, raw: bool) -> Any:
         return value if raw else value.replace("\r\n", "\n")
     kind: Any = type(value)
     if has_fields(kind):
-        values = ((name, getattr(value, name), default) for name, default in field_defaults(kind).items())
-        return {name: _to_plain(inner, raw=raw) for name, inner, default in values if inner != default}
+        defaults = kind._field_defaults
+        changed = [name for name in kind._fields if name not in defaults or getattr(value, name) != defaults[name]]
+        return {name: _to_plain(getattr(value, name), raw=raw) for name in changed}
     if isinstance(value, Mapping):
         return {str(name): _to_plain(inner, raw=raw) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""One HTTP exchange through urllib3: build the request, send it once, read the response. Retries are the callers'.
+"""One HTTP exchange through requests: build the request, send it once, read the response. Retries are the callers'.
 
 A 2xx body goes to a file as it arrives, an error's body into memory. `-v` and `--debug` log the exchange here, without
 the key, which is added later, and without cookies.
@@ -16,19 +16,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import IO, Any, NamedTuple, Protocol
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPHeaderDict, Timeout
-from urllib3.exceptions import HTTPError, URLSchemeUnknown
+import requests
+from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
-from urllib3.util.url import Url, parse_url
 
 from imagecli.client.address_policy import AddressPolicy, is_same_origin, parse_address, port_of
 from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
-from imagecli.client.http_connection import check_literal_host, open_pool, speaks_tls
+from imagecli.client.http_connection import check_literal_host, speaks_tls
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
-from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError, is_disk_full
+from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import SANDBOX_HEADER, HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip, too_large_error
@@ -60,9 +59,9 @@ class Timeouts(NamedTuple):
     total: float = 1800.0
     error: float = 30.0
 
-    def socket_timeouts(self) -> Timeout:
-        """Seconds to connect, and between two pieces of a response."""
-        return Timeout(connect=min(self.connect, self.total), read=min(self.silence, self.total))
+    def socket_timeouts(self) -> tuple[float, float]:
+        """requests' pair: seconds to connect, and between two pieces of a response."""
+        return min(self.connect, self.total), min(self.silence, self.total)
 
     def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
         """The limits of an exchange that starts now."""
@@ -177,11 +176,12 @@ def _send(
         logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
     try:
         with translate_request_errors(http.url, limits):
-            body = RequestBody(upload, upload.length, upload.content_type) if upload else _encode_body(http)
-            headers = {"Accept": "application/json", **headers}
-            pool, request = _prepare_request(session, http.method, http.url, headers, auth, body, timeouts, limits)
-            with pool, pool.urlopen(**request) as reply:
-                response = read_response(reply, http.url, limits, into)
+            request = session.prepare(_build_request(http, auth, headers))
+            _count_body(request, upload, limits)
+            settings = _environment_settings(session, request, limits)
+            with session.adapter(limits) as adapter:
+                reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
+                response = read_response(reply, limits, into)
     except UnsavedError as error:
         if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
             raise tls_port_error(http.url) from error
@@ -221,59 +221,13 @@ def get(
         target=request_target(url),
     )
     with translate_request_errors(url, limits):
-        auth = auth or Authorization(None)
-        pool, request = _prepare_request(session, "GET", url, headers or {}, auth, None, timeouts, limits)
-        with pool, pool.urlopen(**request) as reply:
-            return read_response(reply, url, limits, into)
-
-
-def _prepare_request(
-    session: Session,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    auth: Authorization,
-    body: RequestBody | None,
-    timeouts: Timeouts,
-    limits: ExchangeLimits,
-) -> tuple[HTTPConnectionPool, dict[str, Any]]:
-    """The pool that sends one request, and the arguments of its `urlopen`, which neither retries nor follows redirects.
-
-    Raises LocationValueError for a URL that is not http(s), RefusedAddressError for an address that may not be
-    connected to, SettingsError for a proxy of another kind.
-    """
-    target = parse_url(url)
-    if target.scheme not in ("http", "https"):
-        raise URLSchemeUnknown(target.scheme or "")
-    proxy = session.find_proxy(url)
-    if limits.policy and proxy:
-        # The proxy resolves the name: only an address in the URL itself can be checked.
-        parts = urlsplit(url)
-        check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
-    all_headers = HTTPHeaderDict(session.headers)  # it ignores the case of names
-    all_headers.update(headers)
-    all_headers.update(auth.build_headers())
-    if body:
-        all_headers.update({"Content-Type": body.content_type, "Content-Length": str(body.length)})
-        limits.has_body = True
-    request = {
-        "method": method,
-        "url": _request_target(target, is_forwarded=proxy is not None and target.scheme == "http"),
-        "body": CountingBody(body, limits) if body else None,
-        "headers": all_headers,
-        "timeout": timeouts.socket_timeouts(),
-        "retries": False,
-        "redirect": False,
-        "assert_same_host": False,
-        "preload_content": False,
-        "decode_content": False,
-    }
-    return open_pool(target, proxy, limits, session.certificates), request
-
-
-def _request_target(url: Url, *, is_forwarded: bool) -> str:
-    """What the request line names: path and query, and for a proxy that forwards the request also the server."""
-    return url._replace(auth=None, fragment=None).url if is_forwarded else url.request_uri
+        request = session.prepare(
+            requests.Request("GET", url, headers=dict(headers or {}), auth=auth or Authorization(None))
+        )
+        settings = _environment_settings(session, request, limits)
+        with session.adapter(limits) as adapter:
+            reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
+            return read_response(reply, limits, into)
 
 
 def request_target(url: str) -> str:
@@ -284,43 +238,53 @@ def request_target(url: str) -> str:
     return quote(path if path.startswith("/") else f"/{path}", safe=string.punctuation)
 
 
-class RequestBody(NamedTuple):
-    """The body of a request."""
-
-    source: MultipartUpload | io.BytesIO
-    length: int
-    content_type: str
+def uses_proxy(session: Session, url: str) -> bool:
+    """Whether *url* goes through a proxy that the environment sets."""
+    return _is_proxied(url, session.environment_settings(url))
 
 
-def _encode_body(http: HttpRequest) -> RequestBody | None:
-    """The body of *http*, if it has one. Raises UsageError for a value that JSON doesn't have."""
-    if http.json is not None:
-        try:
-            data, content_type = json.dumps(http.json, allow_nan=False).encode(), "application/json"
-        except ValueError as error:
-            message = f"the request can't be encoded as JSON: {error}"
-            raise UsageError(message, hint="check --param") from error
-    elif http.files:
-        files = [(file.name, (file.filename, file.data, file.media_type)) for file in http.files]
-        data, content_type = encode_multipart_formdata([*http.form, *files])
-    elif http.form:
-        data, content_type = urlencode(http.form).encode(), "application/x-www-form-urlencoded"
+def _is_proxied(url: str, settings: dict[str, Any]) -> bool:
+    """Whether *url* would go through a proxy by these merged environment settings."""
+    return bool(requests.utils.select_proxy(url, settings.get("proxies")))
+
+
+def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
+    return requests.Request(
+        http.method,
+        http.url,
+        headers={"Accept": "application/json", **headers},
+        auth=auth,
+        json=http.json,
+        data=list(http.form) or None,
+        files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
+    )
+
+
+def _count_body(request: requests.PreparedRequest, upload: MultipartUpload | None, limits: ExchangeLimits) -> None:
+    """Replaces the body of *request* by *upload*, if that is given, and counts what is sent of it."""
+    if upload:
+        request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
+        body = CountingBody(upload, upload.length, limits)
+    elif request.body:
+        data = request.body.encode() if isinstance(request.body, str) else request.body
+        body = CountingBody(io.BytesIO(data), len(data), limits)
     else:
-        return None
-    return RequestBody(io.BytesIO(data), len(data), content_type)
+        return
+    limits.has_body = True
+    request.body = body  # type: ignore[assignment]
 
 
 class CountingBody:
-    """The body of a request, of which is counted what is sent."""
+    """The body of a request, from *source*; what is read of it counts as sent."""
 
-    def __init__(self, body: RequestBody, limits: ExchangeLimits) -> None:
-        self._body, self._limits = body, limits
+    def __init__(self, source: MultipartUpload | io.BytesIO, length: int, limits: ExchangeLimits) -> None:
+        self._source, self._length, self._limits = source, length, limits
 
     def read(self, size: int = -1, /) -> bytes:
-        piece = self._body.source.read(size)
+        piece = self._source.read(size)
         if piece:
             self._limits.sent_bytes += len(piece)
-            self._limits.hooks.uploaded(self._limits.sent_bytes, self._body.length)
+            self._limits.hooks.uploaded(self._limits.sent_bytes, self._length)
         return piece
 
 
@@ -355,55 +319,92 @@ class MultipartUpload:
         return b""
 
 
+def _environment_settings(
+    session: Session, request: requests.PreparedRequest, limits: ExchangeLimits
+) -> dict[str, Any]:
+    """Proxies and certificates for *request*.
+
+    Raises InvalidSchema for a URL that is not http(s), RefusedAddressError for an address that may not be connected to.
+    """
+    url = request.url or ""
+    if not url.lower().startswith(("http://", "https://")):
+        raise requests.exceptions.InvalidSchema(f"not an http or https URL: {redact_url(url)}")
+    settings = session.environment_settings(url)
+    _check_proxy_scheme(url, settings.get("proxies") or {})
+    if limits.policy and _is_proxied(url, settings):
+        # The proxy resolves the name: only an address in the URL itself can be checked.
+        parts = urlsplit(url)
+        check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
+    return settings
+
+
+def _check_proxy_scheme(url: str, proxies: Mapping[str, str]) -> None:
+    """Raises SettingsError if the proxy for *url* is not an HTTP proxy; desktops set SOCKS proxies for all programs."""
+    proxy = requests.utils.select_proxy(url, proxies)
+    scheme = proxy.partition("://")[0].lower() if proxy and "://" in proxy else "http"
+    if not proxy or scheme in ("http", "https"):
+        return
+    variable = f"{next((key for key, value in proxies.items() if value == proxy), 'all').partition(':')[0]}_proxy"
+    kind = "a SOCKS proxy" if scheme.startswith("socks") else f"a proxy of type {scheme}"
+    host = urlsplit(url).hostname
+    raise SettingsError(
+        f"{variable} (or {variable.upper()}) names {kind}, {redact_url(proxy)}; imagecli supports only HTTP proxies",
+        hint=f"set HTTPS_PROXY=http://HOST:PORT, or NO_PROXY={host} to use no proxy",
+        code="proxy",
+    )
+
+
 def _is_tls_port(session: Session, url: str) -> bool:
     """Whether *url* is http, reached without a proxy, and its port speaks TLS."""
     parts = urlsplit(url)
-    is_direct = parts.scheme == "http" and session.find_proxy(url) is None
-    return is_direct and speaks_tls(parts.hostname or "", parts.port or 80)
+    return (
+        parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
+    )
 
 
-def read_response(response: BaseHTTPResponse, url: str, limits: ExchangeLimits, into: BodyWriter) -> HttpResponse:
-    """Reads the response from *url* whose headers have arrived; a 2xx body is written *into* a file.
+def read_response(response: requests.Response, limits: ExchangeLimits, into: BodyWriter) -> HttpResponse:
+    """Reads the response whose headers have arrived; a 2xx body is written *into* a file. Closes *response*.
 
     A compressed body is decompressed, unless the limits say that it stays as it is. An error after enough has arrived
     is ignored. Raises UnsavedError for too large a body.
     """
-    headers = {name.lower(): value for name, value in response.headers.itermerged()}
-    if not 200 <= response.status < 300:
-        limits.deadline = min(limits.deadline, time.monotonic() + limits.error_seconds)
-        body = _read_error_body(response, url, limits)
-        return HttpResponse(status=response.status, headers=headers, error_body=body)
-    total, pieces = _content_length(response), _iter_body(response, url, limits)
-    try:
-        # Damage in it is found by the code that reads the body.
-        with suppress(DamagedGzipError):
-            for piece in pieces if limits.packed else gunzip(pieces, limits.max_bytes):
-                _write_piece(piece, into)
-                limits.hooks.received(limits.body_bytes, total)
-                limits.tighten_deadline()
-    except (HTTPError, OSError, UnsavedError):
-        if limits.hooks.enough() is None:
-            raise
-    return HttpResponse(status=response.status, headers=headers)
+    with response:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if not 200 <= response.status_code < 300:
+            limits.deadline = min(limits.deadline, time.monotonic() + limits.error_seconds)
+            body = _read_error_body(response, limits)
+            return HttpResponse(status=response.status_code, headers=headers, error_body=body)
+        total, pieces = _content_length(response), _iter_body(response, limits)
+        try:
+            # Damage in it is found by the code that reads the body.
+            with suppress(DamagedGzipError):
+                for piece in pieces if limits.packed else gunzip(pieces, limits.max_bytes):
+                    _write_piece(piece, into)
+                    limits.hooks.received(limits.body_bytes, total)
+                    limits.tighten_deadline()
+        except (HTTPError, OSError, UnsavedError):
+            if limits.hooks.enough() is None:
+                raise
+        return HttpResponse(status=response.status_code, headers=headers)
 
 
-def _content_length(response: BaseHTTPResponse) -> int | None:
+def _content_length(response: requests.Response) -> int | None:
     """The size of the body, if the response states a plausible one."""
     length = response.headers.get("Content-Length", "")
     plain = length.isascii() and length.isdigit() and len(length) < 15
     return int(length) if plain else None
 
 
-def _iter_body(response: BaseHTTPResponse, url: str, limits: ExchangeLimits) -> Iterator[bytes]:
+def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[bytes]:
     """The body as it arrives. Raises UnsavedError if it is too large, or past the deadline if data keeps arriving."""
-    while piece := response.read1(PIECE_BYTES, decode_content=False):
+    while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
         limits.body_bytes += len(piece)
         if limits.body_bytes > limits.max_bytes:
-            message = f"the response from {redact_url(url)} is larger than {limits.max_bytes // 2**20} MB"
+            message = f"the response from {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB"
             raise too_large_error(message)
         yield piece
         if limits.is_expired:
-            raise slow_response_error(url, is_over=True)
+            raise slow_response_error(response.url, is_over=True)
 
 
 def _write_piece(piece: bytes, into: BodyWriter) -> None:
@@ -419,12 +420,12 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
         ) from error
 
 
-def _read_error_body(response: BaseHTTPResponse, url: str, limits: ExchangeLimits) -> bytes:
+def _read_error_body(response: requests.Response, limits: ExchangeLimits) -> bytes:
     """The first MAX_ERROR_BYTES of an error's body, or more of one with an image in it; what breaks meanwhile does not
     matter, the status is known."""
     body = b""
     with suppress(HTTPError, OSError, ImagecliError, DamagedGzipError):
-        for piece in gunzip(_iter_body(response, url, limits)):
+        for piece in gunzip(_iter_body(response, limits)):
             body += piece
             if len(body) >= MAX_ERROR_IMAGE_BYTES or (len(body) >= MAX_ERROR_BYTES and not holds_image(body)):
                 break

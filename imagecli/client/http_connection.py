@@ -1,4 +1,4 @@
-"""A connection for one exchange: to a checked address, within the limits of the exchange; and the pool that opens it.
+"""A connection for one exchange: to a checked address, within the limits of the exchange; and its requests adapter.
 
 urllib3's connections with four changes. A name is resolved once, and the address that was checked is connected to. The
 limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every
@@ -23,18 +23,15 @@ import time
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
-from urllib.parse import unquote
 
-from urllib3 import ProxyManager, make_headers
-from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family, create_connection
 from urllib3.util.ssl_ import create_urllib3_context
-from urllib3.util.url import Url, parse_url
 from urllib3.util.wait import wait_for_read, wait_for_write
 
 from imagecli.client.address_policy import (
@@ -151,8 +148,8 @@ class HttpReply(http.client.HTTPResponse):
         """The body is complete: trailers are not waited for."""
 
 
-class HttpConnection(HTTPConnection):
-    """A connection within the limits of an exchange."""
+class _Connection(HTTPConnection):
+    """What HTTP and HTTPS connections have in common."""
 
     def __init__(self, *arguments: Any, limits: ExchangeLimits, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -253,20 +250,12 @@ class HttpConnection(HTTPConnection):
             raise BrokenPipeError("the server responded before the upload was complete")
 
 
-class HttpsConnection(HttpConnection, HTTPSConnection):
-    """The same with TLS."""
+class HttpConnection(_Connection):
+    """http"""
 
 
-class HttpPool(HTTPConnectionPool):
-    """The connection to an http URL."""
-
-    ConnectionCls = HttpConnection
-
-
-class HttpsPool(HTTPSConnectionPool):
-    """The connection to an https URL."""
-
-    ConnectionCls = HttpsConnection
+class HttpsConnection(_Connection, HTTPSConnection):
+    """https"""
 
 
 def _timeout_seconds(timeout: Any) -> float:
@@ -274,38 +263,27 @@ def _timeout_seconds(timeout: Any) -> float:
 
 
 class CertificateCache:
-    """The trusted certificates of a command, read once, because that takes longer than a request (20 ms)."""
+    """The certificate bundles of a command, each read once, because that takes longer than a request (20 ms)."""
 
-    def __init__(self, bundle: str | None) -> None:
-        """*bundle*: a file or folder that the user chose."""
-        self._bundle = bundle
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._context: ssl.SSLContext | None = None
+        self._contexts: dict[tuple[str | None, str | None], ssl.SSLContext] = {}
 
-    def ssl_context(self) -> ssl.SSLContext:
-        """A context that trusts them. Raises SettingsError if the user's bundle can't be read."""
+    def ssl_context(self, file: str | None, folder: str | None) -> ssl.SSLContext:
+        """A context that trusts the certificates in *file* or *folder*. Raises SettingsError if there are none."""
         with self._lock:
-            if self._context is None:
-                self._context = _load_certificates(self._bundle)
-            return self._context
+            if (file, folder) not in self._contexts:
+                self._contexts[file, folder] = _load_certificates(file, folder)
+            return self._contexts[file, folder]
 
 
-def _load_certificates(bundle: str | None) -> ssl.SSLContext:
-    import certifi  # a dependency of requests
-
+def _load_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
     context = create_urllib3_context()
-    path = bundle or certifi.where()
-    is_folder = Path(path).is_dir()
     try:
-        context.load_verify_locations(None if is_folder else path, path if is_folder else None)
-    except FileNotFoundError as error:
-        raise SettingsError(
-            f"the certificate bundle {path} of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE does not exist",
-            hint="set REQUESTS_CA_BUNDLE to a file that exists, or unset it",
-        ) from error
+        context.load_verify_locations(file, folder)
     except (ssl.SSLError, OSError) as error:
         raise SettingsError(
-            f"the certificate bundle {path} of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE can't be read as PEM",
+            f"the certificate bundle {file or folder} of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE can't be read as PEM",
             hint="set REQUESTS_CA_BUNDLE to a file of PEM certificates, or unset it",
         ) from error
     return context
@@ -326,23 +304,55 @@ def _allowed_addresses(policy: AddressPolicy, addresses: Sequence[str], port: in
     return allowed
 
 
-def open_pool(url: Url, proxy: str | None, limits: ExchangeLimits, trust: CertificateCache) -> HTTPConnectionPool:
-    """What sends one request to the server of *url*; closing it closes the connection."""
-    is_tls = url.scheme == "https" or (proxy or "").lower().startswith("https:")
-    context = trust.ssl_context() if is_tls else None
-    if proxy is None:
-        host, port = url.host or "", url.port or port_by_scheme[url.scheme or "http"]
-        if url.scheme == "https":
-            return HttpsPool(host, port, limits=limits, ssl_context=context)
-        return HttpPool(host, port, limits=limits)
-    auth = parse_url(proxy).auth or ""
-    headers = make_headers(proxy_basic_auth=unquote(auth)) if ":" in auth else None
-    manager = ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
-    manager.pool_classes_by_scheme = {
-        "http": partial(HttpPool, limits=limits),  # type: ignore[dict-item]
-        "https": partial(HttpsPool, limits=limits),  # type: ignore[dict-item]
-    }
-    return manager.connection_from_host(url.host, url.port, url.scheme)
+class _HttpPool(HTTPConnectionPool):
+    """A pool that closes each connection: urllib3 returns it when its response is read, or will not be."""
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn:
+            conn.close()
+
+
+class _HttpsPool(_HttpPool, HTTPSConnectionPool):
+    """The same for https."""
+
+
+class ExchangeAdapter(HTTPAdapter):
+    """requests' adapter for one exchange at a time. Building one takes as long as connecting, so they are kept."""
+
+    def __init__(self, trust: CertificateCache) -> None:
+        self._trust = trust
+        self.limits: ExchangeLimits | None = None
+        """Of the exchange that uses it."""
+        self._pools = {
+            "http": partial(self._open_pool, _HttpPool, HttpConnection),
+            "https": partial(self._open_pool, _HttpsPool, HttpsConnection),
+        }
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def _open_pool(self, pool: Any, connection_class: Any, host: str, port: int | None, **options: Any) -> Any:
+        connections = pool(host, port, **options)
+        connections.ConnectionCls = partial(self._new_connection, connection_class)
+        return connections
+
+    def _new_connection(self, connection_class: Any, **options: Any) -> Any:
+        return connection_class(limits=self.limits, **options)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+        # A proxy that speaks TLS itself is checked by urllib3 with the files named.
+        if conn.ca_certs or conn.ca_cert_dir:
+            conn.conn_kw["ssl_context"] = self._trust.ssl_context(conn.ca_certs, conn.ca_cert_dir)
+            if not (conn.proxy and conn.proxy.scheme == "https"):
+                conn.ca_certs = conn.ca_cert_dir = None
 
 
 TLS_HANDSHAKE_SECONDS = 1.5

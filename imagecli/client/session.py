@@ -1,86 +1,92 @@
-"""What the exchanges of a command share, and the one object that adds the key. Nothing reads `.netrc`."""
+"""The session that the exchanges of a command share, and the one object that adds the key. Nothing reads `.netrc`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+
+import requests
+from requests.auth import AuthBase
 
 from imagecli import __version__
-from imagecli.client.http_connection import CertificateCache
+from imagecli.client.exchange_limits import ExchangeLimits
+from imagecli.client.http_connection import CertificateCache, ExchangeAdapter
 from imagecli.domain import Secret
-from imagecli.env import certificate_bundle
-from imagecli.errors import SettingsError
-from imagecli.quoting import redact_url
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
 """Scheme → header and prefix of the key. A provider that needs none may be behind a gateway that does."""
 
 
-class Authorization:
-    """Adds the key to a request, and nothing else does."""
+class Authorization(AuthBase):
+    """Adds the key, and nothing else does. Being an auth object, it also keeps `.netrc` from replacing the key."""
 
     def __init__(self, key: Secret | None, scheme: str = "bearer") -> None:
         self._key = key
         self._header, self._prefix = HEADERS[scheme]
 
-    def build_headers(self) -> dict[str, str]:
-        """The header with the key; none without a key."""
-        return {self._header: self._prefix + self._key.reveal()} if self._key else {}
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._key:
+            request.headers[self._header] = self._prefix + self._key.reveal()
+        return request
 
 
-def find_proxy(url: str) -> str | None:
-    """The URL of the proxy that variables, or the system's settings, set for *url*.
+class Session(requests.Session):
+    """What the exchanges of a command share: User-Agent, proxy settings, trusted certificates. No cookies.
 
-    Raises SettingsError for one that is not an HTTP proxy; desktops set SOCKS proxies for all programs.
-    """
-    if not getproxies().keys() - {"no"}:
-        return None
-    # It knows the rules of NO_PROXY. Importing it takes as long as starting Python twice.
-    from requests.utils import get_environ_proxies, select_proxy
-
-    proxies = get_environ_proxies(url)
-    proxy = select_proxy(url, proxies)
-    if not proxy:
-        return None
-    scheme = proxy.partition("://")[0].lower() if "://" in proxy else "http"
-    if scheme in ("http", "https"):
-        return proxy if "://" in proxy else f"http://{proxy}"
-    variable = f"{next((name for name, value in proxies.items() if value == proxy), 'all').partition(':')[0]}_proxy"
-    kind = "a SOCKS proxy" if scheme.startswith("socks") else f"a proxy of type {scheme}"
-    host = urlsplit(url).hostname
-    raise SettingsError(
-        f"{variable} (or {variable.upper()}) names {kind}, {redact_url(proxy)}; imagecli supports only HTTP proxies",
-        hint=f"set HTTPS_PROXY=http://HOST:PORT, or NO_PROXY={host} to use no proxy",
-        code="proxy",
-    )
-
-
-class Session:
-    """What the exchanges of a command share: headers, proxies and trusted certificates. No cookies, no connections.
-
-    Threads may share it: `CertificateCache` has a lock, and the proxies are the same whichever thread finds them first.
+    Threads may share it: `CertificateCache` has a lock, and the cached settings are the same whichever thread reads
+    them first. Every exchange has an adapter to itself.
     """
 
     def __init__(self, *, direct: bool) -> None:
-        self._direct = direct
-        self.headers = {
-            "User-Agent": f"imagecli/{__version__}",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",  # so that bytes go to disk as they arrive
-            "Connection": "close",
-        }
-        self.certificates = CertificateCache(None if direct else certificate_bundle())
-        self._proxies: dict[str, str | None] = {}
+        super().__init__()
+        self.headers["User-Agent"] = f"imagecli/{__version__}"
+        self.headers["Connection"] = "close"
+        self.headers["Accept-Encoding"] = "identity"  # so that bytes go to disk as they arrive
+        self.trust_env = not direct
+        self.trust = CertificateCache()
+        self._settings_by_origin: dict[str, dict[str, Any]] = {}
+        self._idle_adapters: list[ExchangeAdapter] = []
 
-    def find_proxy(self, url: str) -> str | None:
-        """The URL of the proxy for *url*, searched for once for each origin."""
-        if self._direct:
-            return None
+    @contextmanager
+    def adapter(self, limits: ExchangeLimits) -> Iterator[ExchangeAdapter]:
+        """An adapter for the exchange with *limits*, which nothing else uses until the block ends."""
+        try:
+            adapter = self._idle_adapters.pop()
+        except IndexError:
+            adapter = ExchangeAdapter(self.trust)
+        adapter.limits = limits
+        try:
+            yield adapter
+        finally:
+            adapter.limits = None
+            self._idle_adapters.append(adapter)
+
+    def prepare(self, request: requests.Request) -> requests.PreparedRequest:
+        """*request* with the session's headers.
+
+        As `prepare_request`, which takes four times as long to merge cookies, parameters and hooks that are never set.
+        """
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=request.url,
+            headers={**self.headers, **request.headers},
+            files=request.files,
+            data=request.data,
+            json=request.json,
+            auth=request.auth,
+        )
+        return prepared
+
+    def environment_settings(self, url: str) -> dict[str, Any]:
+        """Proxies and certificates that environment variables set for the origin of *url*, read once for each."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in self._proxies:
-            self._proxies[origin] = find_proxy(url)
-        return self._proxies[origin]
+        if origin not in self._settings_by_origin:
+            self._settings_by_origin[origin] = dict(self.merge_environment_settings(url, {}, True, None, None))
+        return dict(self._settings_by_origin[origin])
 
 
 def open_session(*, direct: bool = False) -> Session:

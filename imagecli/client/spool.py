@@ -14,7 +14,6 @@ import shutil
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -44,27 +43,36 @@ KEPT_MARK: Final = b"\n[imagecli kept only the beginning of this response, which
 """The end of what is kept."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class SpoolEntry:
     """A request's files in the spool. Leaving the `with` block removes them, unless they hold something unsaved."""
 
-    id: str
-    text: str
-    """The description."""
-    body: Path
-    file: io.FileIO
-    written_bytes: int = 0
-    further: list[Path] = field(default_factory=list)
-    """Folders to continue in if this one fails."""
-    record: Path | None = None
-    """The record that vouches for it, if it is outside the state folder."""
-    record_folders: Sequence[Path] = ()
-    is_kept: bool = False
-    open: bool = False
-    """It outlives its block; the caller calls `close`."""
-    sent: bool = False
-    peer: str | None = None
-    """The address that the request is sent to, if known."""
+    def __init__(
+        self,
+        *,
+        id: str,
+        text: str,
+        file: io.FileIO,
+        further: list[Path],
+        record: Path | None,
+        record_folders: Sequence[Path],
+    ) -> None:
+        self.id = id
+        self.text = text
+        """The description."""
+        self.body = Path(str(file.name))
+        self.file = file
+        self.written_bytes = 0
+        self.further = further
+        """Folders to continue in if this one fails."""
+        self.record = record
+        """The record that vouches for it, if it is outside the state folder."""
+        self.record_folders = record_folders
+        self.is_kept = False
+        self.open = False
+        """It outlives its block; the caller calls `close`."""
+        self.sent = False
+        self.peer: str | None = None
+        """The address that the request is sent to, if known."""
 
     def __enter__(self) -> SpoolEntry:
         return self
@@ -183,13 +191,11 @@ def open_spool_entry(
         except OSError as error:
             reasons.append(f"{folder}: {error.strerror}")
             continue
-        body = Path(str(file.name))
         return SpoolEntry(
             id=id,
             text=description,
-            body=body,
             file=file,
-            further=[*folders[index + 1 :]],
+            further=list(folders[index + 1 :]),
             record=record,
             record_folders=record_folders,
         )

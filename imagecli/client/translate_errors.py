@@ -1,4 +1,4 @@
-"""Translates the exceptions of urllib3 into imagecli's errors, which say what may be billed."""
+"""Translates the exceptions of requests and urllib3 into imagecli's errors, which say what may be billed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    InvalidHeader,
-    LocationValueError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
+import requests
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from imagecli.client.address_policy import NAMES, AddressKind
-from imagecli.errors import ImagecliError, NetworkError, UnsavedError, UsageError
+from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 from imagecli.providers.errors import HINT_PROXY_PASSWORD
 from imagecli.quoting import redact_url
 
@@ -54,16 +46,21 @@ class ExchangeProgress(Protocol):
 
 @contextmanager
 def translate_request_errors(url: str, progress: ExchangeProgress) -> Iterator[None]:
-    """Raises what urllib3 raises inside as an ImagecliError. *url* appears in it without its secrets."""
+    """Raises what requests raises inside as an ImagecliError. *url* appears in it without its secrets."""
     try:
         yield
-    except HTTPError as error:
+    except (requests.RequestException, HTTPError) as error:
         if progress.has_begun and _is_timeout(error):
             raise slow_response_error(url, is_over=progress.is_drip_timeout) from error
         raise translate_request_error(error, url, begun=progress.has_begun) from error
     except (ValueError, TypeError) as error:
-        # An address, a proxy's address or a header that urllib3 did not expect.
+        # An address, a proxy's address or a header that requests and urllib3 did not expect.
         raise _unexpected_error(error, url, begun=progress.has_begun) from error
+    except OSError as error:
+        # requests raises it for a CA bundle that doesn't exist, before anything is sent.
+        if "CA certificate bundle" in str(error):
+            raise SettingsError(str(error), hint="set REQUESTS_CA_BUNDLE to a file that exists, or unset it") from error
+        raise
 
 
 _HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
@@ -76,7 +73,7 @@ _HINT_LOST = "it may have been billed, so it is not retried; check the provider'
 
 
 class ErrorRule(NamedTuple):
-    """What an exception of urllib3 means if nothing of the request was sent."""
+    """What an exception of requests means if nothing of the request was sent."""
 
     exceptions: tuple[type[Exception], ...]
     error: type[ImagecliError]
@@ -87,30 +84,78 @@ class ErrorRule(NamedTuple):
 
 
 NOTHING_SENT: Final = (
-    ErrorRule((ProxyError,), NotConnectedError, "could not connect to {where} through the proxy", _HINT_PROXY, "proxy"),
-    ErrorRule((SSLError,), NetworkError, "TLS connection to {where} failed: {reason}", _HINT_TLS, "tls"),
+    ErrorRule(
+        (requests.exceptions.ProxyError,),
+        NotConnectedError,
+        "could not connect to {where} through the proxy",
+        _HINT_PROXY,
+        "proxy",
+    ),
+    ErrorRule(
+        (requests.exceptions.SSLError,),
+        NetworkError,
+        "TLS connection to {where} failed: {reason}",
+        _HINT_TLS,
+        "tls",
+    ),
     # Only a TLS handshake reads before anything is sent.
-    ErrorRule((ReadTimeoutError,), NotConnectedError, "TLS connection to {where} timed out", _HINT_TLS),
-    ErrorRule((NewConnectionError,), NotConnectedError, "could not connect to {where}: {reason}", _HINT_NETWORK),
-    ErrorRule((ConnectTimeoutError,), NotConnectedError, "connection to {where} timed out", _HINT_NETWORK),
-    ErrorRule((LocationValueError, InvalidHeader), UsageError, "can't send a request to {where}", _HINT_URL),
-    # Most others need a response, so they can hardly be met here.
-    ErrorRule((HTTPError,), NotConnectedError, "could not connect to {where}: {reason}", _HINT_NETWORK),
+    ErrorRule((requests.exceptions.ReadTimeout,), NotConnectedError, "TLS connection to {where} timed out", _HINT_TLS),
+    ErrorRule(
+        (requests.exceptions.ConnectTimeout,), NotConnectedError, "connection to {where} timed out", _HINT_NETWORK
+    ),
+    ErrorRule(
+        (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.URLRequired,
+            requests.exceptions.MissingSchema,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.InvalidHeader,
+        ),
+        UsageError,
+        "can't send a request to {where}",
+        _HINT_URL,
+    ),
+    ErrorRule(
+        (requests.exceptions.InvalidJSONError,),
+        UsageError,
+        "the request can't be encoded as JSON: {reason}",
+        "check --param",
+    ),
+    ErrorRule(
+        (
+            requests.exceptions.ConnectionError,
+            requests.exceptions.Timeout,
+            # These need a response, so they can hardly be met here; nothing was sent all the same.
+            requests.exceptions.HTTPError,
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+            requests.exceptions.StreamConsumedError,
+            requests.exceptions.TooManyRedirects,
+            requests.exceptions.RetryError,
+            requests.exceptions.UnrewindableBodyError,
+        ),
+        NotConnectedError,
+        "could not connect to {where}: {reason}",
+        _HINT_NETWORK,
+    ),
 )
-"""The first rule that fits holds."""
+"""The first rule that fits holds; a test walks `requests.exceptions` to see that each of them has one."""
+_OTHERS_NOT_SENT: Final = NOTHING_SENT[-1]
+"""For urllib3's own errors, and those that a later requests may have."""
 
 
-def translate_request_error(error: HTTPError, url: str, *, begun: bool) -> ImagecliError:
+def translate_request_error(error: requests.RequestException | HTTPError, url: str, *, begun: bool) -> ImagecliError:
     """*error* as an ImagecliError: nothing was sent (exit code 6, or 2), or it may have been billed (7)."""
     where, reason = redact_url(url), _innermost_reason(error)
-    if begun and not isinstance(error, ConnectTimeoutError):
+    is_connected = not isinstance(error, requests.exceptions.ConnectTimeout) and not _is_connection_failure(error)
+    if begun and is_connected:
         if reason.startswith(_TLS_ALERT):
             return tls_port_error(url)
         return UnsavedError(f"the response from {where} was lost: {reason}", hint=_HINT_LOST, code="answer_lost")
-    if isinstance(error, ProxyError) and _WANTS_PASSWORD.search(reason):
+    if isinstance(error, requests.exceptions.ProxyError) and _WANTS_PASSWORD.search(reason):
         message = f"the proxy for {where} requires a valid user name and password"
         return NotConnectedError(f"{message} (HTTP 407)", hint=HINT_PROXY_PASSWORD, code="proxy")
-    rule = next(rule for rule in NOTHING_SENT if isinstance(error, rule.exceptions))
+    rule = next((rule for rule in NOTHING_SENT if isinstance(error, rule.exceptions)), _OTHERS_NOT_SENT)
     return rule.error(rule.message.format(where=where, reason=reason), hint=rule.hint, code=rule.code)
 
 
@@ -143,10 +188,12 @@ def as_unbilled_error(error: ImagecliError) -> ImagecliError:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    if isinstance(error, ConnectTimeoutError):
+    if isinstance(error, requests.exceptions.ConnectTimeout):
         return False
     inside = [argument for argument in error.args if isinstance(argument, BaseException)]
-    return isinstance(error, (ReadTimeoutError, TimeoutError)) or any(_is_timeout(argument) for argument in inside)
+    return isinstance(error, (requests.exceptions.ReadTimeout, ReadTimeoutError, TimeoutError)) or any(
+        _is_timeout(argument) for argument in inside
+    )
 
 
 _WANTS_PASSWORD = re.compile(r"\b407\b")
@@ -154,11 +201,16 @@ _WANTS_PASSWORD = re.compile(r"\b407\b")
 
 
 def _unexpected_error(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
-    if begun and not isinstance(error, ConnectTimeoutError):
+    if begun:
         return UnsavedError(f"the response from {redact_url(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return UsageError("the request contains text that is not UTF-8")
     return UsageError(f"can't send a request to {redact_url(url)}", hint=_HINT_URL)
+
+
+def _is_connection_failure(error: BaseException) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 def _innermost_reason(error: BaseException) -> str:

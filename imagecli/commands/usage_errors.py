@@ -125,6 +125,8 @@ def extra_words_hint(arguments: Mapping[str, Any], message: str) -> str:
     extras = message.partition("(s) (")[2].rpartition(")")[0].split()
     if arguments.get("quiet") and len(extras) == 1 and extras[0] in QUALITIES:
         return f"-q is --quiet; use --quality {extras[0]}"
+    if options := [word for word in extras if word.startswith("-")]:
+        return f"put {options[0]} before --, which ends the options"
     words = [word for word in (arguments.get("prompt"), *extras) if word]
     images = [shell_quote(word) for word in words if looks_like_image_name(word)]
     if " " in (arguments.get("prompt") or "") and not images:
@@ -157,6 +159,11 @@ def _names_other_option(hint: str, known: Collection[str]) -> bool:
     return used is not None and not set(used[1].split("/")) & set(known)
 
 
+def dashed_file(option: str, words: Sequence[str]) -> str | None:
+    """The image of *words* that was read as the unknown *option*, because its name starts with a dash."""
+    return next((word for word in words if word.startswith(option) and looks_like_image_name(word)), None)
+
+
 def suggest_options(option: str, possible: Collection[str]) -> list[str]:
     """The *possible* options that are similar to *option*, the most similar first."""
     word = option.strip("-").replace("_", "-")
@@ -185,7 +192,7 @@ _REWRITES: Final = (
     (r"^Missing (argument|option) '(.+)'", r"missing \1 \2"),
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),
     (r"^Option '(.+)' does not take a value", r"\1 does not accept a value"),
-    (r"^Invalid value for '(.+?)':", r"invalid value for \1:"),
+    (r"^Invalid value for '([^']+)'(?: / '[^']+')*:", r"invalid value for \1:"),
     (r": (.+) is not a valid int(?:eger| range)?\.?$", r": expected an integer, found \1"),
     (r": (.+) is not a valid float(?: range)?\.?$", r": expected a number, found \1"),
     (r": (\S+) is not in the range (\S+?)<=x<=(\S+?)\.?$", r": expected \2 to \3, found \1"),

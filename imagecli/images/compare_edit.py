@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from imagecli.domain import InputImage, Size, Transform
 from imagecli.images.header import ImageHeader, read_header
-from imagecli.images.pillow_io import load_pixels, open_image
+from imagecli.images.pillow_io import load_alpha, open_image
 from imagecli.images.transform_input import render_transformed
 
 EDGE = 256
@@ -47,14 +47,13 @@ def changed_outside_mask(original: InputImage, mask: InputImage, result: bytes) 
     if not 1 / (1 + MAX_RATIO_DIFFERENCE) < ratio < 1 + MAX_RATIO_DIFFERENCE:
         return None
     size = small_size(before.size)
-    alpha = load_pixels(open_image(mask.data, mask.format, "the mask"), "the mask").convert("RGBA").getchannel("A")
+    alpha = load_alpha(open_image(mask.data, mask.format, "the mask"), "the mask")
     return changed_share(_render_small(before, size), _render_small(after, size), alpha)
 
 
 def small_size(size: Size) -> Size:
     """The size at which images of *size* are compared."""
-    scale = min(1.0, EDGE / max(size.width, size.height))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+    return size.shrink_to_fit(Size(EDGE, EDGE))
 
 
 def changed_share(old: Image.Image, new: Image.Image, alpha: Image.Image) -> float:

@@ -90,14 +90,9 @@ def _save_options(image: Image.Image, format: str) -> dict[str, Any]:
 def _resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:
     """Crops *image* centrally to the ratio of *fit* and resizes it. Its mode must not be a palette."""
     left, top, right, bottom = _fill_box(Size(*image.size), fit)
-    if (right - left, bottom - top) == (fit.width, fit.height):
+    if (right - left, bottom - top) == fit:
         return image.crop((int(left), int(top), int(left) + fit.width, int(top) + fit.height))
-    return image.resize(
-        (fit.width, fit.height),
-        Image.Resampling.LANCZOS,
-        box=(left, top, right, bottom),
-        reducing_gap=_REDUCING_GAP,
-    )
+    return image.resize(fit, Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=_REDUCING_GAP)
 
 
 def _fill_box(size: Size, fit: Size) -> tuple[float, float, float, float]:

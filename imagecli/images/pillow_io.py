@@ -99,6 +99,17 @@ def load_pixels(image: ImageFile.ImageFile, name: str) -> Image.Image:
     return image
 
 
+def load_alpha(image: ImageFile.ImageFile, name: str) -> Image.Image:
+    """Decodes the alpha channel of the first frame. Raises InputImageError if its pixels are damaged."""
+    return load_pixels(image, name).convert("RGBA").getchannel("A")
+
+
+def has_transparent_pixels(data: bytes, format: str, name: str) -> bool:
+    """Whether a pixel is not opaque. Decodes only images with alpha. Raises InputImageError for a damaged one."""
+    image = open_image(data, format, name)
+    return image.has_transparency_data and load_alpha(image, name).getextrema() != (255, 255)
+
+
 def _pillow_reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     module, _, name = _READERS[format].partition(":")
     reader: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(import_module(module), name)

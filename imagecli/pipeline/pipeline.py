@@ -13,7 +13,6 @@ import secrets
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -75,8 +74,7 @@ class OpenCall(NamedTuple):
         return self.entry.body.parent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """What all calls of a command share. Threads may execute calls at the same time."""
 
     context: RunContext
@@ -86,13 +84,13 @@ class Pipeline:
     downloader: ResultDownloader
     state_dir: Path
     """Responses are in its `spool` until they are saved, or beside the output if it can't be written."""
-    record_folders: tuple[Path, ...] = ()
+    record_folders: tuple[Path, ...]
     """For the records of those that are beside an output."""
-    decode_lock: Lock = field(default_factory=Lock)
+    decode_lock: Lock
     """Held while an image is decoded."""
-    open_calls: dict[int, OpenCall] = field(default_factory=dict)
+    open_calls: dict[int, OpenCall]
     """Request → its call, from when it has room under the cost limit until `end_call`."""
-    warned: dict[str, int] = field(default_factory=dict)
+    warned: dict[str, int]
     """Text of a warning that concerns all requests → the request that reported it."""
 
     def execute(
@@ -411,6 +409,9 @@ def build_pipeline(
         downloader=build_downloader(settings),
         state_dir=settings.state_dir,
         record_folders=settings.record_folders,
+        decode_lock=Lock(),
+        open_calls={},
+        warned={},
     )
 
 

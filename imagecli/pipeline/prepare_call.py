@@ -9,7 +9,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -130,10 +129,10 @@ MAX_CACHED_INPUTS = 4
 """Sets of fitted inputs that are kept for further requests with the same inputs."""
 
 
-@dataclass(slots=True)
 class _CacheSlot:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    fitted: FittedInputs | None = None
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.fitted: FittedInputs | None = None
 
 
 class InputCache:

@@ -20,12 +20,14 @@ from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
 from imagecli.sandbox.image_validation import natural_size, read_input_images
 from imagecli.sandbox.parameters import (
     invalid_value_error,
-    join_quoted,
+    missing_parameter_error,
     read_flag,
     read_number,
     read_svg_options,
     read_whole_number,
     read_word,
+    unknown_parameter_error,
+    unsupported_value_error,
     wrong_type_error,
 )
 from imagecli.sandbox.request_body import ParsedForm
@@ -119,7 +121,7 @@ def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> Mod
         raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
         supported = [other.name for other in catalog.models.values() if operation in other.operations]
-        raise invalid_value_error("model", f"Invalid value: '{name}'. Supported values are: {join_quoted(supported)}.")
+        raise unsupported_value_error("model", name, supported)
     return row
 
 
@@ -157,14 +159,14 @@ def _check_names(form: ParsedForm, operation: Operation, row: ModelRow, sandbox:
     known |= {"seed"} if operation in sandbox.seed else set()
     for name in form.values:
         if name not in known:
-            raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+            raise unknown_parameter_error(name)
 
 
 def _read_prompt(form: ParsedForm, operation: Operation, row: ModelRow) -> str:
     if operation == "variations":
         return VARIATION_PROMPT
     if "prompt" not in form.values:
-        raise ApiError("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
+        raise missing_parameter_error("prompt")
     prompt = form.values["prompt"]
     if not isinstance(prompt, str):
         raise wrong_type_error("prompt", "a string", prompt)
@@ -213,7 +215,7 @@ def _read_size(form: ParsedForm, row: ModelRow) -> Size | None:
         return size
     if row.sizes.set:
         words = [str(size) for size in row.sizes.set] + (["auto"] if row.sizes.auto else [])
-        raise invalid_value_error("size", f"Invalid value: '{text}'. Supported values are: {join_quoted(words)}.")
+        raise unsupported_value_error("size", text, words)
     reason = row.sizes.objection(size) if size else "expected 'auto' or WIDTHxHEIGHT"
     raise invalid_value_error("size", f"Invalid size '{text}': {reason}.")
 
@@ -256,7 +258,7 @@ def _check_overlays(form: ParsedForm, output_format: str, row: ModelRow) -> None
     if form.masks and output_format == "gif":
         raise invalid_value_error("mask", "'mask' is not supported for GIF output format.")
     if form.markups and "markup" not in row.parameters:
-        raise ApiError("Unknown parameter: 'markup'.", param="markup", code="unknown_parameter")
+        raise unknown_parameter_error("markup")
 
 
 def check_moderation(prompt: str, request_id: str) -> None:

@@ -1,7 +1,7 @@
 """Manifests that 48b1051 read: every row keeps its request hash, its id and the paths of its files.
 
 The expected values beside them are literals, written once from 48b1051; don't regenerate them. Where they differ,
-users who run such a manifest again pay for every picture a second time.
+users who run such a manifest again pay for every image a second time.
 """
 
 from __future__ import annotations

@@ -277,11 +277,11 @@ def test_clear_gives_the_space_back(imagecli: Run, state: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(("answer", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
+@pytest.mark.parametrize(("response", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
 def test_clear_asks_on_a_terminal(
-    answer: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
+    response: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
 ) -> None:
-    done = imagecli("history", "clear", stdin=answer, tty=TTY)
+    done = imagecli("history", "clear", stdin=response, tty=TTY)
     assert done.exit_code == 0
     assert "Remove 3 images from the history? The files stay. [y/N]" in done.stderr
     assert len(read_history()) == left

@@ -64,7 +64,7 @@ def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
     ends = [outcome(MILLION)._replace(request=index) for index in (0, 1)]
     assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), pytest.approx(30)]
     assert mixed.cost(ends).actual_usd == pytest.approx(38)
-    # Without kinds, input is text where no picture was sent, and unknown where one was.
+    # Without kinds, input is text where no image was sent, and unknown where one was.
     ends = [end._replace(usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
     assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), None]
 

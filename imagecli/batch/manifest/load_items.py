@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -105,6 +105,6 @@ def load_items(
     return ManifestItems(
         row_count=row_count,
         items=tuple(items),
-        notes=tuple(replace(note, message=options_as_fields(note.message)) for note in shared.notes),
+        notes=tuple(note._replace(message=options_as_fields(note.message)) for note in shared.notes),
         reads=tuple(dict.fromkeys(manifest.folder / name for name in shared.files.first_lines)),
     )

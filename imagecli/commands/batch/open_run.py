@@ -226,7 +226,7 @@ def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, 
             inputs.for_model(item.model).fit_inputs(item.request, on_event)
         check_response_size(max((min(plan.item.request.options.n, MAX_IMAGES) for plan in plans), default=1))
         for folder in dict.fromkeys(folder for plan in plans for folder in plan.item.folders):
-            check_folder(folder, make=make)
+            check_folder(folder, make=make, another="choose another folder in the rows' output")
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
         hint = error.hint and options_as_fields(error.hint)
