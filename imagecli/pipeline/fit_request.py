@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.model_parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import needs_alpha
 from imagecli.domain import (
     MAX_PICTURE_BYTES,
     CompositionOptions,
@@ -41,7 +41,7 @@ def _fit_complete(request: Edit | Vary, row: ModelRow) -> FittedInputs:
     from imagecli.images.fit_mask import fit_mask, mask_coverage
     from imagecli.images.fit_overlay import fit_markup
 
-    sources, input_fit = input_sources(request), request.input_fit
+    sources, input_fit = request.input_sources, request.input_fit
     transparent = needs_alpha(request, row)
     files: list[InputFile] = []
     headers = [_read_input(source, "image", files) for source in sources]

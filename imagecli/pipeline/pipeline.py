@@ -268,7 +268,7 @@ class Pipeline(NamedTuple):
                     self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
                 is_free = response.is_from_sandbox(entry.peer)
                 # Another request is sent while the images are saved, if they probably can be.
-                is_blocked = not all(folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) for folder in folders)
+                is_blocked = not all(os.access(folder, os.W_OK | os.X_OK) for folder in folders)
                 reservation.settle(
                     parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free, keeps_slot=is_blocked
                 )

@@ -438,7 +438,7 @@ _QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
 # Text, as are the other patterns here and those of `retry`: compiling them takes as long as a usual response, which
 # needs none of them.
 _SENTENCES = (
-    r"(?:unknown|unrecognized|unrecognized|unsupported|unexpected)\s+(?:request\s+)?"
+    r"(?:unknown|unrecogni[sz]ed|unsupported|unexpected)\s+(?:request\s+)?"
     rf"(?:parameter|param|argument|field|keyword argument|key)(?:s\b|\(s\)|\b)"
     rf"(?:\s+supplied|\s+in (?:the )?object)?\s*:?\s*{_NAME}"
     rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"

@@ -283,9 +283,8 @@ def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] =
     try:
         return parse_response(body, base_url, blocked_if)
     except UnsavedError as error:
-        is_json = error.__cause__ is None
-        with suppress(UnsavedError):
-            if not is_json:
+        if error.__cause__ is not None:  # it is not JSON
+            with suppress(UnsavedError):
                 return salvage_images(body, base_url)._replace(errors=(error,))
         raise
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.commands.image.prompt import Prompt
 from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
@@ -90,7 +89,7 @@ def build_request_plan(
             output,
             count=request.options.n,
             fields=name_fields(request, prompt, now),
-            default="{stem}-{slug}" if input_sources(request) else "{slug}",
+            default="{stem}-{slug}" if request.input_sources else "{slug}",
             expected_format=request.options.output_format or "png",
             if_exists=if_exists,
             look=stat_path,
@@ -130,7 +129,7 @@ def _build_plan(calls: tuple[PlannedCall, ...], existing: list[tuple[Path, int]]
 
 def name_fields(request: ImageRequest, prompt: Prompt, now: datetime) -> dict[str, str | int]:
     """The fields that the names of a request's images can be made of."""
-    sources = input_sources(request)
+    sources = request.input_sources
     return build_fields(
         prompt=prompt.name_text or prompt.text,
         stem=sources[0].stem if sources else None,

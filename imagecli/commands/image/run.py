@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
-from imagecli.checks.model_parameters import all_input_sources
 from imagecli.checks.provider_fields import check_capabilities
 from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
-from imagecli.domain import Edit, ImageRequest
+from imagecli.domain import Edit, ImageRequest, all_input_sources
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
