@@ -3,15 +3,13 @@
 Nothing below `cli` uses `sys` or `os.environ`; tests pass their own Env.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Self, TextIO
 
 
 def begins_at_home(path: str) -> bool:
@@ -59,7 +57,7 @@ class Env(NamedTuple):
         return home.rstrip("/\\") + path[1:] or home
 
     @classmethod
-    def real(cls, *, has_stdout: bool) -> Env:
+    def real(cls, *, has_stdout: bool) -> Self:
         """The environment of this process. An empty variable counts as missing."""
         return cls(
             stdin=sys.stdin,

@@ -6,8 +6,6 @@ Also builds the pipeline, its server and its downloader from the settings, and r
 earlier commands left in the spool.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import uuid
