@@ -4,8 +4,6 @@ The argument and the file that a prompt is read from are checked here too. `mode
 parameters and the number of input images; `images.fit_input` checks the images themselves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date

@@ -3,8 +3,6 @@
 Sources: OpenAI API reference; responses of compatible servers, collected 2026-11-22.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

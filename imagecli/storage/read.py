@@ -149,7 +149,7 @@ def _suggest_nearby(path: Path, problem: OSError) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir() if _are_similar_names(entry.stem, path.stem)]
     except OSError:
-        return f"the folder {path.parent} does not exist"
+        return f"the folder {path.parent}/ does not exist"
     near = suggest(path.name, names)
     return f"did you mean {path.with_name(near)}?" if near else "check the name and the folder"
 
