@@ -217,6 +217,10 @@ class Generate(NamedTuple):
     prompt: str
     options: ImageOptions
 
+    @property
+    def input_sources(self) -> tuple[InputSource, ...]:
+        return ()
+
 
 class Edit(NamedTuple):
     """Change an image; only the area that *mask* marks is edited."""
@@ -230,6 +234,11 @@ class Edit(NamedTuple):
     input_fit: InputFit = InputFit()
     composition: CompositionOptions | None = None
     """None: the result is saved as it is received."""
+
+    @property
+    def input_sources(self) -> tuple[InputSource, ...]:
+        """The input images, without mask and markup."""
+        return self.images
 
     @property
     def has_mask(self) -> bool:
@@ -246,8 +255,20 @@ class Vary(NamedTuple):
     """For endpoints that accept one."""
     input_fit: InputFit = InputFit()
 
+    @property
+    def input_sources(self) -> tuple[InputSource, ...]:
+        return (self.image,)
+
 
 ImageRequest: TypeAlias = Generate | Edit | Vary
+
+
+def all_input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
+    """The input images, then the files of mask and markup."""
+    further = (request.mask and request.mask.file, request.markup) if isinstance(request, Edit) else ()
+    return (*request.input_sources, *(source for source in further if source))
+
+
 Operation: TypeAlias = Literal["generations", "edits", "variations"]
 
 OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
@@ -291,8 +312,8 @@ class Transform(NamedTuple):
 
     upright: Size
     """The size after the EXIF orientation was applied."""
-    crop: tuple[int, int, int, int] | None = None
-    """left, top, right, bottom in upright pixels."""
+    crop: Box | None = None
+    """In upright pixels."""
     pad: tuple[int, int, int, int] | None = None
     """Pixels added left, top, right, bottom after the crop."""
     size: Size | None = None

@@ -28,6 +28,8 @@ class CallSlots:
         self._changed = threading.Condition()
         self._free = count
         self._stopped = False
+        self.in_use = threading.Event()
+        """All slots were taken, or an item has ended, or the pool is stopped: further items may be prepared."""
 
     @property
     def is_stopped(self) -> bool:
@@ -42,6 +44,7 @@ class CallSlots:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self.in_use.set()
 
     def take(self, *, begun: bool) -> None:
         """Waits for a free slot. Raises NotSentError if the pool is stopped, unless the item has *begun*."""
@@ -50,6 +53,8 @@ class CallSlots:
             if self._stopped and not begun:
                 raise NotSentError
             self._free -= 1
+            if not self._free:
+                self.in_use.set()
 
     def release(self) -> None:
         """Frees one slot for the next item."""
@@ -197,7 +202,10 @@ class WorkerPool:
                     pair = next(pending, None)
                 if pair is None:
                     return
-                _, item = pair
+                index, item = pair
+                if index >= self._jobs:
+                    # Preparing more items than there are slots would delay the first requests.
+                    self._slots.in_use.wait()
                 if self._slots.is_stopped:
                     self._inbox.put(WorkDone())
                     continue
@@ -208,6 +216,7 @@ class WorkerPool:
                     done = WorkDone(slot=slot)
                 except BaseException as error:
                     done = WorkDone(error=error, slot=slot)
+                self._slots.in_use.set()
                 self._inbox.put(done)
 
         wanted = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))

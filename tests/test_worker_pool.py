@@ -58,6 +58,34 @@ def test_nothing_to_do_ends_at_once() -> None:
     assert list(run_unordered(lambda item: item, nothing, jobs=4)) == []
 
 
+def test_further_items_are_prepared_when_all_slots_are_taken() -> None:
+    prepared: list[int] = []
+    early: list[list[int]] = []
+    first_two, all_prepared = threading.Barrier(2, timeout=5), threading.Event()
+
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        prepared.append(item)
+        if len(prepared) == 4:
+            all_prepared.set()
+        if item < 2:
+            first_two.wait()
+        if item == 0:
+            time.sleep(0.05)  # in which the others could be prepared
+            early.append(sorted(prepared))
+        with request(slot):
+            assert all_prepared.wait(5)
+        return item
+
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        assert sorted(pool.run(work, range(4))) == [0, 1, 2, 3]
+    assert early == [[0, 1]]
+
+
+def test_further_items_are_prepared_if_no_slot_is_needed() -> None:
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        assert sorted(pool.run(lambda item, on_event, slot: item, range(9))) == list(range(9))
+
+
 def test_no_more_jobs_than_allowed_run_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=5)
     lock = threading.Lock()
@@ -218,7 +246,7 @@ def test_an_exception_of_an_item_is_raised_here_and_nothing_more_starts() -> Non
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         begun.append(item)
         time.sleep(0.01)
-        if item == 2:
+        if item == 1:
             raise ZeroDivisionError("a bug")
         return item
 

@@ -22,8 +22,9 @@ Pure but for the DiskReader.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
@@ -47,8 +48,7 @@ class Replacement(NamedTuple):
     """None, after --if-exists overwrite, for any content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What happens to an item. When an image is saved, each file that it replaces is checked once more."""
 
     kind: DecisionKind
@@ -106,10 +106,11 @@ def decide_item(
         return Decision(kind="submitted", notes=pending_notes(identity, pending))
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not (possibly_billed.sandbox or identity.free))
-    return Decision(
+    writes = tuple(file.plan for file in files if _is_created(fates[file.plan]))
+    decision = Decision(
         kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
-        to_create=requested,
-        writes=tuple(file.plan for file in files if _is_created(fates[file.plan])),
+        to_create=_shared(requested),
+        writes=identity.image_paths[0] if writes == identity.image_paths[0] else writes,
         replaces=tuple(
             Replacement(file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"
         ),
@@ -120,6 +121,17 @@ def decide_item(
             *(further_batch_note(identity, entry) for entry in pending),
         ),
     )
+    return _DONE if decision == _DONE else decision
+
+
+_DONE: Final = Decision(kind="done")
+"""One object for all rows that need nothing: there may be 100,000 of them."""
+
+
+@lru_cache(maxsize=256)
+def _shared(indexes: tuple[int, ...]) -> tuple[int, ...]:
+    """One object for equal *indexes*, as most rows have the same."""
+    return indexes
 
 
 def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists: IfExists | None) -> Fate:
@@ -217,4 +229,4 @@ def replace_originals_too(decision: Decision, journal: JournalState) -> Decision
     entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
     hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
     originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
-    return replace(decision, replaces=(*decision.replaces, *originals)) if originals else decision
+    return decision._replace(replaces=(*decision.replaces, *originals)) if originals else decision

@@ -217,7 +217,8 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             super().send(data)
             return
-        if isinstance(self.sock, socket.socket):  # not TLS within a proxy's TLS
+        # Not before the headers, and not with TLS within a proxy's TLS.
+        if self._limits.sent_bytes and isinstance(self.sock, socket.socket):
             self._wait_until_writable(self.sock)
         self.sock.settimeout(self._limits.next_byte_timeout())
         try:

@@ -5,8 +5,6 @@ One private folder (0700), and 0600 files for each request: `ID.body`, locked wh
 images are saved. An entry outside the state folder has a record (`spool_trust`); without it no later command uses it.
 """
 
-from __future__ import annotations
-
 import errno
 import io
 import os
@@ -16,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, Self
 
 from imagecli.client.spool_trust import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
@@ -51,6 +49,7 @@ class SpoolEntry:
         *,
         id: str,
         text: str,
+        body: Path,
         file: io.FileIO,
         further: list[Path],
         record: Path | None,
@@ -59,7 +58,7 @@ class SpoolEntry:
         self.id = id
         self.text = text
         """The description."""
-        self.body = Path(str(file.name))
+        self.body = body
         self.file = file
         self.written_bytes = 0
         self.further = further
@@ -74,7 +73,7 @@ class SpoolEntry:
         self.peer: str | None = None
         """The address that the request is sent to, if known."""
 
-    def __enter__(self) -> SpoolEntry:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -148,7 +147,7 @@ class SpoolEntry:
     def _copy_to(self, folder: Path) -> tuple[Path, Path | None]:
         """Copies the body to *folder* and points our handle at it. Raises OSError, with nothing left in *folder*."""
         file, record = _recorded(self.id, self.text, folder, self.record_folders, min_free=0)
-        body = Path(str(file.name))
+        body = folder / f"{self.id}{BODY}"
         try:
             self.file.seek(0)
             copied = 0
@@ -194,6 +193,7 @@ def open_spool_entry(
         return SpoolEntry(
             id=id,
             text=description,
+            body=folder / f"{id}{BODY}",
             file=file,
             further=list(folders[index + 1 :]),
             record=record,
@@ -250,7 +250,7 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
 def _create_files(id: str, description: str, folder: Path) -> io.FileIO:
     """Creates the locked body, then the description: until it is locked, it looks like one of an ended process."""
     body = folder / f"{id}{BODY}"
-    file = io.FileIO(body, "x+", opener=_open_private)
+    file = io.FileIO(_open_private(body, os.O_RDWR | os.O_CREAT | os.O_EXCL), "r+")
     try_lock(file.fileno())
     try:
         _write_private(body.with_suffix(DESCRIPTION), description, os.O_EXCL)
@@ -271,8 +271,8 @@ def _write_private(path: Path, text: str, flags: int) -> None:
         os.close(descriptor)
 
 
-def _open_private(path: str | Path, flags: int) -> int:
-    return open_regular(Path(path), flags, 0o600)
+def _open_private(path: Path, flags: int) -> int:
+    return open_regular(path, flags, 0o600)
 
 
 MAX_DESCRIPTION_BYTES: Final = 16 * 1024**2

@@ -136,7 +136,8 @@ def _find_decoding_problem(data: bytes, identity: ImageInfo, structure_problem: 
     except LargeImageError:
         return structure_problem
     except InputImageError as error:
-        return structure_problem if isinstance(error.__cause__, MemoryError) else structure_problem or error.message
+        is_too_large = isinstance(error.__cause__, MemoryError)
+        return structure_problem or (None if is_too_large else error.message)
     return None
 
 

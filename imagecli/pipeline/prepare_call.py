@@ -3,8 +3,6 @@
 Input images are read and fitted to the endpoint once, and shared by all requests that send them.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import needs_alpha
 from imagecli.domain import (
     Edit,
     Generate,
@@ -172,7 +170,7 @@ class InputCache:
         from imagecli.images.fit_input import check_input
         from imagecli.pipeline.fit_request import read_image_header
 
-        headers = [read_image_header(source) for source in input_sources(request)]
+        headers = [read_image_header(source) for source in request.input_sources]
         framing = request.input_fit
         if isinstance(request, Edit) and request.composition:
             from imagecli.images.edit_region import extended_box

@@ -9,7 +9,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
-from imagecli.checks.model_parameters import OWN_FIELDS, input_sources, needs_alpha
+from imagecli.checks.model_parameters import OWN_FIELDS, needs_alpha
 from imagecli.domain import (
     Crop,
     Edit,
@@ -254,7 +254,7 @@ def test_a_classic_edit_without_a_mask_needs_transparency(image_request: ImageRe
 
 
 def test_the_inputs_are_named_in_the_error() -> None:
-    assert (input_sources(generate()), input_sources(edit(images=2)), input_sources(vary("dall-e-2"))) == (
+    assert (generate().input_sources, edit(images=2).input_sources, vary("dall-e-2").input_sources) == (
         (),
         (CAT, CAT),
         (CAT,),

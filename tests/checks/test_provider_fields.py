@@ -38,6 +38,13 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
             "omit --moderation",
         ),
         ("gemini", generate(quality="high"), "--quality: not supported by provider gemini", "omit --quality"),
+        ("xai", generate(svg=SvgOptions(model="x")), "--svg-model: not supported by provider xai", "omit --svg-model"),
+        (
+            "xai",
+            generate(svg=SvgOptions(effort="high")),
+            "--svg-reasoning-effort: not supported by provider xai",
+            "omit --svg-reasoning-effort",
+        ),
         ("docker", generate(user="u"), "--user: not supported by provider docker", "omit --user"),
         (
             "vllm-omni",

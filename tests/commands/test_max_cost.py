@@ -27,7 +27,6 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.estimate import Estimate
 from imagecli.pricing.spend_guard import SpendGuard
@@ -169,7 +168,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     settings = load_settings(SettingFlags(), env, rows, Path("/"))._replace(max_cost=cap, max_cost_origin=origin)
     request_ = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
-        requests=tuple(PlannedCall(index=index, request=request_) for index in range(len(prices))),
+        requests=(request_,) * len(prices),
         rows=(rows.model("gpt-image-2"),) * len(prices),
         settings=settings,
         estimates=tuple(None if usd is None else Estimate(low_usd=usd / 2, high_usd=usd, about="x") for usd in prices),

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 from imagecli import plan_calls
 from imagecli.batch.manifest.input_files import refuse_home
 from imagecli.batch.manifest.schema import OutputSpec
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import ImageRequest, OutputName, Size
 from imagecli.errors import OutputError
 from imagecli.formats import ENDINGS
@@ -104,7 +103,7 @@ def build_targets(
 
     Raises UsageError.
     """
-    default = "{stem}-{slug}" if input_sources(request) else "{slug}"
+    default = "{stem}-{slug}" if request.input_sources else "{slug}"
     uses_default = template.output.text.endswith(("/", "."))
     used = template.fields | _DEFAULT_NAME_FIELDS if uses_default else template.fields
     fields = {} if template.output.kind == "literal" else _build_name_fields(request, prompt, variables, used)
@@ -161,7 +160,7 @@ def _build_name_fields(
     request: ImageRequest, prompt: str | None, variables: Mapping[str, str], used: frozenset[str]
 ) -> dict[str, str | int]:
     """The fields of a name. The expensive ones, slug and hash, are computed only if *used*."""
-    sources = input_sources(request)
+    sources = request.input_sources
     return build_fields(
         prompt=prompt if "slug" in used else None,
         stem=sources[0].stem if sources else None,
