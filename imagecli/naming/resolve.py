@@ -117,6 +117,11 @@ def rebuild_name(name: OutputName) -> OutputName:
     )
 
 
+def with_literal_format(name: OutputName) -> OutputName:
+    """*name*, whose extension, if it has one, decides the format, as if it were typed and not filled in."""
+    return name._replace(literal_format=ENDINGS[name.ending.lower()]) if name.ending else name
+
+
 def _fill_component(template: str, fields: Fields) -> str:
     """One path component, its values cut until it fits."""
     parts = [

@@ -29,6 +29,8 @@ class BatchDryRun(NamedTuple):
     up_to_date: int
     pending: int
     """Items that are pending in the Batch API."""
+    waiting: int
+    """Items whose response an earlier run received and did not save."""
     requests: int
     images: int
     files: int
@@ -78,9 +80,10 @@ def _format_time(plan: BatchDryRun) -> str:
 
 
 def _format_items(plan: BatchDryRun) -> str:
-    missing = plan.items - plan.up_to_date - plan.pending
+    missing = plan.items - plan.up_to_date - plan.pending - plan.waiting
     pending = f", {plan.pending:,} pending in the Batch API" if plan.pending else ""
-    return f"{missing:,} to create, {plan.up_to_date:,} up to date{pending}"
+    waiting = f", {plan.waiting:,} received by an earlier run" if plan.waiting else ""
+    return f"{missing:,} to create, {plan.up_to_date:,} up to date{pending}{waiting}"
 
 
 SHOWN: Final = 20

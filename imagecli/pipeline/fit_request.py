@@ -18,6 +18,7 @@ from imagecli.domain import (
     InputRole,
     InputSource,
     MaskSource,
+    Size,
     Vary,
 )
 from imagecli.errors import InputImageError
@@ -92,7 +93,10 @@ def _fit_composed(request: Edit, options: CompositionOptions, row: ModelRow) -> 
         request.options.size,
         request.input_fit,
     )
-    notes: list[NoteEvent | WarningEvent] = [*_change_notes(first, region.image.changes)]
+    notes: list[NoteEvent | WarningEvent] = []
+    if isinstance(request.options.size, Size):
+        notes.append(NoteEvent(code="size", message=f"{first.label}: requesting {request.options.size}"))
+    notes += _change_notes(first, region.image.changes)
     if request.mask:
         notes += _change_notes(request.mask, region.mask.changes)
     notes += [NoteEvent(code="region", message=note) for note in region.notes]

@@ -3,15 +3,13 @@
 An image for stdout stays in a staged file, and its response in the spool, until it is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.client.spool import SpoolEntry
-from imagecli.domain import ENDINGS, ImageInfo, OutputName, SavedImage, Size
+from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.naming import mark_path, number_path, path_for_format
@@ -52,8 +50,7 @@ def find_conversion(
     """The conversion that the *received* image needs, or None. An SVG is never changed; a note says so."""
     assert received.format
     if composition := prepared.composition:
-        # It is encoded again anyway, so the extension of a template decides its format too.
-        new_format = ENDINGS.get((name.ending or "").lower()) or prepared.output_format or "png"
+        new_format = name.literal_format or prepared.output_format or "png"
         description = f"composed with {composition.label}"
         return Conversion(format=new_format, fit=fit, description=description, composition=composition)
     if fit and received.format == "svg":

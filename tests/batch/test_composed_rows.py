@@ -48,6 +48,8 @@ def test_rows_are_composed_once(imagecli: Run, folder: Path, options: tuple[str,
     again = imagecli("batch", path, "--provider", "sandbox", *options)
     assert again.exit_code == 0, again.stderr
     assert "3 up to date" in again.stderr
+    assert "requesting" in result.stderr
+    assert "requesting" not in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A batch of many rows: share of the ideal rate, CPU, new TLS connections, rate limits, memory.
 
-Run by hand: `python tests/benchmarks/bench_batch.py [concurrency|connections|limits|size]`, without a word all four. A
+Run by hand: `python tests/benchmarks/bench_batch.py [concurrency|connections|limits|size|photos]`, else all parts. A
 server on loopback, in a process of its own, responds after half a second to any number of requests at the same time,
 and measures from the first request to the last response: start-up is not included, but the CPU figures include it.
 imagecli and threads that share one `requests.Session` take turns, and medians are printed. Only ratios within one run
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +37,8 @@ LIMIT = 600
 """Images per minute, in a bucket of BURST."""
 BURST = 10
 LIMITED_ROWS = 100
+PHOTO_COUNTS = 8, 15, 60
+PHOTO_JOBS = 8
 CERTIFICATE = Path(__file__).parent.parent / "client" / "own.pem"
 IMAGECLI = sys.executable, "-m", "imagecli"
 REQUESTS_THREADS = """
@@ -172,11 +174,18 @@ def run(
     limit: str = "",
     scheme: str = "http",
     reuse: bool = True,
+    photos: Sequence[Path] = (),
 ) -> RunFigures:
-    """Creates *rows* images with imagecli, or with requests on *threads*, which *reuse* connections."""
+    """Creates *rows* images with imagecli, or with requests on *threads*, which *reuse* connections.
+
+    *photos*: row k edits photo k instead.
+    """
     with tempfile.TemporaryDirectory() as name, start_server(latency, limit, scheme) as url:
         folder = Path(name)
-        write_manifest(folder / "rows.jsonl", rows)
+        if photos:
+            write_edits(folder, rows, photos)
+        else:
+            write_manifest(folder / "rows.jsonl", rows)
         command = [*IMAGECLI, "batch", "rows.jsonl", "--base-url", url, "-j", str(jobs), "--quiet", "--max-cost", "1e6"]
         if threads:
             headers = json.dumps({} if reuse else {"Connection": "close"})
@@ -206,6 +215,15 @@ def run(
 def write_manifest(path: Path, rows: int, **fields: str) -> None:
     lines = [json.dumps({"prompt": f"cat {k}", "output": f"{k}.png", **fields}) for k in range(rows)]
     path.write_text("\n".join(lines))
+
+
+def write_edits(folder: Path, rows: int, photos: Sequence[Path]) -> None:
+    lines = []
+    for k, photo in enumerate(photos[:rows]):
+        (folder / f"photo-{photo.name}").write_bytes(photo.read_bytes())
+        edit = {"command": "edit", "image": f"photo-{photo.name}", "prompt": f"at night {k}", "output": f"{k}.png"}
+        lines.append(json.dumps(edit))
+    (folder / "rows.jsonl").write_text("\n".join(lines))
 
 
 # --- what is measured ------------------------------------------------------------------------------------------------
@@ -308,11 +326,44 @@ def show(label: str, figure: float, target: str = "") -> None:
     print(f"  {label}: {figure:.3f}" + (f"   target {target}" if target else ""))  # noqa: T201
 
 
+def compare_photos() -> None:
+    """The memory of edits of large photos: that of the photos in flight, and not that of all."""
+    with tempfile.TemporaryDirectory() as name:
+        photos = write_photos(Path(name), max(PHOTO_COUNTS))
+        figures = [run(count, PHOTO_JOBS, latency=0.05, photos=photos) for count in PHOTO_COUNTS]
+    print(f"edits of noisy photos of about 5 MB, {PHOTO_JOBS} at the same time")  # noqa: T201
+    for count, edits in zip(PHOTO_COUNTS, figures, strict=True):
+        show(f"memory of {count} edits in MB", edits.mb)
+    show("the most compared with the fewest", figures[-1].mb / figures[0].mb, "about 1")
+
+
+def write_photos(folder: Path, count: int) -> list[Path]:
+    """Noisy photos in *folder*, by turns JPEG and PNG, all different."""
+    from PIL import Image
+
+    photos = []
+    for k in range(count):
+        if k % 2:
+            photo, path = Image.effect_noise((1290, 1290), 60 + k), folder / f"{k}.png"
+            bands = [photo, photo.transpose(Image.Transpose.ROTATE_90), photo.transpose(Image.Transpose.ROTATE_180)]
+        else:
+            photo, path = Image.effect_noise((2400, 1800), 60 + k), folder / f"{k}.jpg"
+            bands = [
+                photo,
+                photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+                photo.transpose(Image.Transpose.ROTATE_180),
+            ]
+        Image.merge("RGB", bands).save(path, quality=92, compress_level=1)
+        photos.append(path)
+    return photos
+
+
 PARTS = {
     "concurrency": compare_concurrency,
     "connections": compare_connections,
     "limits": compare_limits,
     "size": compare_size,
+    "photos": compare_photos,
 }
 
 

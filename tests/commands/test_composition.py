@@ -223,6 +223,23 @@ def test_a_portrait_becomes_a_landscape_whose_old_area_is_untouched(imagecli: Ru
         assert side.convert("RGB").filter(ImageFilter.FIND_EDGES).getbbox() is not None
 
 
+def test_the_extension_of_a_template_is_kept_and_an_existing_file_is_not_requested_again(
+    imagecli: Run, folder: Path
+) -> None:
+    photo(folder / "in.png", 60, 80)
+    command = ("edit", "in.png", "--extend", "1:1", "-o", "{stem}-wide.webp", "--if-exists", "skip", *QUICK)
+    planned = imagecli(*command, "--dry-run", "--json").json["requests"]
+    assert [Path(path).name for request in planned for path in request["paths"]] == ["in-wide.webp"]
+    first = imagecli(*command)
+    assert (first.exit_code, first.stdout) == (0, "in-wide.webp\n"), first.stderr
+    assert "in.png: requesting 256x256" in first.stderr
+    assert read_image("in-wide.webp").format == "WEBP"
+    again = imagecli(*command)
+    assert again.stdout == "in-wide.webp\n"
+    assert "requesting" not in again.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["in-wide.orig.png", "in-wide.webp", "in.png"]
+
+
 @pytest.mark.parametrize(
     ("anchor", "left"), [("left", 0), ("right", 823), ("center", 411), ("top-left", 0), ("bottom-right", 823)]
 )

@@ -225,7 +225,7 @@ def test_show_says_how_it_was_made(imagecli: Run, folder: Path) -> None:
     text = imagecli("history", "show", "@last").stdout
     for line in (
         f"file: {folder / 'hat.png'}",
-        "created: 2026-11-23 14:22",
+        "created: 2026-11-23 14:22:33 UTC",
         "prompt: a hat",
         "made by: gpt-image-2 at sandbox, imagecli edit",
         "input: photo.jpg",
@@ -383,3 +383,14 @@ def test_times_are_stored_in_utc(read_history: ReadHistory, imagecli: Run, state
         (created,) = connection.execute("SELECT created FROM requests").fetchone()
     assert created == "2026-11-23T14:22:33Z"
     assert read_history()[0].created == datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
+
+
+def test_show_and_info_print_the_same_local_time_with_its_zone(imagecli: Run) -> None:
+    imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png", "--sidecar")
+    created = "created: 2026-11-23 14:22:33 UTC\n"
+    assert created in imagecli("history", "show", "@last").stdout
+    assert created in imagecli("info", "cat.png").stdout
+    imagecli("history", "clear", "--yes")
+    sidecar = Path("cat.png.json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"created": "in spring"}))
+    assert "created: in spring\n" in imagecli("info", "cat.png").stdout

@@ -315,9 +315,8 @@ def _resolve_size(edit: Edit, model: ModelRow, shared: Expansion) -> Edit:
     """*edit* with the size of the region that it sends. The same inputs are read only once."""
     key = (model.name, inputs_key(edit), edit.options.output_format, edit.options.format_of_name)
     if key not in shared.regions:
-        (resolved,), notes = resolve_composed_edits([edit], model, shared.target.provider)
+        (resolved,) = resolve_composed_edits([edit], model, shared.target.provider)
         shared.regions[key] = resolved.options
-        shared.add_notes(notes)
     options = shared.regions[key]
     return edit._replace(
         options=edit.options._replace(

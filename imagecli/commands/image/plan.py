@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.commands.image.prompt import Prompt
-from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
+from imagecli.domain import MAX_PICTURE_BYTES, Edit, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
@@ -24,6 +24,7 @@ from imagecli.naming import (
     check_variables_used,
     folder_note,
     resolve_names,
+    with_literal_format,
 )
 from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_hash_for_name, request_images
 from imagecli.results import SkippedFile
@@ -98,12 +99,14 @@ def build_request_plan(
             total=total,
         )
         first += request.options.n
+        # A composed image is encoded again anyway, so the extension of a template decides its format too.
+        is_composed = isinstance(request, Edit) and request.composition is not None
         missing = [index for index, one in enumerate(planned) if not one.kept]
         for one in planned:
             if one.kept:
                 existing.append((one.kept, len(names)))
             else:
-                names.append(one.name)
+                names.append(with_literal_format(one.name) if is_composed else one.name)
         if missing:
             to_send.append(request_images(request, missing[0], len(missing)))
     return _build_plan(assign_names(plan_calls(to_send, row), names), existing, output)
