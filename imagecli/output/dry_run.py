@@ -184,11 +184,15 @@ def _wrapped_lines(rows: list[Row], display: DisplayOptions, env: Env) -> list[s
     console = Console(
         file=StringIO(), width=width, force_terminal=display.color, no_color=not display.color, highlight=False
     )
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, max_width=max(width // 2, 1))
-    table.add_column(overflow="fold")
-    for label, text in rows:
-        table.add_row(Text(label, style="bold"), Text(text))
+    label_width = min(_label_width(rows) - 2, max(width // 2, 1))
     with console.capture() as captured:
-        console.print(table)
+        for label, text in rows:
+            if label and not text:  # a title, which does not widen the column of labels
+                console.print(Text(label, style="bold"))
+                continue
+            table = Table.grid(padding=(0, 2, 0, 0))
+            table.add_column(no_wrap=True, width=label_width)
+            table.add_column(overflow="fold")
+            table.add_row(Text(label, style="bold"), Text(text))
+            console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]
