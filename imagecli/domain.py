@@ -16,7 +16,7 @@ from imagecli.sizes import RequestedSize as RequestedSize
 from imagecli.sizes import Shape as Shape
 from imagecli.sizes import Size as Size
 
-MAX_PICTURE_BYTES: Final = 512 * 1024 * 1024
+MAX_IMAGE_BYTES: Final = 512 * 1024 * 1024
 """A larger file is not read: no endpoint accepts or returns a tenth of it, and shrinking it would take minutes."""
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None

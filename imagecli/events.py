@@ -89,10 +89,10 @@ class BatchProgress(NamedTuple):
 
 
 class BatchApiProgress(NamedTuple):
-    """The provider's Batch API has finished *answered* of *total* requests, as far as it says so."""
+    """The provider's Batch API has finished *completed* of *total* requests, as far as it says so."""
 
     batches: int
-    answered: int
+    completed: int
     total: int
 
 

@@ -171,7 +171,7 @@ def prepared_from_json(text: str) -> PreparedCall:
     return PreparedCall(
         **document,
         names=tuple(names),
-        files=tuple(tuple(_output_file_from_json(file) for file in of_picture) for of_picture in files),
+        files=tuple(tuple(_output_file_from_json(file) for file in of_image) for of_image in files),
         replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
         part=_manifest_ref_from_json(part) if part else None,
         size=Size(**size) if size else None,

@@ -136,7 +136,7 @@ def toml_tables(name: str) -> dict[str, Any]:
 
 
 def literal(value: Any, levels: int = 2) -> str:
-    """*value* as a Python literal; tables in lines, down to so many *levels*."""
+    """*value* as a Python literal; tables are split into lines down to *levels* levels."""
     if levels == 0 or not isinstance(value, dict):
         return repr(value)
     indent = "    " * (3 - levels)

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from tests.terminal_picture import draw_terminal, record_session
+from tests.terminal_image import draw_terminal, record_session
 
 ROOT = Path(__file__).parent.parent
-IMAGES = ROOT / ".pictures"
+IMAGES = ROOT / ".images"
 SIDE, GAP = 512, 16
 
 COMMANDS = """\
 imagecli generate "a white siamese cat"
 imagecli generate "a lighthouse above a stormy sea" -n 3 -o 'light-{n:02}.webp'
-imagecli edit a-white-siamese-cat.png "a mountain lake" --mask .pictures/mask.png
+imagecli edit a-white-siamese-cat.png "a mountain lake" --mask .images/mask.png
 imagecli vary a-white-siamese-cat.png -n 3
 """
 
@@ -83,8 +83,8 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        Path(".pictures").mkdir()
-        draw_mask().save(".pictures/mask.png", optimize=True)
+        Path(".images").mkdir()
+        draw_mask().save(".images/mask.png", optimize=True)
         session = record_session([SESSION], COLUMNS, ROWS, Path(folder), terminal_environ())
         draw_terminal(session, COLUMNS, ROWS).save(IMAGES / "terminal.webp", quality=85, method=6)
         first, several, edited, varied = [[Image.open(path) for path in paths] for paths in run_commands()]

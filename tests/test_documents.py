@@ -224,7 +224,7 @@ def test_commands_print_what_the_document_shows(path: Path, tmp_path: Path, fast
 
 def make_example_files(folder: Path) -> None:
     """The files that examples name."""
-    shutil.copytree(ROOT / ".pictures", folder / ".pictures")
+    shutil.copytree(ROOT / ".images", folder / ".images")
     photo(folder / "photo.jpg")
     with Image.open(folder / "photo.jpg") as image:
         half_transparent(image.size).save(folder / "mask.png")
@@ -328,7 +328,7 @@ def test_the_images_are_created_by_the_documented_commands() -> None:
 
 @pytest.mark.parametrize("path", re.findall(r'src="([^"]+)"', TEXT))
 def test_every_image_exists_and_is_small(path: str) -> None:
-    assert path.startswith(".pictures/")
+    assert path.startswith(".images/")
     assert 1_000 < (ROOT / path).stat().st_size < 150_000
 
 

@@ -1,4 +1,4 @@
-"""Phrases that a native reader has to translate back do not appear in what users read."""
+"""Phrases and words that a native reader has to translate back appear neither in what users read nor in the code."""
 
 from __future__ import annotations
 
@@ -35,6 +35,27 @@ PHRASES = {
 }
 """Phrase → what a technical writer says instead (language.md)."""
 
+CODE = (*sorted(PACKAGE.rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py")))
+VAGUE_NAMES = {
+    "picture": "image",
+    "pictures": "images",
+    "colour": "color",
+    "said": "message, output",
+    "told": "reported, message",
+    "came": "received",
+    "heard": "events, requests",
+    "bought": "created, saved",
+    "purchase": "request",
+    "nobody": "a passive sentence",
+    "mended": "fixed",
+}
+"""Word in a name → what an engineer calls it."""
+KEYS_OF_ROWS = {"picture"}
+"""Names of fields that are keys of the catalog, which users' files have too."""
+VAGUE_PROSE = re.compile(
+    r"\b(pictures?|colours?|bought|dearer|purchases?|nobody|handed in|stands there|it is said)\b", re.I
+)
+
 
 def literals(path: Path) -> Iterator[tuple[int, str]]:
     """The texts in a program, without docstrings: line and text."""
@@ -49,7 +70,7 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
 
 def objections(text: str) -> list[str]:
     """The phrases in *text*, without code between backquotes."""
-    prose = re.sub(r"`[^`]*`|\.pictures/", "`…`", text)
+    prose = re.sub(r"`[^`]*`", "`…`", text)
     return [found[0] for phrase in PHRASES for found in re.finditer(rf"\b{phrase}\b", prose, re.I)]
 
 
@@ -58,6 +79,50 @@ def test_no_text_of_a_program_has_to_be_translated_back(path: Path) -> None:
     # A single word is a key, a state or a code, which scripts rely on.
     texts = [(line, text) for line, text in literals(path) if " " in text.strip()]
     assert not [(line, text, found) for line, text in texts if (found := objections(text))]
+
+
+def names_and_docstrings(path: Path) -> Iterator[tuple[str, str]]:
+    """Each name that a file defines, and each docstring without code between backquotes."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield "name", name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield "name", name
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield "docstring", re.sub(r"`[^`]*`", "`…`", text)
+
+
+def vague_words(kind: str, text: str) -> set[str]:
+    """The words in a name or docstring that say too little, or are not the field's own."""
+    if kind == "docstring":
+        return {found[0] for found in VAGUE_PROSE.finditer(text)}
+    if text in KEYS_OF_ROWS:
+        return set()
+    return VAGUE_NAMES.keys() & set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_names_and_docstrings_use_the_terms_of_the_field(path: Path) -> None:
+    assert not [(text, found) for kind, text in names_and_docstrings(path) if (found := vague_words(kind, text))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("name", "PICTURE_BYTES"),
+        ("name", "test_what_came_is_kept"),
+        ("name", "TellsOfColour"),
+        ("docstring", "A Picture."),
+    ],
+)
+def test_vague_words_are_found(kind: str, text: str) -> None:
+    assert vague_words(kind, text)
+
+
+@pytest.mark.parametrize("text", ["camera", "unsaid", "images", "becames"])
+def test_similar_names_are_accepted(text: str) -> None:
+    assert not vague_words("name", text)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -108,7 +108,7 @@ def test_no_more_jobs_than_allowed_run_at_the_same_time() -> None:
 
 
 def test_a_slot_is_reused_while_its_item_is_still_being_finished() -> None:
-    """Two at once with a server; as many more prepare before they are, or finish behind it."""
+    """Two requests at the same time; as many items more are being prepared or finished."""
     lock = threading.Lock()
     with_server = most = 0
     third_responded = threading.Event()

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
-from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
+from imagecli.domain import ENDINGS, MAX_IMAGE_BYTES
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image_file
@@ -78,7 +78,7 @@ class DiskState:
                 status = os.stat(target)  # noqa: PTH116
             except OSError:
                 return FileStat(bytes=None)
-        may_be_image = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES
+        may_be_image = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_IMAGE_BYTES
         is_inside = may_be_image and self._is_inside(target if is_link else target.rpartition(os.sep)[0])
         return FileStat(bytes=status.st_size if is_inside else None)
 

@@ -54,7 +54,7 @@ def merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str
     return {**below, **above, **{key: below.get(key, {}) | above[key] for key in MERGED if key in above}}
 
 
-PICTURE_MARKS: Final = ("{data_url}", "{base64}")
+IMAGE_MARKS: Final = ("{data_url}", "{base64}")
 """Placeholders for an image in `picture`."""
 FILE_MARK: Final = "{file_id}"
 """Placeholder for an image that was uploaded before, in lines of a batch."""
@@ -87,9 +87,9 @@ def overlay_provider(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
 def _check_overlay(row: ProviderRow, table: Mapping[str, Any]) -> None:
     """Checks what types don't tell of the fields of *row* that *table* has set."""
     if "picture" in table:
-        _check_image_marks("picture", row.picture, PICTURE_MARKS)
+        _check_image_marks("picture", row.picture, IMAGE_MARKS)
     if row.batch and "picture" in (table.get("batch") or {}):
-        _check_image_marks("batch.picture", row.batch.picture, (FILE_MARK, *PICTURE_MARKS))
+        _check_image_marks("batch.picture", row.batch.picture, (FILE_MARK, *IMAGE_MARKS))
     if "sizes" in table:
         read_table(SizeRule, row.sizes, "sizes").check("sizes")
 

@@ -185,10 +185,10 @@ class Transport:
             self._is_reachable = True
             ticket = ticket._replace(at=max(ticket.at, paid.sent_at))
             if 200 <= response.status < 300:
-                self._rate_limiter.record_answer(ticket, response.headers)
+                self._rate_limiter.record_response(ticket, response.headers)
                 return response
             if is_image_in_error(response):
-                self._rate_limiter.record_answer(ticket, response.headers)
+                self._rate_limiter.record_response(ticket, response.headers)
                 into.write(response.error_body)
                 into.flush()
                 message = f"the server returned image data with HTTP {response.status}"
@@ -221,10 +221,10 @@ class Transport:
         if self._free:
             failure = as_unbilled_error(failure)
         if self._drop_unknown_field(paid, response):
-            self._rate_limiter.record_answer(ticket, response.headers)
+            self._rate_limiter.record_response(ticket, response.headers)
             return
         if not may_retry:
-            self._rate_limiter.record_answer(ticket, response.headers)
+            self._rate_limiter.record_response(ticket, response.headers)
             raise failure
         rounds = self._rate_limiter.refusals_in_a_row
         hold = retry_delay(rounds if response.status == 429 else paid.failures, stated_wait, self._max_wait)
@@ -234,7 +234,7 @@ class Transport:
             paid.limited += self._rate_limiter.refusals_in_a_row > rounds
             may_retry = may_retry and (not paid.failures or paid.retries <= self._max_retries)
         else:
-            self._rate_limiter.record_answer(ticket, response.headers)
+            self._rate_limiter.record_response(ticket, response.headers)
             may_retry = paid.retries < self._max_retries
         if stated_wait is not None and stated_wait > self._max_wait:
             self._rate_limiter.hold(stated_wait, failure.message)

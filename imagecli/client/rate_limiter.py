@@ -254,7 +254,7 @@ class RateLimiter:
         with self._changed:
             return self._take_turn(self._clock.now(), images)
 
-    def record_answer(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
+    def record_response(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
         """The request was accepted, whatever its response; *headers* with lower-case names."""
         with self._changed:
             now = self._clock.now()

@@ -10,7 +10,7 @@ from imagecli.commands.image.input_sources import read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
 from imagecli.config.paths import find_folders
 from imagecli.creation_record import CreationRecord, record_from_json
-from imagecli.domain import MAX_PICTURE_BYTES, InputFile
+from imagecli.domain import MAX_IMAGE_BYTES, InputFile
 from imagecli.env import Env
 from imagecli.errors import ImagecliError, InputImageError, UsageError, most_severe_exit_code
 from imagecli.events import WarningEvent
@@ -61,7 +61,7 @@ def _describe_file(word: str, env: Env) -> DescribedFile:
     data = source.data
     if data is None:
         assert source.path is not None
-        data = read_bounded(source.path, MAX_PICTURE_BYTES)
+        data = read_bounded(source.path, MAX_IMAGE_BYTES)
     description = describe_image(data, source.label)
     record, warnings = _find_record(source.path, description.sha256, env)
     return DescribedFile(

@@ -15,7 +15,7 @@ from imagecli.commands.image.context import check_stdout
 from imagecli.commands.image.input_sources import read_input_source
 from imagecli.commands.image.prompt import check_one_stdin
 from imagecli.config.sources import read_preview_setting
-from imagecli.domain import MAX_PICTURE_BYTES, InputSource, Json, SavedImage, ShapeKind
+from imagecli.domain import MAX_IMAGE_BYTES, InputSource, Json, SavedImage, ShapeKind
 from imagecli.env import Env
 from imagecli.errors import MaskError, OutputError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
@@ -123,7 +123,7 @@ def create_mask(request: MaskRequest, env: Env, flags: DisplayFlags, preview_fla
     with open_progress(env, display._replace(live=display.live and not request.paint)) as progress:
         if name.kept:
             progress(NoteEvent(code="kept", message=f"{name.kept} exists and is kept"))
-            mask = Mask(_describe_file(name.kept, read_bounded(name.kept, MAX_PICTURE_BYTES)))
+            mask = Mask(_describe_file(name.kept, read_bounded(name.kept, MAX_IMAGE_BYTES)))
         else:
             path = path_for_format(name.name, "png")
             image = _read_image(source)

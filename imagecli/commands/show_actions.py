@@ -10,7 +10,7 @@ import typer
 from imagecli.choices import Preview
 from imagecli.commands.desktop_viewer import MAX_IMAGES, open_in_viewer
 from imagecli.config.sources import read_preview_setting
-from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.domain import MAX_IMAGE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import looks_like_image_name
@@ -76,7 +76,7 @@ def open_files(sources: Sequence[InputSource], env: Env) -> None:
             hint="name fewer files, or omit --open to show them in the terminal",
         )
     for path in paths:
-        data = read_bounded(path, MAX_PICTURE_BYTES)
+        data = read_bounded(path, MAX_IMAGE_BYTES)
         # The desktop decides by the extension what to do with a file: it must not run a program.
         if identify_image(data).format is None or not looks_like_image_name(path.name):
             raise InputImageError(f"{path} is not an image file", hint="use an image with its usual extension")

@@ -23,7 +23,7 @@ Cell: TypeAlias = tuple[str, str]
 """A heading and its value."""
 WINDOW_SECONDS: Final = 60.0
 WINDOW_ITEMS: Final = 10
-"""The rate is that of the last minute; if fewer items ended in it, that of so many."""
+"""The rate of the last minute; if fewer items ended in it, the rate of that many items."""
 GAP: Final = 3
 """Spaces between columns."""
 REDRAWS_PER_SECOND: Final = 2
@@ -108,7 +108,7 @@ class BatchLiveProgress(PlainProgress):
             return [
                 ("done", f"{progress.done:,}/{progress.total:,}"),
                 ("failed", f"{progress.failed:,}"),
-                ("completed", f"{api_progress.answered:,}/{api_progress.total:,}"),
+                ("completed", f"{api_progress.completed:,}/{api_progress.total:,}"),
                 ("elapsed", format_seconds(now - self._started)),
             ]
         rate = items_per_second(list(self._ends), self._started, now)

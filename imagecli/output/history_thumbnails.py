@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_IMAGE_BYTES
 from imagecli.errors import ImagecliError
 from imagecli.images.header import read_header
 from imagecli.preview.blocks import encode_centered
@@ -38,7 +38,7 @@ def draw_thumbnails(images: Sequence[HistoryImage], screen: Screen) -> Iterator[
 
 def _draw_thumbnail(image: HistoryImage, screen: Screen) -> list[str]:
     try:
-        data = read_bounded(image.path, MAX_PICTURE_BYTES) if image.path else b""
+        data = read_bounded(image.path, MAX_IMAGE_BYTES) if image.path else b""
         if hashlib.sha256(data).hexdigest() != image.sha256:
             return [" " * ROOM.columns] * ROOM.rows
         thumbnail = make_thumbnail(read_header(data, str(image.path)), screen, ROOM)

@@ -119,7 +119,7 @@ def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | N
     if progress.failed:
         text += f", {progress.failed:,} failed"
     if api_progress and api_progress.total:
-        text += f", {api_progress.answered:,} of {api_progress.total:,} completed by the Batch API"
+        text += f", {api_progress.completed:,} of {api_progress.total:,} completed by the Batch API"
     return text
 
 

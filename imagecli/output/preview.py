@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from rich.cells import cell_len, set_cell_size
 
 from imagecli.choices import Preview
-from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.domain import MAX_IMAGE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, Terminated
 from imagecli.images.header import ImageHeader, read_header
@@ -107,7 +107,7 @@ def draw_images(sources: Sequence[InputSource], grid: Grid, screen: Screen) -> I
 def _read_source(source: InputSource) -> ImageHeader:
     if source.path is None:
         return read_header(source.data or b"", source.label)
-    return read_header(read_bounded(source.path, MAX_PICTURE_BYTES), str(source.path))
+    return read_header(read_bounded(source.path, MAX_IMAGE_BYTES), str(source.path))
 
 
 def _pad_captions(captions: Sequence[str], grid: Grid) -> Iterator[str]:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.domain import MAX_PICTURE_BYTES, ImageOptions, SavedImage
+from imagecli.domain import MAX_IMAGE_BYTES, ImageOptions, SavedImage
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images.identify import identify_image
 from imagecli.pipeline.save import MAX_USUAL_PIXELS
@@ -74,7 +74,7 @@ def opaque_image_warning(images: Iterable[tuple[SavedImage, Path | None]]) -> Wa
         if path is None or not _is_decodable(image):
             continue
         try:
-            data = read_bounded(path, MAX_PICTURE_BYTES)
+            data = read_bounded(path, MAX_IMAGE_BYTES)
             if has_transparent_pixels(data, identify_image(data).format or image.format, str(path)):
                 continue
         except (ImagecliError, OSError):
@@ -130,6 +130,6 @@ def _changed_share(images: RequestImages, image: SavedImage, path: Path | None) 
     if images.mask is None or path is None or not _is_decodable(image):
         return None
     try:
-        return changed_outside_mask(images.images[0], images.mask, read_bounded(path, MAX_PICTURE_BYTES))
+        return changed_outside_mask(images.images[0], images.mask, read_bounded(path, MAX_IMAGE_BYTES))
     except (ImagecliError, OSError):
         return None

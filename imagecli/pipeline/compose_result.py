@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from imagecli.domain import MAX_PICTURE_BYTES, DigitalSourceType, Size
+from imagecli.domain import MAX_IMAGE_BYTES, DigitalSourceType, Size
 from imagecli.errors import ImagecliError
 from imagecli.prepared_call import Composition
 from imagecli.storage.read import read_bounded
@@ -50,7 +50,7 @@ def _read_original(composition: Composition, data: bytes | None) -> bytes:
         raise ImagecliError(f"{composition.label} was read from a pipe, and is no longer available")
     if data is None:
         assert composition.original is not None
-        data = read_bounded(composition.original, MAX_PICTURE_BYTES)
+        data = read_bounded(composition.original, MAX_IMAGE_BYTES)
     if hashlib.sha256(data).hexdigest() != composition.sha256:
         raise ImagecliError(f"{composition.label} has changed since the request")
     return data

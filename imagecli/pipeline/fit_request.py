@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.model_parameters import needs_alpha
 from imagecli.domain import (
-    MAX_PICTURE_BYTES,
+    MAX_IMAGE_BYTES,
     CompositionOptions,
     Edit,
     InputFile,
@@ -130,7 +130,7 @@ def read_source(source: InputSource) -> bytes:
     if source.data is not None:
         return source.data
     assert source.path is not None
-    return read_bounded(source.path, MAX_PICTURE_BYTES)
+    return read_bounded(source.path, MAX_IMAGE_BYTES)
 
 
 def read_image_header(source: InputSource) -> ImageHeader:

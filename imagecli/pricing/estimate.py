@@ -11,7 +11,7 @@ from typing import NamedTuple
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import Edit, ImageOptions, ImageRequest, Size, Vary
-from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, image_output_tokens, text_tokens
+from imagecli.pricing.tokens import INPUT_IMAGE, PARTIAL, Tokens, image_output_tokens, text_tokens
 from imagecli.pricing.usage_cost import unpriced_note
 
 
@@ -114,7 +114,7 @@ def _input_image_tokens(request: ImageRequest) -> Tokens:
     """Input tokens of the images that are uploaded; a mask and a markup may be billed as one each."""
     count = len(request.input_sources)
     further = request.has_mask + (request.markup is not None) if isinstance(request, Edit) else 0
-    return count * PICTURE_IN[0], (count + further) * PICTURE_IN[1]
+    return count * INPUT_IMAGE[0], (count + further) * INPUT_IMAGE[1]
 
 
 def _describe_estimate(options: ImageOptions, prices: Prices) -> str:

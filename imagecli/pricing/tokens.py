@@ -11,7 +11,7 @@ from imagecli.domain import Size
 Tokens: TypeAlias = tuple[float, float]
 """The least and the most number of tokens."""
 
-PICTURE_IN: Final[Tokens] = (194, 7_000)
+INPUT_IMAGE: Final[Tokens] = (194, 7_000)
 """One input image. gpt-image-1 was billed 194 for one tile, and up to 6,144 more at high fidelity (reports of 2025);
 nothing is published for its successors, so the most is generous."""
 PARTIAL: Final = 100

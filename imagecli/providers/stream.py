@@ -36,7 +36,7 @@ ROLES: Final[dict[str, Role]] = {
 
 DONE: Final = b"[DONE]"
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"([\w.]{1,80})"')
-_PICTURE: Final = re.compile(rb'"(?:b64_json|url)"\s*:\s*"[^"]')
+_IMAGE: Final = re.compile(rb'"(?:b64_json|url)"\s*:\s*"[^"]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def _role_by_name(kind: str) -> Role | None:
 
 def has_completed_image(event: SseEvent) -> bool:
     """Whether *event* has a completed image, without parsing its JSON: not every `completed` event has one."""
-    return event_role(event) == "picture" and bool(_PICTURE.search(event.data))
+    return event_role(event) == "picture" and bool(_IMAGE.search(event.data))
 
 
 def parse_payload(event: SseEvent) -> Any:

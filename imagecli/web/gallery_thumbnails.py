@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_IMAGE_BYTES
 from imagecli.errors import InputImageError
 from imagecli.storage.atomic_write import discard_all_staged, save_file
 from imagecli.storage.read import read_bounded
@@ -106,7 +106,7 @@ class _ThumbnailTask(NamedTuple):
         if cached and not self.source.copied:
             return self.source, GalleryThumbnail(url=cached)
         try:
-            data = read_bounded(self.source.file, MAX_PICTURE_BYTES)
+            data = read_bounded(self.source.file, MAX_IMAGE_BYTES)
             sha256 = sha256 or hashlib.sha256(data).hexdigest()
             url = cached or self._find_cached(sha256) or self._write_thumbnail(data, sha256)
         except InputImageError as error:

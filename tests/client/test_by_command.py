@@ -105,7 +105,7 @@ def test_a_bundle_without_certificates_names_its_variable(
 def test_a_public_server_can_not_link_to_this_machine(
     generate: Generate, folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, direct: bool
 ) -> None:
-    """The API is a public name behind a proxy; its images are said to lie here, and are asked for by us or by it."""
+    """The API is a public name behind a proxy; its result URLs lead to this machine, directly or through the proxy."""
     with listening() as here:
         response = http("200 OK", json.dumps({"data": [{"url": f"http://{host}:{here.port}/a.png?sig=hush"}]}).encode())
         with raw_server(response) as proxy:

@@ -75,7 +75,7 @@ def test_an_accepted_request_resets_the_count_and_the_slowdown() -> None:
     limiter = pacer(clock, max_rounds=1)
     for _ in range(10):
         assert limiter.record_refusal(turn_of(limiter), {}, 1, None)
-        limiter.record_answer(turn_of(limiter), {})
+        limiter.record_response(turn_of(limiter), {})
     assert clock.time - 1000 < 40
 
 
@@ -97,7 +97,7 @@ def test_headers_of_successful_responses_are_enough_to_slow_down() -> None:
         "x-ratelimit-remaining-images": "0",
         "x-ratelimit-reset-images": "60",
     }
-    limiter.record_answer(turn_of(limiter), headers)
+    limiter.record_response(turn_of(limiter), headers)
     limiter.wait_turn()
     assert 11 < sum(clock.slept) < 16
 
@@ -106,7 +106,7 @@ def test_a_rate_set_by_the_user_spreads_requests() -> None:
     clock = Clock()
     limiter = pacer(clock, per_minute=60)
     for _ in range(10):
-        limiter.record_answer(turn_of(limiter), {})
+        limiter.record_response(turn_of(limiter), {})
     assert clock.time - 1000 == pytest.approx(9, abs=0.1)
 
 
@@ -204,14 +204,14 @@ def test_a_limit_that_accepted_requests_contradict_is_trusted_only_briefly(state
     clock = Clock()
     limiter = pacer(clock)
     for _ in range(60):
-        limiter.record_answer(turn_of(limiter), stated)
+        limiter.record_response(turn_of(limiter), stated)
     assert 1 < clock.time - 1000 < 15
 
 
 def test_a_limit_of_an_hour_that_a_refusal_confirms_is_trusted() -> None:
     stated = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "3600"}
     limiter = pacer(Clock())
-    limiter.record_answer(turn_of(limiter), stated)
+    limiter.record_response(turn_of(limiter), stated)
     limiter.record_refusal(turn_of(limiter), stated, 1, None)
     with pytest.raises(WaitTooLongError):
         limiter.wait_turn()
@@ -221,6 +221,6 @@ def test_a_limit_of_a_minute_is_trusted_without_a_refusal() -> None:
     stated = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "60"}
     clock = Clock()
     limiter = pacer(clock)
-    limiter.record_answer(turn_of(limiter), stated)
+    limiter.record_response(turn_of(limiter), stated)
     turn_of(limiter)
     assert clock.time - 1000 == pytest.approx(60, abs=1)

@@ -138,7 +138,7 @@ def run(
             under_way -= 1
             headers = headers_for(server.states(server, now))
             if stated is None:
-                limiter.record_answer(ticket, headers)
+                limiter.record_response(ticket, headers)
                 result.answered, result.seconds = result.answered + 1, now
             else:
                 result.refused, idle = result.refused + 1, idle + 1
@@ -182,7 +182,7 @@ def test_a_limit_is_used_with_hardly_any_429(
     threads: int,
     latency: float,
 ) -> None:
-    """600 a minute, ten at once: a hundred prompts take nine seconds and the time of a response."""
+    """600 a minute, ten at the same time: a hundred prompts take nine seconds and the time of a response."""
     found = run(Server(states=states, whole_seconds=whole_seconds), threads=threads, latency=latency)
     assert found.answered == 100
     assert found.refused <= refusals
@@ -206,7 +206,7 @@ def test_threads_that_start_together_do_not_all_meet_an_unknown_limit(
 def test_a_slow_limit_without_headers_is_completed_with_slow_responses(
     a_minute: int, burst: int, prompts: int, whole_seconds: bool, threads: int
 ) -> None:
-    """Nobody is answered between two refusals; that there are refusals in a row does not mean that nothing goes."""
+    """No request is accepted between two 429s; several 429s in a row do not mean that none will be accepted."""
     server = Server(states=nothing, whole_seconds=whole_seconds, rate=a_minute / 60, burst=burst, level=burst)
     found = run(server, prompts=prompts, threads=threads, latency=20.0, refusal=0.003)
     assert found.answered == prompts
@@ -292,7 +292,7 @@ def test_images_count_if_images_are_limited() -> None:
     limiter = limiter_for(clock)
     ticket = ticket_of(limiter, images=4)
     clock.time = 0.1
-    limiter.record_answer(ticket, headers_for((RateLimit(of="images", total=5, left=1, reset=48.0),)))
+    limiter.record_response(ticket, headers_for((RateLimit(of="images", total=5, left=1, reset=48.0),)))
     assert 30 < wait_of(limiter, images=4) < 60
     assert wait_of(limiter, images=1) == 0
     assert 10 < wait_of(limiter, images=1) < 14
@@ -303,11 +303,11 @@ def test_tokens_are_counted_as_earlier_requests_used_them() -> None:
     limiter = limiter_for(clock)
     first = ticket_of(limiter)
     clock.time = 0.1
-    limiter.record_answer(first, headers_for((RateLimit(of="tokens", total=60_000, left=50_000, reset=10.0),)))
+    limiter.record_response(first, headers_for((RateLimit(of="tokens", total=60_000, left=50_000, reset=10.0),)))
     clock.time = 0.2
     second = ticket_of(limiter)
     clock.time = 0.3
-    limiter.record_answer(second, headers_for((RateLimit(of="tokens", total=60_000, left=2_000, reset=58.0),)))
+    limiter.record_response(second, headers_for((RateLimit(of="tokens", total=60_000, left=2_000, reset=58.0),)))
     assert wait_of(limiter) > 20
 
 
@@ -321,7 +321,7 @@ def test_one_429_pauses_all_requests_and_an_older_response_does_not_end_it() -> 
     limiter.record_refusal(refused, {}, 30.0, 30.0)
     assert 30 <= wait_of(limiter) <= 31
     clock.time = 2.0
-    limiter.record_answer(old, {})
+    limiter.record_response(old, {})
     assert limiter.refusals_in_a_row == 1
     assert 29.1 <= wait_of(limiter) <= 30.1
 
@@ -363,7 +363,7 @@ def test_no_stated_limit_breaks_the_limiter(
         elif tickets:
             ticket = tickets.pop(0)
             if what == "answer":
-                limiter.record_answer(ticket, headers)
+                limiter.record_response(ticket, headers)
             elif what == "refuse":
                 limiter.record_refusal(ticket, headers, seconds, seconds)
             else:

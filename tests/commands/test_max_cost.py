@@ -131,8 +131,8 @@ def test_an_explicit_limit_applies_to_another_server(imagecli: Run) -> None:
     base = ("--base-url", "http://127.0.0.1:1/v1")
     assert imagecli("generate", "a cat", "-n", "25", *base, "--max-cost", "5").exit_code == 5
     assert imagecli("generate", "a cat", "-n", "40", *HIGH, *base).exit_code == 5
-    said = imagecli("generate", "a cat", *HIGH, *base, "--dry-run").stdout
-    assert "1024x1024; prices of 2026-11; assuming this server bills like openai" in said
+    report = imagecli("generate", "a cat", *HIGH, *base, "--dry-run").stdout
+    assert "1024x1024; prices of 2026-11; assuming this server bills like openai" in report
 
 
 # --- during the run --------------------------------------------------------------------------------------------------
@@ -150,14 +150,19 @@ def test_responses_that_cost_more_than_estimated_stop_the_rest(imagecli: Run, fo
             *("generate", "{x}", *names, *HIGH, "--max-cost", "1.3", "--json"), "--base-url", server.base_url
         )
         assert len(server.requests) == 4
-    said = result.json
-    assert (result.exit_code, said["status"], len(said["images"]), len(list(folder.iterdir()))) == (9, "partial", 4, 4)
-    (error,) = said["errors"]
+    report = result.json
+    assert (result.exit_code, report["status"], len(report["images"]), len(list(folder.iterdir()))) == (
+        9,
+        "partial",
+        4,
+        4,
+    )
+    (error,) = report["errors"]
     assert error["code"] == "over_budget"
     assert error["message"] == "up to $3.61 was spent, and the next request can cost $0.22: more than --max-cost 1.3"
     assert error["hint"].startswith("--max-cost 5 is enough for all requests; 4 of 6 images are saved; ")
     assert error["hint"].endswith(" --if-exists skip")
-    assert said["cost"]["actual_usd"] == pytest.approx(4 * (30_000 * 30 + 50) / 1_000_000)
+    assert report["cost"]["actual_usd"] == pytest.approx(4 * (30_000 * 30 + 50) / 1_000_000)
     assert "4 of 6 images saved; 2 requests not sent" in result.stderr
 
 
@@ -382,9 +387,9 @@ def test_the_total_cost_is_printed_at_the_end(
             "number",
         ]
         plain = imagecli(*command)
-        said = imagecli(*command, "--json")
+        report = imagecli(*command, "--json")
     assert (plain.exit_code, plain.stdout, plain.stderr) == (0, "a-cat.png\n", line)
-    assert said.json["cost"]["actual_usd"] == usd
+    assert report.json["cost"]["actual_usd"] == usd
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
@@ -396,10 +401,10 @@ def test_the_known_part_of_an_svgs_cost_is_printed_without_a_total(imagecli: Run
     with raw_server(http("200 OK", images_body(SVG, usage=usage, svg_usage=AUTHOR))) as server:
         command = ["generate", "a cat", "-m", "gpt-image-2.6-flare", "-o", "cat.svg", "--if-exists", "number"]
         plain = imagecli(*command, "--base-url", server.base_url)
-        said = imagecli(*command, "--base-url", server.base_url, "--json").json
+        report = imagecli(*command, "--base-url", server.base_url, "--json").json
     assert plain.stderr == "imagecli: cost: $0.053 plus the model that writes the SVG\n"
-    assert (said["requests"][0]["usage"], said["requests"][0]["svg_usage"]) == (usage, AUTHOR)
-    assert said["cost"]["actual_usd"] is None
+    assert (report["requests"][0]["usage"], report["requests"][0]["svg_usage"]) == (usage, AUTHOR)
+    assert report["cost"]["actual_usd"] is None
 
 
 @pytest.mark.parametrize(
@@ -417,9 +422,9 @@ def test_a_result_that_exceeds_the_limit_is_saved_with_a_warning(
 ) -> None:
     with raw_server(response(tokens)) as server:
         command = ["generate", "a cat", *HIGH, *flags, "--base-url", server.base_url, "--if-exists", "number"]
-        plain, said = imagecli(*command), imagecli(*command, "--json").json
+        plain, report = imagecli(*command), imagecli(*command, "--json").json
     expected = [{"code": "cost_over_cap", "message": words, "level": "warning"}] if words else []
-    assert (plain.exit_code, said["exit_code"], said["warnings"]) == (0, 0, expected)
+    assert (plain.exit_code, report["exit_code"], report["warnings"]) == (0, 0, expected)
     assert (f"imagecli: warning: {words}\n" in plain.stderr) is bool(words)
 
 
@@ -436,9 +441,9 @@ def test_a_batch_that_exceeds_its_limit_has_a_warning(imagecli: Run, folder: Pat
 
 def test_the_known_part_of_a_cost_can_exceed_the_limit() -> None:
     ends = [outcome(0, 200_000), outcome(1)]
-    (said,) = [budget(1, 1, 1).overrun_warning(ends)]
-    assert said
-    assert said.message == "the command cost at least $6.00, more than --max-cost 1"
+    (report,) = [budget(1, 1, 1).overrun_warning(ends)]
+    assert report
+    assert report.message == "the command cost at least $6.00, more than --max-cost 1"
     assert budget(6, 1, 1).overrun_warning(ends) is None
 
 

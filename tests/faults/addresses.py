@@ -41,7 +41,7 @@ OURSELVES = (
 PUBLIC = "http://api.example.com/v1"
 """Where the API seems to be for a command that asks it by a proxy."""
 BY_PROXY = {"HTTP_PROXY": "http://{api}", "IMAGECLI_INSECURE_HTTP": "true"}
-"""The proxy is the API at once, and would hear of every connection that is tried."""
+"""The proxy is also the API, and records every attempted connection."""
 
 
 def no_other_connection(place: Place, lab: Lab, result: Result) -> None:
@@ -51,7 +51,7 @@ def no_other_connection(place: Place, lab: Lab, result: Result) -> None:
     assert (len(lab.api.connections), lab.results.connections, lab.elsewhere.connections) == (1, [], [])
 
 
-def only_the_first_hop_was_asked(place: Place, lab: Lab, result: Result) -> None:
+def only_the_first_hop_was_requested(place: Place, lab: Lab, result: Result) -> None:
     assert "was not requested" in result.stderr
     assert [len(origin.connections) for origin in (lab.api, lab.results, lab.elsewhere)] == [1, 1, 0]
 
@@ -125,7 +125,7 @@ CASES = (
     Case(id="U5", case="reset once", posts=LINK, gets=(cut(HALF, by_reset=True), IMAGE)),
     Case(id="U5", case="short once", posts=LINK, gets=(cut(HALF), IMAGE)),
     Case(id="U6", case="silence for ever", posts=LINK, gets=(silent(HALF),), argv=QUICK),
-    Case(id="U7", case="a cut picture of the right length", posts=LINK, gets=(http("200 OK", PNG[:-20]),)),
+    Case(id="U7", case="a cut image of the right length", posts=LINK, gets=(http("200 OK", PNG[:-20]),)),
     Case(id="U8", case="no bytes", posts=LINK, gets=(http("200 OK"),)),
     Case(id="U9", case="same host", posts=LINK, gets=(redirect(to_same, "302 Found"), IMAGE)),
     Case(id="U10", case="to itself", posts=LINK, gets=(redirect(to_same, "302 Found"),)),
@@ -167,7 +167,7 @@ CASES = (
         for host in OURSELVES
     ),
     *(
-        Case(id="U17", case=url, posts=LINK, gets=hopping(url), argv=QUICK, after=only_the_first_hop_was_asked)
+        Case(id="U17", case=url, posts=LINK, gets=hopping(url), argv=QUICK, after=only_the_first_hop_was_requested)
         for url in FOREIGN[:4]
     ),
     Case(
@@ -176,7 +176,7 @@ CASES = (
         posts=LINK,
         gets=(redirect(to_other, "302 Found"),),
         argv=QUICK,
-        after=only_the_first_hop_was_asked,
+        after=only_the_first_hop_was_requested,
     ),
     *(
         Case(

@@ -20,7 +20,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 NASTY = "\x1b[31m\x9b31m\u202e\r\n[/x]"
 
 
-def said(body: bytes, *headers: str) -> tuple[bytes, ...]:
+def body_with(body: bytes, *headers: str) -> tuple[bytes, ...]:
     return (http("200 OK", body, *headers),)
 
 
@@ -80,23 +80,25 @@ def odd() -> dict[str, bytes]:
 WHOLE = images_body(PNG)
 TWO_LISTS = WHOLE[:-1] + b"," + images_body(png(9, 9), png(8, 9))[1:]
 CASES = (
-    Case(id="B1", case="a login page", posts=said(b"<html><title>Log in</title>", "Content-Type: text/html")),
+    Case(id="B1", case="a login page", posts=body_with(b"<html><title>Log in</title>", "Content-Type: text/html")),
     Case(id="B2", case="an error object", posts=(json_response({"error": {"message": "no", "code": "x"}}),)),
-    Case(id="B3", case="empty", posts=said(b"")),
+    Case(id="B3", case="empty", posts=body_with(b"")),
     Case(id="B3", case="204", posts=(http("204 No Content"),)),
     Case(id="B3", case="a job", posts=(json_response({"id": "job_1"}, status="202 Accepted"),)),
-    *(Case(id="B4", case=name, posts=said(body)) for name, body in odd().items()),
-    Case(id="B5", case="cut", posts=said(WHOLE[:-60])),
-    Case(id="B5", case="a byte order mark", posts=said(b"\xef\xbb\xbf" + WHOLE)),
-    Case(id="B5", case="not UTF-8 beside it", posts=said(b'{"id": "\xff\xfe",' + WHOLE[1:])),
-    Case(id="B6", case="deep", posts=said(b"[" * 100_000 + b"]" * 100_000)),
+    *(Case(id="B4", case=name, posts=body_with(body)) for name, body in odd().items()),
+    Case(id="B5", case="cut", posts=body_with(WHOLE[:-60])),
+    Case(id="B5", case="a byte order mark", posts=body_with(b"\xef\xbb\xbf" + WHOLE)),
+    Case(id="B5", case="not UTF-8 beside it", posts=body_with(b'{"id": "\xff\xfe",' + WHOLE[1:])),
+    Case(id="B6", case="deep", posts=body_with(b"[" * 100_000 + b"]" * 100_000)),
     Case(
-        id="B6", case="deep usage", posts=said(WHOLE[:-1] + b',"usage":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001)
+        id="B6",
+        case="deep usage",
+        posts=body_with(WHOLE[:-1] + b',"usage":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001),
     ),
-    Case(id="B6", case="5000 digits", posts=said(WHOLE[:-1] + b',"created":' + b"9" * 5000 + b"}")),
+    Case(id="B6", case="5000 digits", posts=body_with(WHOLE[:-1] + b',"created":' + b"9" * 5000 + b"}")),
     Case(id="B7", case="two of three", posts=(http("200 OK", images_body(PNG, png(9, 9))),), argv=("-n", "3")),
     Case(id="B8", case="three of one", posts=(http("200 OK", images_body(PNG, png(9, 9), png(8, 9))),)),
-    Case(id="B8", case="two lists by one name", posts=said(TWO_LISTS)),
+    Case(id="B8", case="two lists by one name", posts=body_with(TWO_LISTS)),
     Case(id="B9", case="null beside a url", posts=(linked(more={"b64_json": None}),)),
     Case(id="B9", case="null", posts=item(b64_json=None)),
     Case(id="B10", case="empty", posts=item(b64_json="")),
@@ -109,7 +111,7 @@ CASES = (
     Case(id="B11", case="a data URL", posts=item(b64_json="data:image/png;base64," + B64)),
     Case(id="B11", case="a name of its own", posts=item(image_base64=B64)),
     Case(id="B11", case="no list", posts=(json_response({"result": {"image": {"bytes": B64}}}),)),
-    Case(id="B11", case="escaped slashes", posts=said(WHOLE.replace(b"/", b"\\/"))),
+    Case(id="B11", case="escaped slashes", posts=body_with(WHOLE.replace(b"/", b"\\/"))),
     Case(id="B12", case="16 MB", posts=images_response(large)),
     Case(id="B13", case="HTML", posts=holding(b"<html>sorry</html>")),
     Case(id="B13", case="SVG", posts=holding(SVG)),
@@ -135,11 +137,11 @@ CASES = (
         posts=(json_response({"data": [{"b64_json": B64, "revised_prompt": NASTY}]}),),
         argv=("--json",),
     ),
-    Case(id="B20", case="text/html", posts=said(WHOLE, "Content-Type: text/html")),
-    Case(id="B20", case="none", posts=said(WHOLE)),
-    Case(id="B21", case="PNG", posts=said(PNG, "Content-Type: image/png")),
-    Case(id="B21", case="JPEG", posts=said(noise("JPEG"), "Content-Type: application/octet-stream")),
-    Case(id="B21", case="AVIF", posts=said(noise("AVIF"), "Content-Type: image/avif")),
-    Case(id="B21", case="base64", posts=said(B64.encode(), "Content-Type: text/plain")),
-    Case(id="B20", case="another charset", posts=said(WHOLE, "Content-Type: application/json; charset=utf-16")),
+    Case(id="B20", case="text/html", posts=body_with(WHOLE, "Content-Type: text/html")),
+    Case(id="B20", case="none", posts=body_with(WHOLE)),
+    Case(id="B21", case="PNG", posts=body_with(PNG, "Content-Type: image/png")),
+    Case(id="B21", case="JPEG", posts=body_with(noise("JPEG"), "Content-Type: application/octet-stream")),
+    Case(id="B21", case="AVIF", posts=body_with(noise("AVIF"), "Content-Type: image/avif")),
+    Case(id="B21", case="base64", posts=body_with(B64.encode(), "Content-Type: text/plain")),
+    Case(id="B20", case="another charset", posts=body_with(WHOLE, "Content-Type: application/json; charset=utf-16")),
 )

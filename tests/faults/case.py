@@ -40,22 +40,22 @@ When = Callable[[Place, Lab], bool]
 
 
 def request_received(place: Place, lab: Lab) -> bool:
-    """A request is under way."""
+    """A request is in flight."""
     return bool(lab.api.calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """The command as a process of its own, instead of `main` in this one."""
+    """The command as a separate process, instead of `main` in this one."""
 
     shell: str = ""
-    """What the shell does that starts it: `ulimit -f 100`."""
+    """Shell code that runs before the command: `ulimit -f 100`."""
     streams: str = ""
     """The shell's redirections: `1>&-`."""
     by: Sequence[str] = ()
     """The command that starts it."""
     signals: Sequence[tuple[float, signal.Signals]] = ()
-    """Sent one after another, each after a pause in seconds, once *when* is so."""
+    """Sent one after another, each after a pause in seconds, once *when* is true."""
     when: When = request_received
 
 
@@ -68,31 +68,31 @@ class Case:
     """`outcomes.toml` lists how it must end."""
 
     id: str
-    """A row of the table of faults."""
+    """The id of a row of `outcomes.toml`."""
     case: str
-    """Which way of provoking it."""
+    """How the fault is provoked."""
     posts: Sequence[bytes | Act] = (OK,)
     gets: Sequence[bytes | Act] = (IMAGE,)
     elsewhere: Sequence[bytes | Act] = (IMAGE,)
     tls: bool = False
-    """The API speaks TLS, with a certificate that nobody trusts."""
+    """The API speaks TLS, with an untrusted certificate."""
     argv: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     """{api}, {results}, {elsewhere} and {closed} in it become hosts with ports, {home} a folder."""
     base_url: Callable[[Lab], str] | None = lambda lab: lab.api.url + "/v1"
-    """None where none is typed."""
+    """None if none is typed."""
     command: Sequence[str] = ("generate", "a cat")
     stdin: bytes = b""
     child: Child | None = None
     before: Before = lambda place: None
-    """What lies in the folders; every file of it must be as it was afterwards."""
+    """Prepares the folders; every file in them must be unchanged afterwards."""
     replaces: Sequence[str] = ()
-    """The files that may be replaced all the same, or go."""
+    """The files that may be replaced or removed."""
     after: After = lambda place, lab, result: None
-    """What must be so beside all that is always so."""
+    """Further checks of this case."""
     needs: Callable[[], bool] = lambda: True
     """Whether this machine can provoke it."""
     seconds: float = 40
-    """Within this it has ended, from the last signal on if there is one."""
+    """It must end within this time, counted from the last signal if there is one."""
     slow: bool = False
-    """It waits for seconds, as its fault does."""
+    """It takes seconds."""

@@ -53,7 +53,7 @@ def stays(place: Place) -> set[str]:
     spools = (place.state, place.folder)
     responses = [path for folder in spools for path in folder.rglob("*.body") if path.stat().st_size]
     found = {
-        "answer": responses,
+        "response": responses,
         "request": [] if responses else [path for folder in spools for path in folder.rglob("*.sent")],
         "rescued": [*(place.state / "rescued").rglob("*.*"), *place.folder.rglob("*.damaged.*")],
         "original": list(place.folder.rglob("*.orig.*")),

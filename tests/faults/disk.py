@@ -15,7 +15,7 @@ from tests.faults.server import Lab
 
 
 def is_rescued(place: Place, lab: Lab, result: Result) -> None:
-    """The paid image is complete, and the user is told where it is."""
+    """The paid image is complete, and the message names its path."""
     (rescued,) = (place.state / "rescued").iterdir()
     assert str(rescued) in result.stderr
     assert rescued.read_bytes() == PNG
@@ -51,7 +51,7 @@ CASES = (
     ),
     Case(
         id="D1",
-        case="an answer is larger than any file may be",
+        case="a response is larger than any file may be",
         posts=images_response(lambda: large(3700)),
         slow=True,
         child=Child(shell="ulimit -f 70000"),

@@ -19,7 +19,7 @@ SOME = 20_000
 CAT = '{"prompt": "a cat", "output": "cat.png"}\n'
 TWO = CAT + '{"prompt": "an owl", "output": "owl.png"}\n'
 STORM = 8
-"""Rows that are under way at once when the server has had enough."""
+"""Rows in flight when the server starts to refuse."""
 
 
 def row(**fields: Any) -> str:
@@ -77,7 +77,7 @@ EDITED_BETWEEN = (
     '"$@" >/dev/null 2>&1 || exit 99; sed "s/a cat/a big cat/" m.jsonl > new && mv new m.jsonl; exec "$@"',
     "sh",
 )
-"""Bought, edited, and typed again."""
+"""Saved, edited, and run again."""
 FIT = '[[image]]\nprompt = "a cat"\nfit = '
 
 BOUNDED = Child(shell="ulimit -d 240000")
@@ -145,8 +145,8 @@ CASES = (
         "M7", "a NUL byte", CAT.encode() + b'{"prompt": "a\0cat"}\n', messages=["m.jsonl:2: it contains a NUL byte"]
     ),
     manifest("M7", "half of a pair", '{"prompt": "a \\ud83d cat"}\n', messages=["m.jsonl:1: "]),
-    manifest("M7", "a picture", PNG, messages=["m.jsonl:3: it contains a NUL byte"]),
-    Case(id="M7", case="a picture, through stdin", command=("batch", "-"), stdin=PNG),
+    manifest("M7", "an image", PNG, messages=["m.jsonl:3: it contains a NUL byte"]),
+    Case(id="M7", case="an image, through stdin", command=("batch", "-"), stdin=PNG),
     manifest(
         "M8",
         "one mistake, in the last line",

@@ -83,7 +83,7 @@ CASES = (
     Case(id="N5", case="reset once, then fine", posts=(cut(b"", by_reset=True), OK), argv=("--max-retries", "9")),
     Case(id="N6", case="slow body", posts=(dripping(OK, 0.02, 40),), argv=("--timeout", "30")),
     Case(id="N7", case="slow first byte", posts=(dripping(OK, 1.2, len(OK)),), argv=("--timeout", "30")),
-    Case(id="N8", case="never an answer", posts=(silent(),), argv=QUICK),
+    Case(id="N8", case="never a response", posts=(silent(),), argv=QUICK),
     Case(id="N8", case="headers that drip for ever", posts=(endless(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n"),)),
     Case(
         id="N8",

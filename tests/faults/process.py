@@ -39,7 +39,7 @@ def one_is_saved(place: Place, lab: Lab) -> bool:
 
 
 def first_then_silence(call: Call) -> None:
-    """The first request is answered; the second waits for ever."""
+    """The first request gets its response; the second waits forever."""
     if call.lab.api.count("POST") == 1:
         call.send(OK)
     else:
@@ -91,7 +91,7 @@ def journal_is_complete(place: Place, lab: Lab, result: Result) -> None:
 
 
 def once_the_other_has_ended(call: Call) -> None:
-    """The run that came first is answered when the second one has been sent away."""
+    """The first run gets its response when the second one has ended."""
     while not (call.lab.folder / "ended").exists():
         time.sleep(0.05)
     call.send(OK)
@@ -104,9 +104,9 @@ MEANWHILE = (
     '"$@"; code=$?; : > ended; wait; exit $code',
     "sh",
 )
-"""While one run is under way the same is typed again; what that says and ends with is told."""
+"""The same command is run again during the first run; prints the output and exit code of the second."""
 UNREAD = ("/bin/sh", "-c", '{ "$@"; echo $? >code; } | true; exit $(cat code; rm code)', "sh")
-"""Into a pipe whose reader is gone at once."""
+"""Into a pipe whose reader exits immediately."""
 NO_FOLDERS = Child(shell="unset IMAGECLI_STATE_DIR IMAGECLI_CONFIG_DIR")
 CASES = (
     signalled("P1", "waiting", SIGINT),
@@ -152,7 +152,7 @@ CASES = (
         replaces=("m.journal.lock",),
     ),
     Case(id="P7", case="a reader that went away", child=Child(by=UNREAD)),
-    Case(id="P7", case="a picture for a reader that went away", argv=("-o", "-"), child=Child(by=UNREAD)),
+    Case(id="P7", case="an image for a reader that exited", argv=("-o", "-"), child=Child(by=UNREAD)),
     Case(id="P7", case="a closed stdout", child=Child(streams="1>&-")),
     Case(id="P7", case="full disks", argv=("--json",), child=Child(streams=">/dev/full 2>&1")),
     Case(id="P7", case="all closed", child=Child(streams="0<&- 1>&- 2>&-")),
@@ -199,7 +199,7 @@ CASES = (
         before=lambda place: place.write_file("huge.png", PNG + bytes(45 * 2**20)),
         child=Child(shell="ulimit -d 60000"),
     ),
-    Case(id="P14", case="an answer that there is no memory for", posts=(HUGE,), child=Child(shell="ulimit -d 80000")),
+    Case(id="P14", case="a response that there is no memory for", posts=(HUGE,), child=Child(shell="ulimit -d 80000")),
     Case(
         id="P14",
         case="six of 18 MB",

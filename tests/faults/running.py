@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "imagecli"]
 START_SECONDS = 60
 """A loaded machine takes its time until a process asks its first question."""
 STRAY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables of whoever runs the tests that would change what is provoked; in small letters too."""
+"""Variables of the user's environment that would change the fault; in lower case too."""
 
 # --- what this machine can provoke -----------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.client.raw import http, read_request
 
 OWN = Path(__file__).parent.parent / "client" / "own.pem"
-"""A certificate that nobody trusts."""
+"""An untrusted certificate."""
 TLS = b"\x16"
 """How a handshake begins."""
 Act = Callable[["Call"], None]
@@ -70,7 +70,7 @@ class Lab:
     folder: Path
     """Where the command is typed: something may happen there while it waits."""
     closed: str
-    """A host and port where nobody listens."""
+    """A host and port without a listener."""
 
 
 @contextmanager

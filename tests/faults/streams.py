@@ -53,7 +53,7 @@ COMPLETE = HEAD + partial() + completed()
 POSTS: dict[str, tuple[str, tuple[bytes | Act, ...]]] = {
     "after partials": ("S1", (cut(HEAD + partial()), OK)),
     "in the last event": ("S1", (cut(COMPLETE[:-90], by_reset=True), OK)),
-    "reset after the picture": ("S2", (cut(COMPLETE, by_reset=True), OK)),
+    "reset after the image": ("S2", (cut(COMPLETE, by_reset=True), OK)),
     "no last line": ("S2", (cut(COMPLETE.rstrip(b"\n")), OK)),
     "all that is allowed": ("S3", stream(strangely())),
     "seven bytes at a time": ("S3", (dripping(COMPLETE + DONE, 0.0005, 7), OK)),

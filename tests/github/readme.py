@@ -15,4 +15,4 @@ FILES: Final = (
     "img/hero.webp",
     "img/winter.jpg",
 )
-"""What it makes, in five purchases."""
+"""Its images, from five requests."""

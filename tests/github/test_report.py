@@ -103,12 +103,12 @@ def report(
     folder: Path, lines: bytes | None, exit_code: object = 0, *, name: str = "assets.toml", shard: str = ""
 ) -> Report:
     """Runs the step on *lines*; None if the file is missing."""
-    said, outputs, page = (folder / part for part in ("said.jsonl", "outputs", "summary.md"))
-    for path in (said, outputs, page):
+    rows, outputs, page = (folder / part for part in ("said.jsonl", "outputs", "summary.md"))
+    for path in (rows, outputs, page):
         path.unlink(missing_ok=True)
     if lines is not None:
-        said.write_bytes(lines)
-    environ = {"OUTPUT": str(said), "MANIFEST": name, "SHARD": shard, "EXIT_CODE": str(exit_code)}
+        rows.write_bytes(lines)
+    environ = {"OUTPUT": str(rows), "MANIFEST": name, "SHARD": shard, "EXIT_CODE": str(exit_code)}
     stdout = io.StringIO()
     code = main({**environ, "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(page)}, stdout)
     pairs = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
@@ -286,12 +286,12 @@ def test_for_any_output_the_log_has_only_annotations_and_the_summary_text(
 @given(message=HOSTILE, code=HOSTILE, name=HOSTILE, output=HOSTILE)
 def test_untrusted_text_is_shown_unchanged(message: str, code: str, name: str, output: str) -> None:
     row = {"state": "failed", "line": 3, "outputs": [output], "errors": [{"message": message, "code": code}]}
-    said = read_output([json.dumps(row).encode()])
-    page = SummaryPage(summary(said, name, "", 4, SUMMARY_BYTES))
+    rows = read_output([json.dumps(row).encode()])
+    page = SummaryPage(summary(rows, name, "", 4, SUMMARY_BYTES))
     assert page.codes == [
         value for value in (clean_text(name), clean_text(output), clean_text(message)) if value.strip()
     ]
-    commands = read_log("\n".join(build_annotations(said, name))).commands
+    commands = read_log("\n".join(build_annotations(rows, name))).commands
     if clean_text(message):
         (only,) = commands
         assert (only.message, only.properties["line"]) == (clean_text(message), "3")
@@ -303,8 +303,8 @@ def test_untrusted_text_is_shown_unchanged(message: str, code: str, name: str, o
 def test_ten_annotations_of_a_kind_are_shown_and_the_rest_counted(
     tmp_path: Path, kind: str, count: int, page: int, last: str
 ) -> None:
-    said = [{"message": f"no {number}", "level": "warning"} for number in range(count)]
-    document = {"warnings": said} if kind == "warning" else {"errors": said}
+    rows = [{"message": f"no {number}", "level": "warning"} for number in range(count)]
+    document = {"warnings": rows} if kind == "warning" else {"errors": rows}
     commands = report(tmp_path, json.dumps(document).encode()).commands
     assert [one.name for one in commands] == [kind] * page
     assert (commands[-1].message, page) == (last, SHOWN)
@@ -338,6 +338,6 @@ def test_a_summary_that_does_not_fit_is_omitted() -> None:
     ],
 )
 def test_an_annotation_is_at_the_manifests_line(name: str, message: str, properties: dict[str, str]) -> None:
-    said = read_output([json.dumps({"errors": [{"message": message}]}).encode()])
-    (only,) = read_log("\n".join(build_annotations(said, name))).commands
+    rows = read_output([json.dumps({"errors": [{"message": message}]}).encode()])
+    (only,) = read_log("\n".join(build_annotations(rows, name))).commands
     assert only.properties == {**properties, "title": "imagecli"}

@@ -159,7 +159,7 @@ def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
 
 
 def check_sandbox_keeps_paid_images(hub: Hub, server: Server, event: str) -> None:
-    """A run without a purchase changes nothing where a row that was bought has been edited."""
+    """A sandbox run changes nothing if a row with a paid image has been edited."""
     commit, request_count = head(hub), len(server.prompts)
     ran = hub.run(WORKFLOW, event)
     assert all(job.ok for job in all_jobs(ran))
@@ -196,7 +196,7 @@ def test_images_of_other_shards_are_kept_when_one_fails(tmp_path: Path, hub: Hub
 
 
 def test_a_forks_pull_request_uses_the_sandbox_and_commits_nothing(hub: Hub, server: Server, clone: Path) -> None:
-    """What it drew is bought by the next run that has a key."""
+    """The next run with a key requests its images."""
     commit = head(hub)
     key, hub.secrets = hub.secrets, {}
     ran = hub.run(WORKFLOW, "pull_request")

@@ -106,7 +106,7 @@ def test_parameter_is_refused(
 
 
 def noise(megabytes: float) -> bytes:
-    """A PNG of about so many megabytes."""
+    """A PNG of about this many megabytes."""
     side = int((megabytes * 1024**2 / 3) ** 0.5) + 8
     return encoded(Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)), compress_level=0)
 

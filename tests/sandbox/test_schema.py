@@ -1,8 +1,6 @@
-"""Every JSON that goes out, held against the schemas of OpenAI's own API description (its snapshot of 2026-08-21).
-
-A key that the schemas don't know is refused too, unless NEWER lists it: what came after the snapshot, and only that.
-What the description's own examples write as null, and its schemas leave out, is in EMPTY.
-"""
+"""All returned JSON, validated by the schemas of OpenAI's own API description (its snapshot of 2026-08-21).\n\nA key
+that the schemas don't know is refused too, unless NEWER lists it: properties added after the snapshot.\nProperties that
+the description's own examples write as null, and its schemas omit, are in EMPTY."""
 
 from __future__ import annotations
 

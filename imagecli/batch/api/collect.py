@@ -55,7 +55,7 @@ from imagecli.results import CallResult
 from imagecli.storage.preflight import is_below
 
 
-class _AnsweredCall(NamedTuple):
+class _CompletedCall(NamedTuple):
     """A call of an item, and the line with its response."""
 
     item: PendingItem
@@ -135,16 +135,16 @@ class BatchCollector:
             self.on_event(WarningEvent(code="bad_line", message=message))
             return None
 
-    def _find_call(self, response: BatchResponseLine, unfinished: dict[str, PendingItem]) -> _AnsweredCall | None:
+    def _find_call(self, response: BatchResponseLine, unfinished: dict[str, PendingItem]) -> _CompletedCall | None:
         """The call that *response* is for; None if no item waits for it: saved before, or of another program."""
         line_id = parse_custom_id(response.custom_id)
         item = unfinished.get(line_id.key) if line_id else None
         if line_id is None or item is None or line_id.begin in item.results:
             return None
         prepared = item.prepare(line_id, self.context)
-        return _AnsweredCall(item, line_id.begin, prepared, response) if prepared else None
+        return _CompletedCall(item, line_id.begin, prepared, response) if prepared else None
 
-    def _save_images(self, call: _AnsweredCall, line: IO[bytes]) -> CallResult:
+    def _save_images(self, call: _CompletedCall, line: IO[bytes]) -> CallResult:
         """Saves the images in *line*. What goes wrong is in the result."""
         prepared, response = call.prepared, call.response
         for folder in prepared.folders:
@@ -182,7 +182,7 @@ class BatchCollector:
             write_sidecars(result, saver, self.finalizer.total_cost([result]))
         return result
 
-    def _find_extras(self, call: _AnsweredCall) -> list[int]:
+    def _find_extras(self, call: _CompletedCall) -> list[int]:
         """The images, by index, that the row has already: another machine submitted it too."""
         part, state, disk = call.prepared.part, self.state, self.finalizer.disk
         extras = []
@@ -197,7 +197,7 @@ class BatchCollector:
                 extras.append(index)
         return extras
 
-    def _without_extras(self, call: _AnsweredCall, result: CallResult, saver: ImageSaver) -> CallResult:
+    def _without_extras(self, call: _CompletedCall, result: CallResult, saver: ImageSaver) -> CallResult:
         """*result* without the images that the row had already; notes where they are."""
         for image in result.saved:
             if image.index in saver.extras and call.prepared.part:

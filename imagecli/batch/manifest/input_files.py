@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imagecli.checks.addresses import check_no_address
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, decode_prompt
-from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.domain import MAX_IMAGE_BYTES, InputSource
 from imagecli.env import begins_at_home
 from imagecli.errors import UsageError
 from imagecli.storage.boundary import Boundary
@@ -48,7 +48,7 @@ class InputFiles:
         return self._read_prompt(name)
 
     def _find_image_once(self, name: str) -> InputSource:
-        return InputSource(name=name, path=self._check_path(name, MAX_PICTURE_BYTES))
+        return InputSource(name=name, path=self._check_path(name, MAX_IMAGE_BYTES))
 
     def _read_prompt_once(self, name: str) -> str:
         path = self._check_path(name, MAX_PROMPT_BYTES)

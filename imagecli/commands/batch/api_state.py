@@ -130,8 +130,8 @@ class BatchApiRun:
         self._update_counts()
         self.run.events(self.reporter.counts.progress())
         jobs = [self.batch_jobs[key] for key in self.pending_by_batch() if key in self.batch_jobs]
-        answered, total = sum(job.completed + job.failed for job in jobs), sum(job.total for job in jobs)
-        self.run.events(BatchApiProgress(batches=len(jobs), answered=answered, total=total))
+        completed, total = sum(job.completed + job.failed for job in jobs), sum(job.total for job in jobs)
+        self.run.events(BatchApiProgress(batches=len(jobs), completed=completed, total=total))
 
     def _update_counts(self) -> None:
         open_items = sum(1 for item in self.pending_items if item.plan and item.entry.id not in self._ended)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from imagecli.checks.addresses import check_no_address
 from imagecli.commands.flags import PromptFlags
 from imagecli.commands.usage_errors import CURLY_QUOTES, QUALITIES
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_IMAGE_BYTES
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.formats import ENDINGS, looks_like_image_name
@@ -76,7 +76,7 @@ def _check_prompt_word(word: str, images: Sequence[str], env: Env, command: str)
     as_prompt = f"to use it as the prompt: --prompt {shell_quote(word)}"
     if _FILE_LIKE.search(word):
         try:
-            check_regular_file(Path(env.expand_home(word)), MAX_PICTURE_BYTES)
+            check_regular_file(Path(env.expand_home(word)), MAX_IMAGE_BYTES)
         except InputImageError as error:
             separator = "" if (error.hint or "").endswith("?") else ";"
             raise error.with_facts(hint=f"{error.hint}{separator} {as_prompt}") from error

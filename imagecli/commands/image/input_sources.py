@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.checks.addresses import check_no_address
 from imagecli.commands.terminal_input import read_stdin
-from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.domain import MAX_IMAGE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.history.reference import is_reference
@@ -31,8 +31,8 @@ def read_input_source(word: str, env: Env) -> InputSource:
     if word != "-":
         check_no_address(word, "an input image")
         return InputSource(name=word, path=Path(env.expand_home(word)))
-    data = read_stdin(env, "the image", MAX_PICTURE_BYTES)
-    if len(data) > MAX_PICTURE_BYTES:
+    data = read_stdin(env, "the image", MAX_IMAGE_BYTES)
+    if len(data) > MAX_IMAGE_BYTES:
         raise InputImageError("stdin is larger than 512 MB, the limit for an input image")
     return InputSource(name="-", data=data)
 
@@ -61,7 +61,7 @@ def check_file_unchanged(path: Path, sha256: str, what: str) -> None:
     from imagecli.storage.read import read_bounded
 
     try:
-        data = read_bounded(path, MAX_PICTURE_BYTES)
+        data = read_bounded(path, MAX_IMAGE_BYTES)
     except InputImageError as error:
         raise error.with_context(f"the history has it as {what}") from error
     if hashlib.sha256(data).hexdigest() != sha256:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.commands.image.context import CommandContext, PaintedMask
-from imagecli.domain import MAX_PICTURE_BYTES
+from imagecli.domain import MAX_IMAGE_BYTES
 from imagecli.errors import DiskError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.file_lock import try_lock
@@ -67,7 +67,7 @@ def find_kept_masks(state_dir: Path) -> list[PaintedMask]:
     for path in sorted((state_dir / _FOLDER).glob("*.png")):
         with suppress(OSError), _lock(path) as is_free:
             if is_free:
-                masks.append(PaintedMask(data=read_regular(path, MAX_PICTURE_BYTES), name=path.name, kept=path))
+                masks.append(PaintedMask(data=read_regular(path, MAX_IMAGE_BYTES), name=path.name, kept=path))
     return masks
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.commands.image.prompt import Prompt
-from imagecli.domain import MAX_PICTURE_BYTES, Edit, IfExists, ImageRequest, OutputName
+from imagecli.domain import MAX_IMAGE_BYTES, Edit, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
@@ -38,7 +38,7 @@ def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFi
 
     *before* is the request and index of the image that follows it. Raises OutputError if it can't be read.
     """
-    data = read_bounded(path, MAX_PICTURE_BYTES, error=OutputError)
+    data = read_bounded(path, MAX_IMAGE_BYTES, error=OutputError)
     info = inspect_image(data)
     file = SkippedFile(
         path=path,

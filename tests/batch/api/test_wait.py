@@ -33,18 +33,18 @@ def visible_text(text: str) -> str:
     [
         ([PROGRESS], "3 of 20 saved after 30 s"),
         (
-            [PROGRESS, BatchApiProgress(batches=2, answered=1200, total=1700)],
+            [PROGRESS, BatchApiProgress(batches=2, completed=1200, total=1700)],
             "3 of 20 saved, 1,200 of 1,700 completed by the Batch API after 30 s",
         ),
         (
             [
                 PROGRESS,
-                BatchApiProgress(batches=1, answered=1, total=2),
-                BatchApiProgress(batches=0, answered=0, total=0),
+                BatchApiProgress(batches=1, completed=1, total=2),
+                BatchApiProgress(batches=0, completed=0, total=0),
             ],
             "3 of 20 saved",
         ),
-        ([PROGRESS, BatchApiProgress(batches=1, answered=0, total=0)], "3 of 20 saved after 30 s"),
+        ([PROGRESS, BatchApiProgress(batches=1, completed=0, total=0)], "3 of 20 saved after 30 s"),
     ],
 )
 def test_a_heartbeat_reports_the_progress_of_the_batch_api(events: list[Event], line: str) -> None:
@@ -59,7 +59,7 @@ def test_the_table_shows_pending_requests_until_they_are_done(monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", "40")
     output = Stream(tty=True)
     with BatchLiveProgress(env_of(output), DisplayOptions()) as table:
-        for event in (PROGRESS, BatchApiProgress(batches=2, answered=12, total=17)):
+        for event in (PROGRESS, BatchApiProgress(batches=2, completed=12, total=17)):
             table(event)
     text_ = visible_text(output.raw_bytes.getvalue().decode())
     assert re.search(r"done +failed +completed +elapsed\n3/20 +0 +12/17 +0 s", text_)
@@ -67,8 +67,8 @@ def test_the_table_shows_pending_requests_until_they_are_done(monkeypatch: pytes
     with BatchLiveProgress(env_of(output), DisplayOptions()) as table:
         for event in (
             PROGRESS,
-            BatchApiProgress(batches=1, answered=1, total=2),
-            BatchApiProgress(batches=0, answered=0, total=0),
+            BatchApiProgress(batches=1, completed=1, total=2),
+            BatchApiProgress(batches=0, completed=0, total=0),
         ):
             table(event)
     last = visible_text(output.raw_bytes.getvalue().decode()).strip().splitlines()[-2:]
