@@ -122,7 +122,7 @@ def provider(image_bytes: int) -> Iterator[str]:
 
 def serve(image_bytes: int) -> None:
     # Beside this file, which is run as a script.
-    Provider.image = importlib.import_module("bench_answers").image(image_bytes)
+    Provider.image = importlib.import_module("bench_responses").build_png(image_bytes)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     print(server.server_port, flush=True)  # noqa: T201
     server.serve_forever()
