@@ -221,9 +221,10 @@ def _to_usage_error(error: typer.TyperException, command: str, words: Sequence[s
     is_unknown = message.startswith("unknown option")  # and not one of the command's own without its value
     if option and is_unknown and (file := usage_errors.dashed_file(option, words)) and "=" not in file:
         return UsageError(f"unknown option {file}", hint=f"if it is a file: ./{file}")
-    if option and is_unknown and (replacement := usage_errors.replacement_for(option)):
-        return UsageError(f"unknown option {option}", hint=replacement)
     context = getattr(error, "ctx", None)
+    known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+    if option and is_unknown and (replacement := usage_errors.replacement_for(option, known)):
+        return UsageError(f"unknown option {option}", hint=replacement)
     path = "imagecli" if command == "imagecli" else f"imagecli {command}"
     hint = f"{context.command_path if context else path} --help"
     if message.startswith("missing argument"):

@@ -312,8 +312,8 @@ class Transform(NamedTuple):
 
     upright: Size
     """The size after the EXIF orientation was applied."""
-    crop: tuple[int, int, int, int] | None = None
-    """left, top, right, bottom in upright pixels."""
+    crop: Box | None = None
+    """In upright pixels."""
     pad: tuple[int, int, int, int] | None = None
     """Pixels added left, top, right, bottom after the crop."""
     size: Size | None = None

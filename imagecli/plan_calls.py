@@ -1,7 +1,5 @@
 """Splits requests into calls, and chooses the endpoint of a variation. Pure: no disk, no network, no clock."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ A hint can say more than a type: `Annotated[int, Limits(1)]`, `Annotated[str, On
 with a function that returns the value or raises ValueError with what was expected of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import date

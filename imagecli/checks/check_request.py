@@ -1,10 +1,8 @@
 """Checks a request against its model: the model's last day, the operation, the prompt, the size and the format.
 
-The argument and the file that a prompt is read from are checked here too. `parameters` checks the other parameters and
-the number of input images; `images.fit_input` checks the images themselves.
+The argument and the file that a prompt is read from are checked here too. `model_parameters` checks the other
+parameters and the number of input images; `images.fit_input` checks the images themselves.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

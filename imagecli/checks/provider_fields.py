@@ -96,8 +96,8 @@ def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
     flag = "--mask" if request.mask else "--extend"
     hint = f"omit {flag} and describe in the prompt what to change"
     if request.has_mask and row.mask_support == "ignored":
-        found = "ignores it" if request.mask else "ignores masks"
-        raise UsageError(f"{flag}: provider {row.name} {found} and would edit the entire image", hint=hint)
+        problem = "ignores it" if request.mask else "ignores masks"
+        raise UsageError(f"{flag}: provider {row.name} {problem} and would edit the entire image", hint=hint)
     if request.has_mask and not row.mask:
         raise UsageError(f"{flag}: not supported by provider {row.name}", hint=hint)
     if request.markup and not row.markup:

@@ -19,7 +19,6 @@ from imagecli.client.retry import (
     decide_retry,
     is_backed_off,
     is_image_in_error,
-    local_time,
     retry_delay,
     wait_too_long_error,
 )
@@ -27,6 +26,7 @@ from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Secret
+from imagecli.env import local_time
 from imagecli.errors import ImagecliError, LimitError, UnsavedError
 from imagecli.events import EventHandler, NoteEvent, RetryWait, WarningEvent
 from imagecli.http_request import HttpRequest

@@ -5,8 +5,6 @@ learned: every accepted request raises it a little, every refusal lowers it. A r
 all threads.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Mapping

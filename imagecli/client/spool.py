@@ -5,8 +5,6 @@ One private folder (0700), and 0600 files for each request: `ID.body`, locked wh
 images are saved. An entry outside the state folder has a record (`spool_trust`); without it no later command uses it.
 """
 
-from __future__ import annotations
-
 import errno
 import io
 import os
@@ -16,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, Self
 
 from imagecli.client.spool_trust import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
@@ -75,7 +73,7 @@ class SpoolEntry:
         self.peer: str | None = None
         """The address that the request is sent to, if known."""
 
-    def __enter__(self) -> SpoolEntry:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

@@ -28,6 +28,7 @@ _FOREIGN: Final = {
     "use -m/--model NAME": "--engine --model-name",
     "use --max-retries COUNT": "--retries",
     "use --max-wait SECONDS": "--wait",
+    "use --limit COUNT": "--amount --count --n --num --number --top -c -n",
     "use -n COUNT": "--amount --batch-size --count --n --num --num-images --number --samples -c",
     "use -n COUNT for several images, or --image FILE for additional inputs of an edit": "--images",
     "use -o -": "--stdout",
@@ -59,8 +60,11 @@ _FOREIGN: Final = {
 }
 """Hint with imagecli's own option → the options of other tools."""
 
-REPLACEMENTS: Final = {option: hint for hint, options in _FOREIGN.items() for option in options.split()}
-"""Option of another tool → the hint."""
+REPLACEMENTS: Final = {
+    option: [hint for hint, options in _FOREIGN.items() if option in options.split()]
+    for option in " ".join(_FOREIGN.values()).split()
+}
+"""Option of another tool → the hints; which one applies depends on the command."""
 
 
 _FOREIGN_COMMANDS: Final = {
@@ -141,9 +145,18 @@ _MIN_SIMILARITY = 0.65
 """Of the names without their dashes."""
 
 
-def replacement_for(option: str) -> str | None:
-    """The hint for an option of another tool, also if it is written with `_`; None if it is not one."""
-    return REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-"))
+def replacement_for(option: str, known: Collection[str]) -> str | None:
+    """The hint for an option of another tool, also if it is written with `_`; None if it is not one.
+
+    *known* are the options of the command: a hint to use one that it does not have does not apply.
+    """
+    hints = REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-")) or []
+    return next((hint for hint in hints if not _names_other_option(hint, known)), None)
+
+
+def _names_other_option(hint: str, known: Collection[str]) -> bool:
+    used = re.match(r"use (-[\w/-]+)", hint)
+    return used is not None and not set(used[1].split("/")) & set(known)
 
 
 def dashed_file(option: str, words: Sequence[str]) -> str | None:

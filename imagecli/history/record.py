@@ -1,7 +1,5 @@
 """Records calls that have ended, with their images and inputs."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

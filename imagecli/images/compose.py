@@ -20,13 +20,12 @@ from imagecli.images.fill_edges import continue_edges
 from imagecli.images.header import ImageHeader, read_header
 from imagecli.images.mask_area import invert_area, soften_inside
 from imagecli.images.orientation import turn_upright
-from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder_errors
+from imagecli.images.pillow_io import REDUCING_GAP, load_pixels, open_image, translate_decoder_errors
 from imagecli.images.transform_input import render_transformed
 from imagecli.prepared_call import Composition
 
 MAX_RATIO_DIFFERENCE = 0.02
 """A result of another aspect ratio than what was sent was cropped or distorted, and does not fit into the image."""
-_REDUCING_GAP = 3.0
 
 
 class ComposedImage(NamedTuple):
@@ -123,17 +122,17 @@ def _part_of_result(patch: Image.Image, box: Box, region: Box, size: Size) -> Im
     across, down = patch.width / (region[2] - region[0]), patch.height / (region[3] - region[1])
     left, top, right, bottom = relative_box(box, region)
     part = (left * across, top * down, min(right * across, patch.width), min(bottom * down, patch.height))
-    return patch.resize(size, Image.Resampling.LANCZOS, part, reducing_gap=_REDUCING_GAP)
+    return patch.resize(size, Image.Resampling.LANCZOS, part, reducing_gap=REDUCING_GAP)
 
 
 def _measure_change(pixels: Image.Image, patch: Image.Image, area: Image.Image, composition: Composition) -> float:
     """How much of what was sent of the original, outside the mask, *patch* shows otherwise."""
-    shown = intersection(composition.region, image_box(Size(*pixels.size)))
-    size = box_size(shown)
+    visible_box = intersection(composition.region, image_box(Size(*pixels.size)))
+    size = box_size(visible_box)
     if not size.pixels:
         return 0.0
     small = small_size(size)
-    old = pixels.resize(small, Image.Resampling.LANCZOS, shown, reducing_gap=_REDUCING_GAP)
-    new = _part_of_result(patch, shown, composition.region, small)
-    edited = area.crop(relative_box(shown, composition.mask_box))
+    old = pixels.resize(small, Image.Resampling.LANCZOS, visible_box, reducing_gap=REDUCING_GAP)
+    new = _part_of_result(patch, visible_box, composition.region, small)
+    edited = area.crop(relative_box(visible_box, composition.mask_box))
     return changed_share(old, new, invert_area(edited))

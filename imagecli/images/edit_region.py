@@ -43,9 +43,9 @@ def extended_box(upright: Size, extension: Extension | None, name: str) -> Box:
     box = _box_of_shape(upright, extension) if extension.shape else _box_of_sides(upright, extension)
     size = box_size(box)
     if size == upright:
-        found = f"already {extension.shape}" if extension.shape else "too small for that percentage"
+        reason = f"already {extension.shape}" if extension.shape else "too small for that percentage"
         raise InputImageError(
-            f"--extend {extension} adds nothing: {name} is {found} ({upright})", hint="use --extend left=256,right=10%"
+            f"--extend {extension} adds nothing: {name} is {reason} ({upright})", hint="use --extend left=256,right=10%"
         )
     if size.pixels > MAX_CANVAS_PIXELS:
         raise InputImageError(

@@ -127,11 +127,11 @@ def nothing_to_edit_error(mask: MaskSource, drawn: MaskArea, transform: Transfor
         )
     if not mask.file:
         return MaskError("the mask allows no edits: its shapes cover no pixel", hint="check their position and size")
-    found = "transparent (alpha below 16)" if drawn.by_alpha else "white or transparent"
+    expected = "transparent (alpha below 16)" if drawn.by_alpha else "white or transparent"
     if mask.invert:
         return MaskError(f"{mask.label} allows no edits: inverted, it keeps every pixel", hint="omit --mask-invert")
     return MaskError(
-        f"{mask.label} allows no edits: no pixel is {found}",
+        f"{mask.label} allows no edits: no pixel is {expected}",
         hint="make the area to edit transparent or white, or make a mask: imagecli mask IMAGE --rect X,Y,W,H",
     )
 

@@ -142,9 +142,9 @@ def _plan_edit(
             area.paste(drawn, (-canvas[0], -canvas[1]))
     if options.extension:
         area = add_area(area, _added_area(header.size, canvas))
-    found = area.getbbox()
-    assert found is not None
-    mask_box = (found[0] + canvas[0], found[1] + canvas[1], found[2] + canvas[0], found[3] + canvas[1])
+    box = area.getbbox()
+    assert box is not None
+    mask_box = (box[0] + canvas[0], box[1] + canvas[1], box[2] + canvas[0], box[3] + canvas[1])
     wanted = padded_box(mask_box, options.crop_padding, canvas) if options.crop_padding else canvas
     return EditPlan(canvas=canvas, area=area, mask_box=mask_box, wanted=wanted, changes=changes)
 

@@ -28,6 +28,8 @@ BYTES_PER_PIXEL = {"jpeg": 3, "webp": 16, "heic": 9, "avif": 9, "tiff": 7, "gif"
 TIFF and GIF stay under the 89 megapixels above which their plugins themselves warn on stderr.
 """
 _USUAL_BYTES, _PROGRESSIVE_BYTES = 5, 8
+REDUCING_GAP = 3.0
+"""Pillow's value for a fast resize that hardly differs from the slow one."""
 
 _READERS = {
     "png": "PIL.PngImagePlugin:PngImageFile",
@@ -41,7 +43,6 @@ _READERS = {
     "heic": "pi_heif:HeifImageFile",
 }
 """Format → module and class, imported when needed: all of them take as much memory as Python itself."""
-
 
 _USE_SMALLER = "use a smaller copy"
 SAVE_AGAIN = "open it in an image editor and save it again"

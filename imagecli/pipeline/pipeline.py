@@ -6,14 +6,12 @@ Also builds the pipeline, its server and its downloader from the settings, and r
 earlier commands left in the spool.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
@@ -36,7 +34,7 @@ from imagecli.client.spool import (
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
 from imagecli.domain import OPERATIONS, Edit, ImageRequest, Secret
-from imagecli.env import Env
+from imagecli.env import Env, format_time
 from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
@@ -514,7 +512,7 @@ def read_prepared(spooled: SpooledCall) -> PreparedCall | None:
 
 
 def _describe_spooled(spooled: SpooledCall, prepared: PreparedCall | None) -> str:
-    facts = [f"{datetime.fromtimestamp(spooled.since).astimezone():%Y-%m-%d %H:%M}"]
+    facts = [format_time(datetime.fromtimestamp(spooled.since, UTC))]
     if prepared:
         facts += [prepared.command, prepared.model, (prepared.prompt or "")[:60]]
     return ", ".join(fact for fact in facts if fact)

@@ -3,8 +3,6 @@
 Input images are read and fitted to the endpoint once, and shared by all requests that send them.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 An image for stdout stays in a staged file, and its response in the spool, until it is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path

@@ -1,9 +1,7 @@
 """What the calls of a command can cost, whether the cost limit allows that, and what they did cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
@@ -47,7 +45,7 @@ class Budget(NamedTuple):
         *,
         fixed: bool = False,
         share: float = 1.0,
-    ) -> Budget:
+    ) -> Self:
         """*calls*: the request of each call, and its model."""
         prices = (estimate.estimate_price(request, row, settings.provider) for request, row in calls)
         return cls(

@@ -21,7 +21,7 @@ from imagecli.sandbox.fault_injection import Failure, FaultInjector
 from imagecli.sandbox.files.routes import FileRoutes
 from imagecli.sandbox.files.store import FileStore
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
-from imagecli.sandbox.image_generator import ImageGenerator
+from imagecli.sandbox.image_generator import ImageGenerator, paint_images
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.rate_limit import ImageRateLimit
 from imagecli.sandbox.request_body import read_form
@@ -133,7 +133,7 @@ class SandboxApp:
         form = read_form(request, multipart=operation != "generations", files=files)
         job = self._generator.build_job(form, operation, request_id)
         headers = self._rate_limit.take(job.n, job.row.name) if self._rate_limit else {}
-        painted = self._generator.paint(job, self._generator.reserve_indices(job, form))
+        painted = paint_images(job, self._generator.reserve_indices(job, form))
         first = next(painted)
         headers |= {"x-sandbox-note": first.note} if first.note else {}
         images = chain((first,), painted)

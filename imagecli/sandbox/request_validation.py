@@ -13,7 +13,7 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.choices import MAX_SEED
-from imagecli.domain import Operation, Size, SvgOptions
+from imagecli.domain import Operation, Size
 from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
@@ -66,8 +66,8 @@ ENDPOINT_PARAMETERS: dict[Operation, frozenset[str]] = {
 """Parameters of an endpoint, whatever the model. Source: OpenAI API reference, images, read 2026-11-22."""
 EDITS_ONLY = frozenset({"input_fidelity", "markup"})
 """Parameters of a row that are about input images. Source: the same."""
-DEFAULTS = {"frame_count": 9, "frame_duration_ms": 200}
-"""Of a GIF. Source: the same."""
+GIF_DEFAULTS: Final = {"frame_count": 9, "frame_duration_ms": 200}
+"""Source: the same."""
 VARIATION_PROMPT = "a variation"
 BLOCKED_WORD: Final = "moderation_blocked"
 """A prompt with this word is always blocked, to try out moderation errors."""
@@ -81,7 +81,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
     prompt = _read_prompt(form, operation, row)
     words = {name: read_word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
     output_format = words.get("output_format") or "png"
-    numbers = {name: read_number(form, name, row, DEFAULTS.get(name, 0)) for name in DEFAULTS}
+    numbers = {name: read_number(form, name, row, default) for name, default in GIF_DEFAULTS.items()}
     delivery = _read_delivery(form, row)
     check_combinations(form, output_format, row, stream=delivery.stream)
     compression = read_whole_number(form, "output_compression", 0, 100, 100)
@@ -103,7 +103,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
         response_format=words.get("response_format") or next(iter(row.allowed_values("response_format")), None),
         frame_count=numbers["frame_count"] if output_format == "gif" else 1,
         frame_duration_ms=numbers["frame_duration_ms"] if output_format == "gif" else 0,
-        svg=_read_svg(form, row, output_format),
+        svg=read_svg_options(form, row) if output_format == "svg" else None,
         delivery=delivery,
         images=images,
         mask=mask,
@@ -192,10 +192,6 @@ def _read_delivery(form: ParsedForm, row: ModelRow) -> DeliveryOptions:
         partial_images=read_number(form, "partial_images", row, 0),
         safety_identifier=safety or user or None,
     )
-
-
-def _read_svg(form: ParsedForm, row: ModelRow, output_format: str) -> SvgOptions | None:
-    return read_svg_options(form, row) if output_format == "svg" else None
 
 
 def _read_size(form: ParsedForm, row: ModelRow) -> Size | None:

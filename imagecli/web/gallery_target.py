@@ -49,14 +49,14 @@ def check_gallery_target(target: GalleryTarget) -> None:
 
     Its folder is created.
     """
-    taken = [target.page]
+    paths = [target.page]
     if target.folder:
-        taken += [target.folder / THUMBNAILS, target.folder / COPIES]
-    for path in taken:
+        paths += [target.folder / THUMBNAILS, target.folder / COPIES]
+    for path in paths:
         if path.is_symlink():
             raise OutputError(f"{path} is a link; a gallery is not written through one", hint="remove the link")
     if not is_gallery_page(target.page):
-        for path in taken:
+        for path in paths:
             if os.path.lexists(path):
                 raise OutputError(
                     f"{path} exists and does not belong to an earlier gallery; nothing was written",

@@ -101,7 +101,15 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"prompt_file": "x.txt"}, "m.jsonl:1: prompt_file: conflicts with prompt"),
         ({"output": "a.png", "outputs": ["b.png"]}, "m.jsonl:1: outputs: conflicts with output"),
         ({"command": "generat"}, "command: expected generate, edit or vary, found 'generat'; did you mean gener"),
-        ({"image": "cat.png"}, "image: not available for generate; set command to edit or vary, or remove the field"),
+        ({"image": "cat.png"}, "m.jsonl:1: command: missing; set it to edit or vary for image"),
+        (
+            {"image": "cat.png", "mask": "m.png", "pad": True},
+            "m.jsonl:1: command: missing; set it to edit for ",
+        ),
+        (
+            {"command": "generate", "image": "cat.png"},
+            "image: not available for generate; set command to edit or vary, or remove the field",
+        ),
         ({"command": "edit"}, "m.jsonl:1: image: missing; edit needs an input image"),
         ({"command": "edit", "image": "cot.png"}, "image: assets/cot.png does not exist; did you mean assets/cat.png?"),
         ({"command": "edit", "image": "."}, "m.jsonl:1: image: assets is a folder, not a file"),

@@ -120,6 +120,8 @@ def test_a_dry_run_and_a_check_count_a_waiting_response_neither_as_missing_nor_a
     imagecli(*command)
     check = imagecli(*command, "--check")
     assert (check.exit_code, check.stdout) == (10, "waiting  out/cat.png\n")
+    assert check.stderr.endswith("1 of 1 missing or stale, 1 of them received by an earlier run\n")
+    assert "0 to create, 0 up to date, 1 received by an earlier run\n" in imagecli(*command, "--dry-run").stdout
     summary = objects(imagecli(*command, "--dry-run", "--json").stdout)[-1]["summary"]
     assert (summary["requests"], urls.posts) == (0, 1)
     row, last = objects(imagecli(*command, "--json").stdout)

@@ -327,6 +327,13 @@ def test_on_a_terminal_long_values_are_wrapped_with_indentation(imagecli: Run) -
     assert lines[start + 1].startswith(" " * 15 + "a cat")
 
 
+def test_the_title_of_several_requests_is_complete_and_does_not_widen_the_labels(imagecli: Run) -> None:
+    command = ("generate", "a cat", "-n", "30", "--quality", "low", *DRY, "--color", "never")
+    lines = imagecli(*command, tty=("stdout",), env={"COLUMNS": "40"}).stdout.splitlines()
+    assert lines[0] == "30 images in 3 requests of 10"
+    assert "n              10" in lines
+
+
 def test_a_providers_own_size_value_is_set_by_param(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--provider", "ark", "-m", "seedream", "--param", "size=2K", *DRY, "--json")
     assert (result.exit_code, result.json["requests"][0]["body"]["size"]) == (0, "2K")

@@ -89,8 +89,16 @@ def test_the_prompt_is_filled_once(
         (["generate", "x", "--preset", "watercolor"], "has no {prompt}", "omit the prompt"),
         (["generate", "x", "--preset", "icon", "--var", "prompt=y"], "--var prompt", "give it as PROMPT"),
         (["generate", "x", "--preset", "icon", "--var", "y=1"], "is used neither in the prompt", "add {y}"),
-        (["edit", "in.jpg", "--preset", "icon"], "missing prompt", "imagecli edit in.jpg"),
-        (["vary", "in.jpg", "--preset", "icon"], "missing prompt", "imagecli vary in.jpg"),
+        (
+            ["edit", "in.jpg", "--preset", "icon"],
+            "missing prompt",
+            'edit in.jpg "what the complete new image shows" --preset icon',
+        ),
+        (
+            ["vary", "in.jpg", "--preset", "icon"],
+            "missing prompt",
+            'vary in.jpg "what the complete new image shows" --preset icon',
+        ),
         (["generate", "x", "--preset", "icon", "-m", "dall-e-3"], "size comes from preset icon in", ""),
     ],
 )

@@ -71,3 +71,12 @@ def test_inputs_that_can_not_be_varied_are_refused(
     result = imagecli("vary", *arguments, *SANDBOX)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("command", ["vary", "edit"])
+def test_an_image_on_stdin_is_not_taken_for_the_prompt(command: str, imagecli: Run, folder: Path) -> None:
+    data = photo(folder / "in.png").read_bytes()
+    result = imagecli(command, "in.png", "-", *SANDBOX, stdin=data)
+    assert result.exit_code == 2
+    assert "stdin is an image; expected the prompt" in result.stderr
+    assert f"hint: to {command} it, put - before other images: imagecli {command} - …" in result.stderr

@@ -79,6 +79,7 @@ class RowParser:
         self._is_table = content.columns is not None
         in_defaults = RowProblems(problems, content.defaults_line)
         defaults, _ = _parse_fields(content.defaults, in_defaults, "defaults.", is_table=False)
+        self._has_command = "command" in defaults
         self._command = defaults.pop("command", COMMANDS[0])
         self._inherited = {**defaults, **{name: value for name, value in flags.items() if value is not None}}
 
@@ -86,10 +87,7 @@ class RowParser:
         """The parsed *row*, without invalid fields; None if too little is left to check the others."""
         own, columns = _parse_fields(row.fields, problems, is_table=self._is_table)
         command = own.get("command", self._command)
-        for name in own:
-            if command not in FIELDS[name].commands:
-                hint = f"set command to {' or '.join(FIELDS[name].commands)}, or remove the field"
-                problems.add(f"not available for {command}", field=name, hint=hint)
+        self._check_available(own, command, problems)
         for one, other in _EXCLUSIVE:
             if one in own and other in own:
                 problems.add(f"conflicts with {one}", field=other, hint="remove one of them")
@@ -113,6 +111,18 @@ class RowParser:
             is_complete=not problems.any,
             **content,
         )
+
+    def _check_available(self, own: Mapping[str, Any], command: str, problems: RowProblems) -> None:
+        """Adds a problem for each field that *command* does not have; one if the row only lacks its command."""
+        names = [name for name in own if command not in FIELDS[name].commands]
+        possible = [other for other in COMMANDS if all(other in FIELDS[name].commands for name in own)]
+        if names and possible and "command" not in own and not self._has_command:
+            hint = f"set it to {' or '.join(possible)} for {', '.join(names)}"
+            problems.add("missing", field="command", hint=hint)
+            return
+        for name in names:
+            hint = f"set command to {' or '.join(FIELDS[name].commands)}, or remove the field"
+            problems.add(f"not available for {command}", field=name, hint=hint)
 
     def _inherited_values(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values of flags and `[defaults]` that apply to a row of *command* with the fields *own*."""

@@ -139,10 +139,13 @@ class BatchApiRun:
 
     def close(self) -> None:
         """Counts and prints the items that are still missing or pending at the end of the run."""
-        counts = self.reporter.counts
+        counts, pending = self.reporter.counts, self.find_pending_plans()
         counts.missing = len(self.find_missing())
+        if self.run.context.settings.provider.embedded:
+            # Its batches end with the command.
+            counts.missing += len(pending)
+            pending, self.pending_items = [], []
         counts.to_create = len(self._ended) + counts.missing
-        pending = self.find_pending_plans()
         counts.pending = len(pending)
         costs = {item.entry.id: estimate_item_cost(item.plan, self.budget) for item in self.pending_items if item.plan}
         self.reporter.print_pending(pending, self.run.state, costs)

@@ -45,11 +45,8 @@ class FileRoutes:
             return self._upload(request) if request.method == "POST" else self._list(request)
         if len(rest) == 1:
             check_method(request, "GET", "DELETE")
-            return (
-                self._delete(rest[0])
-                if request.method == "DELETE"
-                else json_response(200, self._find_file(rest[0]).to_json())
-            )
+            file = self._find_file(rest[0])
+            return self._delete(file) if request.method == "DELETE" else json_response(200, file.to_json())
         if rest[1:] == ["content"]:
             check_method(request, "GET")
             return file_content_response(self._find_file(rest[0]))
@@ -90,9 +87,9 @@ class FileRoutes:
         page, more = select_page(files if order == "asc" else files[::-1], request, default=10_000, maximum=10_000)
         return json_response(200, page_to_json([file.to_json() for file in page], more=more))
 
-    def _delete(self, id: str) -> ServerResponse:
-        self._files.delete(self._find_file(id).id)
-        return json_response(200, {"id": id, "object": "file", "deleted": True})
+    def _delete(self, file: StoredFile) -> ServerResponse:
+        self._files.delete(file.id)
+        return json_response(200, {"id": file.id, "object": "file", "deleted": True})
 
 
 def file_content_response(file: StoredFile) -> ServerResponse:

@@ -528,5 +528,6 @@ def test_an_embedded_sandbox_is_not_reported_as_continuing(
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
     assert b"interrupted: the sandbox's batches are lost" in stderr
+    assert b"8 unfinished" in stderr and b"pending" not in stderr
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
     assert len(images_in(folder)) == 8
