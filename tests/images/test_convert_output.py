@@ -153,3 +153,10 @@ def test_more_frames_than_memory_holds_are_refused() -> None:
 def test_a_fitted_image_keeps_its_profile() -> None:
     info = opened(convert(saved(scene(), "PNG", icc_profile=PROFILE), "png", Size(9, 9))).info
     assert info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize(("size", "level"), [((64, 64), b"\x78\x9c"), ((2600, 1600), b"\x78\x5e")])
+def test_a_large_png_is_compressed_faster(size: tuple[int, int], level: bytes) -> None:
+    """The first bytes of zlib's data name its level: default, or fast."""
+    data = convert(saved(Image.linear_gradient("L").resize(size), "BMP"), "png")
+    assert data[data.index(b"IDAT") + 4 :].startswith(level)
