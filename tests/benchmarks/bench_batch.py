@@ -15,12 +15,14 @@ import json
 import math
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ LIMIT = 600
 BURST = 10
 IMAGECLI = sys.executable, "-m", "imagecli"
 LIMITED_ROWS = 100
+TERMINAL_ROWS = 10_000
 THREADS = """
 import base64, json, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -133,8 +136,10 @@ def serving(latency: float, limit: str = "") -> Iterator[str]:
         process.kill()
 
 
-def run(rows: int, jobs: int, *, threads: bool = False, latency: float = LATENCY, limit: str = "") -> dict[str, Any]:
-    """What the server saw of one run, with its CPU seconds and peak MB."""
+def run(
+    rows: int, jobs: int, *, threads: bool = False, latency: float = LATENCY, limit: str = "", stderr: int | None = None
+) -> dict[str, Any]:
+    """What the server saw of one run, with its CPU seconds and peak MB; with *stderr*, not a quiet run."""
     with tempfile.TemporaryDirectory() as name, serving(latency, limit) as url:
         folder = Path(name)
         lines = [json.dumps({"prompt": f"cat {k}", "output": f"{k}.png"}) for k in range(rows)]
@@ -148,13 +153,14 @@ def run(rows: int, jobs: int, *, threads: bool = False, latency: float = LATENCY
             url,
             "-j",
             str(jobs),
-            "--quiet",
+            *(["--quiet"] if stderr is None else []),
             "--max-cost",
             "1e6",
         ]
         command = [sys.executable, *(["-c", THREADS, url, str(jobs)] if threads else ours)]
-        environ = {**os.environ, "IMAGECLI_STATE_DIR": f"{folder}/state", "NO_PROXY": "*"}
-        with subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL) as process:
+        environ = {**os.environ, "IMAGECLI_STATE_DIR": f"{folder}/state", "NO_PROXY": "*", "TERM": "xterm"}
+        environ.pop("CI", None)  # or the terminal would get lines alone
+        with subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=stderr) as process:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         with urllib.request.urlopen(f"{url}/stats") as answer:
@@ -194,6 +200,41 @@ def in_a_small_limit() -> None:
     show("share of the rate, start-up included", (ROWS - limit) * 60 / limit / speed / seconds)
 
 
+def on_a_terminal() -> None:
+    """Many rows with stderr on a terminal that is read, and in a pipe: the CPU of both, and how often it is redrawn."""
+    cpu: dict[str, list[float]] = {"terminal": [], "pipe": []}
+    redraws = []
+    for name in ("terminal", "pipe") * 3:
+        began = time.monotonic()
+        seen, output = read_stderr(name)
+        cpu[name].append(seen["cpu"])
+        if name == "terminal":
+            redraws.append(output.count(b"\x1b[1A\x1b[2K") / (time.monotonic() - began))
+    print(f"{TERMINAL_ROWS:,} rows, 16 at once, stderr on a terminal or in a pipe")  # noqa: T201
+    terminal, pipe = (statistics.median(cpu[name]) for name in ("terminal", "pipe"))
+    show(f"CPU on a terminal ({terminal:.1f} s) to a pipe ({pipe:.1f} s)", terminal / pipe, "<= 1.03")
+    show("redraws a second", max(redraws), "<= 10")
+
+
+def read_stderr(name: str) -> tuple[dict[str, Any], bytes]:
+    """A run whose stderr is a *name*, terminal or pipe, and all that was read from it."""
+    reader, writer = os.openpty() if name == "terminal" else os.pipe()
+    with ThreadPoolExecutor(1) as pool:
+        output = pool.submit(read_to_end, reader)
+        seen = run(TERMINAL_ROWS, 16, latency=0.0, stderr=writer)
+        os.close(writer)
+        return seen, output.result()
+
+
+def read_to_end(descriptor: int) -> bytes:
+    """All bytes of a pipe or of a terminal, whose end is an error."""
+    pieces = []
+    with open(descriptor, "rb", buffering=0) as file, contextlib.suppress(OSError):
+        while piece := file.read(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
@@ -225,6 +266,7 @@ def main(arguments: list[str]) -> None:
         print(f"{LIMITED_ROWS} rows under {LIMIT} a minute, told by {limit}: {seen['answered']} answered")  # noqa: T201
         show(f"share of the rate, {seen['refused']} refused", ideal / seen["seconds"], target)
     in_a_small_limit()
+    on_a_terminal()
     print("memory, 16 at once")  # noqa: T201
     few, many = (run(rows, 16, latency=0.0)["mb"] for rows in (200, 10_000))
     show(f"MB of 10,000 rows ({many:.1f}) to 200 ({few:.1f})", many / few, "about 1")
