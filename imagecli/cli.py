@@ -181,7 +181,7 @@ def main(argv: Sequence[str], env: Env) -> int:
     except ImagecliError as error:
         failure = error
     except typer.TyperException as error:
-        failure = _to_usage_error(error, command)
+        failure = _to_usage_error(error, command, words)
     except typer.Abort:
         return EXIT_INTERRUPTED
     except SystemExit as ended:  # Typer's end of a completion
@@ -210,7 +210,7 @@ def _stdout_error(error: Exception) -> DiskError | None:
     return DiskError(f"can't write to stdout: {error.strerror}", code="stdout")
 
 
-def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
+def _to_usage_error(error: typer.TyperException, command: str, words: Sequence[str]) -> UsageError:
     """Typer's error in imagecli's style, with the replacement for an option of other tools."""
     from imagecli.commands import usage_errors
 
@@ -219,9 +219,12 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     is_unknown = message.startswith("unknown option")  # and not one of the command's own without its value
-    if option and is_unknown and (replacement := usage_errors.replacement_for(option)):
-        return UsageError(f"unknown option {option}", hint=replacement)
+    if option and is_unknown and (file := usage_errors.dashed_file(option, words)) and "=" not in file:
+        return UsageError(f"unknown option {file}", hint=f"if it is a file: ./{file}")
     context = getattr(error, "ctx", None)
+    known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+    if option and is_unknown and (replacement := usage_errors.replacement_for(option, known)):
+        return UsageError(f"unknown option {option}", hint=replacement)
     path = "imagecli" if command == "imagecli" else f"imagecli {command}"
     hint = f"{context.command_path if context else path} --help"
     if message.startswith("missing argument"):

@@ -3,7 +3,6 @@
 Commands parse flags into these values; nothing below them parses a flag.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
@@ -27,11 +26,11 @@ Box: TypeAlias = tuple[int, int, int, int]
 """left, top, right, bottom."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Secret:
     """An API key, as a value that can't be printed by accident."""
 
-    _text: str
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def reveal(self) -> str:
         """The key itself, for the transport and the key store."""
@@ -137,6 +136,10 @@ class Length(NamedTuple):
     def __str__(self) -> str:
         return f"{self.value:g}{'%' if self.is_percent else ''}"
 
+    def to_pixels(self, extent: int) -> float:
+        """The length in pixels, of an image with that width or height."""
+        return self.value * extent / 100 if self.is_percent else self.value
+
 
 ShapeKind: TypeAlias = Literal["rect", "ellipse", "polygon"]
 
@@ -214,6 +217,10 @@ class Generate(NamedTuple):
     prompt: str
     options: ImageOptions
 
+    @property
+    def input_sources(self) -> tuple[InputSource, ...]:
+        return ()
+
 
 class Edit(NamedTuple):
     """Change an image; only the area that *mask* marks is edited."""
@@ -227,6 +234,11 @@ class Edit(NamedTuple):
     input_fit: InputFit = InputFit()
     composition: CompositionOptions | None = None
     """None: the result is saved as it is received."""
+
+    @property
+    def input_sources(self) -> tuple[InputSource, ...]:
+        """The input images, without mask and markup."""
+        return self.images
 
     @property
     def has_mask(self) -> bool:
@@ -243,8 +255,20 @@ class Vary(NamedTuple):
     """For endpoints that accept one."""
     input_fit: InputFit = InputFit()
 
+    @property
+    def input_sources(self) -> tuple[InputSource, ...]:
+        return (self.image,)
+
 
 ImageRequest: TypeAlias = Generate | Edit | Vary
+
+
+def all_input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
+    """The input images, then the files of mask and markup."""
+    further = (request.mask and request.mask.file, request.markup) if isinstance(request, Edit) else ()
+    return (*request.input_sources, *(source for source in further if source))
+
+
 Operation: TypeAlias = Literal["generations", "edits", "variations"]
 
 OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
@@ -288,8 +312,8 @@ class Transform(NamedTuple):
 
     upright: Size
     """The size after the EXIF orientation was applied."""
-    crop: tuple[int, int, int, int] | None = None
-    """left, top, right, bottom in upright pixels."""
+    crop: Box | None = None
+    """In upright pixels."""
     pad: tuple[int, int, int, int] | None = None
     """Pixels added left, top, right, bottom after the crop."""
     size: Size | None = None
@@ -321,10 +345,13 @@ class ImageInfo(NamedTuple):
     format: str | None
     """A key of MEDIA_TYPES or one of RECEIVED_FORMATS; None if it is not a known image format."""
     size: Size | None = None
-    whole: bool = True
-    """Whether the image is complete."""
     problem: str | None = None
     """What is wrong if the image is not complete."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the image is complete."""
+        return self.problem is None
 
 
 class SavedImage(NamedTuple):

@@ -3,20 +3,23 @@
 Nothing below `cli` uses `sys` or `os.environ`; tests pass their own Env.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Self, TextIO
 
 
 def begins_at_home(path: str) -> bool:
     """Whether *path* begins with `~/`, which stands for the home folder, or is `~`."""
     return re.match(r"~([/\\]|$)" if os.name == "nt" else "~(/|$)", path) is not None
+
+
+def format_time(time: datetime, zone: tzinfo | None = None) -> str:
+    """`2026-11-30 05:33:36 CET`, for people; in the system's zone without *zone*. Data for programs has UTC."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 class Env(NamedTuple):
@@ -54,17 +57,18 @@ class Env(NamedTuple):
         return home.rstrip("/\\") + path[1:] or home
 
     @classmethod
-    def real(cls, *, has_stdout: bool) -> Env:
+    def real(cls, *, has_stdout: bool) -> Self:
         """The environment of this process. An empty variable counts as missing."""
         return cls(
             stdin=sys.stdin,
             stdout=sys.stdout,
             stderr=sys.stderr,
             environ={name: value for name, value in os.environ.items() if value},
-            now=_local_time,
+            now=local_time,
             has_stdout=has_stdout,
         )
 
 
-def _local_time() -> datetime:
+def local_time() -> datetime:
+    """The wall clock, for names and messages; waits use the monotonic clock."""
     return datetime.now().astimezone()

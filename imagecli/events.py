@@ -4,7 +4,6 @@ They are for the screen only: no guarantee (journal, spool mark, budget) depends
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -64,16 +63,14 @@ class ImageSaved(NamedTuple):
     image: SavedImage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteEvent:
+class NoteEvent(NamedTuple):
     """Something was changed or decided that the user did not ask for; *code* is stable, *message* is for people."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarningEvent:
+class WarningEvent(NamedTuple):
     """Something may not be what the user wants; *code* is stable, *message* is for people."""
 
     code: str

@@ -1,7 +1,5 @@
 """The cost of a command, and amounts in USD as text."""
 
-from __future__ import annotations
-
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Splits requests into calls, and chooses the endpoint of a variation. Pure: no disk, no network, no clock."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Literal, NamedTuple
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import needs_alpha
 from imagecli.domain import Edit, ImageOptions, ImageRequest, InputFit, InputSource, OutputName, Vary
 from imagecli.errors import UsageError
 from imagecli.prepared_call import ManifestRef, OutputFile
@@ -94,7 +92,7 @@ def request_hash_for_name(request: ImageRequest, prompt: str | None) -> str:
 
     *prompt* is the user's own, None if the catalog's is sent.
     """
-    sources = [source.name for source in input_sources(request)]
+    sources = [source.name for source in request.input_sources]
     # Names made by earlier versions contain this hash, so the text keeps the names that the classes had then.
     fields = request.options._asdict()
     del fields["format_of_name"]

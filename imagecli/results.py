@@ -1,7 +1,5 @@
 """The results of calls and commands, and the exit code that follows from them."""
 
-from __future__ import annotations
-
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -43,7 +41,7 @@ class CallResult(NamedTuple):
     requested: int
     provider: str
     model: str
-    saved: tuple[SavedImage, ...] = ()
+    saved: "tuple[SavedImage, ...]" = ()
     errors: tuple[ImagecliError, ...] = ()
     status: int | None = None
     """HTTP status; None if there was no response."""
@@ -57,7 +55,7 @@ class CallResult(NamedTuple):
     """Result URLs beyond those that were requested, which were not fetched; they are in the kept response."""
     stdout_image: StdoutImage | None = None
     """The image that goes to stdout (`-o -`)."""
-    inputs: tuple[InputFile, ...] = ()
+    inputs: "tuple[InputFile, ...]" = ()
     """The files that were sent, the mask and the markup last; also empty if the call failed before it read them."""
     cost: Cost = Cost()
     """What it could cost, and did; unknown until the command's costs are."""
@@ -87,7 +85,7 @@ class SkippedFile(NamedTuple):
     bytes: int
     format: str | None
     """None if it is not an image that imagecli knows."""
-    size: Size | None
+    size: "Size | None"
     sha256: str
     before: tuple[int, int]
     """Request and index of the image that follows it in the order requested."""
@@ -110,7 +108,7 @@ class DryRunRequest(NamedTuple):
     method: str
     url: str
     headers: dict[str, str]
-    body: dict[str, Json]
+    body: "dict[str, Json]"
     """The fields; as text if they would be sent as a form."""
     files: tuple[DryRunUpload, ...]
     paths: tuple[Path, ...]
@@ -130,9 +128,9 @@ class CommandResult(NamedTuple):
     command: str
     outcomes: tuple[CallResult, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
-    partials: tuple[PartialImage, ...] = ()
+    partials: "tuple[PartialImage, ...]" = ()
     """Partial images that were kept as files, in order of arrival."""
-    notes: tuple[NoteEvent | WarningEvent, ...] = ()
+    notes: "tuple[NoteEvent | WarningEvent, ...]" = ()
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong outside of the calls."""
     signal_code: int | None = None
@@ -144,11 +142,11 @@ class CommandResult(NamedTuple):
     """What a dry run would have sent; None if it was not a dry run."""
 
     @property
-    def saved(self) -> tuple[SavedImage, ...]:
+    def saved(self) -> "tuple[SavedImage, ...]":
         return tuple(image for outcome in self.outcomes for image in outcome.saved)
 
     @property
-    def images(self) -> tuple[SavedImage | SkippedFile, ...]:
+    def images(self) -> "tuple[SavedImage | SkippedFile, ...]":
         """Created images and kept files, in the order requested."""
         places: list[tuple[tuple[int, int, int], SavedImage | SkippedFile]] = [
             *(((*file.before, 0), file) for file in self.skipped),

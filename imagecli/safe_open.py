@@ -41,9 +41,12 @@ def open_regular(
 
     *max_links* is the number of names (hard links) that the file may have, None for any. *owners* are the user ids
     that may own it; None is `trusted_owners` of its folder. *forbidden_mode* are permission bits that it must not have.
+    With O_EXCL the file is new, and nothing is checked.
     Raises UnsafeFileError for a symbolic link, anything but a regular file, further hard links, another owner, and a
     forbidden permission; OSError otherwise.
     """
+    if flags & os.O_EXCL:
+        return os.open(path, flags | getattr(os, "O_BINARY", 0), mode)
     _check_before_opening(path)
     # Without O_NONBLOCK, opening a pipe that was put there after the check would wait for its other end.
     safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -1,14 +1,11 @@
-"""Plain data, as TOML and JSON have it, to NamedTuples or dataclasses and back, by their type hints.
+"""Plain data, as TOML and JSON have it, to NamedTuples and back, by their type hints.
 
 A hint can say more than a type: `Annotated[int, Limits(1)]`, `Annotated[str, OneOf(names)]`, or `Annotated[T, parse]`
 with a function that returns the value or raises ValueError with what was expected of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import date
 from functools import cache
 from itertools import repeat
@@ -97,8 +94,8 @@ def read_table(kind: type[T], table: Any, where: str = "", over: T | None = None
             before = None if over is None else getattr(over, name)
             values[name] = reader.read(reader.hint, value, _join(where, name), before, mode)
     if over is not None:
-        return replace(over, **values) if is_dataclass(kind) else over._replace(**values)  # type: ignore[type-var, attr-defined]
-    missing = [name for name in _required_fields(hashable) if name not in values]
+        return over._replace(**values)  # type: ignore[attr-defined,no-any-return]
+    missing = [name for name in readers if name not in values and name not in hashable._field_defaults]
     if missing and mode == "partial":
         values |= dict.fromkeys(missing)
     elif missing:
@@ -135,7 +132,7 @@ def to_plain(value: Any, *, omit: Collection[str] = ()) -> Any:
     if has_fields(kind):
         if kind.__str__ is not object.__str__:
             return str(value)
-        names = [name for name in field_defaults(kind) if name not in omit]
+        names = [name for name in kind._fields if name not in omit]
         return {name: to_plain(getattr(value, name), omit=omit) for name in names}
     if isinstance(value, (list, tuple)):
         return [to_plain(inner, omit=omit) for inner in value]
@@ -143,16 +140,8 @@ def to_plain(value: Any, *, omit: Collection[str] = ()) -> Any:
 
 
 def has_fields(kind: Any) -> bool:
-    """Whether *kind* is a class with named fields: a NamedTuple or a dataclass."""
-    return isinstance(kind, type) and (hasattr(kind, "_fields") or is_dataclass(kind))
-
-
-@cache
-def field_defaults(kind: Any) -> Mapping[str, Any]:
-    """The fields of a NamedTuple or dataclass, in order, each with its default; MISSING if it has none."""
-    if is_dataclass(kind):
-        return {it.name: it.default if it.default_factory is MISSING else it.default_factory() for it in fields(kind)}
-    return {name: kind._field_defaults.get(name, MISSING) for name in kind._fields}
+    """Whether *kind* is a class with named fields: a NamedTuple."""
+    return isinstance(kind, type) and hasattr(kind, "_fields")
 
 
 class _FieldReader(NamedTuple):
@@ -167,8 +156,8 @@ class _FieldReader(NamedTuple):
 
 @cache
 def _field_readers(kind: Any) -> Mapping[str, _FieldReader]:
-    """The fields of a NamedTuple or dataclass, each with its reader."""
-    hints = {name: kind.__annotations__[name] for name in field_defaults(kind)}
+    """The fields of a NamedTuple, each with its reader."""
+    hints = {name: kind.__annotations__[name] for name in kind._fields}
     # Evaluating annotations that are text is slow: files with large tables don't postpone them.
     if any(isinstance(hint, (str, ForwardRef)) for hint in hints.values()):
         evaluated = get_type_hints(kind, include_extras=True)
@@ -183,11 +172,6 @@ def _build_reader(hint: Any) -> _FieldReader:
     if optional and len(others) == 1:
         hint = others[0]
     return _FieldReader(hint, optional, _reader(hint))
-
-
-@cache
-def _required_fields(kind: Any) -> tuple[str, ...]:
-    return tuple(name for name, default in field_defaults(kind).items() if default is MISSING)
 
 
 @cache

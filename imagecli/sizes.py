@@ -28,6 +28,11 @@ class Size(NamedTuple):
     def pixels(self) -> int:
         return self.width * self.height
 
+    def shrink_to_fit(self, inside: Size) -> Size:
+        """The size scaled down to fit into *inside*, with the same ratio; never enlarged."""
+        scale = min(inside.width / self.width, inside.height / self.height, 1.0)
+        return Size(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+
     @classmethod
     def parse(cls, text: str, *, what: str = "size") -> Size:
         """Parses `1024x1536` (also with `×` or `*`). Raises UsageError, in which *what* names the value."""

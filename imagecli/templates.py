@@ -47,12 +47,14 @@ def fill_prompt(prompt: str, variables: Mapping[str, str]) -> str:
 
 def find_braces(prompt: str) -> list[str]:
     """The texts in the braces of *prompt* that can be names of variables; not those in double braces."""
+    if "{" not in prompt:
+        return []
     return re.findall(r"\{([^{}]+)\}", _ESCAPED.sub("", prompt))
 
 
 def find_unset_names(prompt: str, variables: Collection[str]) -> list[str]:
     """The names in single braces of *prompt* that look like variables and have no value: `{animal}`, not `{"a": 1}`."""
-    names = dict.fromkeys(find_braces(prompt) if "{" in prompt else ())
+    names = dict.fromkeys(find_braces(prompt))
     return [name for name in names if name.isidentifier() and name not in variables]
 
 
@@ -112,21 +114,22 @@ def fields_in(template: str) -> frozenset[str]:
     return frozenset(token["name"].strip() for token in _tokens(template) if token["name"] is not None)
 
 
-@lru_cache(maxsize=256)
-def split_components(template: str) -> tuple[str, ...]:
+def split_components(template: str) -> list[str]:
     """*template* split at its slashes into templates; a slash inside braces does not split."""
     if not has_braces(template):
-        return tuple(template.split("/"))
+        return template.split("/")
     components = [""]
     for token in _tokens(template):
         first, *rest = token[0].split("/") if token["name"] is None else [token[0]]
         components[-1] += first
         components.extend(rest)
-    return tuple(components)
+    return components
 
 
 def combine_variables(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Every combination of the values, in order; the last variable changes fastest. No variables give one `{}`."""
+    if not variables:
+        return [{}]
     return [dict(zip(variables, values, strict=True)) for values in cartesian(*variables.values())]
 
 

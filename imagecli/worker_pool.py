@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from imagecli.errors import MemoryShortError, NotSentError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
@@ -29,6 +28,8 @@ class CallSlots:
         self._changed = threading.Condition()
         self._free = count
         self._stopped = False
+        self.in_use = threading.Event()
+        """All slots were taken, or an item has ended, or the pool is stopped: further items may be prepared."""
 
     @property
     def is_stopped(self) -> bool:
@@ -43,6 +44,7 @@ class CallSlots:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self.in_use.set()
 
     def take(self, *, begun: bool) -> None:
         """Waits for a free slot. Raises NotSentError if the pool is stopped, unless the item has *begun*."""
@@ -51,6 +53,8 @@ class CallSlots:
             if self._stopped and not begun:
                 raise NotSentError
             self._free -= 1
+            if not self._free:
+                self.in_use.set()
 
     def release(self) -> None:
         """Frees one slot for the next item."""
@@ -98,14 +102,12 @@ PoolWork: TypeAlias = Callable[[Item, EventHandler, CallSlot], Result]
 """What a pool does with each item. It reports progress to the handler, and takes the slot for each request."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkDone(Generic[Result]):
+class WorkDone(NamedTuple, Generic[Result]):
     """The end of one item: its *result*, the exception that was raised, or neither if it was never sent."""
 
-    index: int
     result: Result | None = None
     error: BaseException | None = None
-    slot: CallSlot | None = field(default=None, compare=False)
+    slot: CallSlot | None = None
     """Ended when the main thread has handled the result."""
 
 
@@ -201,16 +203,20 @@ class WorkerPool:
                 if pair is None:
                     return
                 index, item = pair
+                if index >= self._jobs:
+                    # Preparing more items than there are slots would delay the first requests.
+                    self._slots.in_use.wait()
                 if self._slots.is_stopped:
-                    self._inbox.put(WorkDone(index))
+                    self._inbox.put(WorkDone())
                     continue
                 slot = self._slots.new_slot()
                 try:
-                    done = WorkDone(index, result=work(item, self._inbox.put, slot), slot=slot)
+                    done = WorkDone(result=work(item, self._inbox.put, slot), slot=slot)
                 except NotSentError:
-                    done = WorkDone(index, slot=slot)
+                    done = WorkDone(slot=slot)
                 except BaseException as error:
-                    done = WorkDone(index, error=error, slot=slot)
+                    done = WorkDone(error=error, slot=slot)
+                self._slots.in_use.set()
                 self._inbox.put(done)
 
         wanted = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))
@@ -258,11 +264,11 @@ def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs
                 pair = next(pending, None)
             if pair is None:
                 return
-            index, item = pair
+            _, item = pair
             try:
-                inbox.put(WorkDone(index, result=work(item)))
+                inbox.put(WorkDone(result=work(item)))
             except BaseException as error:
-                inbox.put(WorkDone(index, error=error))
+                inbox.put(WorkDone(error=error))
 
     start_threads(work_off, min(jobs, len(items)))
     for _ in items:

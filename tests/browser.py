@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page_problems() -> list[str]:
-    """What went wrong in the pages of a test. A test that expects a problem removes it."""
+    """The errors of the pages of a test. A test that expects an error removes it."""
     return []
 
 

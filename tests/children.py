@@ -12,10 +12,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """What is started in here has SIGINT at its default.
-
-    Under nohup and in background jobs it is ignored, and an ignored signal stays ignored in all children.
-    """
+    """A process started in this block handles SIGINT in the default way.\n"""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -24,13 +21,13 @@ def interruptible() -> Iterator[None]:
 
 
 class Children:
-    """Starts processes and ends those that are left."""
+    """Starts processes and ends those that are still running."""
 
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, argv: Sequence[str | Path], **options: Any) -> subprocess.Popen[bytes]:
-        """A process whose stdout and stderr are pipes unless *options* (Popen's) say else."""
+        """A process whose stdout and stderr are pipes unless *options* (Popen's) differ."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         with interruptible():
             self._started.append(subprocess.Popen(argv, **options))

@@ -29,7 +29,7 @@ from tests.children import Children
 __all__ = ["browser", "open_page", "page_problems"]
 """Fixtures for all tests."""
 
-# How long an example takes says more of the machine than of the program.
+# The time an example takes depends on the machine, not on the program.
 settings.register_profile("imagecli", deadline=None)
 settings.load_profile("imagecli")
 
@@ -50,25 +50,25 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(8, 2 * cores)
 
 
-KEPT_IMAGES = 16
-KEPT_PIXELS = 1024 * 1024
-"""Of larger images none is kept: decoded, these take 3 MB each."""
+CACHED_IMAGES = 16
+CACHED_PIXELS = 1024 * 1024
+"""Larger images are not cached: decoded, these take 3 MB each."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def images_painted_once() -> Iterator[None]:
-    """Sandboxes in this process paint an image once: a megapixel takes 0.1 s, and most tests ask for the same cat."""
-    kept: dict[str, PaintedImage] = {}
+    """Sandboxes in this process paint an image once: a megapixel takes 0.1 s, and most tests request the same cat."""
+    painted: dict[str, PaintedImage] = {}
     paint = painter.paint_image
 
     def paint_once(job: ImageJob, index: int) -> PaintedImage:
-        if job.images or job.size.pixels > KEPT_PIXELS:
+        if job.images or job.size.pixels > CACHED_PIXELS:
             return paint(job, index)
         key = f"{index} {replace(job, n=1, delivery=DeliveryOptions())!r}"
-        image = kept.get(key) or paint(job, index)
-        kept[key] = image
-        if len(kept) > KEPT_IMAGES:
-            kept.pop(next(iter(kept)), None)
+        image = painted.get(key) or paint(job, index)
+        painted[key] = image
+        if len(painted) > CACHED_IMAGES:
+            painted.pop(next(iter(painted)), None)
         return image
 
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +81,7 @@ NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of the command left behind."""
+    """The outcome of one run of the command."""
 
     exit_code: int
     raw_stdout: bytes = field(repr=False)
@@ -126,13 +126,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Where the command keeps answers until they are saved."""
+    """The folder in which the command keeps responses until their images are saved."""
     return tmp_path / "state"
 
 
 @pytest.fixture
 def imagecli(folder: Path, state: Path, tmp_path: Path) -> Run:
-    """Runs the command line in *folder* and returns what came out."""
+    """Runs the command line in *folder* and returns its outcome."""
 
     def run(
         *argv: object, stdin: bytes = b"", env: Mapping[str, str] | None = None, tty: tuple[str, ...] = ()
@@ -167,7 +167,7 @@ def sandbox() -> Iterator[str]:
 
 @pytest.fixture
 def quick_tls_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that hung up is not asked for long whether it speaks TLS."""
+    """After a disconnect, the probe whether the server speaks TLS has a short timeout."""
     monkeypatch.setattr(http_connection, "TLS_HANDSHAKE_SECONDS", 0.2)
 
 
@@ -182,7 +182,7 @@ def children() -> Iterator[Children]:
 
 
 def photo(path: Path, width: int = 320, height: int = 200, mode: str = "RGB", **save: Any) -> Path:
-    """A picture with a gradient on disk, so that crops and turns can be told apart."""
+    """An image with a gradient on disk, so that crops and rotations can be distinguished."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     image.paste((200, 60, 40), (0, 0, width // 4, height // 4))
     image.convert(mode).save(path, **save)
@@ -197,8 +197,8 @@ def mask_for(path: Path, width: int, height: int, hole: tuple[int, int, int, int
     return path
 
 
-def picture(path: Path | str) -> Image.Image:
-    """The picture at *path*, decoded, its file closed."""
+def read_image(path: Path | str) -> Image.Image:
+    """The decoded image at *path*, its file closed."""
     with Image.open(path) as image:
         image.load()
         return image

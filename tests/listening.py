@@ -10,17 +10,17 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def listening(handle: Callable[[socket.socket], None], *, backlog: int = 128) -> Iterator[str]:
-    """Gives the base URL; *handle* may find the other side gone. Nothing is taken any more when the block is left."""
+    """Yields the base URL; *handle* may find the client gone. No more connections are accepted after the block."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
 
-    def one(connection: socket.socket) -> None:
+    def handle_one(connection: socket.socket) -> None:
         with connection, suppress(OSError):
             handle(connection)
 
     def serve() -> None:
         with suppress(OSError):
             while True:
-                threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+                threading.Thread(target=handle_one, args=(listener.accept()[0],), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Makes the man pages from the help of the commands and the Markdown of the topics; run by `tests.regenerate`."""
+"""Creates the man pages from the help of the commands and the Markdown of the topics; run by `tests.regenerate`."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ PROVIDER_VARIABLES = {
 """Field of a provider's row that names a variable → what the variable is."""
 
 
-def spoken(*argv: str, **variables: str) -> str:
+def run_command(*argv: str, **variables: str) -> str:
     """What the command prints on stdout in a pipe, at 80 columns. Raises CalledProcessError."""
     environ = {"PATH": os.environ["PATH"], "COLUMNS": "80", **variables}
     command = [sys.executable, "-m", "imagecli", *argv]
@@ -63,7 +63,7 @@ def spoken(*argv: str, **variables: str) -> str:
 
 def completion(shell: str) -> str:
     """The completion script of a shell, without blank lines around it (zsh wants `#compdef` on the first)."""
-    script = spoken(_IMAGECLI_COMPLETE=f"source_{shell}").strip("\n") + "\n"
+    script = run_command(_IMAGECLI_COMPLETE=f"source_{shell}").strip("\n") + "\n"
     return script.replace(ZSH_REGISTERS, ZSH_REGISTERS_OR_RUNS) if shell == "zsh" else script
 
 
@@ -84,7 +84,7 @@ def environment() -> str:
 
 
 def regenerated(text: str) -> str:
-    """*text* of a document, with its generated blocks made anew."""
+    """*text* of a document, with its generated blocks created again."""
     tables = {"environment": environment, "prices": prices}
     return BLOCK.sub(lambda match: match["start"] + tables[match["name"]]() + match["end"], text)
 
@@ -106,13 +106,13 @@ def help_texts() -> dict[str, str]:
     """File name below `tests/data/help` → what `--help` prints at 80 columns, of every command and subcommand."""
     root = typer.main.get_command(cli.app)
     context = root.context_class(root, info_name="imagecli")
-    texts = {"imagecli.txt": spoken("--help")}
+    texts = {"imagecli.txt": run_command("--help")}
     for name in commands.NAMES:
-        texts[f"{name}.txt"] = spoken(name, "--help")
+        texts[f"{name}.txt"] = run_command(name, "--help")
         group = root.get_command(context, name)  # type: ignore[attr-defined]
         for word, command in getattr(group, "commands", {}).items():
             if not command.hidden:
-                texts[f"{name}-{word}.txt"] = spoken(name, word, "--help")
+                texts[f"{name}-{word}.txt"] = run_command(name, word, "--help")
     return texts
 
 

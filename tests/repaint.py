@@ -1,4 +1,4 @@
-"""Creates the images of the README in `.pictures/`: a terminal, and the results of its commands, side by side.
+"""Creates the images of the README in `.images/`: a terminal, and the results of its commands, side by side.
 
 Run it by hand after a change of the painter, `python -m tests.repaint`, and look at the result.
 """
@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from tests.terminal_picture import draw_terminal, record_session
 
 ROOT = Path(__file__).parent.parent
-PICTURES = ROOT / ".pictures"
+IMAGES = ROOT / ".pictures"
 SIDE, GAP = 512, 16
 
 COMMANDS = """\
@@ -80,13 +80,13 @@ def put_side_by_side(images: Sequence[Image.Image]) -> Image.Image:
 
 
 def main() -> None:
-    PICTURES.mkdir(exist_ok=True)
+    IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         Path(".pictures").mkdir()
         draw_mask().save(".pictures/mask.png", optimize=True)
         session = record_session([SESSION], COLUMNS, ROWS, Path(folder), terminal_environ())
-        draw_terminal(session, COLUMNS, ROWS).save(PICTURES / "terminal.webp", quality=85, method=6)
+        draw_terminal(session, COLUMNS, ROWS).save(IMAGES / "terminal.webp", quality=85, method=6)
         first, several, edited, varied = [[Image.open(path) for path in paths] for paths in run_commands()]
         strips: dict[str, Sequence[Image.Image]] = {
             "several": several,
@@ -94,8 +94,8 @@ def main() -> None:
             "vary": varied,
         }
         for name, images in strips.items():
-            put_side_by_side(images).save(PICTURES / f"{name}.webp", quality=85, method=6)
-        draw_mask().save(PICTURES / "mask.png", optimize=True)
+            put_side_by_side(images).save(IMAGES / f"{name}.webp", quality=85, method=6)
+        draw_mask().save(IMAGES / "mask.png", optimize=True)
         os.chdir(ROOT)
 
 

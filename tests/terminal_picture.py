@@ -33,7 +33,7 @@ def record_session(commands: Sequence[str], columns: int, rows: int, folder: Pat
 
 
 def draw_terminal(output: bytes, columns: int, rows: int) -> Image.Image:
-    """The window of a terminal that has received *output*, as high as what it shows."""
+    """The window of a terminal that has received *output*, as tall as its content."""
     screen = pyte.Screen(columns, rows)
     stream = pyte.ByteStream(screen)
     images, end = [], 0

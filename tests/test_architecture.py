@@ -1,4 +1,5 @@
-"""The house: imports go down, an outside library stays in its rooms. Read from the source."""
+"""The architecture: imports go down five layers, and each third-party library stays in its folders. Read from the
+source."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "imagecli"
 
-FLOORS = (
+LAYERS = (
     (
         "__init__",
         "errors",
@@ -41,10 +42,11 @@ FLOORS = (
     ("plan_calls", "worker_pool", "pricing", "pipeline", "web", "history", "batch"),
     ("topics", "preview", "output", "commands", "cli", "process", "__main__"),
 )
-"""Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""
+"""Layers from the bottom up. A unit (folder or top-level file) imports lower layers, and of its own layer the units
+before it."""
 
 EDGES = 2
-"""The floor whose rooms touch the world, and do not know each other."""
+"""The layer whose units do input and output, and do not import each other."""
 
 LIBRARIES = {
     "typer": {"cli", "commands"},
@@ -57,22 +59,22 @@ LIBRARIES = {
     "tomlkit": {"config"},
     "yaml": {"batch"},
 }
-"""Outside library → the rooms it lives in."""
+"""Third-party library → the units that may import it."""
 
 EXCEPTIONS: dict[tuple[str, str], str] = {}
-"""(file, room or library) → why it may be imported there all the same."""
+"""(file, unit or library) → why it may be imported there."""
 
 WORLD = {"env.py", "process.py", "__main__.py"}
-"""The files that may touch the variables and streams of the process; everything else is handed an Env."""
+"""The files that may use the variables and streams of the process; all others receive an Env."""
 
 
 CIRCLES: set[tuple[str, ...]] = set()
-"""Modules that import each other, until they are opened; nothing may be added."""
+"""Modules that import each other, until the cycle is removed; nothing may be added."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def named(path: Path) -> str:
+def file_named(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
@@ -81,15 +83,15 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
-def room_of(path: Path) -> str:
-    """The room a file belongs to: its folder, or its own name at the top."""
+def unit_of(path: Path) -> str:
+    """The unit of a file: its folder, or its own name at the top level."""
     first = path.relative_to(PACKAGE).parts[0]
     return first.removesuffix(".py")
 
 
 @cache
 def imported(path: Path) -> frozenset[str]:
-    """The full names of what a file imports, also inside functions; relative imports are not our habit."""
+    """The full names that a file imports, also inside functions; relative imports are not used."""
     return frozenset(names_imported(path))
 
 
@@ -98,70 +100,70 @@ def names_imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{named(path)}:{node.lineno}: a relative import"
+            assert not node.level, f"{file_named(path)}:{node.lineno}: a relative import"
             assert node.module is not None
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def rooms_imported(path: Path) -> set[str]:
+def units_imported(path: Path) -> set[str]:
     rooms = {name.split(".")[1] for name in imported(path) if name.startswith("imagecli.")}
-    return {room if known(room) else "__init__" for room in rooms} - {room_of(path)}
+    return {room if known(room) else "__init__" for room in rooms} - {unit_of(path)}
 
 
 def known(room: str) -> bool:
-    return any(room in floor for floor in FLOORS)
+    return any(room in floor for floor in LAYERS)
 
 
 def place(room: str) -> tuple[int, int]:
-    """Floor and position on it."""
-    return next((number, floor.index(room)) for number, floor in enumerate(FLOORS) if room in floor)
+    """Layer and position in it."""
+    return next((number, floor.index(room)) for number, floor in enumerate(LAYERS) if room in floor)
 
 
 def allowed(path: Path, what: str) -> bool:
     return (str(path.relative_to(PACKAGE)), what) in EXCEPTIONS
 
 
-def test_every_room_stands_on_a_floor() -> None:
-    assert {room_of(path) for path in FILES} == {room for floor in FLOORS for room in floor}
+def test_every_unit_is_in_a_layer() -> None:
+    assert {unit_of(path) for path in FILES} == {room for floor in LAYERS for room in floor}
 
 
 def test_imports_go_down() -> None:
-    offenders = {named(path): rooms for path in FILES if (rooms := rooms_above(path))}
+    offenders = {file_named(path): rooms for path in FILES if (rooms := units_above(path))}
     assert not offenders
 
 
-def rooms_above(path: Path) -> set[str]:
-    """The rooms that a file must not import, and does."""
-    here = place(room_of(path))
-    rooms = {room for room in rooms_imported(path) if not allowed(path, room)}
+def units_above(path: Path) -> set[str]:
+    """The units that a file imports although it must not."""
+    here = place(unit_of(path))
+    rooms = {room for room in units_imported(path) if not allowed(path, room)}
     beside = {room for room in rooms if here[0] == EDGES and place(room)[0] == EDGES}
     return {room for room in rooms if place(room) >= here} | beside
 
 
-def test_an_outside_library_stays_in_its_rooms() -> None:
-    offenders = {named(path): libraries for path in FILES if (libraries := libraries_astray(path))}
+def test_a_third_party_library_is_imported_only_in_its_folders() -> None:
+    offenders = {file_named(path): libraries for path in FILES if (libraries := libraries_astray(path))}
     assert not offenders
 
 
 def libraries_astray(path: Path) -> set[str]:
-    """The libraries that a file must not import, and does."""
+    """The libraries that a file imports although it must not."""
     libraries = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"imagecli"}
-    return {name for name in libraries if room_of(path) not in LIBRARIES[name] and not allowed(path, name)}
+    return {name for name in libraries if unit_of(path) not in LIBRARIES[name] and not allowed(path, name)}
 
 
-def test_a_file_says_what_it_owns() -> None:
-    silent = [named(path) for path in FILES if not ast.get_docstring(tree_of(path))]
+def test_every_file_has_a_docstring() -> None:
+    silent = [file_named(path) for path in FILES if not ast.get_docstring(tree_of(path))]
     assert not silent
 
 
-def test_the_world_comes_in_through_env() -> None:
+def test_process_state_is_read_through_env() -> None:
     inside = [path for path in FILES if not (path.name in WORLD and path.parent == PACKAGE)]
-    offenders = {named(path): touched for path in inside if (touched := touched_by(path))}
+    offenders = {file_named(path): touched for path in inside if (touched := world_accesses(path))}
     assert not offenders
 
 
-def touched_by(path: Path) -> set[str]:
-    """The variables and streams of the process that a file takes for itself."""
+def world_accesses(path: Path) -> set[str]:
+    """The variables and streams of the process that a file uses directly."""
     attributes = {
         f"{node.value.id}.{node.attr}"
         for node in ast.walk(tree_of(path))
@@ -189,7 +191,7 @@ MODULES = {module_of(path) for path in FILES}
 
 
 def modules_imported(path: Path) -> set[str]:
-    """The modules of the package that a file imports, in whatever way; of a folder that is its own file."""
+    """The modules of the package that a file imports in any way; for a folder, its `__init__.py`."""
     found = set()
     for name in imported(path):
         if name == "imagecli" or name.startswith("imagecli."):
@@ -206,7 +208,7 @@ def circles_in(graph: dict[str, set[str]]) -> set[tuple[str, ...]]:
 
 
 def everything_from(node: str, graph: dict[str, set[str]]) -> set[str]:
-    """All that is reached from *node*; itself only on a way back."""
+    """All nodes that can be reached from *node*; itself only through a cycle."""
     found: set[str] = set()
     open_ = [*graph[node]]
     while open_:
@@ -222,12 +224,12 @@ def test_a_public_name_is_defined_in_one_module() -> None:
     modules: dict[str, set[str]] = {}
     for path in FILES:
         for name in public_names(path):
-            modules.setdefault(name, set()).add(named(path))
+            modules.setdefault(name, set()).add(file_named(path))
     assert {name: files for name, files in modules.items() if len(files) > 1} == {}
 
 
 def public_names(path: Path) -> list[str]:
-    """The functions and classes that a file defines for others."""
+    """The functions and classes that a file defines for other files."""
     definitions = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     return [node.name for node in definitions if not node.name.startswith("_")]
 
@@ -236,18 +238,18 @@ def test_every_exception_is_still_needed() -> None:
     for (file, what), reason in EXCEPTIONS.items():
         path = PACKAGE / file
         assert reason
-        assert what in rooms_imported(path) | {name.split(".")[0] for name in imported(path)}
+        assert what in units_imported(path) | {name.split(".")[0] for name in imported(path)}
 
 
 VAGUE_WORDS = {"said", "told", "came", "asked", "meant", "heard"}
-"""Words for anything at all: a variable or parameter is named after what it holds, `message` or `requested`."""
+"""Words that fit anything: a variable or parameter is named after what it holds, `message` or `requested`."""
 CALLABLE_PARAMETERS_AT_MOST = 8
 LAMBDAS_AT_MOST = 15
 """Lower these with the code: results are returned, and few functions are passed around."""
 
 
 def test_variables_are_named_after_what_they_hold() -> None:
-    offenders = {named(path): names for path in FILES if (names := sorted(vague_names(path)))}
+    offenders = {file_named(path): names for path in FILES if (names := sorted(vague_names(path)))}
     assert not offenders
 
 
@@ -277,7 +279,9 @@ def test_a_large_named_tuple_is_created_with_keywords() -> None:
     assert large
     calls = [(path, node) for path, node in nodes if isinstance(node, ast.Call) and node.args]
     assert not [
-        f"{named(path)}:{call.lineno}" for path, call in calls if ast.unparse(call.func).rpartition(".")[2] in large
+        f"{file_named(path)}:{call.lineno}"
+        for path, call in calls
+        if ast.unparse(call.func).rpartition(".")[2] in large
     ]
 
 

@@ -11,7 +11,7 @@ from tests.browser import OpenPage
 pytestmark = pytest.mark.slow
 
 
-def test_a_page_is_opened_as_asked(open_page: OpenPage, tmp_path: Path) -> None:
+def test_a_page_is_opened_with_the_requested_window(open_page: OpenPage, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text("<h1>Hello</h1>", "utf-8")
     page = open_page(file.as_uri(), width=390, height=844, dark=True, touch=True)

@@ -31,7 +31,8 @@ sys.setprofile(count)
 from imagecli.__main__ import run
 run()
 """
-"""Runs the installed command's function and prints, last on stderr, the depth of our deepest stack."""
+"""Runs the installed command's function and prints, last on stderr, the depth of the deepest stack of imagecli's
+frames."""
 
 BATCH = ("batch", "m.jsonl", "--provider", "sandbox")
 

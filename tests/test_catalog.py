@@ -1,4 +1,4 @@
-"""The catalog's rows are whole, have sources, and say what the API's own documents say (read 2026-11-22)."""
+"""The catalog's rows are complete, have sources, and agree with the API's own documents (read 2026-11-22)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_row_is_built_when_it_is_looked_up_and_once() -> None:
 
 
 @pytest.mark.parametrize("name", [*ROWS.models, "unknown"])
-def test_a_model_row_is_whole(name: str) -> None:
+def test_a_model_row_is_complete(name: str) -> None:
     row = ROWS.model(name)
     assert row.source
     assert set(row.operations) <= {"generations", "edits", "variations"}
@@ -61,18 +61,18 @@ def test_the_defaults_are_rows() -> None:
     assert set(ROWS.vary_prompts) == {"subtle", "medium", "strong"}
 
 
-def test_a_model_without_a_row_passes_and_is_known_to_be_unknown() -> None:
+def test_a_model_without_a_row_is_accepted_as_unknown() -> None:
     row = ROWS.model("somebody/flux-9")
     assert (row.name, row.known) == ("somebody/flux-9", False)
 
 
-def test_a_provider_without_a_row_is_refused_with_the_names() -> None:
+def test_a_provider_without_a_row_is_rejected_with_the_known_names() -> None:
     with pytest.raises(UsageError) as caught:
         ROWS.provider("nobody")
     assert "openai, azure, " in (caught.value.hint or "")
 
 
-def test_the_classic_limits_are_the_classic_limits() -> None:
+def test_dall_e_2_has_its_classic_limits() -> None:
     row = ROWS.model("dall-e-2")
     assert row.operations == ("generations", "edits", "variations")
     assert (row.max_prompt, row.max_n, row.max_images) == (1000, 10, 1)
@@ -82,7 +82,7 @@ def test_the_classic_limits_are_the_classic_limits() -> None:
     assert row.mask.alpha
 
 
-def test_the_limits_of_gpt_image_are_theirs() -> None:
+def test_gpt_image_models_have_their_limits() -> None:
     row = ROWS.model("gpt-image-2")
     assert (row.max_prompt, row.max_n, row.max_images) == (32_000, 10, 16)
     assert (row.image.formats, row.image.square) == (("png", "jpeg", "webp"), False)
@@ -98,7 +98,7 @@ def test_the_limits_of_gpt_image_are_theirs() -> None:
         ("http://localhost:8080/v1", True),
     ],
 )
-def test_a_retired_endpoint_is_still_offered_elsewhere(base_url: str, offered: bool) -> None:
+def test_a_retired_endpoint_is_still_available_at_other_providers(base_url: str, offered: bool) -> None:
     assert ROWS.provider("openai").offers("variations", base_url) is offered
 
 

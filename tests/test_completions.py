@@ -18,7 +18,7 @@ from imagecli import commands
 from imagecli.cli import main
 from imagecli.env import Env
 from tests.documents import ROOT
-from tests.regenerate import SHELLS, completion, spoken
+from tests.regenerate import SHELLS, completion, run_command
 
 # pexpect forks a process that has threads (xdist's); the child only calls exec.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -49,13 +49,13 @@ def test_zsh_finds_its_marker_on_the_first_line() -> None:
 
 @dataclass
 class Completion:
-    """Completes a command line in this process, as the script of bash asks for it."""
+    """Completes a command line in this process, as bash's script requests it."""
 
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
     def words(self, line: str) -> list[str]:
-        """What is offered for the last word of *line*."""
+        """The completions of the last word of *line*."""
         variables = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
         for name, value in {**variables, "_IMAGECLI_COMPLETE": "complete_bash"}.items():
             self.monkeypatch.setenv(name, value)
@@ -71,7 +71,7 @@ def completion_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 def test_all_commands_are_offered_in_the_order_of_help() -> None:
-    offered = spoken(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS="imagecli ", COMP_CWORD="1")
+    offered = run_command(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS="imagecli ", COMP_CWORD="1")
     assert tuple(offered.split()) == commands.NAMES
 
 
@@ -112,7 +112,7 @@ def test_values_are_those_of_the_model_and_provider_to_the_left(
     assert completion_here.words(f"imagecli {typed}") == offered.split()
 
 
-def test_a_model_and_a_provider_of_ones_own_are_offered(completion_here: Completion, tmp_path: Path) -> None:
+def test_models_and_providers_of_the_user_are_offered(completion_here: Completion, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text('[models.mine]\nlike = "gpt-image-2"\nwords.quality = ["draft", "final"]\n')
     (tmp_path / "config.toml").write_text('[providers.attic]\nbase_url = "http://10.0.0.7:8080/v1"\n')
     assert completion_here.words("imagecli generate --model min") == ["mine"]
@@ -178,7 +178,7 @@ def test_fish_completes(tmp_path: Path) -> None:
 
 @contextmanager
 def shell(name: str, *arguments: str, folder: Path) -> Iterator[pexpect.spawn[str]]:
-    """An interactive shell on a terminal of its own, in a *folder* with one picture."""
+    """An interactive shell on a terminal of its own, in a *folder* with one image."""
     place(folder)
     child = pexpect.spawn(
         found(name),

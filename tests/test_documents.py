@@ -37,7 +37,7 @@ TEST_INSTALL = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_generated_blocks_are_what_the_program_says(path: Path) -> None:
+def test_generated_blocks_match_the_program(path: Path) -> None:
     text = path.read_text("utf-8")
     assert regenerated(text) == text, "run: python -m tests.regenerate"
 
@@ -73,14 +73,14 @@ def test_exit_codes_are_those_of_the_errors() -> None:
     assert set(errors.SEVERITY) <= {kind.exit_code for kind in kinds}
 
 
-def test_the_code_of_a_refusal_by_the_cost_limit_says_so() -> None:
+def test_the_cost_limit_error_has_the_documented_code() -> None:
     (words,) = [
         row[1] for row in cells(TOPICS / "exit-codes.md", "exit codes") if int(row[0]) == errors.LimitError.exit_code
     ]
     assert "cost limit" in words
 
 
-def test_a_key_is_told_of_every_provider_that_reads_it() -> None:
+def test_a_key_variable_names_every_provider_that_reads_it() -> None:
     about = {row[0].strip("` "): row[1] for row in cells(TOPICS / "settings.md", "environment")}
     for provider in catalog.load_shipped_catalog().providers.values():
         for key in provider.keys:
@@ -88,18 +88,18 @@ def test_a_key_is_told_of_every_provider_that_reads_it() -> None:
 
 
 @pytest.mark.parametrize("bound", ["pillow>=13.0", "urllib3>=2.7", "pi-heif>=1.4"])
-def test_a_bound_against_a_known_fault_names_it(bound: str) -> None:
+def test_a_version_bound_names_the_vulnerability_it_excludes(bound: str) -> None:
     lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
     place = lines.index(f'    "{bound}",')
     assert bound.partition(">=")[2] in lines[place - 1]
     assert re.search(r"\bCVE-2026-\d+\b", lines[place - 1])
 
 
-def test_the_models_toml_that_is_shown_gives_a_model_its_price(imagecli: Run, tmp_path: Path) -> None:
+def test_the_documented_models_toml_prices_a_model(imagecli: Run, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "models.toml").write_text(block("toml", "# models.toml"), "utf-8")
-    said = imagecli("generate", "a cat", "-m", "my-model", "--dry-run", "--json").json
-    assert said["cost"]["estimated_max_usd"] > said["cost"]["estimated_usd"] > 0
+    plan = imagecli("generate", "a cat", "-m", "my-model", "--dry-run", "--json").json
+    assert plan["cost"]["estimated_max_usd"] > plan["cost"]["estimated_usd"] > 0
     row = imagecli("models", "my-model").stdout
     assert "draft" in row
     assert "768x512" in row
@@ -129,7 +129,7 @@ def test_pasted_options_that_do_not_exist_do_not_parse() -> None:
 
 
 def parsed(line: str) -> bool:
-    """Whether a shell line holds calls of imagecli, all of which Typer takes. Raises what Typer raises."""
+    """Whether a shell line holds calls of imagecli that Typer accepts. Raises Typer's errors."""
     words = shlex.shlex(line, posix=True, punctuation_chars="|>;&")
     words.whitespace_split = True
     calls: list[list[str]] = [[]]
@@ -175,7 +175,7 @@ def test_json_has_the_keys_that_the_topic_shows(imagecli: Run, folder: Path) -> 
 
 
 def shape(value: Any) -> Any:
-    """Keys and types, for comparing what is shown with what is said; what the API says of usage is its own affair."""
+    """Keys and types, to compare documented JSON with printed JSON; the content of `usage` belongs to the API."""
     if isinstance(value, dict):
         return {key: "…" if key == "usage" else shape(item) for key, item in value.items()}
     return [shape(item) for item in value] if isinstance(value, list) else type(value).__name__
@@ -191,7 +191,7 @@ def test_the_commands_of_a_fresh_clone_are_in_readme(path: Path) -> None:
     assert (TEST_INSTALL in shown) == (path == README)
 
 
-def test_ci_runs_what_readme_tells_and_the_tests_last() -> None:
+def test_ci_runs_the_commands_of_readme_and_the_tests_last() -> None:
     lines = (ROOT / ".ci" / "run").read_text("utf-8").rstrip().splitlines()
     assert PLAIN_INSTALL in lines
     assert lines[-1] == TEST_INSTALL
@@ -200,12 +200,12 @@ def test_ci_runs_what_readme_tells_and_the_tests_last() -> None:
 
 
 NEEDS_MORE = re.compile(r"^imagecli login|localhost:8080|--provider mine|--cancel|--paint|mask photo\.jpg$")
-"""Commands that are only parsed: they ask at a terminal or in a browser, or need a server or a pending batch."""
+"""Commands that are only parsed: they prompt at a terminal or in a browser, or need a server or a pending batch."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != ACTION], ids=lambda path: path.name)
-def test_commands_do_what_the_document_says(path: Path, tmp_path: Path, fast_sandbox: str) -> None:
+def test_commands_print_what_the_document_shows(path: Path, tmp_path: Path, fast_sandbox: str) -> None:
     make_example_files(tmp_path)
     if "batch --init" not in path.read_text("utf-8"):
         (tmp_path / "assets.toml").write_text(block("toml", "# assets.toml"), "utf-8")
@@ -318,16 +318,16 @@ class Shell:
         return done.stdout
 
 
-# --- pictures and links ----------------------------------------------------------------------------------------------
+# --- images and links ------------------------------------------------------------------------------------------------
 
 
-def test_the_pictures_are_made_by_the_commands_that_are_shown() -> None:
+def test_the_images_are_created_by_the_documented_commands() -> None:
     for command in repaint.COMMANDS.splitlines():
         assert f"{command}\n" in TEXT or f"{command} --provider sandbox\n" in TEXT
 
 
 @pytest.mark.parametrize("path", re.findall(r'src="([^"]+)"', TEXT))
-def test_a_picture_is_there_and_small(path: str) -> None:
+def test_every_image_exists_and_is_small(path: str) -> None:
     assert path.startswith(".pictures/")
     assert 1_000 < (ROOT / path).stat().st_size < 150_000
 
@@ -373,7 +373,7 @@ def test_functions_named_on_the_way_of_a_command_exist() -> None:
         assert any(re.search(rf"^ *def {function}\(", file.read_text("utf-8"), re.M) for file in files), function
 
 
-def test_a_link_says_the_path_it_leads_to() -> None:
+def test_a_link_text_is_its_path() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## How one command travels through the code\n")[2]
     links = re.findall(r"\[`([^`]+)`\]\(imagecli/([^)]+)\)", text)
     assert links

@@ -28,7 +28,9 @@ run()
         (".venv", ["pyvenv.cfg"], f"{sys.executable} -m pip install PyYAML"),
     ],
 )
-def test_a_tool_is_told_from_a_virtual_environment(tmp_path: Path, name: str, files: list[str], command: str) -> None:
+def test_a_tool_installation_is_distinguished_from_a_virtual_environment(
+    tmp_path: Path, name: str, files: list[str], command: str
+) -> None:
     if not importlib.util.find_spec("pip"):
         pytest.skip("there is no pip in this environment")
     prefix = tmp_path / name

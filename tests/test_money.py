@@ -1,4 +1,4 @@
-"""How amounts look."""
+"""The format of amounts."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from imagecli.money import format_usd, format_usd_exact, format_usd_range, round
         (1e16, "$10,000,000,000,000,000.00"),
     ],
 )
-def test_an_amount_for_people(usd: float, text: str) -> None:
+def test_an_amount_is_formatted_for_readers(usd: float, text: str) -> None:
     assert format_usd(usd) == text
 
 
 @pytest.mark.parametrize(
     ("usd", "text"), [(5.0001, "$5.01"), (0.0521, "$0.053"), (5, "$5.00"), (1e-9, "$0.001"), (0.21, "$0.21")]
 )
-def test_rounded_up_it_never_says_less_than_it_is(usd: float, text: str) -> None:
+def test_rounding_up_never_understates_an_amount(usd: float, text: str) -> None:
     assert format_usd(usd, up=True) == text
 
 
@@ -55,7 +55,7 @@ def test_rounded_up_it_never_says_less_than_it_is(usd: float, text: str) -> None
         (0.05, None, "$0.050 or more"),
     ],
 )
-def test_a_range_for_people(low: float, high: float | None, text: str) -> None:
+def test_a_range_is_formatted_for_readers(low: float, high: float | None, text: str) -> None:
     assert format_usd_range(low, high) == text
 
 
@@ -70,12 +70,12 @@ def test_an_amount_for_a_flag_is_exact(usd: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("usd", "text"), [(8.44, "9"), (1, "1"), (0.2107, "0.22"), (0.004, "0.004"), (0.00401, "0.005")]
 )
-def test_a_round_amount_that_suffices(usd: float, text: str) -> None:
+def test_a_suggested_limit_is_round_and_sufficient(usd: float, text: str) -> None:
     assert round_up_usd(usd) == text
 
 
 @given(st.floats(0, 1e6))
-def test_no_amount_has_an_exponent_and_a_round_one_always_suffices(usd: float) -> None:
+def test_no_amount_has_an_exponent_and_a_suggested_limit_suffices(usd: float) -> None:
     for text in (format_usd(usd), format_usd(usd, up=True), format_usd_exact(usd), round_up_usd(usd)):
         assert re.fullmatch(r"(less than )?\$?[\d,]+(\.\d+)?", text), text
     assert float(round_up_usd(usd)) >= usd

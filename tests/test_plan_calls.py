@@ -1,4 +1,4 @@
-"""What was asked becomes requests, none larger than its model makes at once."""
+"""Images are split into requests, none larger than the model creates at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROWS = load_shipped_catalog()
 CAT = InputSource(name="cat.png", path=Path("cat.png"))
 
 
-def ask(n: int, prompt: str = "a cat") -> Generate:
+def generate(n: int, prompt: str = "a cat") -> Generate:
     return Generate(prompt=prompt, options=ImageOptions(model="m", n=n))
 
 
@@ -50,14 +50,14 @@ def test_a_count_is_split(n: int, most: int, parts: tuple[int, ...]) -> None:
 
 
 @given(st.integers(1, 500), st.integers(1, 20))
-def test_no_picture_is_lost_or_added_by_splitting(n: int, most: int) -> None:
+def test_no_image_is_lost_or_added_by_splitting(n: int, most: int) -> None:
     parts = split_count(n, most)
     assert sum(parts) == n
     assert all(0 < part <= most for part in parts)
 
 
-def test_several_asks_become_one_numbered_list() -> None:
-    requests = plan_calls([ask(12), ask(1, "a dog")], ROWS.model("gpt-image-2"))
+def test_several_prompts_become_one_numbered_list() -> None:
+    requests = plan_calls([generate(12), generate(1, "a dog")], ROWS.model("gpt-image-2"))
     assert [(request.index, request.request.options.n) for request in requests] == [(0, 10), (1, 2), (2, 1)]
     assert [request.request.prompt for request in requests if isinstance(request.request, Generate)] == [
         "a cat",
@@ -76,7 +76,7 @@ def test_several_asks_become_one_numbered_list() -> None:
         ("openai", {"n": 3, "output_format": "svg"}, [1, 1, 1]),
     ],
 )
-def test_no_request_asks_for_more_than_model_and_provider_make(
+def test_no_request_exceeds_the_limits_of_model_and_provider(
     provider: str, look: dict[str, Any], parts: list[int]
 ) -> None:
     row = ROWS.model("gpt-image-2")._replace(max_n_of={"svg": 1})
@@ -85,20 +85,20 @@ def test_no_request_asks_for_more_than_model_and_provider_make(
     assert [request.request.options.n for request in requests] == parts
 
 
-def test_names_are_handed_out_in_order() -> None:
+def test_names_are_assigned_in_order() -> None:
     names = [OutputName(folder=Path(), stem=str(k)) for k in range(3)]
-    requests = assign_names(plan_calls([ask(2), ask(1)], ROWS.model("gpt-image-2")), names)
+    requests = assign_names(plan_calls([generate(2), generate(1)], ROWS.model("gpt-image-2")), names)
     assert [[name.stem for name in request.names] for request in requests] == [["0", "1"], ["2"]]
 
 
 HOME = "https://api.openai.com/v1"
 OTHER = "http://127.0.0.1:1/v1"
 FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "variations"))
-"""A model that has the endpoint, and whose edits change the whole picture."""
+"""A model that has the endpoint, and whose edits change the entire image."""
 
 
 @pytest.mark.parametrize(
-    ("model", "base_url", "prompt", "via", "strength", "goes", "said"),
+    ("model", "base_url", "prompt", "via", "strength", "request_class", "notes"),
     [
         ("dall-e-2", OTHER, None, "auto", None, Vary, "variations endpoint"),
         ("dall-e-2", OTHER, None, "variations", None, Vary, "variations endpoint"),
@@ -116,19 +116,19 @@ FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "v
         ("free", OTHER, None, "auto", "strong", Edit, "an edit: the variations endpoint does not accept a strength"),
     ],
 )
-def test_vary_goes_where_the_rows_say_and_says_so(
-    model: str, base_url: str, prompt: str | None, via: str, strength: str | None, goes: type, said: str
+def test_vary_uses_the_endpoint_of_the_row_and_prints_a_note(
+    model: str, base_url: str, prompt: str | None, via: str, strength: str | None, request_class: type, notes: str
 ) -> None:
     found, why = varied(model, base_url, prompt, via, strength)
-    assert isinstance(found, goes)
-    assert said in why
+    assert isinstance(found, request_class)
+    assert notes in why
     if isinstance(found, Edit):
         assert found.prompt == (prompt or ROWS.vary_prompts[strength or "medium"])
         assert found.images == (CAT,)
 
 
 @pytest.mark.parametrize(("prompt", "strength", "named"), [("blue", None, "prompt"), (None, "strong", "strength")])
-def test_the_variations_endpoint_takes_no_words(prompt: str | None, strength: str | None, named: str) -> None:
+def test_the_variations_endpoint_accepts_no_prompt(prompt: str | None, strength: str | None, named: str) -> None:
     with pytest.raises(UsageError, match=f"does not accept a {named}"):
         varied("dall-e-2", OTHER, prompt, "variations", strength)
 
@@ -147,7 +147,7 @@ OTHER_MODEL = "-m gpt-image-2 edits the entire image instead"
         (HOME, "blue", "auto", None, "openai has no variations endpoint", OTHER_MODEL),
     ],
 )
-def test_a_model_whose_edits_need_a_mask_varies_by_its_own_endpoint_or_not_at_all(
+def test_a_model_whose_edits_need_a_mask_uses_variations_or_fails(
     base_url: str, prompt: str | None, via: str, strength: str | None, why: str, hint: str
 ) -> None:
     with pytest.raises(UsageError, match="only transparent areas") as caught:
@@ -160,7 +160,7 @@ def test_a_model_whose_edits_need_a_mask_varies_by_its_own_endpoint_or_not_at_al
 
 
 @pytest.mark.parametrize(
-    ("provider", "prompt", "via", "strength", "goes", "wanted"),
+    ("provider", "prompt", "via", "strength", "request_class", "error"),
     [
         ("lemonade", None, "auto", None, Vary, None),
         ("lemonade", "blue", "auto", None, Edit, "blue"),
@@ -173,14 +173,14 @@ def test_a_model_whose_edits_need_a_mask_varies_by_its_own_endpoint_or_not_at_al
         ("together", "blue", "auto", None, Edit, "blue"),
     ],
 )
-def test_a_provider_says_whether_its_endpoint_varies_every_model_and_wants_a_prompt(
-    provider: str, prompt: str | None, via: str, strength: str | None, goes: type, wanted: str | None
+def test_the_provider_row_says_whether_variations_need_a_prompt(
+    provider: str, prompt: str | None, via: str, strength: str | None, request_class: type, error: str | None
 ) -> None:
     found, _ = varied("somebody/flux-9", OTHER, prompt, via, strength, provider)
-    assert (type(found), found.prompt) == (goes, wanted)
+    assert (type(found), found.prompt) == (request_class, error)
 
 
-def test_a_prompt_and_a_strength_are_not_both_taken() -> None:
+def test_a_prompt_and_a_strength_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="can't be combined") as caught:
         varied("gpt-image-2", OTHER, "blue", "auto", "strong")
     assert "omit one of them" in (caught.value.hint or "")

@@ -1,4 +1,4 @@
-"""Providers as rows of data: those that ship are whole, and a table laid over one says what is wrong with itself."""
+"""Providers as rows of data: the shipped ones are complete, and an invalid table laid over one is reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTED = [
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference", "docker"]
 
 
-def test_the_providers_that_people_ask_for_have_rows() -> None:
+def test_the_supported_providers_have_rows() -> None:
     assert sorted(ROWS.providers) == sorted([*HOSTED, *LOCAL, "sandbox"])
 
 
@@ -40,7 +40,7 @@ def test_a_row_names_its_source_and_when_it_was_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ROWS.providers)
-def test_a_row_is_whole(name: str) -> None:
+def test_a_row_is_complete(name: str) -> None:
     row = ROWS.provider(name)
     assert row.source
     assert row.embedded or row.base_url or row.base_url_form
@@ -66,14 +66,14 @@ def variables(row: ProviderRow) -> set[str]:
     return {key.env for key in row.keys} | {name for name in own if name}
 
 
-def test_azure_is_one_resource_under_two_forms() -> None:
+def test_azure_has_two_rows_for_one_resource() -> None:
     v1, classic = ROWS.provider("azure"), ROWS.provider("azure-classic")
     assert v1.keys == classic.keys
     assert [key.auth for key in v1.keys] == ["api-key", "bearer"]
     assert variables(v1) - {"AZURE_OPENAI_API_VERSION"} <= variables(classic)
 
 
-WHOLE: dict[str, Any] = {
+COMPLETE: dict[str, Any] = {
     "path": "/b",
     "files_path": "/f",
     "endpoints": {"edits": "/v1/e"},
@@ -155,20 +155,23 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
         ({"batch": {"max_bites": 1}}, "batch: unknown field 'max_bites'; did you mean max_bytes?"),
         ({"batch": {"price": 0}}, "batch.price: expected a number above 0, found 0"),
         ({"batch": {"endpoints": {"paint": "/p"}}}, "batch.endpoints: unknown value 'paint'"),
-        ({"batch": {**WHOLE, "picture": "x"}}, "batch.picture: expected {file_id} or {data_url} or {base64} in place"),
+        (
+            {"batch": {**COMPLETE, "picture": "x"}},
+            "batch.picture: expected {file_id} or {data_url} or {base64} in place",
+        ),
         ({"keys": ["A"]}, "keys: expected a table with the fields env, auth"),
         ({"keys": 7}, "keys: expected a list"),
         ({"keys": [{"env": "A", "auth": "basic"}]}, "keys.auth: unknown value 'basic'"),
     ],
 )
-def test_a_table_that_is_none_says_what_is_wanted(table: dict[str, Any], words: str) -> None:
+def test_an_invalid_table_is_an_error_that_names_the_expected_value(table: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError) as caught:
         overlay_provider(ROW, table)
     assert words in f"{caught.value.message}; {caught.value.hint}"
 
 
 @pytest.mark.parametrize(
-    ("provider", "named", "model", "sent", "known"),
+    ("provider", "named", "model", "accepted", "known"),
     [
         ("openai", None, "gpt-image-2", True, True),
         ("sandbox", None, "gpt-image-2", True, True),
@@ -181,10 +184,10 @@ def test_a_table_that_is_none_says_what_is_wanted(table: dict[str, Any], words: 
     ],
 )
 def test_the_model_is_the_named_one_or_the_providers(
-    provider: str, named: str | None, model: str, sent: bool, known: bool
+    provider: str, named: str | None, model: str, accepted: bool, known: bool
 ) -> None:
     row = ROWS.model_for_provider(ROWS.provider(provider), named)
-    assert (row.name, row.sent, row.known) == (model, sent, known)
+    assert (row.name, row.sent, row.known) == (model, accepted, known)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +197,7 @@ def test_the_model_is_the_named_one_or_the_providers(
         *("venice", "pollinations", "litellm", "vercel", "xinference", "docker"),
     ],
 )
-def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) -> None:
+def test_a_provider_without_a_default_model_requires_one(provider: str) -> None:
     with pytest.raises(UsageError) as caught:
         ROWS.model_for_provider(ROWS.provider(provider), None)
     assert (caught.value.hint or "").startswith("choose a model with -m; see imagecli providers ")
@@ -215,7 +218,7 @@ def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) ->
         ("lemonade", (1, 16, ("png", "jpeg", "webp"), True)),
     ],
 )
-def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[object, ...]) -> None:
+def test_a_models_limits_are_reduced_to_its_providers(provider: str, limits: tuple[object, ...]) -> None:
     row = ROWS.model_for_provider(ROWS.provider(provider), "gpt-image-2")
     assert (row.max_n, row.max_images, row.image.formats, row.mask.white) == limits
 
@@ -223,33 +226,33 @@ def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[
 @pytest.mark.parametrize(
     ("provider", "words"), [("siliconflow", "5 input images; provider siliconflow accepts at most 3"), ("local", "")]
 )
-def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
+def test_too_many_images_are_rejected_with_the_owner_of_the_limit(provider: str, words: str) -> None:
     images = (InputSource(name="a.png"),) * 5
-    ask = Edit(prompt="x", images=images, options=ImageOptions(model="k"))
+    request = Edit(prompt="x", images=images, options=ImageOptions(model="k"))
     row = ROWS.model_for_provider(ROWS.provider(provider), "k")
     if words:
         with pytest.raises(UsageError, match=words):
-            check_input_count(ask, row)
+            check_input_count(request, row)
     else:
-        check_input_count(ask, row)
+        check_input_count(request, row)
 
 
-def test_a_shape_that_a_provider_does_not_make_is_named_as_a_ratio() -> None:
-    ask = Generate(prompt="x", options=ImageOptions(model="m", size=Size(1568, 1120)))
+def test_an_unsupported_shape_is_named_as_a_ratio() -> None:
+    request = Generate(prompt="x", options=ImageOptions(model="m", size=Size(1568, 1120)))
     with pytest.raises(UsageError, match="--size: provider xai has no aspect ratio near 7:5"):
-        check_capabilities(ask, ROWS.provider("xai"))
+        check_capabilities(request, ROWS.provider("xai"))
 
 
 def test_a_provider_s_limits_of_sizes_are_laid_over_its_models() -> None:
     rule = ROWS.model_for_provider(ROWS.provider("zhipu"), None).sizes
     assert rule.objection(Size(1920, 1080)) == "1080 is not a multiple of 16"
     assert rule.covering(Size(1920, 1080)) == Size(1920, 1088)
-    kept = limit_to_provider(ROWS.model("gpt-image-2"), overlay_provider(ROW, {"sizes": {"max_edge": 2048}})).sizes
-    assert (kept.max_edge, kept.multiple, kept.auto) == (2048, 16, True)
+    sizes = limit_to_provider(ROWS.model("gpt-image-2"), overlay_provider(ROW, {"sizes": {"max_edge": 2048}})).sizes
+    assert (sizes.max_edge, sizes.multiple, sizes.auto) == (2048, 16, True)
 
 
 @pytest.mark.parametrize("name", ROWS.providers)
-def test_who_has_a_batch_api_has_all_that_it_takes(name: str) -> None:
+def test_a_provider_with_a_batch_api_has_all_its_fields(name: str) -> None:
     batch = ROWS.provider(name).batch
     assert (batch is not None) == (name in ("openai", "sandbox"))
     if batch:
@@ -265,15 +268,15 @@ def test_who_has_a_batch_api_has_all_that_it_takes(name: str) -> None:
         )
 
 
-def test_a_batch_api_is_given_changed_and_taken_away_by_a_table() -> None:
-    made = overlay_provider(ROW, {"batch": WHOLE})
-    assert made.batch == BatchRow(**WHOLE)
-    assert overlay_provider(made, {"batch": {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}}).batch == BatchRow(
-        **WHOLE | {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}
+def test_a_table_adds_changes_and_removes_a_batch_api() -> None:
+    changed = overlay_provider(ROW, {"batch": COMPLETE})
+    assert changed.batch == BatchRow(**COMPLETE)
+    assert overlay_provider(changed, {"batch": {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}}).batch == BatchRow(
+        **COMPLETE | {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}
     )
-    assert overlay_provider(made, {"batch": ""}).batch is None
+    assert overlay_provider(changed, {"batch": ""}).batch is None
 
 
-def test_a_row_in_a_batch_does_only_what_its_batch_api_takes() -> None:
-    row = for_batch_api(overlay_provider(ROW, {"batch": WHOLE}))
+def test_a_row_in_a_batch_uses_only_what_the_batch_api_accepts() -> None:
+    row = for_batch_api(overlay_provider(ROW, {"batch": COMPLETE}))
     assert (dict(row.paths), row.edits_as, row.images) == ({"edits": "/e"}, "json", ("images[]",))

@@ -1,4 +1,4 @@
-"""Hints can be pasted: what they quote is one word for a shell, the same one."""
+"""Hints can be pasted: a quoted text is one word for a shell, and the same text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from imagecli.quoting import CONTROL_CHARACTERS, shell_quote, shell_quote_for_pa
         ('a "b"', "'a \"b\"'"),
     ],
 )
-def test_a_word_is_quoted_where_it_needs_it(word: str, typed: str) -> None:
+def test_a_word_is_quoted_if_needed(word: str, typed: str) -> None:
     assert shell_quote(word) == typed
 
 
@@ -36,7 +36,7 @@ def test_a_shell_reads_the_same_word(word: str) -> None:
 @pytest.mark.parametrize(
     "word", ["a cat", "two\nlines", "it's", "tab\there", "\x03rm -rf ~\n", "'\x1b[201~\\n", "\u202egnp.exe", "5 $\x07"]
 )
-def test_bash_reads_the_same_word_and_a_terminal_acts_on_nothing(word: str) -> None:
+def test_bash_reads_the_same_word_and_no_control_characters_remain(word: str) -> None:
     quoted = shell_quote_for_pasting(word)
     assert not CONTROL_CHARACTERS.search(quoted.replace("\n", ""))
     done = subprocess.run(

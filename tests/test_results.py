@@ -1,4 +1,4 @@
-"""The exit code that speaks for a whole command."""
+"""The exit code of a command."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ ERRORS: tuple[type[ImagecliError], ...] = (
     UsageError,
 )
 
-KEPT = SkippedFile(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
+SKIPPED = SkippedFile(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
 
 
-def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> CommandResult:
+def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, skipped: int = 0) -> CommandResult:
     outcome = CallResult(request=0, requested=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
-    return CommandResult(command="generate", outcomes=(outcome,), skipped=(KEPT,) * kept, signal_code=signal)
+    return CommandResult(command="generate", outcomes=(outcome,), skipped=(SKIPPED,) * skipped, signal_code=signal)
 
 
-def test_a_bug_may_have_come_after_a_purchase() -> None:
+def test_a_bug_after_a_paid_request_may_be_billed() -> None:
     ends = {
         error: CallResult(request=0, requested=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS
     }
@@ -57,10 +57,10 @@ def test_a_bug_may_have_come_after_a_purchase() -> None:
     ("result", "exit_code", "status"),
     [
         (report(saved=2), 0, "ok"),
-        (report(kept=1), 0, "ok"),
+        (report(skipped=1), 0, "ok"),
         (report(RefusedError("no")), 4, "failed"),
         (report(RefusedError("no"), saved=1), 9, "partial"),
-        (report(NetworkError("no"), kept=1), 9, "partial"),
+        (report(NetworkError("no"), skipped=1), 9, "partial"),
         (report(NetworkError("no"), RefusedError("no")), 4, "failed"),
         (report(RefusedError("no"), LimitError("no"), NetworkError("no")), 5, "failed"),
         (report(LimitError("no"), AuthenticationError("no")), 3, "failed"),
@@ -74,15 +74,15 @@ def test_a_bug_may_have_come_after_a_purchase() -> None:
         (CommandResult(command="generate", errors=(UsageError("no"),)), 2, "failed"),
         (CommandResult(command="generate"), 0, "ok"),
         (CommandResult(command="generate", planned=()), 0, "planned"),
-        (CommandResult(command="generate", planned=(), skipped=(KEPT,)), 0, "planned"),
-        (CommandResult(command="generate", planned=(), skipped=(KEPT,), errors=(LimitError("no"),)), 5, "failed"),
+        (CommandResult(command="generate", planned=(), skipped=(SKIPPED,)), 0, "planned"),
+        (CommandResult(command="generate", planned=(), skipped=(SKIPPED,), errors=(LimitError("no"),)), 5, "failed"),
     ],
 )
-def test_the_exit_code_tells_the_truth(result: CommandResult, exit_code: int, status: str) -> None:
+def test_the_exit_code_matches_the_results(result: CommandResult, exit_code: int, status: str) -> None:
     assert (result.exit_code, result.status) == (exit_code, status)
 
 
-def test_graver_failures_speak_first() -> None:
+def test_more_serious_errors_take_precedence() -> None:
     assert [most_severe_exit_code(list((7, 8, 3, 5, 4, 6)[k:])) for k in range(6)] == [7, 8, 3, 5, 4, 6]
 
 
@@ -111,11 +111,11 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
     assert len({code for _, _, code in found}) == len(found)
 
 
-def test_pictures_are_told_in_the_order_asked_for() -> None:
-    bought = [IMAGE._replace(path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
-    outcomes = tuple(CallResult(request=0, requested=1, provider="p", model="m", saved=(image,)) for image in bought)
-    kept = tuple(KEPT._replace(path=Path(name), before=before) for name, before in BEFORE)
-    found = CommandResult(command="generate", outcomes=outcomes, skipped=kept).images
+def test_images_are_listed_in_request_order() -> None:
+    saved = [IMAGE._replace(path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
+    outcomes = tuple(CallResult(request=0, requested=1, provider="p", model="m", saved=(image,)) for image in saved)
+    skipped = tuple(SKIPPED._replace(path=Path(name), before=before) for name, before in BEFORE)
+    found = CommandResult(command="generate", outcomes=outcomes, skipped=skipped).images
     assert [str(image.path) for image in found] == ["a", "b", "0-0", "0-1", "c", "1-0", "d"]
 
 
@@ -126,5 +126,7 @@ BEFORE = [("a", (0, 0)), ("b", (0, 0)), ("c", (1, 0)), ("d", (2, 0))]
 @pytest.mark.parametrize(
     ("codes", "gravest_of_them"), [([2, 7], 7), ([6, 2], 6), ([4, 1], 1), ([5, 3], 3), ([8, 7], 7)]
 )
-def test_what_may_be_paid_is_never_hidden_by_what_was_not_sent(codes: list[int], gravest_of_them: int) -> None:
+def test_possible_costs_take_precedence_over_requests_that_were_not_sent(
+    codes: list[int], gravest_of_them: int
+) -> None:
     assert most_severe_exit_code(codes) == most_severe_exit_code(codes[::-1]) == gravest_of_them

@@ -1,4 +1,4 @@
-"""Files in a working tree are opened only if they are regular files of the user's, and never through a link."""
+"""Files in a working tree are opened only if they are regular files of the user, and never through a link."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_pipes_sockets_devices_and_folders_are_refused_at_once(tmp_path: Path) -
                 read_regular(tmp_path / name, 100)
 
 
-def test_a_second_hard_link_is_refused_where_one_is_allowed(tmp_path: Path) -> None:
+def test_a_second_hard_link_is_refused_if_only_one_is_allowed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "other").hardlink_to(tmp_path / "file")
     with pytest.raises(UnsafeFileError, match="2 hard links"):
@@ -74,7 +74,7 @@ def test_the_owner_of_the_folder_is_trusted(tmp_path: Path) -> None:
     assert owners is None if os.geteuid() == 0 else owners == {os.geteuid()}
 
 
-def test_a_folder_is_ours_unless_it_is_a_link_or_open_to_others(tmp_path: Path) -> None:
+def test_a_folder_is_trusted_unless_it_is_a_link_or_writable_by_others(tmp_path: Path) -> None:
     (tmp_path / "ours").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to("ours")
     (tmp_path / "file").touch()

@@ -1,9 +1,8 @@
-"""Plain data to NamedTuples and dataclasses and back: what type hints accept, and that an error names the place."""
+"""Plain data to NamedTuples and back: type hints are checked, and an error names the field."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +21,7 @@ def even(value: Any) -> int:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inner:
+class Inner(NamedTuple):
     name: Text
     number: Count = 1
 
@@ -46,7 +44,7 @@ class Outer(NamedTuple):
     anything: Any = None
 
 
-WHOLE: dict[str, Any] = {"inner": {"name": "x"}, "size": "1x2"}
+COMPLETE: dict[str, Any] = {"inner": {"name": "x"}, "size": "1x2"}
 FULL = Outer(
     inner=Inner(name="x", number=3),
     size=Size(1, 2),
@@ -65,7 +63,7 @@ FULL = Outer(
 )
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_written_values_are_read_back() -> None:
     assert read_table(Outer, to_plain(FULL)) == FULL
 
 
@@ -88,12 +86,12 @@ def test_a_named_tuple_is_a_table_and_a_tuple_is_a_list() -> None:
     assert read_table(Pair, {"right": 3}, over=pair) == Pair(left=Inner(name="x"), right=3)
 
 
-def test_defaults_hold_for_what_a_table_lacks() -> None:
-    assert read_table(Outer, WHOLE) == Outer(inner=Inner(name="x"), size=Size(1, 2))
+def test_missing_fields_have_their_defaults() -> None:
+    assert read_table(Outer, COMPLETE) == Outer(inner=Inner(name="x"), size=Size(1, 2))
 
 
-def test_a_day_is_one_of_toml_and_written_in_iso() -> None:
-    row = read_table(Outer, {**WHOLE, "day": date(2026, 11, 29)})
+def test_a_date_is_a_toml_date_and_written_in_iso_format() -> None:
+    row = read_table(Outer, {**COMPLETE, "day": date(2026, 11, 29)})
     assert (row.day, to_plain(row)["day"]) == (date(2026, 11, 29), "2026-11-29")
 
 
@@ -131,13 +129,13 @@ def test_a_table_laid_over_a_value_merges_tables_and_empty_text_removes() -> Non
         ({"ratio": 10}, "t.ratio: expected a number from 1 to 9, found 10"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place(change: dict[str, Any], message: str) -> None:
+def test_a_wrong_value_is_named_with_its_field(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        read_table(Outer, {**WHOLE, **change}, "t")
+        read_table(Outer, {**COMPLETE, **change}, "t")
     assert caught.value.message == message
 
 
-def test_a_check_misses_nothing_but_finds_what_is_wrong() -> None:
+def test_a_check_accepts_missing_fields_and_rejects_wrong_ones() -> None:
     check_table(Outer, {"inner": {"number": 2}}, "t")
     with pytest.raises(UsageError, match=r"t\.inner\.number: expected an integer from 1, found 0"):
         check_table(Outer, {"inner": {"number": 0}}, "t")
@@ -146,5 +144,5 @@ def test_a_check_misses_nothing_but_finds_what_is_wrong() -> None:
 def test_text_in_place_of_a_table_or_list_is_not_quoted() -> None:
     for field_name in ("inner", "several", "counts"):
         with pytest.raises(UsageError) as caught:
-            read_table(Outer, {**WHOLE, field_name: "sk-secret"})
+            read_table(Outer, {**COMPLETE, field_name: "sk-secret"})
         assert "sk-" not in f"{caught.value.message}{caught.value.hint}"

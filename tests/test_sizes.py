@@ -1,4 +1,4 @@
-"""What a size, a name, a ratio or --fit becomes: legal always, and what a person would have chosen."""
+"""The result of a size, a name, a ratio or --fit: always a legal size, as close as possible to the request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagecli.checks.check_request import check_request, resolve_size
 from imagecli.domain import Generate, ImageOptions, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.sizes import parse_size
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 ROWS = load_shipped_catalog()
 FREE, THREE = ROWS.model("gpt-image-2"), ROWS.model("gpt-image-1.5")
@@ -46,7 +46,7 @@ def test_a_size_is_read(text: str, read: object) -> None:
 @pytest.mark.parametrize(
     "text", ["", "big", "1024", "0x5", "5x0", "0:1", "16:", "16:9:4", "-1x5", "1e3x1e3", "1٠x16", "16:٩"]
 )
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_an_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(
         UsageError, match="expected WIDTHxHEIGHT in pixels, a ratio, square, landscape, portrait or auto"
     ):
@@ -55,7 +55,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 @given(st.text(max_size=20))
 @example("9" * 20 + "x1")
-def test_any_text_is_a_size_or_refused(text: str) -> None:
+def test_any_text_is_a_size_or_an_error(text: str) -> None:
     with contextlib.suppress(UsageError):
         assert parse_size(text)
 
@@ -89,14 +89,14 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
         ("somebody/flux-9", "21:9", "1568x672"),
     ],
 )
-def test_a_shape_becomes_a_size_and_it_is_said(model: str, word: str, size: str) -> None:
-    made, (note,) = resolve_size(parse_size(word), None, ROWS.model(model))
-    assert str(made) == size
+def test_a_shape_becomes_a_size_with_a_note(model: str, word: str, size: str) -> None:
+    resolved, (note,) = resolve_size(parse_size(word), None, ROWS.model(model))
+    assert str(resolved) == size
     assert f"{word} is generated at {size}" in note.message
 
 
 @pytest.mark.parametrize(("word", "near"), [("2.39:1", True), ("16:9", False), ("landscape", False)])
-def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near: bool) -> None:
+def test_an_approximated_ratio_is_noted(word: str, near: bool) -> None:
     _, (note,) = resolve_size(parse_size(word), None, FREE)
     assert ("the closest size gpt-image-2 supports" in note.message) is near
 
@@ -118,7 +118,7 @@ def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near
         ("gpt-image-2", "1:9999", "at most 3 times", "--size 512x1536"),
     ],
 )
-def test_a_shape_that_is_not_made_is_refused_with_the_nearest(model: str, word: str, words: str, hint: str) -> None:
+def test_an_unsupported_shape_is_rejected_with_the_nearest_one(model: str, word: str, words: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve_size(parse_size(word), None, ROWS.model(model))
     assert words in caught.value.message
@@ -144,9 +144,9 @@ def test_a_shape_that_is_not_made_is_refused_with_the_nearest(model: str, word: 
     ],
 )
 def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size: str, near: str) -> None:
-    ask = Generate(prompt="x", options=ImageOptions(model=model, size=Size.parse(size)))
+    request = Generate(prompt="x", options=ImageOptions(model=model, size=Size.parse(size)))
     with pytest.raises(UsageError) as caught:
-        check_request(ask, ROWS.model(model))
+        check_request(request, ROWS.model(model))
     assert caught.value.hint == f"use --size {near}, or --fit {size} for exactly that size"
 
 
@@ -172,22 +172,22 @@ def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size:
         ("somebody/flux-9", "777x333", "777x333"),
     ],
 )
-def test_a_fit_is_made_at_a_legal_size_that_covers_it(model: str, fit: str, size: str) -> None:
-    made, notes = resolve_size(None, Size.parse(fit), ROWS.model(model))
-    assert str(made) == size
+def test_a_fit_uses_a_legal_size_that_covers_it(model: str, fit: str, size: str) -> None:
+    resolved, notes = resolve_size(None, Size.parse(fit), ROWS.model(model))
+    assert str(resolved) == size
     assert [note.message for note in notes] == (
         [f"--fit {fit} is generated at {size}, then cropped and resized"] if fit != size else []
     )
 
 
-def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
+def test_a_requested_size_is_used_for_a_fit() -> None:
     assert resolve_size(Size(1024, 1024), Size(500, 300), FREE)[0] == Size(1024, 1024)
     assert resolve_size("auto", Size(500, 300), FREE)[0] == "auto"
     assert resolve_size(parse_size("16:9"), Size(500, 300), FREE)[0] == Size(1536, 864)
 
 
 @pytest.mark.parametrize(
-    ("size", "said"),
+    ("size", "messages"),
     [
         ("1024x1024", ["--fit 500x300 is generated at 1024x1024, then cropped and resized"]),
         ("auto", ["--fit 500x300 is generated at a size chosen by the model, then cropped and resized"]),
@@ -195,9 +195,9 @@ def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
         ("500x300", []),
     ],
 )
-def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str, said: list[str]) -> None:
+def test_a_fit_with_a_size_is_noted_with_its_effect(size: str, messages: list[str]) -> None:
     notes = resolve_size(parse_size(size), Size(500, 300), FREE)[1]
-    assert [note.message for note in notes] == said
+    assert [note.message for note in notes] == messages
 
 
 @pytest.mark.parametrize(
@@ -211,20 +211,18 @@ def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str
         ("dall-e-2", "16x9", "use --size 256x256, or --fit 16x9 for exactly that size"),
     ],
 )
-def test_a_size_of_a_few_pixels_was_meant_as_a_ratio_where_the_model_makes_that(
-    model: str, size: str, hint: str
-) -> None:
+def test_a_tiny_size_is_suggested_as_a_ratio_if_the_model_supports_it(model: str, size: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_request(Generate(prompt="x", options=ImageOptions(model=model, size=Size.parse(size))), ROWS.model(model))
     assert caught.value.hint == hint
 
 
-def test_a_fit_that_no_machine_wants_is_refused() -> None:
+def test_a_fit_that_is_too_large_is_refused() -> None:
     with pytest.raises(UsageError, match="the limit is 100,000,000"):
         resolve_size(None, Size(99_999, 99_999), UNKNOWN)
 
 
-def test_a_set_without_a_square_makes_none() -> None:
+def test_a_size_set_without_a_square_gives_no_square() -> None:
     assert SizeRule(set=(Size(1024, 1536), Size(1536, 1024))).nearest_to_shape(Shape(1, 1, "square")) is None
 
 
@@ -245,10 +243,10 @@ def test_the_nearest_of_anything_is_legal(row: object, size: Size) -> None:
 
 @settings(deadline=None)
 @given(size=st.builds(Size, st.integers(1, 3840), st.integers(1, 2160)))
-def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
-    made = FREE.sizes.covering(size)
-    assert made is not None
-    assert max(size.width / made.width, size.height / made.height) <= 1.01
+def test_a_fit_within_the_limits_is_hardly_enlarged(size: Size) -> None:
+    covering = FREE.sizes.covering(size)
+    assert covering is not None
+    assert max(size.width / covering.width, size.height / covering.height) <= 1.01
 
 
 @settings(deadline=None)
@@ -256,7 +254,7 @@ def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
     shape=st.builds(Shape, st.integers(1, 9999), st.integers(1, 9999), st.just("a:b")),
     row=st.sampled_from([FREE, THREE, SQUARES, WIDE, UNKNOWN]),
 )
-def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
+def test_a_shape_becomes_a_legal_size_or_an_error(shape: Shape, row: object) -> None:
     rule: SizeRule = row.sizes  # type: ignore[attr-defined]
     size = rule.nearest_to_shape(shape)
     assert size is None or rule.objection(size) is None
@@ -276,16 +274,16 @@ def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
         max_pixels=st.none() | st.integers(1, 500_000),
     ),
 )
-def test_a_rule_of_anybodys_gives_what_is_legal_or_nothing(rule: SizeRule, size: Size) -> None:
+def test_any_size_rule_gives_a_legal_size_or_an_error(rule: SizeRule, size: Size) -> None:
     for legal in (rule.nearest(size), rule.covering(size)):
         assert legal is None or rule.objection(legal) is None
 
 
-def test_the_command_makes_a_ratio_and_says_at_which_size(imagecli: Run) -> None:
+def test_the_command_requests_a_ratio_and_notes_its_size(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "-s", "4:3", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
     assert "4:3 is generated at 1536x1152" in done.stderr
-    assert picture(done.paths[0]).size == (1536, 1152)
+    assert read_image(done.paths[0]).size == (1536, 1152)
 
 
 def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) -> None:
@@ -297,15 +295,15 @@ def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) 
     )
 
 
-def test_no_pixels_are_promised_where_the_server_chooses_them(imagecli: Run) -> None:
+def test_no_pixel_size_is_printed_if_the_server_chooses_it(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "-s", "16:9", "--provider", "xai", "--dry-run", "--json")
     assert done.exit_code == 0, done.stderr
     assert "16:9" in done.stdout
     assert "is generated at" not in done.stdout + done.stderr
 
 
-def test_the_command_makes_exactly_what_fits(imagecli: Run) -> None:
+def test_the_command_saves_exactly_the_fitted_size(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "--fit", "500x300", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
     assert "--fit 500x300 is generated at" in done.stderr
-    assert picture(done.paths[0]).size == (500, 300)
+    assert read_image(done.paths[0]).size == (500, 300)

@@ -1,4 +1,4 @@
-"""The braces of prompts stay unless the user named them; the braces of names all mean something."""
+"""Braces of prompts stay unless the user named them; every brace of a name has a meaning."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_misspelled_variable_of_a_prompt_is_an_error(prompt: str, expected: st
 @pytest.mark.parametrize(
     "prompt", ["a {animal}", "a {{animl}}", "{mood} of {x}", '{"animl": 1}', "{animal:02}", "{", "{}"]
 )
-def test_other_braces_of_a_prompt_are_no_error(prompt: str) -> None:
+def test_other_braces_of_a_prompt_are_not_an_error(prompt: str) -> None:
     check_placeholders(prompt, ["animal", "color"])
 
 
@@ -96,7 +96,7 @@ FIELDS: dict[str, str | int] = {
         ("", ""),
     ],
 )
-def test_fields_of_a_name_are_filled(template: str, name: str) -> None:
+def test_fields_of_a_name_are_replaced(template: str, name: str) -> None:
     assert fill_name(template, FIELDS) == name
 
 
@@ -120,7 +120,7 @@ def test_fields_of_a_name_are_filled(template: str, name: str) -> None:
         ("{n:.2}", "number", "{n:02}"),
     ],
 )
-def test_wrong_name_templates_say_what_is_wrong(template: str, message: str, hint: str) -> None:
+def test_wrong_name_templates_are_errors_that_name_the_problem(template: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         fill_name(template, FIELDS)
     assert message in caught.value.message
@@ -136,7 +136,7 @@ def test_any_template_gives_a_name_or_a_usage_error(template: str) -> None:
         assert error.hint
 
 
-def test_values_are_cleaned_after_they_are_formatted_and_not_looked_into() -> None:
+def test_values_are_sanitized_after_formatting_and_not_expanded() -> None:
     parts = fill_name_parts("{{{a:/>4}{b}", {"a": "x", "b": "{a}"})
     assert parts == [NamePart("{", False), NamePart("///x", True), NamePart("{a}", True)]
 
@@ -154,11 +154,11 @@ def test_fields_in_a_template_are_found() -> None:
         ("", [""]),
     ],
 )
-def test_a_template_is_cut_at_its_own_slashes(template: str, pieces: list[str]) -> None:
+def test_a_template_is_split_at_its_own_slashes(template: str, pieces: list[str]) -> None:
     assert list(split_components(template)) == pieces
 
 
-def test_product_keeps_the_order_and_turns_the_last_variable_fastest() -> None:
+def test_product_keeps_the_order_and_varies_the_last_variable_fastest() -> None:
     assert combine_variables({"a": ["1", "2"], "b": ["x", "y"]}) == [
         {"a": "1", "b": "x"},
         {"a": "1", "b": "y"},

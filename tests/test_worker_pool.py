@@ -1,4 +1,4 @@
-"""Work runs on threads while this one listens: in order, to the end, and out at once on a signal."""
+"""Work runs on threads while the main thread handles events: in order, to the end, stopped immediately by a signal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from imagecli.worker_pool import CallSlot, WorkerPool, run_unordered
 from tests.children import interruptible
 
 
-def told(word: object) -> NoteEvent:
-    return NoteEvent(code="told", message=str(word))
+def note(word: object) -> NoteEvent:
+    return NoteEvent(code="test", message=str(word))
 
 
 def ignore(event: Event) -> None:
-    """Hears nothing."""
+    """Handles nothing."""
 
 
 @contextmanager
 def request(slot: CallSlot) -> Iterator[None]:
-    """As a call takes its slot: kept if the request fails."""
+    """Takes the slot of a call: kept if the request fails."""
     slot.take()
     try:
         yield
@@ -58,7 +58,35 @@ def test_nothing_to_do_ends_at_once() -> None:
     assert list(run_unordered(lambda item: item, nothing, jobs=4)) == []
 
 
-def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
+def test_further_items_are_prepared_when_all_slots_are_taken() -> None:
+    prepared: list[int] = []
+    early: list[list[int]] = []
+    first_two, all_prepared = threading.Barrier(2, timeout=5), threading.Event()
+
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        prepared.append(item)
+        if len(prepared) == 4:
+            all_prepared.set()
+        if item < 2:
+            first_two.wait()
+        if item == 0:
+            time.sleep(0.05)  # in which the others could be prepared
+            early.append(sorted(prepared))
+        with request(slot):
+            assert all_prepared.wait(5)
+        return item
+
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        assert sorted(pool.run(work, range(4))) == [0, 1, 2, 3]
+    assert early == [[0, 1]]
+
+
+def test_further_items_are_prepared_if_no_slot_is_needed() -> None:
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        assert sorted(pool.run(lambda item, on_event, slot: item, range(9))) == list(range(9))
+
+
+def test_no_more_jobs_than_allowed_run_at_the_same_time() -> None:
     together = threading.Barrier(3, timeout=5)
     lock = threading.Lock()
     now, most = 0, 0
@@ -79,11 +107,11 @@ def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
     assert most == 3
 
 
-def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
+def test_a_slot_is_reused_while_its_item_is_still_being_finished() -> None:
     """Two at once with a server; as many more prepare before they are, or finish behind it."""
     lock = threading.Lock()
     with_server = most = 0
-    third_answered = threading.Event()
+    third_responded = threading.Event()
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         nonlocal with_server, most
@@ -95,9 +123,9 @@ def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
             with lock:
                 with_server -= 1
         if item in (0, 1):
-            assert third_answered.wait(5), "nobody was sent while the first were finished"
+            assert third_responded.wait(5), "nobody was sent while the first were finished"
         elif item == 2:
-            third_answered.set()
+            third_responded.set()
         return item
 
     with WorkerPool(jobs=2, on_event=ignore) as pool:
@@ -105,23 +133,23 @@ def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
     assert (sorted(results), most) == (list(range(9)), 2)
 
 
-def test_one_at_a_time_is_no_more_than_one_in_anything() -> None:
-    told_of: list[str] = []
+def test_one_job_is_one_item_in_every_phase() -> None:
+    notes: list[str] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
-        told_of.append(f"begin {item}")
+        notes.append(f"begin {item}")
         with request(slot):
             pass
         time.sleep(0.001)
-        told_of.append(f"end {item}")
+        notes.append(f"end {item}")
         return item
 
     with WorkerPool(jobs=1, on_event=ignore) as pool:
         list(pool.run(work, range(5)))
-    assert told_of == [f"{what} {item}" for item in range(5) for what in ("begin", "end")]
+    assert notes == [f"{what} {item}" for item in range(5) for what in ("begin", "end")]
 
 
-def test_what_is_prepared_when_the_last_straw_comes_is_not_sent() -> None:
+def test_prepared_items_are_not_sent_after_a_fatal_error() -> None:
     prepared: list[int] = []
     sent: list[int] = []
     results: list[int] = []
@@ -143,7 +171,7 @@ def test_what_is_prepared_when_the_last_straw_comes_is_not_sent() -> None:
     assert (len(sent), sorted(results)) == (2, sorted(sent))
 
 
-def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last_straw() -> None:
+def test_an_item_in_flight_sends_its_further_requests_after_a_fatal_error() -> None:
     first_sent, over = threading.Event(), threading.Event()
     sent: list[int] = []
 
@@ -169,26 +197,26 @@ def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last
     assert len(set(sent)) < 9
 
 
-def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() -> None:
-    heard: list[tuple[str, str]] = []
+def test_events_and_results_are_handled_in_the_main_thread_in_order() -> None:
+    events: list[tuple[str, str]] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
-        on_event(told(f"begin {item}"))
-        on_event(told(f"end {item}"))
+        on_event(note(f"begin {item}"))
+        on_event(note(f"end {item}"))
         return item
 
     def on_event(event: Event) -> None:
-        heard.append((threading.current_thread().name, getattr(event, "message", "")))
+        events.append((threading.current_thread().name, getattr(event, "message", "")))
 
     with WorkerPool(jobs=1, on_event=on_event) as pool:
         for result in pool.run(work, range(2)):
-            heard.append((threading.current_thread().name, str(result)))
-    assert heard == [
+            events.append((threading.current_thread().name, str(result)))
+    assert events == [
         (threading.main_thread().name, word) for word in ("begin 0", "end 0", "0", "begin 1", "end 1", "1")
     ]
 
 
-def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for() -> None:
+def test_after_a_fatal_error_nothing_starts_and_items_in_flight_finish() -> None:
     begun: list[int] = []
     results: list[int] = []
     second_begun = threading.Event()
@@ -212,13 +240,13 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
     assert len(begun) < 5
 
 
-def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
+def test_an_exception_of_an_item_is_raised_here_and_nothing_more_starts() -> None:
     begun: list[int] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         begun.append(item)
         time.sleep(0.01)
-        if item == 2:
+        if item == 1:
             raise ZeroDivisionError("a bug")
         return item
 
@@ -229,19 +257,19 @@ def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, Terminated])
-def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: type[BaseException]) -> None:
-    heard: list[Event] = []
+def test_a_signal_ends_the_pool_after_pending_events_are_handled(interruption: type[BaseException]) -> None:
+    events: list[Event] = []
     release = threading.Event()
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
-        on_event(told("under way"))
-        on_event(told("half saved"))
+        on_event(note("under way"))
+        on_event(note("half saved"))
         release.wait(10)
         return item
 
     def on_event(event: Event) -> None:
-        heard.append(event)
-        if event == told("under way"):
+        events.append(event)
+        if event == note("under way"):
             time.sleep(0.05)
             raise interruption
 
@@ -250,15 +278,15 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
         list(pool.run(work, range(5)))
     release.set()
     assert time.monotonic() - started < 8
-    assert heard == [told("under way"), told("half saved")]
+    assert events == [note("under way"), note("half saved")]
 
 
-def test_what_has_arrived_when_a_signal_comes_is_still_yielded() -> None:
+def test_results_that_arrived_before_a_signal_are_still_yielded() -> None:
     both_done = threading.Barrier(3, timeout=5)
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         if item == 0:
-            on_event(told("first"))
+            on_event(note("first"))
         both_done.wait()
         return item
 
@@ -275,24 +303,24 @@ def test_what_has_arrived_when_a_signal_comes_is_still_yielded() -> None:
 
 
 def test_events_are_handled_if_the_signal_comes_while_a_result_is_handled() -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     saved = threading.Event()
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         if item == 1:
-            on_event(told("half saved"))
+            on_event(note("half saved"))
             saved.set()
             time.sleep(5)
         return item
 
-    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=2, on_event=heard.append) as pool:
+    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=2, on_event=events.append) as pool:
         for _ in pool.run(work, range(2)):
             saved.wait(5)
             raise KeyboardInterrupt
-    assert heard == [told("half saved")]
+    assert events == [note("half saved")]
 
 
-def test_ctrl_c_is_answered_while_nothing_happens() -> None:
+def test_ctrl_c_is_handled_while_nothing_happens() -> None:
     release = threading.Event()
     started = time.monotonic()
     with (
@@ -306,18 +334,18 @@ def test_ctrl_c_is_answered_while_nothing_happens() -> None:
     assert time.monotonic() - started < 8
 
 
-def test_a_heart_beats_while_work_is_long() -> None:
-    heard: list[Event] = []
+def test_long_work_sends_heartbeats() -> None:
+    events: list[Event] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         for _ in range(4):
             time.sleep(0.06)
-            on_event(told("tick"))
+            on_event(note("tick"))
         return item
 
-    with WorkerPool(jobs=1, on_event=heard.append, heartbeat=0.05) as pool:
+    with WorkerPool(jobs=1, on_event=events.append, heartbeat=0.05) as pool:
         list(pool.run(work, [1]))
-    assert [event for event in heard if isinstance(event, Heartbeat)]
+    assert [event for event in events if isinstance(event, Heartbeat)]
 
 
 def test_results_are_yielded_as_they_arrive() -> None:
@@ -334,7 +362,7 @@ def test_results_are_yielded_as_they_arrive() -> None:
     assert list(results) == [0]
 
 
-def test_an_exception_of_the_work_is_raised_where_its_results_are_read() -> None:
+def test_an_exception_is_raised_where_the_results_are_read() -> None:
     def work(item: int) -> int:
         raise ValueError(item)
 
@@ -343,7 +371,7 @@ def test_an_exception_of_the_work_is_raised_where_its_results_are_read() -> None
 
 
 @pytest.mark.parametrize("breaks", ["work", "handling", "event"])
-def test_whatever_breaks_the_items_in_flight_end(breaks: str) -> None:
+def test_items_in_flight_finish_after_any_exception(breaks: str) -> None:
     """They may be paid for: the threads must not be abandoned with the process."""
     ended: list[int] = []
     both = threading.Barrier(2)
@@ -352,7 +380,7 @@ def test_whatever_breaks_the_items_in_flight_end(breaks: str) -> None:
         with request(slot):
             both.wait(timeout=10)
             if item == 0:
-                on_event(told("here"))
+                on_event(note("here"))
                 if breaks == "work":
                     raise ZeroDivisionError("a bug")
                 return item
@@ -372,7 +400,7 @@ def test_whatever_breaks_the_items_in_flight_end(breaks: str) -> None:
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 2])
-def test_fewer_threads_than_wanted_are_a_note(allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_threads_than_requested_are_noted(allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[None] = []
     start = threading.Thread.start
 
@@ -383,13 +411,13 @@ def test_fewer_threads_than_wanted_are_a_note(allowed: int, monkeypatch: pytest.
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", limited)
-    heard: list[Event] = []
-    with WorkerPool(jobs=4, on_event=heard.append) as pool:
+    events: list[Event] = []
+    with WorkerPool(jobs=4, on_event=events.append) as pool:
         results = pool.run(lambda item, on_event, slot: item, range(20))
         if not allowed:
             with pytest.raises(MemoryShortError, match="no more threads"):
                 list(results)
             return
         assert sorted(results) == list(range(20))
-    (note,) = heard
+    (note,) = events
     assert isinstance(note, NoteEvent) and f"only {allowed} of 8 threads" in note.message

@@ -3,7 +3,7 @@
 The rules for each file, the first that applies:
 
     missing                    requested
-    ours, same request         up to date; also if only the default model has changed
+    ours, same request         up to date; also if only the default model has changed; recorded if it was moved by hand
     ours, another request      stale: requested again, and replaced; for a real provider also what the sandbox generated
     found after a kill         up to date, and recorded in the journal
     edited by hand             kept; refused if its row has changed too
@@ -22,8 +22,9 @@ Pure but for the DiskReader.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
@@ -47,8 +48,7 @@ class Replacement(NamedTuple):
     """None, after --if-exists overwrite, for any content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What happens to an item. When an image is saved, each file that it replaces is checked once more."""
 
     kind: DecisionKind
@@ -58,7 +58,7 @@ class Decision:
     """The planned paths that the requested images are saved to; other paths of these images stay as they are."""
     replaces: tuple[Replacement, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
-    """To be written to the journal before the first request: files that were found or adopted."""
+    """To be written to the journal before the first request: files that were found, moved or adopted."""
     possibly_billed: bool = False
     """The request may have been billed once already."""
     notes: tuple[FileNote, ...] = ()
@@ -106,10 +106,11 @@ def decide_item(
         return Decision(kind="submitted", notes=pending_notes(identity, pending))
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not (possibly_billed.sandbox or identity.free))
-    return Decision(
+    writes = tuple(file.plan for file in files if _is_created(fates[file.plan]))
+    decision = Decision(
         kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
-        to_create=requested,
-        writes=tuple(file.plan for file in files if _is_created(fates[file.plan])),
+        to_create=_shared(requested),
+        writes=identity.image_paths[0] if writes == identity.image_paths[0] else writes,
         replaces=tuple(
             Replacement(file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"
         ),
@@ -120,6 +121,17 @@ def decide_item(
             *(further_batch_note(identity, entry) for entry in pending),
         ),
     )
+    return _DONE if decision == _DONE else decision
+
+
+_DONE: Final = Decision(kind="done")
+"""One object for all rows that need nothing: there may be 100,000 of them."""
+
+
+@lru_cache(maxsize=256)
+def _shared(indexes: tuple[int, ...]) -> tuple[int, ...]:
+    """One object for equal *indexes*, as most rows have the same."""
+    return indexes
 
 
 def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists: IfExists | None) -> Fate:
@@ -132,7 +144,9 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
     if file.status == "found":
         return "record"
     if file.status == "ours":
-        return "keep" if file.fresh else "replace"
+        if not file.fresh:
+            return "replace"
+        return "record" if file.record and file.record.path != file.path else "keep"
     if identity.sandbox:
         return "keep"
     if adopt:
@@ -148,7 +162,7 @@ def _is_created(fate: Fate) -> bool:
 
 def _is_replaced_too(file: FileState, fate: Fate) -> bool:
     """Whether an up-to-date file is replaced because another file of its image is created: both must show the same."""
-    return fate == "keep" and file.status == "ours"
+    return fate in ("keep", "record") and file.status == "ours"
 
 
 def _decision_kind(requested: Sequence[FileState], fates: dict[str, Fate]) -> DecisionKind:
@@ -171,16 +185,29 @@ def _build_entries(
 ) -> tuple[JournalEntry, ...]:
     """The journal entries for files that exist but aren't recorded."""
     entries = []
-    if found := [file for file in files if fates[file.plan] == "record"]:
+    is_incomplete = any(_is_created(fate) for fate in fates.values())
+    to_record = [file for file in files if fates[file.plan] == "record"]
+    if found := [file for file in to_record if file.status == "found"]:
         # The interrupted run requested them, perhaps with a model that is no longer the default. While other files of
         # the item are missing, something may still have been billed for which there is no file.
         requested = replace(identity, model=possibly_billed.model) if possibly_billed else identity
-        is_incomplete = any(_is_created(fate) for fate in fates.values())
         records = _build_records(found, disk)
         entries.append(requested.new_entry("saved", files=records, may_be_billed=is_incomplete))
+    if not is_incomplete:
+        entries += [_move_entry(file, file.entry, identity, disk) for file in to_record if file.entry]
     if adopted := [file for file in files if fates[file.plan] == "adopt"]:
         entries.append(identity.new_entry("adopted", files=_build_records(adopted, disk)))
     return tuple(entries)
+
+
+def _move_entry(file: FileState, entry: JournalEntry, identity: ItemIdentity, disk: DiskReader) -> JournalEntry:
+    """The entry for a file that was moved by hand from the one that *entry* records, of the same request.
+
+    Without it, the file would be unknown as soon as the row changes. What it cost stays with *entry*.
+    """
+    moved = identity.new_entry("adopted", files=(_build_record(file, disk),), originals=entry.originals)
+    origin = {name: getattr(entry, name) for name in ("hash", "provider", "model", "base_url", "sandbox")}
+    return replace(moved, **origin)
 
 
 def _build_records(files: Sequence[FileState], disk: DiskReader) -> tuple[FileRecord, ...]:
@@ -202,4 +229,4 @@ def replace_originals_too(decision: Decision, journal: JournalState) -> Decision
     entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
     hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
     originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
-    return replace(decision, replaces=(*decision.replaces, *originals)) if originals else decision
+    return decision._replace(replaces=(*decision.replaces, *originals)) if originals else decision

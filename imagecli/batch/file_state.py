@@ -11,10 +11,9 @@ import mmap
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
@@ -35,8 +34,7 @@ STAND_INS: Final = {
 """What a checkout can leave in place of an image → how to get the image."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStat:
+class FileStat(NamedTuple):
     """What exists under a path."""
 
     bytes: int | None
@@ -63,18 +61,26 @@ class DiskState:
     def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
         self._folder = folder
         self._root = None if allow_outside else real_path(folder)
-        self._folders_inside: dict[Path, bool] = {}
+        self._folders_inside: dict[str, bool] = {}
 
     def stat(self, path: str) -> FileStat | None:
-        target = self._folder / path
+        # With functions of os, as there may be 100,000 files, and a pathlib.Path takes longer than the system call.
+        target = os.path.join(self._folder, path)  # noqa: PTH118
         try:
-            status = target.stat()
+            status = os.lstat(target)
         except PermissionError:
             return FileStat(bytes=None)
         except (OSError, ValueError):
-            return FileStat(bytes=None) if os.path.lexists(target) else None
-        may_be_image = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES and self._is_inside(target)
-        return FileStat(bytes=status.st_size if may_be_image else None)
+            return None
+        is_link = stat.S_ISLNK(status.st_mode)
+        if is_link:
+            try:
+                status = os.stat(target)  # noqa: PTH116
+            except OSError:
+                return FileStat(bytes=None)
+        may_be_image = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES
+        is_inside = may_be_image and self._is_inside(target if is_link else target.rpartition(os.sep)[0])
+        return FileStat(bytes=status.st_size if is_inside else None)
 
     def sha256(self, path: str) -> str:
         status = self.stat(path)
@@ -114,15 +120,14 @@ class DiskState:
         except (OSError, ValueError):
             return False
 
-    def _is_inside(self, target: Path) -> bool:
+    def _is_inside(self, path: str) -> bool:
+        """Whether *path*, a link or a folder, is below the manifest's folder."""
         if self._root is None:
             return True
-        if target.is_symlink():
-            return is_below(target, self._root)
         # Remembered, as resolving takes a system call for each part of the path, and thousands of files share a folder.
-        if target.parent not in self._folders_inside:
-            self._folders_inside[target.parent] = is_below(target.parent, self._root)
-        return self._folders_inside[target.parent]
+        if path not in self._folders_inside:
+            self._folders_inside[path] = is_below(Path(path), self._root)
+        return self._folders_inside[path]
 
 
 def has_image_extension(path: str) -> bool:
@@ -136,8 +141,7 @@ recorded with other content; `unknown`: not recorded; `others`: recorded as anot
 and not a complete image; `blocked`: not a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileState:
+class FileState(NamedTuple):
     """A planned file, as it is on the disk."""
 
     plan: str
@@ -156,8 +160,12 @@ class FileState:
 def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
     """The state of the file that *identity* plans as *plan*."""
     recorded = choose_record(journal.files_planned_at(plan), disk)
-    path = recorded.file.path if recorded and disk.stat(recorded.file.path) else plan
-    status, match = _determine_status(path, recorded, identity, journal, disk)
+    path = recorded.file.path if recorded else plan
+    stat_result = disk.stat(path)
+    if stat_result is None and path != plan:
+        path = plan
+        stat_result = disk.stat(path)
+    status, match = _determine_status(path, stat_result, recorded, identity, journal, disk)
     file = FileState(
         plan=plan,
         path=path,
@@ -190,19 +198,23 @@ def _check_content(file: FileState, identity: ItemIdentity, journal: JournalStat
     """*file*, or another state if its content shows that it is not the item's image."""
     if file.status in ("found", "edited", "unknown"):
         if problem := disk.image_problem(file.path):
-            return replace(file, status="not_image", problem=problem)
+            return file._replace(status="not_image", problem=problem)
         if not file.fresh:
             owner = journal.entry_with_content(disk.sha256(file.path))
             if owner and owner.id != identity.id:
-                return replace(file, status="others", entry=owner)
+                return file._replace(status="others", entry=owner)
     return file
 
 
 def _determine_status(
-    path: str, recorded: RecordedFile | None, identity: ItemIdentity, journal: JournalState, disk: DiskReader
+    path: str,
+    stat_result: FileStat | None,
+    recorded: RecordedFile | None,
+    identity: ItemIdentity,
+    journal: JournalState,
+    disk: DiskReader,
 ) -> tuple[FileStatus, RecordedFile | None]:
     """The status of *path*, and the record that it matches. *recorded*: the record of the planned file."""
-    stat_result = disk.stat(path)
     if stat_result is None:
         return "missing", None
     if stat_result.bytes is None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit, Json, Size
 from imagecli.request_options import request_options
 
@@ -20,7 +19,7 @@ def build_item_command(item: ManifestItem, fit: Size | None, options: Mapping[st
     *fit* is that of one of its files; *options* are further ones, as `request_options` has them.
     """
     words = ["imagecli", item.command]
-    images = [str(source.path) for source in input_sources(item.request) if source.path]
+    images = [str(source.path) for source in item.request.input_sources if source.path]
     words += [f"./{path}" if path.startswith("-") else path for path in images[:1]]
     if item.prompt is not None:
         words += [f"--prompt={item.prompt}"] if item.prompt.startswith("-") else [item.prompt]

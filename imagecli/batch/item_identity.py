@@ -10,8 +10,7 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources
-from imagecli.domain import Edit
+from imagecli.domain import Edit, Generate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +121,11 @@ class ItemIdentity:
 def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, digests: FileDigests) -> ItemIdentity:
     """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
     inputs, raw_inputs = _input_digests(item, digests)
-    normalized = row_hash(item.row_values, inputs)
+    values = item.row_values
+    normalized = row_hash(values, inputs)
     # Few rows have CRLF in a text, and hashing takes a tenth of the time of a large manifest.
-    has_crlf = raw_inputs != inputs or "\\r\\n" in repr(item.row_values)
-    raw = row_hash(item.row_values, raw_inputs, raw=True) if has_crlf else normalized
+    has_crlf = raw_inputs != inputs or "\\r\\n" in repr(values)
+    raw = row_hash(values, raw_inputs, raw=True) if has_crlf else normalized
     return ItemIdentity(
         id=item.targets[0][0].path,
         row_hash=normalized,
@@ -143,7 +143,9 @@ def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, dige
 def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """For each field the digests of its files; and the same of their bytes as they are."""
     request = item.request
-    sources = {"image": input_sources(request)}
+    if isinstance(request, Generate):
+        return {}, {}
+    sources = {"image": request.input_sources}
     if isinstance(request, Edit):
         layers = {"mask": request.mask and request.mask.file, "markup": request.markup}
         sources |= {name: (layer,) for name, layer in layers.items() if layer}

@@ -9,7 +9,7 @@ from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.errors import DiskError, OverBudgetError
-from imagecli.events import DownloadProgress, Event, EventHandler, NoteEvent, UploadProgress, WarningEvent
+from imagecli.events import DownloadProgress, Event, EventHandler, ImageSaved, NoteEvent, UploadProgress, WarningEvent
 from imagecli.pipeline.pipeline import Pipeline
 from imagecli.pipeline.prepare_call import InputsByModel
 from imagecli.results import CallResult
@@ -32,14 +32,14 @@ class ItemWorker:
         """The images of *plan*, created and saved. What goes wrong is in the results of its calls."""
 
         def report(event: Event) -> None:
-            # A batch counts items, not bytes; every event wakes the main thread.
-            is_omitted = isinstance(event, (UploadProgress, DownloadProgress)) or (
+            # A batch counts items, not bytes or images; every event wakes the main thread.
+            is_omitted = isinstance(event, (UploadProgress, DownloadProgress, ImageSaved)) or (
                 isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE
             )
             if not is_omitted:
                 on_event(event)
 
-        pipeline = replace(self.pipeline, inputs=self.inputs.for_model(plan.item.model))
+        pipeline = self.pipeline._replace(inputs=self.inputs.for_model(plan.item.model))
         sent_line = _SentLine(plan.identity, self.finalizer.journal)
         results: list[CallResult] = []
         is_over_budget = False

@@ -12,14 +12,14 @@ import hashlib
 import json
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import InputImageError
-from imagecli.serialization import field_defaults, has_fields
+from imagecli.serialization import has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
 
@@ -37,18 +37,22 @@ def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]], 
     `command`, `size` as a Size or Shape, params, and conversions such as `fit` and `outputs`. None is omitted.
     *raw*: CRLF in texts is hashed as it is, as in earlier versions, instead of as LF.
     """
-    hashed = {name: value for name, value in fields.items() if value is not None and name not in NOT_HASHED}
-    values = {name: _to_plain(value, raw=raw) for name, value in hashed.items()}
+    values = {
+        name: _to_plain(value, raw=raw)
+        for name, value in fields.items()
+        if value is not None and name not in NOT_HASHED
+    }
     files = {name: list(digests) for name, digests in inputs.items() if digests}
     return _json_sha256(["imagecli row", values, files])
 
 
+@lru_cache(maxsize=1024)
 def request_hash(row_hash: str, *, provider: str, model: str, base_url: str | None = None) -> str:
     """The hash in the journal. *row_hash* is a result of `row_hash`.
 
     *model* is the one that the row names, or else the default; `ItemIdentity.is_requested_by` then also tries the model
     in the journal, so that a new default doesn't make another request. *base_url* is that of an entry of an earlier
-    version, which hashed `base_url_for_journal`.
+    version, which hashed `base_url_for_journal`. Cached, because each journal entry of a request needs its hash.
     """
     return _json_sha256(["imagecli request", row_hash, provider, base_url, model])
 
@@ -117,21 +121,24 @@ def _file_digest(path: Path) -> FileDigest:
         raise InputImageError(f"can't read {path}: {reason}", hint="check the name and its permissions") from error
 
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def _json_sha256(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode("ascii")).hexdigest()
 
 
 def _to_plain(value: Any, *, raw: bool) -> Any:
     """*value* as JSON: sizes as text, other values with fields as an object of those that differ from their default."""
-    if isinstance(value, (Size, Shape)):
-        return str(value)
     if isinstance(value, str):
         return value if raw else value.replace("\r\n", "\n")
+    if isinstance(value, (Size, Shape)):
+        return str(value)
     kind: Any = type(value)
     if has_fields(kind):
-        values = ((name, getattr(value, name), default) for name, default in field_defaults(kind).items())
-        return {name: _to_plain(inner, raw=raw) for name, inner, default in values if inner != default}
+        defaults = kind._field_defaults
+        changed = [name for name in kind._fields if name not in defaults or getattr(value, name) != defaults[name]]
+        return {name: _to_plain(getattr(value, name), raw=raw) for name in changed}
     if isinstance(value, Mapping):
         return {str(name): _to_plain(inner, raw=raw) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -25,7 +25,7 @@ def check_unrecorded(plans: Iterable[ItemPlan], places: SpoolPlaces) -> None:
     for plan in plans:
         if not plan.decision.to_create:
             continue
-        for folder in dict.fromkeys(targets[0].name.folder for targets in plan.item.targets):
+        for folder in dict.fromkeys(targets[0].folder for targets in plan.item.targets):
             if folder not in named_in:
                 if recorded is None:
                     recorded = {call.body for call in list_spooled_calls(places)}

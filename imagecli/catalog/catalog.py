@@ -4,8 +4,6 @@ They are read from `tables.py`, which `python -m tests.regenerate` makes of them
 Python.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar

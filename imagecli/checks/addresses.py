@@ -37,5 +37,5 @@ def check_no_address(word: str, what: str, error: type[UsageError] = InputImageE
     if not is_address(word):
         return
     is_long = word.lower().startswith("data:") and len(word) > _SHOWN_CHARACTERS
-    shown = f"{word[:_SHOWN_CHARACTERS]}…" if is_long else word
-    raise error(f"{shown} is a URL; {what} must be a local file", hint=way_to_file(word))
+    excerpt = f"{word[:_SHOWN_CHARACTERS]}…" if is_long else word
+    raise error(f"{excerpt} is a URL; {what} must be a local file", hint=way_to_file(word))

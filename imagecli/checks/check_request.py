@@ -1,10 +1,8 @@
 """Checks a request against its model: the model's last day, the operation, the prompt, the size and the format.
 
-The argument and the file that a prompt is read from are checked here too. `parameters` checks the other parameters and
-the number of input images; `images.fit_input` checks the images themselves.
+The argument and the file that a prompt is read from are checked here too. `model_parameters` checks the other
+parameters and the number of input images; `images.fit_input` checks the images themselves.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -166,7 +164,7 @@ def check_prompt_text(prompt: str, row: ModelRow) -> None:
             hint="use a UTF-8 locale, or read the prompt from a file with -f FILE",
         ) from error
     if not prompt.strip():
-        raise UsageError("the prompt is empty", hint='imagecli generate "a white siamese cat"')
+        raise UsageError("the prompt is empty", hint="describe what the complete image shows")
     if len(prompt) > row.max_prompt:
         raise UsageError(
             f"the prompt has {len(prompt):,} characters; {row.name} accepts at most {row.max_prompt:,}",
@@ -270,7 +268,9 @@ def _suggest_size(size: RequestedSize, row: ModelRow) -> str:
     if not size.is_square and max(size.width, size.height) < _NO_IMAGE and row.sizes.nearest_to_shape(shape):
         return f"did you mean --size {shape}? for exactly {size} pixels, use --fit {size}"
     near = row.sizes.nearest(size)
-    return f"use --size {near}, or --fit {size} for exactly that size" if near else "omit --size"
+    if near is None:
+        return "omit --size"
+    return f"use --size {near}" + (f", or --fit {size} for exactly that size" if size.pixels <= MAX_FIT_PIXELS else "")
 
 
 class FormatSupport(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Final
 
 from imagecli.catalog.catalog import first_living_model
 from imagecli.catalog.model import OPTIONAL, ModelRow
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, SvgOptions, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.formats import ENDINGS
@@ -56,22 +56,6 @@ def check_framing(request: ImageRequest, row: ModelRow) -> Iterator[WarningEvent
         yield WarningEvent(code="no_effect", message=message)
 
 
-def input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
-    """The input images, without the mask."""
-    match request:
-        case Edit():
-            return request.images
-        case Vary():
-            return (request.image,)
-    return ()
-
-
-def all_input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
-    """The input images, then the files of mask and markup."""
-    further = (request.mask and request.mask.file, request.markup) if isinstance(request, Edit) else ()
-    return (*input_sources(request), *(source for source in further if source))
-
-
 def needs_alpha(request: ImageRequest, row: ModelRow) -> bool:
     """Whether the image's own transparency is the mask: in a legacy edit without one."""
     return isinstance(request, Edit) and not request.has_mask and row.edits_need_alpha
@@ -79,7 +63,7 @@ def needs_alpha(request: ImageRequest, row: ModelRow) -> bool:
 
 def check_input_count(request: ImageRequest, row: ModelRow) -> None:
     """Raise UsageError if there are more input images than one request accepts."""
-    count = len(input_sources(request))
+    count = len(request.input_sources)
     if count > row.max_images:
         limiter = row.images_by or row.name
         raise UsageError(

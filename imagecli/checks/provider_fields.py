@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from imagecli.catalog.model import OPTIONAL
 from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.model_parameters import flag_for_field
 from imagecli.domain import OPERATIONS, Edit, ImageRequest, Operation, Size
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
@@ -31,13 +32,15 @@ def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[Warning
     if isinstance(request, Edit):
         _check_mask_and_markup(request, row)
     return tuple(
-        _unstated_warning(name, operation, row) for name, _ in _set_fields(request) if row.is_unstated(name, operation)
+        _unstated_warning(name, value, operation, row)
+        for name, value in _set_fields(request)
+        if row.is_unstated(name, operation)
     )
 
 
-def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
+def _unstated_warning(name: str, value: object, operation: Operation, row: ProviderRow) -> WarningEvent:
     problem = f"not documented for {operation} at provider {row.name}; imagecli sends it anyway"
-    return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
+    return WarningEvent(code="unstated", message=f"{flag_for_field(name, value)}: {problem}")
 
 
 _OTHER_PROVIDER = "choose another provider: imagecli providers"
@@ -54,12 +57,8 @@ def _set_fields(request: ImageRequest) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _flag(name: str) -> str:
-    return "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
-
-
 def _check_field(name: str, value: object, operation: Operation, row: ProviderRow) -> None:
-    flag = _flag(name)
+    flag = flag_for_field(name, value)
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
         raise UsageError(f"{flag}: not supported by provider {row.name}{where}", hint=f"omit {flag}", flag=flag)
@@ -97,8 +96,8 @@ def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
     flag = "--mask" if request.mask else "--extend"
     hint = f"omit {flag} and describe in the prompt what to change"
     if request.has_mask and row.mask_support == "ignored":
-        found = "ignores it" if request.mask else "ignores masks"
-        raise UsageError(f"{flag}: provider {row.name} {found} and would edit the entire image", hint=hint)
+        problem = "ignores it" if request.mask else "ignores masks"
+        raise UsageError(f"{flag}: provider {row.name} {problem} and would edit the entire image", hint=hint)
     if request.has_mask and not row.mask:
         raise UsageError(f"{flag}: not supported by provider {row.name}", hint=hint)
     if request.markup and not row.markup:

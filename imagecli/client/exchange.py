@@ -13,7 +13,7 @@ import secrets
 import string
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from typing import IO, Any, NamedTuple, Protocol
 from urllib.parse import quote, urljoin, urlsplit
@@ -24,7 +24,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from imagecli.client.address_policy import AddressPolicy, is_same_origin, parse_address, port_of
 from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
-from imagecli.client.http_connection import SingleUseAdapter, check_literal_host, speaks_tls
+from imagecli.client.http_connection import check_literal_host, speaks_tls
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
 from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
@@ -178,8 +178,9 @@ def _send(
         with translate_request_errors(http.url, limits):
             request = session.prepare(_build_request(http, auth, headers))
             _count_body(request, upload, limits)
-            with closing(_open_adapter(session, request, limits)) as adapter:
-                reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
+            settings = _environment_settings(session, request, limits)
+            with session.adapter(limits) as adapter:
+                reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
                 response = read_response(reply, limits, into)
     except UnsavedError as error:
         if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
@@ -223,8 +224,9 @@ def get(
         request = session.prepare(
             requests.Request("GET", url, headers=dict(headers or {}), auth=auth or Authorization(None))
         )
-        with closing(_open_adapter(session, request, limits)) as adapter:
-            reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
+        settings = _environment_settings(session, request, limits)
+        with session.adapter(limits) as adapter:
+            reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
             return read_response(reply, limits, into)
 
 
@@ -317,8 +319,10 @@ class MultipartUpload:
         return b""
 
 
-def _open_adapter(session: Session, request: requests.PreparedRequest, limits: ExchangeLimits) -> SingleUseAdapter:
-    """What sends *request*: the session itself would prepare a redirect's next request, and read a body of any length.
+def _environment_settings(
+    session: Session, request: requests.PreparedRequest, limits: ExchangeLimits
+) -> dict[str, Any]:
+    """Proxies and certificates for *request*.
 
     Raises InvalidSchema for a URL that is not http(s), RefusedAddressError for an address that may not be connected to.
     """
@@ -331,7 +335,7 @@ def _open_adapter(session: Session, request: requests.PreparedRequest, limits: E
         # The proxy resolves the name: only an address in the URL itself can be checked.
         parts = urlsplit(url)
         check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
-    return SingleUseAdapter(limits, session.trust, settings)
+    return settings
 
 
 def _check_proxy_scheme(url: str, proxies: Mapping[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from imagecli.client.address_policy import AddressPolicy
@@ -33,39 +32,51 @@ class ExchangeHooks:
         return None
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class ExchangeLimits:
     """The limits of one exchange, and how far it is."""
 
-    deadline: float
-    """Monotonic; it may be moved nearer during the exchange."""
-    silence: float
-    """Seconds without any data."""
-    error_seconds: float
-    """The longest time to read an error's body: the status is what matters."""
-    max_bytes: int
-    """Of the response's body as it arrives, before decompression."""
-    packed: bool = False
-    """A compressed body stays as it is."""
-    policy: AddressPolicy | None = None
-    """None: any address may be connected to."""
-    resolve: Resolver | None = None
-    """None: the system resolves names."""
-    hooks: ExchangeHooks = field(default_factory=ExchangeHooks)
-    target: str | None = None
-    """Path and query to send exactly so; None: as urllib3 normalizes those of the URL."""
-    has_body: bool = False
-    """The request has a body."""
-    connected: bool = False
-    """The connection is made, and the request is being sent."""
-    sent_bytes: int = 0
-    """Bytes of the request's body so far."""
-    received_bytes: int = 0
-    """Bytes of the response so far."""
-    body_bytes: int = 0
-    """Those of its body."""
-    early: bytearray = field(default_factory=bytearray)
-    """Those that arrived while the request was still being sent."""
+    def __init__(
+        self,
+        *,
+        deadline: float,
+        silence: float,
+        error_seconds: float,
+        max_bytes: int,
+        packed: bool = False,
+        policy: AddressPolicy | None = None,
+        resolve: Resolver | None = None,
+        hooks: ExchangeHooks,
+        target: str | None = None,
+    ) -> None:
+        self.deadline = deadline
+        """Monotonic; it may be moved nearer during the exchange."""
+        self.silence = silence
+        """Seconds without any data."""
+        self.error_seconds = error_seconds
+        """The longest time to read an error's body: the status is what matters."""
+        self.max_bytes = max_bytes
+        """Of the response's body as it arrives, before decompression."""
+        self.packed = packed
+        """A compressed body stays as it is."""
+        self.policy = policy
+        """None: any address may be connected to."""
+        self.resolve = resolve
+        """None: the system resolves names."""
+        self.hooks = hooks
+        self.target = target
+        """Path and query to send exactly so; None: as urllib3 normalizes those of the URL."""
+        self.has_body = False
+        """The request has a body."""
+        self.connected = False
+        """The connection is made, and the request is being sent."""
+        self.sent_bytes = 0
+        """Bytes of the request's body so far."""
+        self.received_bytes = 0
+        """Bytes of the response so far."""
+        self.body_bytes = 0
+        """Those of its body."""
+        self.early = bytearray()
+        """Those that arrived while the request was still being sent."""
 
     def remaining_seconds(self) -> float:
         """Seconds until the deadline. Raises TimeoutError past it."""

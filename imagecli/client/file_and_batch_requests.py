@@ -23,10 +23,11 @@ from imagecli.client.exchange import (
     same_origin_target,
     send_once,
 )
-from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.retry import RetryDecision, decide_retry, retry_delay, wait_too_long_error
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Json, Secret
+from imagecli.env import local_time
 from imagecli.errors import UnsavedError, UsageError
 from imagecli.events import EventHandler, RetryWait
 from imagecli.http_request import HttpRequest

@@ -217,7 +217,8 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             super().send(data)
             return
-        if isinstance(self.sock, socket.socket):  # not TLS within a proxy's TLS
+        # Not before the headers, and not with TLS within a proxy's TLS.
+        if self._limits.sent_bytes and isinstance(self.sock, socket.socket):
             self._wait_until_writable(self.sock)
         self.sock.settimeout(self._limits.next_byte_timeout())
         try:
@@ -304,17 +305,38 @@ def _allowed_addresses(policy: AddressPolicy, addresses: Sequence[str], port: in
     return allowed
 
 
-class SingleUseAdapter(HTTPAdapter):
-    """requests' adapter for one exchange; closing it closes the connection."""
+class _HttpPool(HTTPConnectionPool):
+    """A pool that closes each connection: urllib3 returns it when its response is read, or will not be."""
 
-    def __init__(self, limits: ExchangeLimits, trust: CertificateCache, settings: dict[str, Any]) -> None:
-        """*settings*: proxies and certificates from the environment, to be passed to `send`."""
-        self._trust, self.settings = trust, settings
+    def _put_conn(self, conn: Any) -> None:
+        if conn:
+            conn.close()
+
+
+class _HttpsPool(_HttpPool, HTTPSConnectionPool):
+    """The same for https."""
+
+
+class ExchangeAdapter(HTTPAdapter):
+    """requests' adapter for one exchange at a time. Building one takes as long as connecting, so they are kept."""
+
+    def __init__(self, trust: CertificateCache) -> None:
+        self._trust = trust
+        self.limits: ExchangeLimits | None = None
+        """Of the exchange that uses it."""
         self._pools = {
-            "http": partial(_open_pool, HTTPConnectionPool, partial(HttpConnection, limits=limits)),
-            "https": partial(_open_pool, HTTPSConnectionPool, partial(HttpsConnection, limits=limits)),
+            "http": partial(self._open_pool, _HttpPool, HttpConnection),
+            "https": partial(self._open_pool, _HttpsPool, HttpsConnection),
         }
         super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def _open_pool(self, pool: Any, connection_class: Any, host: str, port: int | None, **options: Any) -> Any:
+        connections = pool(host, port, **options)
+        connections.ConnectionCls = partial(self._new_connection, connection_class)
+        return connections
+
+    def _new_connection(self, connection_class: Any, **options: Any) -> Any:
+        return connection_class(limits=self.limits, **options)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
@@ -332,12 +354,6 @@ class SingleUseAdapter(HTTPAdapter):
             conn.conn_kw["ssl_context"] = self._trust.ssl_context(conn.ca_certs, conn.ca_cert_dir)
             if not (conn.proxy and conn.proxy.scheme == "https"):
                 conn.ca_certs = conn.ca_cert_dir = None
-
-
-def _open_pool(pool: Any, connection_class: Any, host: str, port: int | None, **options: Any) -> Any:
-    connections = pool(host, port, **options)
-    connections.ConnectionCls = connection_class
-    return connections
 
 
 TLS_HANDSHAKE_SECONDS = 1.5

@@ -19,7 +19,6 @@ from imagecli.client.retry import (
     decide_retry,
     is_backed_off,
     is_image_in_error,
-    local_time,
     retry_delay,
     wait_too_long_error,
 )
@@ -27,6 +26,7 @@ from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Secret
+from imagecli.env import local_time
 from imagecli.errors import ImagecliError, LimitError, UnsavedError
 from imagecli.events import EventHandler, NoteEvent, RetryWait, WarningEvent
 from imagecli.http_request import HttpRequest
@@ -67,6 +67,8 @@ class _PaidRequest(ProgressHooks):
         """Bytes of the response's body that have arrived."""
         self.is_field_dropped = False
         """A field was removed; no second one is."""
+        self.is_wait_announced = False
+        """Its present wait for a turn was reported when the last attempt failed."""
         self._before_send, self._enough, self._entry = before_send, enough, entry
 
     @property
@@ -90,6 +92,10 @@ class _PaidRequest(ProgressHooks):
 
     def enough(self) -> float | None:
         return self._enough() if self._enough else None
+
+    def announce_wait(self, seconds: float, why: str) -> None:
+        self.is_wait_announced = True
+        self.on_event(RetryWait(request=self.request, seconds=seconds, why=why))
 
     def clear_sent(self) -> None:
         """This attempt produced nothing, and another one follows: until then nothing can be billed."""
@@ -193,7 +199,8 @@ class Transport:
     def _wait_turn(self, paid: _PaidRequest) -> Ticket:
         """Waits for its turn. Raises the error of its last attempt, or LimitError if it was never sent."""
         images = _image_count(paid.http)
-        unannounced = float("inf") if isinstance(paid.last, (LimitError, NotConnectedError)) else LOOK_SECONDS
+        unannounced = float("inf") if paid.is_wait_announced else LOOK_SECONDS
+        paid.is_wait_announced = False
         try:
             while not isinstance(turn := self._rate_limiter.wait_turn(images, longest=unannounced), Ticket):
                 paid.on_event(RetryWait(request=paid.request, seconds=turn, why=self._rate_limiter.why))
@@ -236,7 +243,7 @@ class Transport:
             raise failure
         if response.status == 429:
             paid.clear_sent()
-            paid.on_event(RetryWait(request=paid.request, seconds=hold, why=failure.message))
+            paid.announce_wait(hold, failure.message)
         else:
             self._wait_to_retry(paid, failure, stated_wait)
 
@@ -270,7 +277,7 @@ class Transport:
         paid.unconnected += 1
         paid.last = failure
         self._rate_limiter.hold(seconds, failure.message)
-        paid.on_event(RetryWait(request=paid.request, seconds=seconds, why=failure.message))
+        paid.announce_wait(seconds, failure.message)
 
     def _wait_to_retry(self, paid: _PaidRequest, failure: ImagecliError, stated_wait: float | None) -> None:
         """Waits before the next attempt; a wait that the server states holds for all threads."""
@@ -278,11 +285,12 @@ class Transport:
         seconds = retry_delay(paid.failures, stated_wait, self._max_wait)
         paid.failures += 1
         paid.last = failure
-        paid.on_event(RetryWait(request=paid.request, seconds=seconds, why=failure.message))
+        paid.announce_wait(seconds, failure.message)
         if stated_wait is not None:
             self._rate_limiter.hold(seconds, failure.message)
         else:
             self._clock.sleep(seconds)
+            paid.is_wait_announced = False
 
 
 def _image_count(http: HttpRequest) -> int:

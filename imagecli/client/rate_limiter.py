@@ -5,12 +5,9 @@ learned: every accepted request raises it a little, every refusal lowers it. A r
 all threads.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -95,28 +92,24 @@ class Ticket(NamedTuple):
         return self.images_so_far if _counts_images(of) else self.number
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class TokenBucket:
     """What is left of one limit, and how fast it fills."""
 
-    at: float
-    """When *level* was right; monotonic."""
-    level: float = 0.0
-    rate: float = 1.0
-    """Tokens a second."""
-    size: float = 0.0
-    unit: float = 1.0
-    """The tokens of one request or image; more than 1 only if a server counts something else."""
-    least: float = 0.0
-    """The lowest rate that the stated numbers allow."""
-    stated_by: Ticket | None = None
-    """The newest request whose response stated the limit."""
-    stated: float = 0.0
-    """What it stated to be left."""
-    stated_at: float = 0.0
-    """When; monotonic."""
-    is_confirmed: bool = False
-    """A request was refused since then."""
+    def __init__(self, *, at: float, level: float = 0.0, rate: float = 1.0, size: float = 0.0) -> None:
+        """*level* tokens are left at the monotonic time *at*, and *rate* more arrive each second, up to *size*."""
+        self.at, self.level, self.rate, self.size = at, level, rate, size
+        self.unit = 1.0
+        """The tokens of one request or image; more than 1 only if a server counts something else."""
+        self.least = 0.0
+        """The lowest rate that the stated numbers allow."""
+        self.stated_by: Ticket | None = None
+        """The newest request whose response stated the limit."""
+        self.stated = 0.0
+        """What it stated to be left."""
+        self.stated_at = 0.0
+        """When; monotonic."""
+        self.is_confirmed = False
+        """A request was refused since then."""
 
     def level_at(self, now: float) -> float:
         return min(self.size, self.level + self.rate * (now - self.at))

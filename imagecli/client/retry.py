@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from imagecli.client.exchange import HttpResponse
+from imagecli.env import format_time
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.providers.errors import error_from_response, is_quota
 from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothing_generated, unescaped
@@ -233,7 +234,7 @@ def is_image_in_error(response: HttpResponse) -> bool:
 def wait_too_long_error(failure: ImagecliError, stated_wait: float, max_wait: float, now: datetime) -> LimitError:
     """The error for a *failure* that states a longer wait than *max_wait*, with the time to come back."""
     until = datetime.fromtimestamp(now.timestamp() + stated_wait, now.tzinfo)
-    again = f"run the same command again in {stated_wait:.0f} s, after {until:%Y-%m-%d %H:%M:%S}"
+    again = f"run the same command again in {stated_wait:.0f} s, after {format_time(until, now.tzinfo)}"
     return LimitError(
         f"{failure.message}; the server asks for a wait of {stated_wait:.0f} s, more than --max-wait {max_wait:g}",
         hint=f"{again}; nothing was generated",
@@ -241,8 +242,3 @@ def wait_too_long_error(failure: ImagecliError, stated_wait: float, max_wait: fl
         status=failure.status,
         request_id=failure.request_id,
     )
-
-
-def local_time() -> datetime:
-    """The wall clock, for messages; waits use the monotonic clock."""
-    return datetime.now().astimezone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +11,8 @@ import requests
 from requests.auth import AuthBase
 
 from imagecli import __version__
-from imagecli.client.http_connection import CertificateCache
+from imagecli.client.exchange_limits import ExchangeLimits
+from imagecli.client.http_connection import CertificateCache, ExchangeAdapter
 from imagecli.domain import Secret
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
@@ -33,7 +36,7 @@ class Session(requests.Session):
     """What the exchanges of a command share: User-Agent, proxy settings, trusted certificates. No cookies.
 
     Threads may share it: `CertificateCache` has a lock, and the cached settings are the same whichever thread reads
-    them first. Every exchange has its own adapter.
+    them first. Every exchange has an adapter to itself.
     """
 
     def __init__(self, *, direct: bool) -> None:
@@ -44,6 +47,21 @@ class Session(requests.Session):
         self.trust_env = not direct
         self.trust = CertificateCache()
         self._settings_by_origin: dict[str, dict[str, Any]] = {}
+        self._idle_adapters: list[ExchangeAdapter] = []
+
+    @contextmanager
+    def adapter(self, limits: ExchangeLimits) -> Iterator[ExchangeAdapter]:
+        """An adapter for the exchange with *limits*, which nothing else uses until the block ends."""
+        try:
+            adapter = self._idle_adapters.pop()
+        except IndexError:
+            adapter = ExchangeAdapter(self.trust)
+        adapter.limits = limits
+        try:
+            yield adapter
+        finally:
+            adapter.limits = None
+            self._idle_adapters.append(adapter)
 
     def prepare(self, request: requests.Request) -> requests.PreparedRequest:
         """*request* with the session's headers.

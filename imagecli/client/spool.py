@@ -5,8 +5,6 @@ One private folder (0700), and 0600 files for each request: `ID.body`, locked wh
 images are saved. An entry outside the state folder has a record (`spool_trust`); without it no later command uses it.
 """
 
-from __future__ import annotations
-
 import errno
 import io
 import os
@@ -14,10 +12,9 @@ import shutil
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, Self
 
 from imagecli.client.spool_trust import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
@@ -44,42 +41,54 @@ KEPT_MARK: Final = b"\n[imagecli kept only the beginning of this response, which
 """The end of what is kept."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class SpoolEntry:
     """A request's files in the spool. Leaving the `with` block removes them, unless they hold something unsaved."""
 
-    id: str
-    text: str
-    """The description."""
-    body: Path
-    file: io.FileIO
-    written_bytes: int = 0
-    further: list[Path] = field(default_factory=list)
-    """Folders to continue in if this one fails."""
-    record: Path | None = None
-    """The record that vouches for it, if it is outside the state folder."""
-    record_folders: Sequence[Path] = ()
-    is_kept: bool = False
-    open: bool = False
-    """It outlives its block; the caller calls `close`."""
-    sent: bool = False
-    peer: str | None = None
-    """The address that the request is sent to, if known."""
+    def __init__(
+        self,
+        *,
+        id: str,
+        text: str,
+        body: Path,
+        file: io.FileIO,
+        further: list[Path],
+        record: Path | None,
+        record_folders: Sequence[Path],
+    ) -> None:
+        self.id = id
+        self.text = text
+        """The description."""
+        self.body = body
+        self.file = file
+        self.written_bytes = 0
+        self.further = further
+        """Folders to continue in if this one fails."""
+        self.record = record
+        """The record that vouches for it, if it is outside the state folder."""
+        self.record_folders = record_folders
+        self.is_kept = False
+        self.open = False
+        """It outlives its block; the caller calls `close`."""
+        self.sent = False
+        self.peer: str | None = None
+        """The address that the request is sent to, if known."""
 
-    def __enter__(self) -> SpoolEntry:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keeps received bytes if *error* leaves the block, unless it is a refusal or nothing was generated."""
-        has_bytes = self.body.exists() and self.body.stat().st_size > 0
         is_unbilled = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
-        is_rescued = error is not None and has_bytes and not is_unbilled
+        is_rescued = error is not None and not is_unbilled and self._has_bytes()
         if is_rescued:
             self.keep()
         if error or not self.open:
             self.close()
         if is_rescued and isinstance(error, ImagecliError) and not error.rescued_path:
             raise error.with_facts(rescued_path=str(self.body)) from error
+
+    def _has_bytes(self) -> bool:
+        return self.body.exists() and self.body.stat().st_size > 0
 
     def write(self, data: bytes, /) -> int:
         """Appends to the body. If its disk is full, continues in the next folder; raises OSError if there is none."""
@@ -111,13 +120,10 @@ class SpoolEntry:
 
     def record_sent(self, peer: str | None) -> None:
         """Records on the disk that the request is about to be sent, and to which address, if that is known."""
+        replaces = os.O_TRUNC if self.sent else os.O_EXCL
         self.sent, self.peer = True, peer
-        with (
-            suppress(OSError),
-            open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file,
-        ):
-            file.write(peer or "")
-            file.truncate()
+        with suppress(OSError):
+            _write_private(self.body.with_suffix(SENT), peer or "", replaces)
 
     def clear_sent(self) -> None:
         """Removes the mark: the server created nothing, or the request was never sent."""
@@ -141,7 +147,7 @@ class SpoolEntry:
     def _copy_to(self, folder: Path) -> tuple[Path, Path | None]:
         """Copies the body to *folder* and points our handle at it. Raises OSError, with nothing left in *folder*."""
         file, record = _recorded(self.id, self.text, folder, self.record_folders, min_free=0)
-        body = Path(str(file.name))
+        body = folder / f"{self.id}{BODY}"
         try:
             self.file.seek(0)
             copied = 0
@@ -184,13 +190,12 @@ def open_spool_entry(
         except OSError as error:
             reasons.append(f"{folder}: {error.strerror}")
             continue
-        body = Path(str(file.name))
         return SpoolEntry(
             id=id,
             text=description,
-            body=body,
+            body=folder / f"{id}{BODY}",
             file=file,
-            further=[*folders[index + 1 :]],
+            further=list(folders[index + 1 :]),
             record=record,
             record_folders=record_folders,
         )
@@ -245,13 +250,10 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
 def _create_files(id: str, description: str, folder: Path) -> io.FileIO:
     """Creates the locked body, then the description: until it is locked, it looks like one of an ended process."""
     body = folder / f"{id}{BODY}"
-    file = io.FileIO(body, "x+", opener=_open_private)
+    file = io.FileIO(_open_private(body, os.O_RDWR | os.O_CREAT | os.O_EXCL), "r+")
     try_lock(file.fileno())
     try:
-        with open(
-            _open_private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb"
-        ) as described:
-            described.write(description.encode())
+        _write_private(body.with_suffix(DESCRIPTION), description, os.O_EXCL)
     except BaseException:
         file.close()
         remove_spool_entry(body)
@@ -259,8 +261,18 @@ def _create_files(id: str, description: str, folder: Path) -> io.FileIO:
     return file
 
 
-def _open_private(path: str | Path, flags: int) -> int:
-    return open_regular(Path(path), flags, 0o600)
+def _write_private(path: Path, text: str, flags: int) -> None:
+    """Writes a small file. Not through Python's file objects, whose further system calls each let other threads run."""
+    descriptor, data = _open_private(path, os.O_WRONLY | os.O_CREAT | flags), text.encode()
+    try:
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
+
+
+def _open_private(path: Path, flags: int) -> int:
+    return open_regular(path, flags, 0o600)
 
 
 MAX_DESCRIPTION_BYTES: Final = 16 * 1024**2

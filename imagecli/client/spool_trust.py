@@ -4,8 +4,6 @@ An entry is beside an output if the state folder could not be written to. A work
 anyone's, so an entry in it is used only if its record has the same id, the same folder and the same description.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Translates the exceptions of requests and urllib3 into imagecli's errors, which say what may be billed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

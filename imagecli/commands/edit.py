@@ -206,9 +206,12 @@ def edit(
         if not paint:
             raise typer.Exit(run_requests(context, prompts, requests))
         from imagecli.commands.image.paint_edit import paint_mask
-        from imagecli.commands.image.painted_mask import keep_painted_mask
+        from imagecli.commands.image.painted_mask import discard_kept_mask, keep_painted_mask
+        from imagecli.errors import EXIT_OK
 
         context, requests = paint_mask(context, prompts, requests)
         with keep_painted_mask(context):
             code = run_requests(context, prompts, requests)
+        if code == EXIT_OK and context.painted_mask:
+            discard_kept_mask(context.painted_mask)
     raise typer.Exit(code)

@@ -42,10 +42,10 @@ def paint_area(header: ImageHeader, area: Area, env: Env) -> Area:
     )
     with PaintServer(image) as server:
         _announce(server, header.name, env)
-        end = server.wait()
+        end = server.session.wait()
     if end != "saved":
         raise MaskError(_REASONS[end], hint=_AGAIN, code="not_painted")
-    return enlarge_from_layer(server.painted_area, area)
+    return enlarge_from_layer(server.session.area, area)
 
 
 def _announce(server: PaintServer, name: str, env: Env) -> None:
@@ -53,7 +53,7 @@ def _announce(server: PaintServer, name: str, env: Env) -> None:
     write_line(env.stderr, f"imagecli: paint the mask for {sanitize(name)} in a browser: {server.url}")
     if has_browser(env):
         open_browser(server.entry_url, env)
-    if tunnel := _tunnel_command(server.port, env):
+    if tunnel := _tunnel_command(server.server_port, env):
         write_line(env.stderr, f"imagecli: to reach it over SSH, run on your computer first: {tunnel}")
     write_line(env.stderr, "imagecli: waiting until you click Save mask in the page; Ctrl-C cancels")
 

@@ -13,6 +13,8 @@ from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import unrecorded_in
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
+from imagecli.commands.image.context import PaintedMask
+from imagecli.commands.image.painted_mask import find_kept_masks, save_painted_mask
 from imagecli.commands.image.record_history import record_recovered
 from imagecli.config.paths import find_folders
 from imagecli.config.settings import load_settings
@@ -61,6 +63,8 @@ class RecoverSession:
     calls: list[RecoverableCall]
     ignored: tuple[Ignored, ...]
     """Entries that are not used, near where the command was typed."""
+    masks: tuple[PaintedMask, ...]
+    """Painted for edits that were interrupted."""
     folder: Path | None
     """-o; None is the original folder of each image."""
     state_dir: Path
@@ -81,6 +85,7 @@ class RecoverSession:
             places=places,
             calls=calls,
             ignored=tuple(_find_ignored(places, calls, dict.fromkeys((Path(), folder or Path())))),
+            masks=tuple(find_kept_masks(ours.state)),
             folder=folder,
             state_dir=ours.state,
         )
@@ -89,14 +94,18 @@ class RecoverSession:
         """Prints the list."""
         if self.display.json:
             rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
-            print_json_document("recover", {"left": recoverable_to_json(self.calls), "unrecorded": rows}, self.env)
+            masks: list[Json] = [str(mask.kept) for mask in self.masks]
+            document = {"left": recoverable_to_json(self.calls), "unrecorded": rows, "masks": masks}
+            print_json_document("recover", document, self.env)
             return
         if self.calls:
             print_recoverable(self.calls, self.env)
         if not self.display.quiet:
             for text in (one.message for one in self.ignored):
                 print_note(text, self.env)
-            if not self.calls:
+            for mask in self.masks:
+                print_note(f"{mask.kept} was painted for an edit that was interrupted", self.env)
+            if not (self.calls or self.masks):
                 print_note(NOTHING, self.env)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -123,7 +132,10 @@ class RecoverSession:
             calls = [call for call in self.calls if call.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(WarningEvent(code="unrecorded", message=one.message))
-            if not self.calls:
+            for mask in self.masks:
+                _, note = save_painted_mask(mask, self.folder or Path())
+                listener(note)
+            if not (self.calls or self.masks):
                 listener(NoteEvent(code="nothing_left", message=NOTHING))
             outcomes = self._recover_all(calls, listener)
             report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))

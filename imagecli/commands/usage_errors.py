@@ -28,6 +28,7 @@ _FOREIGN: Final = {
     "use -m/--model NAME": "--engine --model-name",
     "use --max-retries COUNT": "--retries",
     "use --max-wait SECONDS": "--wait",
+    "use --limit COUNT": "--amount --count --n --num --number --top -c -n",
     "use -n COUNT": "--amount --batch-size --count --n --num --num-images --number --samples -c",
     "use -n COUNT for several images, or --image FILE for additional inputs of an edit": "--images",
     "use -o -": "--stdout",
@@ -59,8 +60,11 @@ _FOREIGN: Final = {
 }
 """Hint with imagecli's own option → the options of other tools."""
 
-REPLACEMENTS: Final = {option: hint for hint, options in _FOREIGN.items() for option in options.split()}
-"""Option of another tool → the hint."""
+REPLACEMENTS: Final = {
+    option: [hint for hint, options in _FOREIGN.items() if option in options.split()]
+    for option in " ".join(_FOREIGN.values()).split()
+}
+"""Option of another tool → the hints; which one applies depends on the command."""
 
 
 _FOREIGN_COMMANDS: Final = {
@@ -121,6 +125,8 @@ def extra_words_hint(arguments: Mapping[str, Any], message: str) -> str:
     extras = message.partition("(s) (")[2].rpartition(")")[0].split()
     if arguments.get("quiet") and len(extras) == 1 and extras[0] in QUALITIES:
         return f"-q is --quiet; use --quality {extras[0]}"
+    if options := [word for word in extras if word.startswith("-")]:
+        return f"put {options[0]} before --, which ends the options"
     words = [word for word in (arguments.get("prompt"), *extras) if word]
     images = [shell_quote(word) for word in words if looks_like_image_name(word)]
     if " " in (arguments.get("prompt") or "") and not images:
@@ -139,9 +145,23 @@ _MIN_SIMILARITY = 0.65
 """Of the names without their dashes."""
 
 
-def replacement_for(option: str) -> str | None:
-    """The hint for an option of another tool, also if it is written with `_`; None if it is not one."""
-    return REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-"))
+def replacement_for(option: str, known: Collection[str]) -> str | None:
+    """The hint for an option of another tool, also if it is written with `_`; None if it is not one.
+
+    *known* are the options of the command: a hint to use one that it does not have does not apply.
+    """
+    hints = REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-")) or []
+    return next((hint for hint in hints if not _names_other_option(hint, known)), None)
+
+
+def _names_other_option(hint: str, known: Collection[str]) -> bool:
+    used = re.match(r"use (-[\w/-]+)", hint)
+    return used is not None and not set(used[1].split("/")) & set(known)
+
+
+def dashed_file(option: str, words: Sequence[str]) -> str | None:
+    """The image of *words* that was read as the unknown *option*, because its name starts with a dash."""
+    return next((word for word in words if word.startswith(option) and looks_like_image_name(word)), None)
 
 
 def suggest_options(option: str, possible: Collection[str]) -> list[str]:
@@ -172,7 +192,7 @@ _REWRITES: Final = (
     (r"^Missing (argument|option) '(.+)'", r"missing \1 \2"),
     (r"^Option '(.+)' requires an argument", r"\1 requires a value"),
     (r"^Option '(.+)' does not take a value", r"\1 does not accept a value"),
-    (r"^Invalid value for '(.+?)':", r"invalid value for \1:"),
+    (r"^Invalid value for '([^']+)'(?: / '[^']+')*:", r"invalid value for \1:"),
     (r": (.+) is not a valid int(?:eger| range)?\.?$", r": expected an integer, found \1"),
     (r": (.+) is not a valid float(?: range)?\.?$", r": expected a number, found \1"),
     (r": (\S+) is not in the range (\S+?)<=x<=(\S+?)\.?$", r": expected \2 to \3, found \1"),

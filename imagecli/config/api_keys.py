@@ -1,7 +1,5 @@
 """API keys: finds, stores and validates them. The text of a key is never part of an error."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

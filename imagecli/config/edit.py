@@ -27,17 +27,13 @@ def write_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any
     names = _split_setting_name(name)
     _refuse_keys(names, text)
     path, before = _read_user_settings(folders)
-    for last, value in _possible_values(text):
-        after = set_toml_value(before, names, value, path)
-        try:
-            check_settings_text(after, path, catalog)
-        except SettingsError:
-            if last:
-                raise
-            continue
-        replace_file(path, after)
-        return value
-    raise AssertionError("the last reading returns or raises")
+    value = _parse_value(text)
+    after = set_toml_value(before, names, value, path)
+    if not isinstance(value, str) and not _is_valid(after, path, catalog):
+        value, after = text, set_toml_value(before, names, text, path)
+    _check_settings(after.encode(), path, catalog)
+    replace_file(path, after)
+    return value
 
 
 def remove_value(name: str, folders: Folders, catalog: Catalog) -> bool:
@@ -54,19 +50,14 @@ def remove_value(name: str, folders: Folders, catalog: Catalog) -> bool:
             and (pruned := remove_toml_value(after, names[:depth], path)) is not None
         ):
             after = pruned
-    check_settings_text(after, path, catalog)
+    _check_settings(after.encode(), path, catalog)
     replace_file(path, after)
     return True
 
 
-def check_settings_text(text: str, path: Path, catalog: Catalog) -> None:
-    """Raise SettingsError if *text* is not valid as the user's settings."""
-    _check_document(parse_toml(text.encode(), path), path, catalog)
-
-
 def check_settings_file(path: Path, catalog: Catalog) -> None:
     """Raise SettingsError if the file is not valid as the user's settings, or unsafe to use."""
-    _check_document(parse_toml(read_user_file(path) or b"", path), path, catalog)
+    _check_settings(read_user_file(path) or b"", path, catalog)
 
 
 def starter_settings() -> str:
@@ -74,7 +65,17 @@ def starter_settings() -> str:
     return (Path(__file__).parent / "starter.toml").read_text("utf-8")
 
 
-def _check_document(document: dict[str, Any], path: Path, catalog: Catalog) -> None:
+def _is_valid(text: str, path: Path, catalog: Catalog) -> bool:
+    try:
+        _check_settings(text.encode(), path, catalog)
+    except SettingsError:
+        return False
+    return True
+
+
+def _check_settings(data: bytes, path: Path, catalog: Catalog) -> None:
+    """Raise SettingsError if *data* is not valid as the user's settings."""
+    document = parse_toml(data, path)
     build_provider_table(document.pop("providers", {}), path, catalog)
     pop_presets(document, path)
     settings_from_file(document, path)
@@ -111,16 +112,13 @@ def _read_user_settings(folders: Folders) -> tuple[Path, str]:
     return path, data.decode("utf-8-sig")
 
 
-def _possible_values(text: str) -> list[tuple[bool, Any]]:
-    """The possible values of *text*, the likeliest first: a TOML value, or just text. True marks the last one."""
+def _parse_value(text: str) -> Any:
+    """*text* as a TOML value, or unchanged if it is none."""
     try:
         document = tomllib.loads(f"it = {text}")
     except (ValueError, RecursionError):  # not TOML, too many digits, nested too deep
-        return [(True, text)]
-    alone = len(document) == 1 and not isinstance(document["it"], str)
-    return (
-        [(False, document["it"]), (True, text)] if alone else [(True, document["it"] if len(document) == 1 else text)]
-    )
+        return text
+    return document["it"] if len(document) == 1 else text
 
 
 def _value_at(text: str, names: tuple[str, ...]) -> Any:

@@ -24,10 +24,7 @@ from imagecli.config.schema import SETTINGS
 from imagecli.errors import SettingsError
 from imagecli.quoting import shell_quote
 
-
-def content_sha256(data: bytes) -> str:
-    """SHA-256 of a file's content, in hex."""
-    return hashlib.sha256(data).hexdigest()
+PROJECT_FILE = "imagecli.toml"
 
 
 def trusted_digest(path: Path, folders: Folders) -> str | None:
@@ -60,9 +57,6 @@ def _read_trusted(folders: Folders) -> dict[str, str]:
             hint=f"rm {shell_quote(folders.trusted_projects)}, then run imagecli config trust in each project",
         )
     return digests
-
-
-PROJECT_FILE = "imagecli.toml"
 
 
 class ProjectFile(NamedTuple):
@@ -100,7 +94,8 @@ def find_project(folder: Path, *, in_ci: bool = False) -> ProjectFile | None:
     if path is None or content is None:
         return None
     data, note = content
-    return ProjectFile(path=path, digest=content_sha256(data), document=parse_toml(data, path), note=note)
+    digest = hashlib.sha256(data).hexdigest()
+    return ProjectFile(path=path, digest=digest, document=parse_toml(data, path), note=note)
 
 
 def _is_sensitive(name: str, value: object, free_providers: Collection[str]) -> bool:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args
+from functools import partial
+from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args
 
 from imagecli.choices import Preview
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
@@ -78,16 +79,10 @@ def _parse_number(value: Any) -> float:
         return math.nan
 
 
-def _parse_if_exists(value: Any) -> IfExists:
-    if value not in get_args(IfExists):
-        raise ValueError(f"expected one of {', '.join(get_args(IfExists))}")
-    return cast(IfExists, value)
-
-
-def _parse_preview(value: Any) -> Preview:
-    if value not in get_args(Preview):
-        raise ValueError(f"expected one of {', '.join(get_args(Preview))}")
-    return cast(Preview, value)
+def _parse_choice(choices: tuple[str, ...], value: Any) -> str:
+    if value not in choices:
+        raise ValueError(f"expected one of {', '.join(choices)}")
+    return str(value)
 
 
 def _parse_bool(value: Any) -> bool:
@@ -115,10 +110,10 @@ SETTINGS: Mapping[str, Setting] = {
     "output_compression": Setting(read=_parse_percent, about="0 to 100, for jpeg and webp"),
     "fit": Setting(read=_parse_pixels, about="exact size, made by cropping and resizing the result"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
-    "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
+    "if_exists": Setting(read=partial(_parse_choice, get_args(IfExists)), about="number, skip, overwrite or fail"),
     "sidecar": Setting(read=_parse_bool, about="true writes prompt, options and cost beside each image", default=False),
     "preview": Setting(
-        read=_parse_preview,
+        read=partial(_parse_choice, get_args(Preview)),
         about="images on the terminal: auto, kitty, iterm, sixel, blocks or none",
         default=DEFAULT_PREVIEW,
         in_project=False,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
@@ -23,8 +22,7 @@ from imagecli.serialization import to_plain
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingRow:
+class SettingRow(NamedTuple):
     """One setting; *value* is None if it has none, *origin* is None if nothing sets it."""
 
     name: str
@@ -34,8 +32,7 @@ class SettingRow:
     """Printed in place of a value that is not shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathRow:
+class PathRow(NamedTuple):
     """One file or folder that imagecli uses, whether it exists or not."""
 
     name: str

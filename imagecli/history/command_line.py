@@ -10,11 +10,14 @@ from imagecli.catalog.tables import PROVIDERS
 from imagecli.composition_options import EXTEND_PROMPT
 from imagecli.domain import Json
 from imagecli.history.query import HistoryImage, HistoryInput
+from imagecli.naming.resolve import TRUE_ENDINGS
 
 _PROMPT_FLAGS: Final = ("--prompt", "--prompt-file", "-f", "--editor")
 _PROVIDER_FLAGS: Final = ("--provider", "--base-url")
 _NAME_FLAGS: Final = ("--output", "-o", "--output-format")
-_FITTING_OPTIONS: Final = ("fit", "extend", "crop_to_mask")
+_COMPOSING_OPTIONS: Final = ("keep_outside", "crop_to_mask", "extend")
+"""Options for which the result is encoded again, in the format of its name."""
+_FITTING_OPTIONS: Final = ("fit", *_COMPOSING_OPTIONS)
 """Options for which imagecli chooses the size that is requested."""
 _FITTING_FLAGS: Final = (
     *("--fit", "--extend", "--anchor", "--crop-to-mask", "--crop-padding", "--model", "-m", *_PROVIDER_FLAGS),
@@ -40,6 +43,7 @@ def build_command_line(image: HistoryImage, inputs: Sequence[Path], changes: Seq
         if name != "format_of_name" and not (is_set_by_name and has_flag(changes, _NAME_FLAGS)):
             words += _option_words(name, value, changes)
     words += _prompt_words(image, changes)
+    words += _name_words(image, changes)
     return [*words, *changes]
 
 
@@ -82,6 +86,13 @@ def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[st
             yield flag
         else:
             yield from (flag, str(one))
+
+
+def _name_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
+    """The -o that gives a composed image its format again, if only its name had set that."""
+    is_composed = any(name in image.options for name in _COMPOSING_OPTIONS)
+    if is_composed and image.format != image.options.get("output_format", "png") and not has_flag(changes, _NAME_FLAGS):
+        yield from ("-o", f"{{stem}}-{{slug}}.{TRUE_ENDINGS[image.format]}")
 
 
 def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:

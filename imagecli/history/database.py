@@ -5,7 +5,9 @@ Several processes may use it at the same time. A damaged database is renamed, an
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
 import stat
 import time
@@ -19,6 +21,7 @@ from imagecli.events import WarningEvent
 from imagecli.file_lock import try_lock
 from imagecli.history.schema import MIGRATIONS, VERSION
 from imagecli.safe_open import make_private_folder, mounted_file_systems, open_regular
+from imagecli.storage.atomic_write import disk_hint, os_error_reason
 
 FILE_NAME: Final = "history.db"
 LOCK_SECONDS: Final = 10.0
@@ -27,6 +30,12 @@ _LOCK_SLICE: Final = 0.2
 """Seconds that SQLite waits at a time: while it does, Python can't handle Ctrl-C."""
 NETWORK_FILE_SYSTEMS: Final = frozenset(("9p", "afs", "ceph", "cifs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"))
 """SQLite's write-ahead log needs memory that all its processes share."""
+
+
+_DISK_CODES: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+"""SQLite's result codes if files can't be created or written."""
+_LOG_BYTES: Final = 64 * 1024
+"""Room for the files that SQLite creates beside the database."""
 
 
 class HistoryError(DiskError):
@@ -56,10 +65,11 @@ def open_history(state_dir: Path, *, create: bool = False) -> Iterator[OpenedHis
         finally:
             opened.connection.close()
     except sqlite3.Error as error:
-        raise HistoryError(f"can't use {path}: {error}", hint=_hint(error, path)) from error
+        problem, hint = _explain(error, path)
+        raise HistoryError(f"can't use {path}: {problem}", hint=hint) from error
     except OSError as error:
-        hint = getattr(error, "hint", None)
-        raise HistoryError(f"can't use {path}: {error.strerror}", hint=hint) from error
+        hint = getattr(error, "hint", None) or disk_hint(error)
+        raise HistoryError(f"can't use {path}: {os_error_reason(error)}", hint=hint) from error
 
 
 @contextmanager
@@ -75,10 +85,16 @@ def write_transaction(connection: sqlite3.Connection, wait: float = LOCK_SECONDS
         raise
 
 
-def _hint(error: sqlite3.Error, path: Path) -> str | None:
+def _explain(error: sqlite3.Error, path: Path) -> tuple[str, str | None]:
+    """What is wrong, and what to do: SQLite calls a full disk or a read-only folder `disk I/O error`."""
     if _is_damaged(error):
-        return f"move {path.name} to another folder; the next command starts a new history"
-    return None
+        return str(error), f"move {path.name} to another folder; the next command starts a new history"
+    code = _result_code(error)
+    if code == sqlite3.SQLITE_FULL or (code in _DISK_CODES and shutil.disk_usage(path.parent).free < _LOG_BYTES):
+        return "the disk is full", f"free some space in {path.parent}"
+    if code in _DISK_CODES and not (os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)):
+        return "it can't be written", f"make it and {path.parent} writable, or set IMAGECLI_STATE_DIR to another folder"
+    return str(error), None
 
 
 def _open_or_replace(path: Path, *, create: bool) -> OpenedHistory:
@@ -105,11 +121,22 @@ def _open(path: Path, *, create: bool) -> sqlite3.Connection:
         # SQLite gives its log files the mode of the database.
         flags = os.O_RDWR | (os.O_CREAT if create else 0)
         os.close(open_regular(path, flags, 0o600, forbidden_mode=stat.S_IWOTH))
-    except PermissionError:
-        if create or not os.access(path, os.R_OK):
+        return _prepare(sqlite3.connect(path, timeout=_LOCK_SLICE, isolation_level=None))
+    except OSError as error:
+        if create or error.errno not in (errno.EACCES, errno.EROFS) or not os.access(path, os.R_OK):
             raise
-        return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
-    return _prepare(sqlite3.connect(path, timeout=_LOCK_SLICE, isolation_level=None))
+    except sqlite3.OperationalError as error:
+        if create or _result_code(error) not in _DISK_CODES:
+            raise
+    return _open_read_only(path)
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    """The database on a disk that is full or read-only, where SQLite can't create its log files."""
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log, all of it is in the file. With one, SQLite can read both only if the files beside it exist.
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:

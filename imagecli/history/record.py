@@ -1,10 +1,8 @@
 """Records calls that have ended, with their images and inputs."""
 
-from __future__ import annotations
-
 import json
 import os
-import secrets
+import random
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,7 +12,6 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit, ImageRequest, InputFile, InputRole, InputSource, SavedImage
 from imagecli.history.database import LOCK_SECONDS, write_transaction
 from imagecli.money import Cost
@@ -189,7 +186,7 @@ def _unread_inputs(request: ImageRequest) -> tuple[InputFile, ...]:
 
     A row whose inputs have changed since is another request, so that these files still have the bytes that were sent.
     """
-    files = [_read_input("image", source) for source in input_sources(request)]
+    files = [_read_input("image", source) for source in request.input_sources]
     if isinstance(request, Edit) and request.mask and request.mask.file:
         files.append(_read_input("mask", request.mask.file))
     if isinstance(request, Edit) and request.markup:
@@ -229,7 +226,7 @@ def _add_image(connection: sqlite3.Connection, request: int, image: SavedImage) 
 
 def _new_id(connection: sqlite3.Connection) -> str:
     while True:
-        image_id = "".join(secrets.choice(ID_CHARACTERS) for _ in range(ID_LENGTH))
+        image_id = "".join(random.choices(ID_CHARACTERS, k=ID_LENGTH))
         if not connection.execute("SELECT 1 FROM images WHERE id = ?", (image_id,)).fetchone():
             return image_id
 

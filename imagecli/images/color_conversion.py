@@ -6,6 +6,8 @@ import io
 
 from PIL import Image, ImageCms
 
+PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
+"""What Pillow raises for a broken color profile."""
 BROKEN_PROFILE = "invalid color profile ignored"
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 """Pillow mode → the color space that its profile must have."""
@@ -50,7 +52,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
             parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if not _is_srgb(parsed) and parsed.profile.xcolor_space.strip() == _SPACES.get(image.mode):
                 return _transform_colors(image, parsed), "colors converted to sRGB"
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        except PROFILE_ERRORS:
             note = BROKEN_PROFILE
     if image.mode == "CMYK":
         note = note or "colors converted to sRGB"
@@ -66,7 +68,7 @@ def from_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         if _is_srgb(parsed) or parsed.profile.xcolor_space.strip() != "RGB":
             return image
         converted = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), parsed, outputMode=image.mode)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    except PROFILE_ERRORS:
         return image
     assert converted is not None
     return converted

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from imagecli.domain import InputImage, Size, Transform
 from imagecli.images.header import ImageHeader, read_header
-from imagecli.images.pillow_io import load_pixels, open_image
+from imagecli.images.pillow_io import load_alpha, open_image
 from imagecli.images.transform_input import render_transformed
 
 EDGE = 256
@@ -47,14 +47,13 @@ def changed_outside_mask(original: InputImage, mask: InputImage, result: bytes) 
     if not 1 / (1 + MAX_RATIO_DIFFERENCE) < ratio < 1 + MAX_RATIO_DIFFERENCE:
         return None
     size = small_size(before.size)
-    alpha = load_pixels(open_image(mask.data, mask.format, "the mask"), "the mask").convert("RGBA").getchannel("A")
+    alpha = load_alpha(open_image(mask.data, mask.format, "the mask"), "the mask")
     return changed_share(_render_small(before, size), _render_small(after, size), alpha)
 
 
 def small_size(size: Size) -> Size:
     """The size at which images of *size* are compared."""
-    scale = min(1.0, EDGE / max(size.width, size.height))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+    return size.shrink_to_fit(Size(EDGE, EDGE))
 
 
 def changed_share(old: Image.Image, new: Image.Image, alpha: Image.Image) -> float:
@@ -62,15 +61,16 @@ def changed_share(old: Image.Image, new: Image.Image, alpha: Image.Image) -> flo
 
     *alpha* is that of the mask: 255 where nothing may change. It may be larger.
     """
-    kept = ImageChops.darker(_kept_area(alpha, old.size), ImageChops.darker(_opaque_area(old), _opaque_area(new)))
-    area = kept.histogram()[255]
-    if area < MIN_AREA * old.width * old.height:
+    opaque = ImageChops.darker(_opaque_area(old), _opaque_area(new))
+    area = ImageChops.darker(_kept_area(alpha, old.size), opaque)
+    pixels = area.histogram()[255]
+    if pixels < MIN_AREA * old.width * old.height:
         return 0.0
     old_rgb, new_rgb = old.convert("RGB"), new.convert("RGB")
     # Without matched colors too: an object beside the mask changes the average of an image that is the same elsewhere.
-    matched = _match_colors(new_rgb, old_rgb, kept)
+    matched = _match_colors(new_rgb, old_rgb, area)
     difference = ImageChops.darker(_difference(old_rgb, new_rgb), _difference(old_rgb, matched))
-    return sum(difference.histogram(kept)[MIN_DIFFERENCE:]) / area
+    return sum(difference.histogram(area)[MIN_DIFFERENCE:]) / pixels
 
 
 def _render_small(header: ImageHeader, size: Size) -> Image.Image:
@@ -89,9 +89,9 @@ def _opaque_area(image: Image.Image) -> Image.Image:
     return image.convert("RGBA").getchannel("A").point([0] * 255 + [255])
 
 
-def _match_colors(image: Image.Image, original: Image.Image, kept: Image.Image) -> Image.Image:
-    """*image* with the contrast and brightness of the *original* in the *kept* area, as far as they are similar."""
-    stats, original_stats = ImageStat.Stat(image, kept), ImageStat.Stat(original, kept)
+def _match_colors(image: Image.Image, original: Image.Image, area: Image.Image) -> Image.Image:
+    """*image* with the contrast and brightness of the *original* in *area*, as far as they are similar."""
+    stats, original_stats = ImageStat.Stat(image, area), ImageStat.Stat(original, area)
     table: list[int] = []
     for mean, spread, original_mean, original_spread in zip(
         stats.mean, stats.stddev, original_stats.mean, original_stats.stddev, strict=True

@@ -15,19 +15,17 @@ from imagecli.domain import Box, Size, Transform
 from imagecli.errors import ImagecliError
 from imagecli.images.color_conversion import from_srgb, sample_scale, to_eight_bit, to_srgb
 from imagecli.images.compare_edit import changed_share, small_size
-from imagecli.images.edit_region import box_size, image_box, intersection
+from imagecli.images.edit_region import box_size, grow_box, image_box, intersection, relative_box
 from imagecli.images.fill_edges import continue_edges
 from imagecli.images.header import ImageHeader, read_header
 from imagecli.images.mask_area import invert_area, soften_inside
-from imagecli.images.orientation import set_upright, turn_upright
-from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder_errors
-from imagecli.images.strip_metadata import read_exif
+from imagecli.images.orientation import turn_upright
+from imagecli.images.pillow_io import REDUCING_GAP, load_pixels, open_image, translate_decoder_errors
 from imagecli.images.transform_input import render_transformed
 from imagecli.prepared_call import Composition
 
 MAX_RATIO_DIFFERENCE = 0.02
 """A result of another aspect ratio than what was sent was cropped or distorted, and does not fit into the image."""
-_REDUCING_GAP = 3.0
 
 
 class ComposedImage(NamedTuple):
@@ -58,8 +56,7 @@ def compose(original: bytes, result: bytes, composition: Composition) -> Compose
         pixels = pixels.convert("RGBA")
     canvas = _draw_canvas(pixels, composition.canvas, composition.feather)
     _paste(canvas, patch.convert(canvas.mode), soften_inside(area, composition.feather), composition)
-    block = read_exif(header.data, header.format) if composition.keep_metadata else None
-    exif = b"Exif\0\0" + set_upright(block) if block else None
+    exif = header.upright_exif() if composition.keep_metadata else None
     return ComposedImage(pixels=canvas, profile=profile, exif=exif, changed=changed, notes=notes)
 
 
@@ -105,11 +102,10 @@ def _draw_canvas(pixels: Image.Image, canvas: Box, feather: int) -> Image.Image:
     box = image_box(Size(*pixels.size))
     if canvas == box:
         return pixels
-    size = box_size(canvas)
-    image = Image.new(pixels.mode, (size.width, size.height))
-    blended = intersection(canvas, (box[0] - feather, box[1] - feather, box[2] + feather, box[3] + feather))
-    edged = continue_edges(pixels, (box[0] - blended[0], box[1] - blended[1]), box_size(blended))
-    image.paste(edged, (blended[0] - canvas[0], blended[1] - canvas[1]))
+    image = Image.new(pixels.mode, box_size(canvas))
+    blended = intersection(canvas, grow_box(box, feather, feather))
+    edged = continue_edges(pixels, relative_box(box, blended)[:2], box_size(blended))
+    image.paste(edged, relative_box(blended, canvas))
     return image
 
 
@@ -117,29 +113,26 @@ def _paste(canvas: Image.Image, patch: Image.Image, weights: Image.Image, compos
     """Blends the part of *patch* that the mask shows into *canvas*, by *weights*."""
     box = intersection(composition.mask_box, composition.region)
     part = _part_of_result(patch, box, composition.region, box_size(box))
-    mask_left, mask_top = composition.mask_box[:2]
-    mask = weights.crop((box[0] - mask_left, box[1] - mask_top, box[2] - mask_left, box[3] - mask_top))
-    canvas.paste(part, (box[0] - composition.canvas[0], box[1] - composition.canvas[1]), mask)
+    mask = weights.crop(relative_box(box, composition.mask_box))
+    canvas.paste(part, relative_box(box, composition.canvas), mask)
 
 
 def _part_of_result(patch: Image.Image, box: Box, region: Box, size: Size) -> Image.Image:
     """What *patch*, which shows *region*, shows of *box*, at *size*."""
     across, down = patch.width / (region[2] - region[0]), patch.height / (region[3] - region[1])
-    left, top = (box[0] - region[0]) * across, (box[1] - region[1]) * down
-    right = min((box[2] - region[0]) * across, patch.width)
-    bottom = min((box[3] - region[1]) * down, patch.height)
-    return patch.resize(tuple(size), Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=_REDUCING_GAP)
+    left, top, right, bottom = relative_box(box, region)
+    part = (left * across, top * down, min(right * across, patch.width), min(bottom * down, patch.height))
+    return patch.resize(size, Image.Resampling.LANCZOS, part, reducing_gap=REDUCING_GAP)
 
 
 def _measure_change(pixels: Image.Image, patch: Image.Image, area: Image.Image, composition: Composition) -> float:
     """How much of what was sent of the original, outside the mask, *patch* shows otherwise."""
-    shown = intersection(composition.region, image_box(Size(*pixels.size)))
-    size = box_size(shown)
+    visible_box = intersection(composition.region, image_box(Size(*pixels.size)))
+    size = box_size(visible_box)
     if not size.pixels:
         return 0.0
     small = small_size(size)
-    old = pixels.resize(tuple(small), Image.Resampling.LANCZOS, shown, reducing_gap=_REDUCING_GAP)
-    new = _part_of_result(patch, shown, composition.region, small)
-    mask_left, mask_top = composition.mask_box[:2]
-    edited = area.crop((shown[0] - mask_left, shown[1] - mask_top, shown[2] - mask_left, shown[3] - mask_top))
+    old = pixels.resize(small, Image.Resampling.LANCZOS, visible_box, reducing_gap=REDUCING_GAP)
+    new = _part_of_result(patch, visible_box, composition.region, small)
+    edited = area.crop(relative_box(visible_box, composition.mask_box))
     return changed_share(old, new, invert_area(edited))

@@ -12,6 +12,7 @@ from imagecli.images.color_conversion import sample_scale, to_eight_bit
 from imagecli.images.identify import identify_image
 from imagecli.images.pillow_io import (
     MAX_DECODED_BYTES,
+    REDUCING_GAP,
     detect_image_format,
     open_image,
     translate_decoder_errors,
@@ -21,8 +22,6 @@ from imagecli.images.provenance import encode_marked
 _TARGETS = frozenset({"png", "jpeg", "webp", "gif"})
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _NAME = "the image"
-_REDUCING_GAP = 3.0
-"""Pillow's value for a fast resize that hardly differs from the slow one."""
 
 
 def convert_image(data: bytes, format: str, source_type: DigitalSourceType, fit: Size | None = None) -> bytes:
@@ -90,14 +89,9 @@ def _save_options(image: Image.Image, format: str) -> dict[str, Any]:
 def _resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:
     """Crops *image* centrally to the ratio of *fit* and resizes it. Its mode must not be a palette."""
     left, top, right, bottom = _fill_box(Size(*image.size), fit)
-    if (right - left, bottom - top) == (fit.width, fit.height):
+    if (right - left, bottom - top) == fit:
         return image.crop((int(left), int(top), int(left) + fit.width, int(top) + fit.height))
-    return image.resize(
-        (fit.width, fit.height),
-        Image.Resampling.LANCZOS,
-        box=(left, top, right, bottom),
-        reducing_gap=_REDUCING_GAP,
-    )
+    return image.resize(fit, Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=REDUCING_GAP)
 
 
 def _fill_box(size: Size, fit: Size) -> tuple[float, float, float, float]:

@@ -14,6 +14,7 @@ from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.animation import frame_durations
+from imagecli.images.color_conversion import PROFILE_ERRORS
 from imagecli.images.embedded_metadata import (
     EmbeddedMetadata,
     find_source_type,
@@ -194,7 +195,7 @@ def _profile_name(image: ImageFile.ImageFile) -> str | None:
         return "sRGB" if "srgb" in image.info else None
     try:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip() or "unnamed"
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    except PROFILE_ERRORS:
         return "invalid"
 
 

@@ -43,9 +43,9 @@ def extended_box(upright: Size, extension: Extension | None, name: str) -> Box:
     box = _box_of_shape(upright, extension) if extension.shape else _box_of_sides(upright, extension)
     size = box_size(box)
     if size == upright:
-        found = f"already {extension.shape}" if extension.shape else "too small for that percentage"
+        reason = f"already {extension.shape}" if extension.shape else "too small for that percentage"
         raise InputImageError(
-            f"--extend {extension} adds nothing: {name} is {found} ({upright})", hint="use --extend left=256,right=10%"
+            f"--extend {extension} adds nothing: {name} is {reason} ({upright})", hint="use --extend left=256,right=10%"
         )
     if size.pixels > MAX_CANVAS_PIXELS:
         raise InputImageError(
@@ -62,9 +62,7 @@ def _box_of_sides(upright: Size, extension: Extension) -> Box:
 
 
 def _to_pixels(length: Length | None, edge: int) -> int:
-    if length is None:
-        return 0
-    return round(length.value * edge / 100 if length.is_percent else length.value)
+    return 0 if length is None else round(length.to_pixels(edge))
 
 
 def _box_of_shape(upright: Size, extension: Extension) -> Box:
@@ -88,7 +86,18 @@ def padded_box(box: Box, padding: Length, inside: Box) -> Box:
     """*box* with *padding* around it, as far as that is *inside*."""
     size = box_size(box)
     across, down = _to_pixels(padding, size.width), _to_pixels(padding, size.height)
-    return intersection((box[0] - across, box[1] - down, box[2] + across, box[3] + down), inside)
+    return intersection(grow_box(box, across, down), inside)
+
+
+def grow_box(box: Box, across: int, down: int) -> Box:
+    """*box*, larger by as many pixels at each side."""
+    return box[0] - across, box[1] - down, box[2] + across, box[3] + down
+
+
+def relative_box(box: Box, origin: Box) -> Box:
+    """*box* in pixels from the top left corner of *origin*."""
+    left, top = origin[:2]
+    return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 
 def intersection(one: Box, other: Box) -> Box:

@@ -26,7 +26,7 @@ def fill_around(image: Image.Image, offset: tuple[int, int], size: Size) -> Imag
 
 def continue_edges(image: Image.Image, offset: tuple[int, int], size: Size) -> Image.Image:
     """*image* at *offset* in a larger one of *size*, with the pixels of its edges repeated up to the border."""
-    result = Image.new(image.mode, (size.width, size.height))
+    result = Image.new(image.mode, size)
     for left, right, first, last in _bands(offset[0], image.width, size.width):
         for top, bottom, upper, lower in _bands(offset[1], image.height, size.height):
             part = image.crop((first, upper, last, lower))

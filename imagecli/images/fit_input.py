@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image
 
@@ -16,9 +15,8 @@ from imagecli.errors import InputImageError
 from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
-from imagecli.images.orientation import set_upright
 from imagecli.images.pillow_io import SAVE_AGAIN, encode_within
-from imagecli.images.strip_metadata import has_trailer, read_exif, strip_metadata
+from imagecli.images.strip_metadata import has_trailer, strip_metadata
 from imagecli.images.transform_input import render_transformed
 
 TURNED = "rotated upright"
@@ -66,15 +64,19 @@ def check_input_whole(header: ImageHeader) -> None:
 
 def try_unchanged(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage | None:
     """The user's bytes, at most without their metadata; None if these don't satisfy *rule*."""
-    if transform.crop or transform.pad or transform.size or header.orientation != 1 or not header.is_plain:
-        return None
     if header.format not in rule.formats or (framing.input_size and _must_shrink(header.size, framing.input_size)):
         return None
     return keep_bytes(header, framing, transform, rule.max_bytes)
 
 
 def keep_bytes(header: ImageHeader, framing: InputFit, transform: Transform, max_bytes: int) -> FittedImage | None:
-    """The user's bytes, without their metadata unless *framing* keeps it; None if they are more than *max_bytes*."""
+    """The user's bytes, without their metadata unless *framing* keeps it.
+
+    None if *transform* or the orientation changes their pixels, if these are not plain, or if they are more than
+    *max_bytes*.
+    """
+    if transform.crop or transform.pad or transform.size or header.orientation != 1 or not header.is_plain:
+        return None
     stripped = None if framing.keep_metadata else strip_metadata(header.data, header.format)
     data = stripped or header.data
     if len(data) > max_bytes:
@@ -108,18 +110,12 @@ def _crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) 
     return Transform(upright=upright, crop=_crop_box(upright, framing.crop))
 
 
-def _shrink_size(size: Size, inside: Size) -> Size:
-    """*size* scaled down to fit into *inside*, with the same ratio; never enlarged."""
-    scale = min(inside.width / size.width, inside.height / size.height, 1.0)
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
-
-
 def encoded_size(size: Size, rule: InputRule, framing: InputFit) -> Size:
     """The size at which an image of *size* is encoded, if it has to be."""
     if framing.input_size:
-        size = _shrink_size(size, framing.input_size)
+        size = size.shrink_to_fit(framing.input_size)
     if rule.square:
-        return _shrink_size(size, Size(CLASSIC_SIDE, CLASSIC_SIDE))
+        return size.shrink_to_fit(Size(CLASSIC_SIDE, CLASSIC_SIDE))
     factor = 1
     while size.pixels > MAX_REENCODED_PIXELS * factor * factor:
         factor += 1
@@ -161,7 +157,8 @@ def encode_fitted(
     if rule.square and encoding == "png" and pixels.mode != "RGBA":
         # Classic edits refused RGB: "format must be in ['RGBA', 'LA', 'L']".
         pixels = pixels.convert("RGBA")
-    data, encoded = encode_within(pixels, encoding, rule.max_bytes, **_metadata_options(header, framing))
+    exif = header.upright_exif() if framing.keep_metadata else None
+    data, encoded = encode_within(pixels, encoding, rule.max_bytes, **({"exif": exif} if exif else {}))
     size = Size(*encoded.size)
     transform = transform._replace(size=_changed_size(size, before))
     image = InputImage(data=data, format=encoding, size=size, has_alpha=encoded.mode == "RGBA")
@@ -182,14 +179,6 @@ def _choose_format(header: ImageHeader, pixels: Image.Image, rule: InputRule) ->
     if header.is_lossy and pixels.mode == "RGB" and "jpeg" in rule.formats:
         return "jpeg"
     return "png" if "png" in rule.formats else rule.formats[0]
-
-
-def _metadata_options(header: ImageHeader, framing: InputFit) -> dict[str, Any]:
-    """Save options with the EXIF of the input, if the user wants to keep it, set upright like the pixels."""
-    block = read_exif(header.data, header.format) if framing.keep_metadata and header.has_metadata else None
-    if block is None:
-        return {}
-    return {"exif": b"Exif\0\0" + set_upright(block)}
 
 
 def _describe_changes(

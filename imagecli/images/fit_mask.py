@@ -14,7 +14,7 @@ from PIL import Image
 from imagecli.domain import InputFit, InputImage, InputRule, MaskSource, Size, Transform
 from imagecli.errors import MaskError
 from imagecli.images.fit_input import FittedImage, check_input_whole, keep_bytes
-from imagecli.images.fit_overlay import describe_overlay_changes, overlay_transform, raise_as_mask_error, read_alpha
+from imagecli.images.fit_overlay import describe_overlay_changes, overlay_transform, raise_as_mask_error
 from imagecli.images.header import ImageHeader
 from imagecli.images.mask_area import (
     MIN_ALPHA,
@@ -31,7 +31,7 @@ from imagecli.images.mask_area import (
 )
 from imagecli.images.mask_geometry import extends_outside
 from imagecli.images.mask_reading import WHITE_IS_EDITED, fit_area, read_mask_area
-from imagecli.images.pillow_io import encode_with_pillow
+from imagecli.images.pillow_io import encode_with_pillow, load_alpha, open_image
 
 FAINT_ALPHA = f"alpha below {MIN_ALPHA} treated as transparent"
 CUT_EDGES = "soft edges made hard at 50%, because the provider does not support them"
@@ -77,7 +77,7 @@ def draw_mask(mask: MaskSource, header: ImageHeader | None, upright: Size) -> Ma
         check_input_whole(header)
     area, by_alpha = read_mask_area(header) if header else (empty_area(upright), True)
     changes = [] if by_alpha else [f"{WHITE_IS_EDITED}; --mask-invert swaps them"]
-    if area.size != (upright.width, upright.height):
+    if area.size != upright:
         area = fit_area(area, upright, mask.label)
         changes.append(f"scaled to {upright}")
     for shape in mask.shapes:
@@ -127,21 +127,19 @@ def nothing_to_edit_error(mask: MaskSource, drawn: MaskArea, transform: Transfor
         )
     if not mask.file:
         return MaskError("the mask allows no edits: its shapes cover no pixel", hint="check their position and size")
-    found = "transparent (alpha below 16)" if drawn.by_alpha else "white or transparent"
+    expected = "transparent (alpha below 16)" if drawn.by_alpha else "white or transparent"
     if mask.invert:
         return MaskError(f"{mask.label} allows no edits: inverted, it keeps every pixel", hint="omit --mask-invert")
     return MaskError(
-        f"{mask.label} allows no edits: no pixel is {found}",
+        f"{mask.label} allows no edits: no pixel is {expected}",
         hint="make the area to edit transparent or white, or make a mask: imagecli mask IMAGE --rect X,Y,W,H",
     )
 
 
 def _try_unchanged(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage | None:
     """The user's bytes, at most without their metadata; None if the mask must be encoded."""
-    is_transformed = transform.crop or transform.pad or transform.size or header.orientation != 1
-    if is_transformed or header.format not in rule.formats or header.mode != "RGBA" or not header.is_plain:
-        return None
-    return keep_bytes(header, framing, transform, rule.max_bytes)
+    is_sendable = header.format in rule.formats and header.mode == "RGBA"
+    return keep_bytes(header, framing, transform, rule.max_bytes) if is_sendable else None
 
 
 def _encode_mask(
@@ -169,5 +167,5 @@ def encode_area(area: Image.Image, rule: InputRule, name: str, hint: str) -> Inp
 
 def mask_coverage(mask: InputImage) -> float:
     """The share of *mask* that may be edited (alpha 0), from 0.0 to 1.0. It may be an image that is its own mask."""
-    alpha = read_alpha(mask.data, mask.format, "the mask")
+    alpha = load_alpha(open_image(mask.data, mask.format, "the mask"), "the mask")
     return alpha.histogram()[0] / (alpha.width * alpha.height)

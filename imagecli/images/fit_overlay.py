@@ -13,8 +13,8 @@ from PIL import Image
 from imagecli.domain import InputFit, InputImage, Size, Transform
 from imagecli.errors import InputImageError, MaskError
 from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole, keep_bytes
-from imagecli.images.header import SENDABLE, ImageHeader
-from imagecli.images.pillow_io import encode_with_pillow, load_pixels, open_image
+from imagecli.images.header import ImageHeader
+from imagecli.images.pillow_io import encode_with_pillow
 from imagecli.images.transform_input import render_transformed
 
 
@@ -32,7 +32,8 @@ def fit_markup(header: ImageHeader, max_bytes: int, image: FittedImage, framing:
     transform = overlay_transform(header, image, "drawing", f"resize the drawing to {image.transform.upright}")
     with raise_as_mask_error():
         check_input_whole(header)
-        return _try_unchanged(header, framing, transform, max_bytes) or _encode_markup(header, transform, max_bytes)
+        unchanged = keep_bytes(header, framing, transform, max_bytes) if header.format == "png" else None
+        return unchanged or _encode_markup(header, transform, max_bytes)
 
 
 def overlay_transform(header: ImageHeader, image: FittedImage, what: str, hint: str) -> Transform:
@@ -59,14 +60,6 @@ def raise_as_mask_error() -> Iterator[None]:
         raise
     except InputImageError as error:
         raise MaskError(error.message, hint=error.hint) from error
-
-
-def _try_unchanged(header: ImageHeader, framing: InputFit, transform: Transform, max_bytes: int) -> FittedImage | None:
-    """The user's bytes, at most without their metadata; None if the drawing must be encoded."""
-    is_transformed = transform.crop or transform.pad or transform.size or header.orientation != 1
-    if is_transformed or header.format != "png" or header.mode not in SENDABLE or not header.is_plain:
-        return None
-    return keep_bytes(header, framing, transform, max_bytes)
 
 
 def _encode_markup(header: ImageHeader, transform: Transform, max_bytes: int) -> FittedImage:
@@ -98,16 +91,3 @@ def _describe_transform(transform: Transform) -> str | None:
     steps = {"cropped": transform.crop, "padded": transform.pad, "resized": transform.size}
     applied = [word for word, step in steps.items() if step]
     return f"{' and '.join(applied)} like its image" if applied else None
-
-
-def read_alpha(data: bytes, format: str, name: str) -> Image.Image:
-    """The alpha channel of an image. Raises InputImageError if its pixels are damaged."""
-    return load_pixels(open_image(data, format, name), name).convert("RGBA").getchannel("A")
-
-
-def has_transparent_pixels(data: bytes, format: str, name: str) -> bool:
-    """Whether a pixel is not opaque. Decodes only images with alpha. Raises InputImageError for a damaged one."""
-    image = open_image(data, format, name)
-    if not image.has_transparency_data:
-        return False
-    return int(load_pixels(image, name).convert("RGBA").getchannel("A").getextrema()[0]) < 255  # type: ignore[arg-type]

@@ -18,11 +18,13 @@ from imagecli.images.edit_region import (
     box_size,
     extended_box,
     feather_width,
+    grow_box,
     image_box,
     intersection,
     padded_box,
     place_region,
     region_transform,
+    relative_box,
 )
 from imagecli.images.fill_edges import fill_around
 from imagecli.images.fit_input import FittedImage, check_input_whole, encode_fitted, try_unchanged
@@ -140,9 +142,9 @@ def _plan_edit(
             area.paste(drawn, (-canvas[0], -canvas[1]))
     if options.extension:
         area = add_area(area, _added_area(header.size, canvas))
-    found = area.getbbox()
-    assert found is not None
-    mask_box = (found[0] + canvas[0], found[1] + canvas[1], found[2] + canvas[0], found[3] + canvas[1])
+    box = area.getbbox()
+    assert box is not None
+    mask_box = (box[0] + canvas[0], box[1] + canvas[1], box[2] + canvas[0], box[3] + canvas[1])
     wanted = padded_box(mask_box, options.crop_padding, canvas) if options.crop_padding else canvas
     return EditPlan(canvas=canvas, area=area, mask_box=mask_box, wanted=wanted, changes=changes)
 
@@ -171,25 +173,18 @@ def _draw_upright_mask(
 def _added_area(upright: Size, canvas: Box) -> Image.Image:
     """The area around the image on *canvas*."""
     area = invert_area(empty_area(box_size(canvas)))
-    area.paste(0, (-canvas[0], -canvas[1], upright.width - canvas[0], upright.height - canvas[1]))
+    area.paste(0, relative_box(image_box(upright), canvas))
     return area
-
-
-def _crop_to_box(area: Image.Image, canvas: Box, box: Box) -> Image.Image:
-    """What *box* shows of the area on *canvas*; nothing is edited outside the canvas."""
-    return area.crop((box[0] - canvas[0], box[1] - canvas[1], box[2] - canvas[0], box[3] - canvas[1]))
 
 
 def _scale_area(area: Image.Image, canvas: Box, box: Box, size: Size) -> Image.Image:
     """What *box* shows of the area, at *size*: never at full resolution, which may be gigapixels around a panorama."""
     full = box_size(box)
     if full == size:
-        return _crop_to_box(area, canvas, box)
+        return area.crop(relative_box(box, canvas))
     across = (full.width / size.width, 0, box[0] - canvas[0])
     down = (0, full.height / size.height, box[1] - canvas[1])
-    return area.transform(
-        (size.width, size.height), Image.Transform.AFFINE, (*across, *down), Image.Resampling.NEAREST, fillcolor=0
-    )
+    return area.transform(size, Image.Transform.AFFINE, (*across, *down), Image.Resampling.NEAREST, fillcolor=0)
 
 
 def _encode_region(
@@ -226,10 +221,9 @@ def _region_notes(name: str, plan: EditPlan, region: Box, options: CompositionOp
 
 def _build_composition(header: ImageHeader, plan: EditPlan, region: Box, framing: InputFit) -> Composition:
     """Without the path and the hash of the original. Raises MaskError if the mask takes too many bytes."""
-    left, top, right, bottom = plan.mask_box
     # A pixel more, where the canvas has one, so that the mask's edge is an edge of the area and gets a soft one.
-    mask_box = intersection((left - 1, top - 1, right + 1, bottom + 1), plan.canvas)
-    data = encode_with_pillow(_crop_to_box(plan.area, plan.canvas, mask_box), "png", compress_level=6)
+    mask_box = intersection(grow_box(plan.mask_box, 1, 1), plan.canvas)
+    data = encode_with_pillow(plan.area.crop(relative_box(mask_box, plan.canvas)), "png", compress_level=6)
     if len(data) > MAX_MASK_BYTES:
         raise MaskError(
             f"the mask is {len(data):,} bytes as PNG; the limit is {MAX_MASK_BYTES:,}",

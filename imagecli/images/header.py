@@ -11,12 +11,13 @@ from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.formats.tiff import is_camera_raw, largest_page_first, tiff_pages
 from imagecli.images.identify import LABELS, RAW, identify_image
 from imagecli.images.integrity import inspect_image
-from imagecli.images.orientation import read_orientation, turned_size
+from imagecli.images.orientation import read_orientation, set_upright, turned_size
 from imagecli.images.pillow_io import SAVE_AGAIN, detect_image_format, open_image, translate_decoder_errors
 from imagecli.images.strip_metadata import has_metadata, read_exif
 
 _EXIF, _GPS = 0x8769, 0x8825
-_OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
+_STRIPPED_FORMATS = frozenset({"png", "jpeg", "webp"})
+"""Their metadata is removed before Pillow reads them, and is read from their bytes instead."""
 SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
 """Pillow modes of 8 bits that every endpoint accepts."""
 
@@ -64,6 +65,11 @@ class ImageHeader:
         """The size before applying the orientation."""
         return turned_size(self.size, self.orientation)
 
+    def upright_exif(self) -> bytes | None:
+        """Its EXIF block, for an encoder of upright pixels; None if it has none."""
+        block = read_exif(self.data, self.format)
+        return b"Exif\0\0" + set_upright(block) if block else None
+
 
 def read_header(data: bytes, name: str) -> ImageHeader:
     """Reads the headers of *data*; *name* is used in messages only.
@@ -106,7 +112,7 @@ def _header_from_pillow(image: ImageFile.ImageFile, data: bytes, format: str, na
         is_deep=image.mode.startswith(("I", "F")) or (format == "png" and data[24] > 8),
         has_alpha=image.has_transparency_data,
         frames=getattr(image, "n_frames", 1),
-        has_metadata=has_metadata(data, format) if format in _OWN_WALKERS else _has_metadata(image),
+        has_metadata=has_metadata(data, format) if format in _STRIPPED_FORMATS else _has_metadata(image),
         is_lossy=format in ("jpeg", "heic", "avif") or (format == "webp" and b"VP8 " in data[12:64]),
     )
 
@@ -115,7 +121,7 @@ def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
     """The EXIF orientation. Pillow applies that of TIFF itself, libheif that of HEIC."""
     if format in ("tiff", "heic"):
         return 1
-    if format not in _OWN_WALKERS:
+    if format not in _STRIPPED_FORMATS:
         return read_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
     block = read_exif(data, format)
     return read_orientation(block) if block else 1
@@ -132,7 +138,8 @@ def _not_an_image_error(data: bytes, name: str) -> InputImageError:
         return InputImageError(f"{name} is an SVG drawing; expected a raster image", hint="export it as PNG first")
     if not data:
         return InputImageError(f"{name} is empty (0 bytes)")
+    is_other_image = (identity.problem or "").endswith("image")
     return InputImageError(
-        f"{name} is {identity.problem}; expected an image",
+        f"{name} is {identity.problem}{', which is not supported' if is_other_image else '; expected an image'}",
         hint="supported formats: PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP",
     )

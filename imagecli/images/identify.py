@@ -44,7 +44,7 @@ _HEAD_BYTES = 1_024
 
 
 def identify_image(data: Data) -> ImageInfo:
-    """Format and size, from the headers; *whole* is False only if these are broken, or *data* is not a known image."""
+    """Format and size, from the headers; the only problems are that these are broken, or *data* is no known image."""
     with memoryview(data) as view:
         detected = detect_format(view)
         if detected is None:
@@ -52,12 +52,12 @@ def identify_image(data: Data) -> ImageInfo:
             if other in RECEIVED_FORMATS:
                 # Where its size is, only its decoder finds out.
                 return ImageInfo(format=other)
-            return ImageInfo(format=None, whole=False, problem=describe_bytes(view))
+            return ImageInfo(format=None, problem=describe_bytes(view))
         size = _read_size(view, detected)
     if size is None and detected != "svg":
-        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} ends in the middle of its headers")
+        return ImageInfo(format=detected, problem=f"{LABELS[detected]} ends in the middle of its headers")
     if size is not None and not size.pixels:
-        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} has an invalid size, {size}")
+        return ImageInfo(format=detected, problem=f"{LABELS[detected]} has an invalid size, {size}")
     return ImageInfo(format=detected, size=size)
 
 

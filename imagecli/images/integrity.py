@@ -12,7 +12,7 @@ from imagecli.domain import ImageInfo, Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.formats import gif, jpeg, png, webp
-from imagecli.images.identify import LABELS, Data, identify_image
+from imagecli.images.identify import LABELS, identify_image
 
 MAX_DECODED_PIXELS: Final = 1_000_000_000
 """At most this many pixels are decoded, of all frames or scans together; the rest is trusted."""
@@ -50,10 +50,9 @@ class ImageChecker:
 
     def finish(self, file: IO[bytes]) -> ImageInfo:
         """What the fed bytes are. *file* holds them too: it is read only for formats that need it (not for PNG)."""
-        if self._png:
-            identity = identify_image(self._head)
-            return _with_problem(identity, self._png.finish()) if identity.whole else identity
         identity = identify_image(self._head)
+        if self._png:
+            return identity._replace(problem=identity.problem or self._png.finish())
         if identity.format is None:
             return identity
         file.seek(0)
@@ -69,8 +68,8 @@ def inspect_image_file(file: IO[bytes]) -> ImageInfo:
     return checker.finish(file)
 
 
-def inspect_image(data: Data) -> ImageInfo:
-    """What *data* is, and whether it is complete and undamaged: *problem* says what is wrong, *whole* is False then.
+def inspect_image(data: bytes) -> ImageInfo:
+    """What *data* is, and whether it is complete and undamaged: *problem* says what is wrong.
 
     Bytes after the end of the image are allowed: cameras and servers append to images. Never raises.
     """
@@ -78,12 +77,12 @@ def inspect_image(data: Data) -> ImageInfo:
     if not identity.whole:
         return identity
     if identity.format in RECEIVED_FORMATS:
-        return _inspect_by_decoding(data if isinstance(data, bytes) else bytes(data), identity.format)
+        return _inspect_by_decoding(data, identity.format)
     with memoryview(data) as view:
         problem = _find_structure_problem(view, identity)
     if identity.format in ("jpeg", "webp", "gif") and problem in (None, jpeg.CUT_IN_PIXELS):
-        problem = _find_decoding_problem(data if isinstance(data, bytes) else bytes(data), identity, problem)
-    return _with_problem(identity, problem)
+        problem = _find_decoding_problem(data, identity, problem)
+    return identity._replace(problem=problem)
 
 
 def _inspect_by_decoding(data: bytes, format: str) -> ImageInfo:
@@ -99,11 +98,7 @@ def _inspect_by_decoding(data: bytes, format: str) -> ImageInfo:
         pass  # too large to try: trusted, as other formats are
     except InputImageError as error:
         problem = None if size and isinstance(error.__cause__, MemoryError) else error.message
-    return ImageInfo(format=format, size=size, whole=problem is None, problem=problem)
-
-
-def _with_problem(identity: ImageInfo, problem: str | None) -> ImageInfo:
-    return identity._replace(whole=problem is None, problem=problem)
+    return ImageInfo(format=format, size=size, problem=problem)
 
 
 def _find_structure_problem(data: memoryview, identity: ImageInfo) -> str | None:
@@ -141,7 +136,8 @@ def _find_decoding_problem(data: bytes, identity: ImageInfo, structure_problem: 
     except LargeImageError:
         return structure_problem
     except InputImageError as error:
-        return structure_problem if isinstance(error.__cause__, MemoryError) else structure_problem or error.message
+        is_too_large = isinstance(error.__cause__, MemoryError)
+        return structure_problem or (None if is_too_large else error.message)
     return None
 
 

@@ -10,24 +10,29 @@ from typing import TypeAlias
 from PIL import Image, ImageChops, ImageFilter
 
 from imagecli.domain import MaskShape, Size, Transform
+from imagecli.images.edit_region import grow_box, intersection
 from imagecli.images.mask_geometry import disc_boxes, shape_spans
 from imagecli.images.transform_input import size_inside_padding
 
+Area: TypeAlias = Image.Image
+"""For folders that do not import Pillow."""
+
 _LEAST_SOFT = 4
 """Pixels. A narrower edge is hardly softer than none."""
-Area: TypeAlias = Image.Image
-
 THRESHOLD = 128
 """Brightness from which a pixel of a black and white mask is white."""
 MIN_ALPHA = 16
 """A lower alpha counts as 0, which alone is certain to be edited: brushes and resizing leave such pixels behind."""
+_ANY = [0] + [255] * 255
+_FULL = [0] * 255 + [255]
+"""Tables for `point`: 255 where a pixel is edited at all, and where it is edited entirely."""
 _LARGEST_DISC = 40
 """Pixels. A larger disc grows the area on a smaller scale, which keeps the time short."""
 
 
 def empty_area(size: Size) -> Image.Image:
     """Nothing is edited."""
-    return Image.new("L", (size.width, size.height))
+    return Image.new("L", size)
 
 
 def draw_shape(area: Image.Image, shape: MaskShape) -> Image.Image:
@@ -66,12 +71,7 @@ def grow_area(area: Image.Image, pixels: int) -> Image.Image:
     if box is None:
         return area
     # A pixel more, so that the filters find nothing at the edge that they would extend.
-    near = (
-        max(0, box[0] - pixels - 1),
-        max(0, box[1] - pixels - 1),
-        min(area.width, box[2] + pixels + 1),
-        min(area.height, box[3] + pixels + 1),
-    )
+    near = intersection(grow_box(box, pixels + 1, pixels + 1), (0, 0, *area.size))
     area.paste(_grow_by_disc(area.crop(near), pixels), near)
     return area
 
@@ -89,10 +89,6 @@ def _grow_by_disc(area: Image.Image, radius: int) -> Image.Image:
         wide = area.filter(ImageFilter.BoxBlur((across, 0))).point(_ANY)
         result = add_area(result, wide.filter(ImageFilter.BoxBlur((0, up))).point(_ANY))
     return result
-
-
-_ANY = [0] + [255] * 255
-_FULL = [0] * 255 + [255]
 
 
 def feather_area(area: Image.Image, pixels: int) -> Image.Image:
@@ -162,8 +158,8 @@ def transform_area(area: Image.Image, transform: Transform) -> Image.Image:
     inner, offset = size_inside_padding(transform)
     if transform.crop:
         area = area.crop(transform.crop)
-    if area.size != (inner.width, inner.height):
-        area = area.resize((inner.width, inner.height), Image.Resampling.NEAREST)
+    if area.size != inner:
+        area = area.resize(inner, Image.Resampling.NEAREST)
     if not transform.pad:
         return area
     final = transform.size or transform.framed_size

@@ -34,7 +34,7 @@ def extends_outside(shape: MaskShape, size: Size) -> bool:
 
 def pixel_at(point: tuple[Length, Length], size: Size) -> tuple[int, int] | None:
     """The pixel at *point*; None if it is outside an image of *size*. 100% is the last one."""
-    x, y = _to_pixels(point[0], size.width), _to_pixels(point[1], size.height)
+    x, y = point[0].to_pixels(size.width), point[1].to_pixels(size.height)
     if point[0].is_percent and x == size.width:
         x -= 1
     if point[1].is_percent and y == size.height:
@@ -48,10 +48,6 @@ def disc_boxes(radius: int) -> list[tuple[int, int]]:
     return list({int(sqrt(radius * radius - up * up)): up for up in range(radius + 1)}.items())
 
 
-def _to_pixels(length: Length, extent: int) -> float:
-    return length.value * extent / 100 if length.is_percent else length.value
-
-
 def _first_pixel(edge: float) -> int:
     """The first pixel whose center is not before *edge*."""
     return ceil(edge - 0.5)
@@ -59,7 +55,7 @@ def _first_pixel(edge: float) -> int:
 
 def _corners(shape: MaskShape, size: Size) -> list[Point]:
     """Of a polygon, a rectangle, or the box around an ellipse."""
-    values = [_to_pixels(length, size[index % 2]) for index, length in enumerate(shape.lengths)]
+    values = [length.to_pixels(size[index % 2]) for index, length in enumerate(shape.lengths)]
     if shape.kind == "polygon":
         return list(zip(values[::2], values[1::2], strict=True))
     x, y, width, height = values

@@ -64,7 +64,7 @@ def fit_area(area: Image.Image, size: Size, name: str) -> Image.Image:
             f"{name} is {Size(*area.size)}, not the aspect ratio of {size}; scaling would distort it",
             hint="crop it to the part that the image shows, or draw a new one with imagecli mask",
         )
-    return area.resize((size.width, size.height), Image.Resampling.NEAREST)
+    return area.resize(size, Image.Resampling.NEAREST)
 
 
 def read_upright_pixels(header: ImageHeader) -> Image.Image:

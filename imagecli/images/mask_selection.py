@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PIL import Image, ImageChops, ImageColor
 
-from imagecli.domain import Size
 from imagecli.errors import UsageError
 
 Color = tuple[int, int, int]
@@ -34,25 +33,24 @@ def flood(image: Image.Image, pixel: tuple[int, int], tolerance: int) -> Image.I
     color = image.getpixel(pixel)
     assert isinstance(color, tuple)
     similar = _similar_area(image, (color[0], color[1], color[2]), tolerance)
-    return Image.frombytes("L", image.size, connected_area(similar.tobytes(), Size(*image.size), pixel))
+    return Image.frombytes("L", image.size, _connected_area(similar.tobytes(), image.width, pixel))
 
 
 def _similar_area(image: Image.Image, color: Color, tolerance: int) -> Image.Image:
     """255 where red, green and blue differ by at most *tolerance* from *color*, else 0."""
     areas = [
-        image.getchannel(channel).point([255 * (abs(value - wanted) <= tolerance) for value in range(256)])
-        for channel, wanted in zip("RGB", color, strict=True)
+        image.getchannel(channel).point([255 * (abs(value - level) <= tolerance) for value in range(256)])
+        for channel, level in zip("RGB", color, strict=True)
     ]
     return ImageChops.darker(ImageChops.darker(areas[0], areas[1]), areas[2])
 
 
-def connected_area(similar: bytes, size: Size, pixel: tuple[int, int]) -> bytearray:
-    """The part of *similar*, a byte of 0 or 255 for each pixel, that is connected with *pixel* by edges.
+def _connected_area(similar: bytes, width: int, pixel: tuple[int, int]) -> bytearray:
+    """The part of *similar*, rows of *width* bytes of 0 or 255, that is connected with *pixel* by edges.
 
     Works on runs of pixels: `find` and slices of bytes are a hundred times faster than a loop over pixels.
     """
-    width = size.width
-    remaining, found = bytearray(similar), bytearray(len(similar))
+    remaining, area = bytearray(similar), bytearray(len(similar))
     starts = [pixel[1] * width + pixel[0]]
     while starts:
         start = starts.pop()
@@ -63,7 +61,7 @@ def connected_area(similar: bytes, size: Size, pixel: tuple[int, int]) -> bytear
         end = remaining.find(0, start, row + width)
         right = end if end >= 0 else row + width
         remaining[left:right] = bytes(right - left)
-        found[left:right] = b"\xff" * (right - left)
+        area[left:right] = b"\xff" * (right - left)
         for shift in (-width, width):
             first, last = left + shift, right + shift
             if not 0 <= first < len(similar):
@@ -73,4 +71,4 @@ def connected_area(similar: bytes, size: Size, pixel: tuple[int, int]) -> bytear
                 starts.append(run)
                 gap = remaining.find(0, run, last)
                 run = remaining.find(255, gap, last) if gap >= 0 else -1
-    return found
+    return area

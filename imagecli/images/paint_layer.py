@@ -38,9 +38,9 @@ def render_layer(header: ImageHeader) -> tuple[bytes, str]:
 def shrink_to_layer(area: Area) -> Area:
     """*area* of the image in the size of the layer; hard edges stay hard."""
     size = layer_size(Size(*area.size))
-    if area.size == (size.width, size.height):
+    if area.size == size:
         return area
-    small = area.resize((size.width, size.height), Image.Resampling.BILINEAR, reducing_gap=2)
+    small = area.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
     return small if has_soft_edges(area) else cut_edges(small)
 
 
@@ -50,7 +50,7 @@ def enlarge_from_layer(data: bytes, original: Area) -> Area:
     Hard edges stay hard, and are smooth instead of showing the pixels of the layer; soft edges stay soft.
     """
     layer = layer_size(Size(*original.size))
-    painted = Image.frombytes("L", (layer.width, layer.height), data)
+    painted = Image.frombytes("L", layer, data)
     if painted.size == original.size:
         return painted
     large = painted.resize(original.size, Image.Resampling.BILINEAR)

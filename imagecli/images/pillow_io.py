@@ -28,6 +28,8 @@ BYTES_PER_PIXEL = {"jpeg": 3, "webp": 16, "heic": 9, "avif": 9, "tiff": 7, "gif"
 TIFF and GIF stay under the 89 megapixels above which their plugins themselves warn on stderr.
 """
 _USUAL_BYTES, _PROGRESSIVE_BYTES = 5, 8
+REDUCING_GAP = 3.0
+"""Pillow's value for a fast resize that hardly differs from the slow one."""
 
 _READERS = {
     "png": "PIL.PngImagePlugin:PngImageFile",
@@ -41,7 +43,6 @@ _READERS = {
     "heic": "pi_heif:HeifImageFile",
 }
 """Format → module and class, imported when needed: all of them take as much memory as Python itself."""
-
 
 _USE_SMALLER = "use a smaller copy"
 SAVE_AGAIN = "open it in an image editor and save it again"
@@ -97,6 +98,17 @@ def load_pixels(image: ImageFile.ImageFile, name: str) -> Image.Image:
     with translate_decoder_errors(name):
         image.load()
     return image
+
+
+def load_alpha(image: ImageFile.ImageFile, name: str) -> Image.Image:
+    """Decodes the alpha channel of the first frame. Raises InputImageError if its pixels are damaged."""
+    return load_pixels(image, name).convert("RGBA").getchannel("A")
+
+
+def has_transparent_pixels(data: bytes, format: str, name: str) -> bool:
+    """Whether a pixel is not opaque. Decodes only images with alpha. Raises InputImageError for a damaged one."""
+    image = open_image(data, format, name)
+    return image.has_transparency_data and load_alpha(image, name).getextrema() != (255, 255)
 
 
 def _pillow_reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:

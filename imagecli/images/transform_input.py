@@ -21,17 +21,16 @@ _GAP = 2
 _LARGE_PIXELS = 20_000_000
 """Larger images are averaged to the final size, to keep memory flat."""
 _STRIP_PIXELS = 2_000_000
-_CLEAR = (0, 0, 0, 0)
 
 FloatBox = tuple[float, float, float, float]
 
 
 def render_transformed(
-    header: ImageHeader, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
+    header: ImageHeader, transform: Transform, resample: Image.Resampling
 ) -> tuple[Image.Image, str | None]:
     """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase if their colors changed.
 
-    NEAREST interpolates no values (masks). *padding* is RGBA. Raises InputImageError if the pixels are damaged.
+    NEAREST interpolates no values (masks). Padding is transparent. Raises InputImageError if the pixels are damaged.
     """
     with translate_decoder_errors(header.name):
         inner, offset = size_inside_padding(transform)
@@ -39,7 +38,7 @@ def render_transformed(
         box = stored_box(crop, header.size, header.orientation)
         small, profile = _decode_box(header, box, turned_size(inner, header.orientation), resample)
         colored, note = to_srgb(small, profile)
-        result = _pad(turn_upright(colored, header.orientation), transform, offset, padding)
+        result = _pad(turn_upright(colored, header.orientation), transform, offset)
         # Pillow would write a profile and comment that it finds here into the next file.
         result.info.clear()
         return result, note
@@ -77,7 +76,6 @@ def _decode_box(
 
 def _resize_box(image: Image.Image, box: FloatBox, size: Size, resample: Image.Resampling) -> Image.Image:
     scale = sample_scale(image)
-    target = (size.width, size.height)
     factor = 1
     if resample is not Image.Resampling.NEAREST:
         gap = 1 if image.width * image.height > _LARGE_PIXELS else _GAP
@@ -85,10 +83,10 @@ def _resize_box(image: Image.Image, box: FloatBox, size: Size, resample: Image.R
     if factor > 1:
         image, box = _average_blocks(image, box, factor, scale)
     else:
-        if box == tuple(map(int, box)) and (box[2] - box[0], box[3] - box[1]) == target:
+        if box == tuple(map(int, box)) and (box[2] - box[0], box[3] - box[1]) == size:
             return to_eight_bit(image.crop(tuple(map(int, box))), scale)  # type: ignore[arg-type]
         image = to_eight_bit(image, scale)
-    return image.resize(target, resample, box)
+    return image.resize(size, resample, box)
 
 
 def _average_blocks(
@@ -108,12 +106,9 @@ def _average_blocks(
     return result, (moved[0], moved[1], min(moved[2], result.width), min(moved[3], result.height))
 
 
-def _pad(
-    image: Image.Image, transform: Transform, offset: tuple[int, int], padding: tuple[int, int, int, int]
-) -> Image.Image:
+def _pad(image: Image.Image, transform: Transform, offset: tuple[int, int]) -> Image.Image:
     if transform.pad is None:
         return image
-    final = transform.size or transform.framed_size
-    canvas = Image.new("RGBA", (final.width, final.height), padding)
+    canvas = Image.new("RGBA", transform.size or transform.framed_size)
     canvas.paste(image, offset)
     return canvas

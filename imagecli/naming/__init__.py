@@ -26,6 +26,7 @@ from imagecli.naming.resolve import (
     rebuild_name,
     requested_format,
     resolve_names,
+    with_literal_format,
 )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "requested_format",
     "resolve_names",
     "slugify",
+    "with_literal_format",
 ]

@@ -62,7 +62,7 @@ def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
 def check_output_inside(output: OutputPattern) -> None:
     """Raises OutputError if an output in a manifest is not below the manifest's folder, or not a portable name."""
     for index, part in enumerate(split_components(output.text)):
-        text = re.sub(r"\{[^{}]*\}", "x", part)
+        text = _FIELD.sub("x", part) if "{" in part else part
         if text == ".." or (not index and not text and output.text):
             raise OutputError(
                 f"output {output.text!r} must stay inside the manifest's folder", hint="use a relative path without .."
@@ -70,6 +70,8 @@ def check_output_inside(output: OutputPattern) -> None:
         if text not in ("", ".") and not is_portable(text):
             raise OutputError(f"output {output.text!r} is not a valid file name on every system", hint=PORTABLE)
 
+
+_FIELD: Final = re.compile(r"\{[^{}]*\}")
 
 PORTABLE: Final = (
     'avoid control characters, \\ : * ? " < > |, a dot or space at the end, and device names (con, nul, com1)'
@@ -118,9 +120,9 @@ def check_variables(names: Iterable[str]) -> None:
 def _check_writable_text(text: str) -> None:
     if not text:
         raise UsageError("-o is empty", hint="use -o cat.png or -o images/, or omit -o for the current folder")
-    if re.match(r"[A-Za-z][\w+.-]+://", text):
+    if "://" in text and re.match(r"[A-Za-z][\w+.-]+://", text):
         raise OutputError(f"{text} is a URL; expected a file or a folder", hint="use -o FILE or -o FOLDER/")
-    if unexpanded := re.match(r"(~[^/\\]+|\$\w+|%\w+%)[/\\]", text):
+    if text[0] in "~$%" and (unexpanded := re.match(r"(~[^/\\]+|\$\w+|%\w+%)[/\\]", text)):
         raise OutputError(
             f"{unexpanded[1]} at the start of {text} was not expanded by a shell",
             hint=f"use the folder's path, or ~/… for your home folder; if the folder has that name: ./{text}",

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Final, Literal, NamedTuple
 
 from imagecli.domain import ENDINGS, IfExists, OutputName
@@ -116,6 +117,11 @@ def rebuild_name(name: OutputName) -> OutputName:
     )
 
 
+def with_literal_format(name: OutputName) -> OutputName:
+    """*name*, whose extension, if it has one, decides the format, as if it were typed and not filled in."""
+    return name._replace(literal_format=ENDINGS[name.ending.lower()]) if name.ending else name
+
+
 def _fill_component(template: str, fields: Fields) -> str:
     """One path component, its values cut until it fits."""
     parts = [
@@ -139,7 +145,8 @@ def _fill_component(template: str, fields: Fields) -> str:
 
 def _split_ending(name: str) -> tuple[str, str | None]:
     stem, _dot, ending = name.rpartition(".")
-    return (stem, ending) if stem and ending.lower() in ENDINGS else (name, None)
+    # One object for all names with the same extension, as a batch can have 100,000 of them.
+    return (stem, intern(ending)) if stem and ending.lower() in ENDINGS else (name, None)
 
 
 def path_for_format(name: OutputName, format: str) -> Path:

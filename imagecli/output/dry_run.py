@@ -29,6 +29,8 @@ class BatchDryRun(NamedTuple):
     up_to_date: int
     pending: int
     """Items that are pending in the Batch API."""
+    waiting: int
+    """Items whose response an earlier run received and did not save."""
     requests: int
     images: int
     files: int
@@ -78,9 +80,10 @@ def _format_time(plan: BatchDryRun) -> str:
 
 
 def _format_items(plan: BatchDryRun) -> str:
-    missing = plan.items - plan.up_to_date - plan.pending
+    missing = plan.items - plan.up_to_date - plan.pending - plan.waiting
     pending = f", {plan.pending:,} pending in the Batch API" if plan.pending else ""
-    return f"{missing:,} to create, {plan.up_to_date:,} up to date{pending}"
+    waiting = f", {plan.waiting:,} received by an earlier run" if plan.waiting else ""
+    return f"{missing:,} to create, {plan.up_to_date:,} up to date{pending}{waiting}"
 
 
 SHOWN: Final = 20
@@ -181,11 +184,15 @@ def _wrapped_lines(rows: list[Row], display: DisplayOptions, env: Env) -> list[s
     console = Console(
         file=StringIO(), width=width, force_terminal=display.color, no_color=not display.color, highlight=False
     )
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, max_width=max(width // 2, 1))
-    table.add_column(overflow="fold")
-    for label, text in rows:
-        table.add_row(Text(label, style="bold"), Text(text))
+    label_width = min(_label_width(rows) - 2, max(width // 2, 1))
     with console.capture() as captured:
-        console.print(table)
+        for label, text in rows:
+            if label and not text:  # a title, which does not widen the column of labels
+                console.print(Text(label, style="bold"))
+                continue
+            table = Table.grid(padding=(0, 2, 0, 0))
+            table.add_column(no_wrap=True, width=label_width)
+            table.add_column(overflow="fold")
+            table.add_row(Text(label, style="bold"), Text(text))
+            console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]

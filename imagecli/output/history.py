@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from imagecli.env import Env
+from imagecli.env import Env, format_time
 from imagecli.money import format_usd, format_usd_range
 from imagecli.output.json_result import print_json_document
 from imagecli.output.terminal import (
@@ -142,7 +142,7 @@ def _facts(image: HistoryImage, command: Sequence[str], env: Env) -> Iterator[tu
         yield "missing", "the file was moved or deleted since"
     elif image.path and not has_content(image.path, image.sha256):
         yield "changed", "the file was changed or replaced since"
-    yield "created", f"{image.created.astimezone(env.now().tzinfo):%Y-%m-%d %H:%M}"
+    yield "created", format_time(image.created, env.now().tzinfo)
     yield "prompt", image.prompt or ""
     yield "revised prompt", image.revised_prompt or ""
     yield "made by", f"{image.model or 'unknown model'} at {image.provider}, imagecli {image.command}"

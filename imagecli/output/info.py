@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from imagecli.creation_record import CreationRecord, record_to_json
-from imagecli.env import Env
+from imagecli.env import Env, format_time
 from imagecli.output.terminal import output_width, plural, printable_path, sanitize, wrap_text, write_to_stdout
 from imagecli.request_options import describe_options
 
@@ -60,7 +61,7 @@ _PROMPT_CHARACTERS: Final = 4_000
 
 def print_described_file(file: DescribedFile, env: Env, *, is_first: bool) -> None:
     """Prints one file: on a terminal a heading and aligned lines that fit it, in a pipe `key: value` lines."""
-    facts = [(key, sanitize(value, _PROMPT_CHARACTERS)) for key, value in _facts(file)]
+    facts = [(key, sanitize(value, _PROMPT_CHARACTERS)) for key, value in _facts(file, env)]
     name = printable_path(file.path, env.stdout) if file.path else file.name
     if env.stdout.isatty():
         width, indent = output_width(env), max(len(key) for key, _ in facts) + 4
@@ -74,7 +75,7 @@ def print_described_file(file: DescribedFile, env: Env, *, is_first: bool) -> No
     write_to_stdout(env, text.encode("utf-8", "surrogateescape"))
 
 
-def _facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
+def _facts(file: DescribedFile, env: Env) -> Iterator[tuple[str, str]]:
     it = file.description
     if it.problem:
         yield "damaged", it.problem
@@ -102,7 +103,7 @@ def _facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
     if camera := ", ".join(filter(None, (it.camera.camera, it.camera.software, it.camera.taken))):
         yield "camera", camera
     yield from _provenance_facts(it)
-    yield from _record_facts(file)
+    yield from _record_facts(file, env)
 
 
 def _describe_transparency(it: ImageDescription) -> str:
@@ -131,7 +132,15 @@ def _explain(source_type: str) -> str:
     return f"{source_type} ({meaning})" if meaning else source_type
 
 
-def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
+def _created_text(created: str, env: Env) -> str:
+    """The time in a record that anyone may have written."""
+    try:
+        return format_time(datetime.fromisoformat(created), env.now().tzinfo)
+    except (ValueError, OverflowError):
+        return created
+
+
+def _record_facts(file: DescribedFile, env: Env) -> Iterator[tuple[str, str]]:
     if file.other_sidecar:
         yield "sidecar", f"{file.other_sidecar} describes another version of this file"
     if file.record is None:
@@ -141,7 +150,7 @@ def _record_facts(file: DescribedFile) -> Iterator[tuple[str, str]]:
     place = f" at {record.provider}" if record.provider else ""
     yield "made by", f"{record.model or 'unknown model'}{place}, imagecli {record.command or '?'}"
     if record.created:
-        yield "created", record.created
+        yield "created", _created_text(record.created, env)
     if record.prompt:
         yield "prompt", record.prompt
     if record.revised_prompt:

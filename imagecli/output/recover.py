@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imagecli.env import Env
+from imagecli.env import Env, format_time
 from imagecli.output.terminal import sanitize, write_to_stdout
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _table_row(call: RecoverableCall) -> tuple[str, ...]:
     state = NO_RESPONSE if call.state == "nothing_came" and prepared and prepared.free else WORDS[call.state]
     return (
         call.spooled.id,
-        f"{call.when:%Y-%m-%d %H:%M}",
+        format_time(call.when),
         prepared.command if prepared else "?",
         prepared.model if prepared else "?",
         state,

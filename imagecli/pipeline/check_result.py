@@ -67,7 +67,7 @@ def opaque_image_warning(images: Iterable[tuple[SavedImage, Path | None]]) -> Wa
     Each is given with the file that it was received as. What can't be decoded is not reported here.
     """
     from imagecli.errors import ImagecliError
-    from imagecli.images.fit_overlay import has_transparent_pixels
+    from imagecli.images.pillow_io import has_transparent_pixels
     from imagecli.storage.read import read_bounded
 
     for image, path in images:

@@ -4,8 +4,6 @@ Needs only `PreparedCall` and the body, so that `recover` and the Batch API fini
 Memory does not grow with the images.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice

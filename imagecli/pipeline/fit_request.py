@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.model_parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import needs_alpha
 from imagecli.domain import (
     MAX_PICTURE_BYTES,
     CompositionOptions,
@@ -18,6 +18,7 @@ from imagecli.domain import (
     InputRole,
     InputSource,
     MaskSource,
+    Size,
     Vary,
 )
 from imagecli.errors import InputImageError
@@ -41,7 +42,7 @@ def _fit_complete(request: Edit | Vary, row: ModelRow) -> FittedInputs:
     from imagecli.images.fit_mask import fit_mask, mask_coverage
     from imagecli.images.fit_overlay import fit_markup
 
-    sources, input_fit = input_sources(request), request.input_fit
+    sources, input_fit = request.input_sources, request.input_fit
     transparent = needs_alpha(request, row)
     files: list[InputFile] = []
     headers = [_read_input(source, "image", files) for source in sources]
@@ -92,7 +93,10 @@ def _fit_composed(request: Edit, options: CompositionOptions, row: ModelRow) -> 
         request.options.size,
         request.input_fit,
     )
-    notes: list[NoteEvent | WarningEvent] = [*_change_notes(first, region.image.changes)]
+    notes: list[NoteEvent | WarningEvent] = []
+    if isinstance(request.options.size, Size):
+        notes.append(NoteEvent(code="size", message=f"{first.label}: requesting {request.options.size}"))
+    notes += _change_notes(first, region.image.changes)
     if request.mask:
         notes += _change_notes(request.mask, region.mask.changes)
     notes += [NoteEvent(code="region", message=note) for note in region.notes]

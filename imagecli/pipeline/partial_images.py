@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -81,18 +80,16 @@ class StreamTee:
                 self._partials.on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class PartialImageHandler:
     """Reports the partial images of one request."""
 
-    prepared: PreparedCall
-    requested: int | None
-    on_event: EventHandler
-    arrived: int = 0
-    """Partial images, damaged ones included."""
-    received: int = 0
-    last_path: Path | None = None
-    """Where the last one was saved."""
+    def __init__(self, *, prepared: PreparedCall, requested: int | None, on_event: EventHandler) -> None:
+        self.prepared, self.requested, self.on_event = prepared, requested, on_event
+        self.arrived = 0
+        """Partial images, damaged ones included."""
+        self.received = 0
+        self.last_path: Path | None = None
+        """Where the last one was saved."""
 
     def handle(self, payload: Any, *, images: int) -> None:
         """Reports the image in *payload*, if it has one, behind *images* completed images."""

@@ -6,15 +6,12 @@ Also builds the pipeline, its server and its downloader from the settings, and r
 earlier commands left in the spool.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
@@ -37,7 +34,7 @@ from imagecli.client.spool import (
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
 from imagecli.domain import OPERATIONS, Edit, ImageRequest, Secret
-from imagecli.env import Env
+from imagecli.env import Env, format_time
 from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
@@ -75,8 +72,7 @@ class OpenCall(NamedTuple):
         return self.entry.body.parent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """What all calls of a command share. Threads may execute calls at the same time."""
 
     context: RunContext
@@ -86,13 +82,13 @@ class Pipeline:
     downloader: ResultDownloader
     state_dir: Path
     """Responses are in its `spool` until they are saved, or beside the output if it can't be written."""
-    record_folders: tuple[Path, ...] = ()
+    record_folders: tuple[Path, ...]
     """For the records of those that are beside an output."""
-    decode_lock: Lock = field(default_factory=Lock)
+    decode_lock: Lock
     """Held while an image is decoded."""
-    open_calls: dict[int, OpenCall] = field(default_factory=dict)
+    open_calls: dict[int, OpenCall]
     """Request → its call, from when it has room under the cost limit until `end_call`."""
-    warned: dict[str, int] = field(default_factory=dict)
+    warned: dict[str, int]
     """Text of a warning that concerns all requests → the request that reported it."""
 
     def execute(
@@ -270,7 +266,7 @@ class Pipeline:
                     self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
                 is_free = response.is_from_sandbox(entry.peer)
                 # Another request is sent while the images are saved, if they probably can be.
-                is_blocked = not all(folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) for folder in folders)
+                is_blocked = not all(os.access(folder, os.W_OK | os.X_OK) for folder in folders)
                 reservation.settle(
                     parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free, keeps_slot=is_blocked
                 )
@@ -411,6 +407,9 @@ def build_pipeline(
         downloader=build_downloader(settings),
         state_dir=settings.state_dir,
         record_folders=settings.record_folders,
+        decode_lock=Lock(),
+        open_calls={},
+        warned={},
     )
 
 
@@ -513,7 +512,7 @@ def read_prepared(spooled: SpooledCall) -> PreparedCall | None:
 
 
 def _describe_spooled(spooled: SpooledCall, prepared: PreparedCall | None) -> str:
-    facts = [f"{datetime.fromtimestamp(spooled.since).astimezone():%Y-%m-%d %H:%M}"]
+    facts = [format_time(datetime.fromtimestamp(spooled.since, UTC))]
     if prepared:
         facts += [prepared.command, prepared.model, (prepared.prompt or "")[:60]]
     return ", ".join(fact for fact in facts if fact)

@@ -3,20 +3,17 @@
 Input images are read and fitted to the endpoint once, and shared by all requests that send them.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import needs_alpha
 from imagecli.domain import (
     Edit,
     Generate,
@@ -130,10 +127,10 @@ MAX_CACHED_INPUTS = 4
 """Sets of fitted inputs that are kept for further requests with the same inputs."""
 
 
-@dataclass(slots=True)
 class _CacheSlot:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    fitted: FittedInputs | None = None
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.fitted: FittedInputs | None = None
 
 
 class InputCache:
@@ -173,7 +170,7 @@ class InputCache:
         from imagecli.images.fit_input import check_input
         from imagecli.pipeline.fit_request import read_image_header
 
-        headers = [read_image_header(source) for source in input_sources(request)]
+        headers = [read_image_header(source) for source in request.input_sources]
         framing = request.input_fit
         if isinstance(request, Edit) and request.composition:
             from imagecli.images.edit_region import extended_box

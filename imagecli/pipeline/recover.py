@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, Literal, NamedTuple
@@ -343,7 +342,7 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
         with open_response(file, saver) as condensed:
             parsed = _read_images(condensed.body, saver.prepared.base_url)
             # Only now it is known how many names are needed.
-            saver = replace(saver, prepared=_prepared(id, request, folder, len(parsed.images)))
+            saver.prepared = _prepared(id, request, folder, len(parsed.images))
             return save_images(parsed, condensed, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
     except UnsavedError as error:
         if last := save_partial_images(file, saver.prepared, on_event):

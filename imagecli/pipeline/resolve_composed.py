@@ -8,30 +8,24 @@ from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import CompositionOptions, Edit, ImageRequest, InputSource, Size
 from imagecli.errors import InputImageError
-from imagecli.events import NoteEvent
 from imagecli.pipeline.fit_request import read_image_header, read_mask_header, read_source
 
 
 def resolve_composed_edits(
     requests: Sequence[ImageRequest], row: ModelRow, provider: ProviderRow
-) -> tuple[list[ImageRequest], tuple[NoteEvent, ...]]:
-    """*requests*, in which edits with a composition have the size at which their region is sent; and notes on it.
+) -> list[ImageRequest]:
+    """*requests*, in which edits with a composition have the size at which their region is sent.
 
     The result must have the shape of what is sent, so its size is not left to the model; and it is requested as a PNG,
     unless the user requested another format: it is encoded again. An input from a pipe is read here, once. One that
     can't be sent stays as it is: `check_inputs` reports it with all others.
     """
-    resolved: list[ImageRequest] = []
-    notes: dict[NoteEvent, None] = {}
-    for request in requests:
-        if isinstance(request, Edit) and request.composition:
-            edit = _resolve_edit(request, request.composition, row, provider)
-            if edit.options.size != request.options.size:
-                message = f"{request.images[0].label}: requesting {edit.options.size}"
-                notes[NoteEvent(code="size", message=message)] = None
-            request = edit
-        resolved.append(request)
-    return resolved, tuple(notes)
+    return [
+        _resolve_edit(request, request.composition, row, provider)
+        if isinstance(request, Edit) and request.composition
+        else request
+        for request in requests
+    ]
 
 
 def _resolve_edit(request: Edit, composition: CompositionOptions, row: ModelRow, provider: ProviderRow) -> Edit:

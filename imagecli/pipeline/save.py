@@ -3,11 +3,8 @@
 An image for stdout stays in a staged file, and its response in the spool, until it is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,22 +79,31 @@ MAX_USUAL_PIXELS = 120_000_000
 """No model creates larger images; decoded, such an image takes 480 MB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSaver:
     """Saves the images of one call."""
 
-    prepared: PreparedCall
-    rescue_folder: Path
-    """For images whose own folder can't be written to."""
-    on_event: EventHandler
-    is_repeated: bool = False
-    """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
-    original: bytes | None = None
-    """The image that the result is pasted into, if it can't be read again: it came from stdin or a pipe."""
-    extras: Collection[int] = ()
-    """The images, by index, that their row no longer needs: they go to the rescue folder."""
-    saved: list[SavedImage] = field(default_factory=list)
-    """The images that are complete on disk so far."""
+    def __init__(
+        self,
+        *,
+        prepared: PreparedCall,
+        rescue_folder: Path,
+        on_event: EventHandler,
+        is_repeated: bool = False,
+        original: bytes | None = None,
+        extras: Collection[int] = (),
+    ) -> None:
+        self.prepared = prepared
+        self.rescue_folder = rescue_folder
+        """For images whose own folder can't be written to."""
+        self.on_event = on_event
+        self.is_repeated = is_repeated
+        """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
+        self.original = original
+        """The image that the result is pasted into, if it can't be read again: it came from stdin or a pipe."""
+        self.extras = extras
+        """The images, by index, that their row no longer needs: they go to the rescue folder."""
+        self.saved: list[SavedImage] = []
+        """The images that are complete on disk so far."""
 
     def save(self, index: int, staged: StagedImage, revised_prompt: str | None) -> Iterator[SavedImage]:
         """Saves image *index*, and then the further files that are made from it.

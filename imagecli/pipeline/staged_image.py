@@ -1,7 +1,5 @@
 """A received image under a temporary name, checked and hashed while it is being written: its file is not read again."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import IO, NamedTuple

@@ -44,10 +44,10 @@ def _encode_line(upper: Sequence[Color], lower: Sequence[Color]) -> Iterator[str
         # A character is drawn in the foreground color, so that an empty half needs no color of its own.
         character = _UPPER if top else _LOWER if bottom else " "
         foreground, background = (top, bottom) if top else (bottom, None)
-        wanted = (f"38;{foreground}" if foreground else before[0], f"48;{background}" if background else "49")
-        if changed := [code for code, old in zip(wanted, before, strict=True) if code != old]:
+        codes = (f"38;{foreground}" if foreground else before[0], f"48;{background}" if background else "49")
+        if changed := [code for code, old in zip(codes, before, strict=True) if code != old]:
             yield f"\x1b[{';'.join(changed)}m"
-        before = wanted
+        before = codes
         yield character
 
 

@@ -1,13 +1,12 @@
 """What the calls of a command can cost, whether the cost limit allows that, and what they did cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
 from imagecli.config.sources import flag_name, how_to_unset
+from imagecli.domain import ImageRequest
 from imagecli.errors import LimitError
 from imagecli.events import RunStarted, WarningEvent
 from imagecli.money import (
@@ -18,7 +17,6 @@ from imagecli.money import (
     format_usd_range,
     round_up_usd,
 )
-from imagecli.plan_calls import PlannedCall, count_images
 from imagecli.pricing import estimate, usage_cost
 from imagecli.results import CallResult
 
@@ -28,7 +26,8 @@ OVER_BUDGET = "over_budget"
 class Budget(NamedTuple):
     """The prices of a command's calls, and its cost limit."""
 
-    requests: tuple[PlannedCall, ...]
+    requests: tuple[ImageRequest, ...]
+    """Of each call."""
     rows: tuple[ModelRow, ...]
     """The model of each call."""
     settings: Settings
@@ -41,21 +40,26 @@ class Budget(NamedTuple):
     @classmethod
     def build(
         cls,
-        calls: Sequence[tuple[PlannedCall, ModelRow]],
+        calls: Sequence[tuple[ImageRequest, ModelRow]],
         settings: Settings,
         *,
         fixed: bool = False,
         share: float = 1.0,
-    ) -> Budget:
-        prices = (estimate.estimate_price(call.request, row, settings.provider) for call, row in calls)
+    ) -> Self:
+        """*calls*: the request of each call, and its model."""
+        prices = (estimate.estimate_price(request, row, settings.provider) for request, row in calls)
         return cls(
-            requests=tuple(call for call, _ in calls),
+            requests=tuple(request for request, _ in calls),
             rows=tuple(row for _, row in calls),
             settings=settings,
             estimates=_share_equal(estimate.share_of_estimate(price, share) for price in prices),
             fixed=fixed,
             share=share,
         )
+
+    def image_count(self) -> int:
+        """How many images the calls request."""
+        return sum(request.options.n for request in self.requests)
 
     def allows(self, usd: float) -> bool:
         """Whether *usd* is within the cost limit, to a billionth: sums of fractions differ in their last digit."""
@@ -74,7 +78,7 @@ class Budget(NamedTuple):
         counted = sum(map(self._counted_price, self.estimates))
         if price is None or self.allows(counted):
             return None
-        count = count_images(self.requests)
+        count = self.image_count()
         subject = f"{count} images" if count > 1 else "the image"
         return LimitError(
             f"{subject} can cost {format_usd(counted, up=True)} ({self._describe_share(price)}), "
@@ -96,7 +100,7 @@ class Budget(NamedTuple):
 
     def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
-        request, row = self.requests[index].request, self.rows[index]
+        request, row = self.requests[index], self.rows[index]
         return usage_cost.reported_usd(usage, request, row, self.settings.provider, self.share)
 
     def overrun_warning(self, results: Sequence[CallResult]) -> WarningEvent | None:
@@ -116,7 +120,7 @@ class Budget(NamedTuple):
     def _unpriced_note(self, result: CallResult) -> str:
         if result.is_free:
             return ""
-        return usage_cost.unpriced_note(self.requests[result.request].request, result.usage, self.settings.provider)
+        return usage_cost.unpriced_note(self.requests[result.request], result.usage, self.settings.provider)
 
     def cost(self, results: Sequence[CallResult] = ()) -> Cost:
         """The price of all calls, and the cost of those that were sent, by their *results*."""
@@ -129,10 +133,10 @@ class Budget(NamedTuple):
 
     def cost_by_quality(self) -> Cost:
         """The price of all calls, and what they cost at each quality."""
-        requested = self.requests[0].request.options.quality if self.requests else None
+        requested = self.requests[0].options.quality if self.requests else None
         prices = {quality: estimate.total_estimate(self._estimates_at(quality)) for quality in self._qualities()}
         return self.cost()._replace(
-            images=count_images(self.requests),
+            images=self.image_count(),
             quality=requested if requested in prices else None,
             by_quality=tuple(
                 (quality, price.high_usd) for quality, price in prices.items() if price and price.high_usd
@@ -143,7 +147,7 @@ class Budget(NamedTuple):
         """The event before the first request."""
         return RunStarted(
             requests=len(self.requests),
-            images=count_images(self.requests),
+            images=self.image_count(),
             price="" if self.settings.provider.free else format_price_by_quality(self.cost_by_quality()),
         )
 
@@ -155,8 +159,8 @@ class Budget(NamedTuple):
         """The price of each call at *quality*."""
         pairs = zip(self.requests, self.rows, strict=True)
         prices = (
-            estimate.estimate_price(estimate.with_quality(call.request, quality), row, self.settings.provider)
-            for call, row in pairs
+            estimate.estimate_price(estimate.with_quality(request, quality), row, self.settings.provider)
+            for request, row in pairs
         )
         return [estimate.share_of_estimate(price, self.share) for price in prices]
 
@@ -233,7 +237,7 @@ class Budget(NamedTuple):
 
     def _cheaper_quality(self) -> str | None:
         """The best quality that the cost limit allows, and its price."""
-        requested, qualities = self.requests[0].request.options.quality, self._qualities()
+        requested, qualities = self.requests[0].options.quality, self._qualities()
         if requested in qualities:
             qualities = qualities[: qualities.index(requested)]
         for quality in reversed(qualities):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit, ImageOptions, ImageRequest, Size, Vary
 from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, image_output_tokens, text_tokens
 from imagecli.pricing.usage_cost import unpriced_note
@@ -113,7 +112,7 @@ _DEFAULT_FRAMES = 9
 
 def _input_image_tokens(request: ImageRequest) -> Tokens:
     """Input tokens of the images that are uploaded; a mask and a markup may be billed as one each."""
-    count = len(input_sources(request))
+    count = len(request.input_sources)
     further = request.has_mask + (request.markup is not None) if isinstance(request, Edit) else 0
     return count * PICTURE_IN[0], (count + further) * PICTURE_IN[1]
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import ImageRequest
 
 _MOST: Final = 10**9
@@ -103,7 +102,7 @@ def reported_usd(
 
     *share* is the part of the model's prices that is billed. What the provider reports is the complete cost.
     """
-    return price_usage(usage, row, provider, has_image_input=bool(input_sources(request)), share=share)
+    return price_usage(usage, row, provider, has_image_input=bool(request.input_sources), share=share)
 
 
 def price_usage(

@@ -71,18 +71,18 @@ def _with_location(document: dict[str, Any], message: str) -> str:
 
 def reason_without_images(document: dict[str, Any]) -> str:
     """Why a 200 response has no images, from wherever servers write it; "" if it does not say."""
-    found = [error_text(document)]
+    reasons = [error_text(document)]
     for name in _STATUS_OBJECTS:
         status = document.get(name)
         if isinstance(status, dict):
-            found += [_scalar_text(status.get(key)) for key in ("status_msg", "message", "blockReason", "reason")]
-    found += [_scalar_text(document.get(name)) for name in _REASON_FIELDS]
+            reasons += [_scalar_text(status.get(key)) for key in ("status_msg", "message", "blockReason", "reason")]
+    reasons += [_scalar_text(document.get(name)) for name in _REASON_FIELDS]
     for name in _ITEM_LISTS:
         items = document.get(name)
         for item in items[:MAX_ITEMS] if isinstance(items, list) else [items]:
             if isinstance(item, dict):
-                found += _reasons_of_item(item)
-    return shorten_text("; ".join(dict.fromkeys(filter(None, found))))
+                reasons += _reasons_of_item(item)
+    return shorten_text("; ".join(dict.fromkeys(filter(None, reasons))))
 
 
 def _reasons_of_item(item: dict[str, Any]) -> list[str]:
@@ -435,10 +435,10 @@ _UNKNOWN_FIELD_STATUSES = (400, 406, 415, 422, 500)
 _CODES = ("unknown_parameter", "unsupported_parameter", "extra_forbidden", "value_error.extra")
 _NAME = r"[`'\"]?([\w.\[\]-]+)[`'\"]?"
 _QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
-# Text, as are the other patterns here and those of `retry`: compiling them takes as long as a usual response, which
-# needs none of them.
+# Text, as are the other patterns here and those of `retry_rules`: compiling them takes as long as a usual response,
+# which needs none of them.
 _SENTENCES = (
-    r"(?:unknown|unrecognized|unrecognized|unsupported|unexpected)\s+(?:request\s+)?"
+    r"(?:unknown|unrecogni[sz]ed|unsupported|unexpected)\s+(?:request\s+)?"
     rf"(?:parameter|param|argument|field|keyword argument|key)(?:s\b|\(s\)|\b)"
     rf"(?:\s+supplied|\s+in (?:the )?object)?\s*:?\s*{_NAME}"
     rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"

@@ -4,8 +4,6 @@ Contains only what the user set and what the row requires; knows no key. A field
 refused before, by `check_capabilities`. Batch lines: OpenAI API reference, batches, read 2026-11-22.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping
@@ -133,7 +131,7 @@ def _with_params(fields: dict[str, Json], params: dict[str, Json], row: Provider
 
 def build_http_request(
     request: ImageRequest,
-    uploads: RequestImages,
+    uploads: "RequestImages",
     row: ProviderRow,
     base_url: str,
     query: Mapping[str, str] | None = None,
@@ -162,7 +160,7 @@ def _flatten_field(key: str, value: Json) -> list[tuple[str, str]]:
     return [(key, json.dumps(value))]
 
 
-def build_batch_line(custom_id: str, request: ImageRequest, uploads: RequestImages, row: ProviderRow) -> bytes:
+def build_batch_line(custom_id: str, request: ImageRequest, uploads: "RequestImages", row: ProviderRow) -> bytes:
     """One line of a batch input file, ASCII, with its newline: its body is that of a live JSON request, not streamed.
 
     The images must have been uploaded and have a `file_id`. *row* must have a Batch API that supports *request*: call

@@ -3,8 +3,6 @@
 Sources: OpenAI API reference; responses of compatible servers, collected 2026-11-22.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -177,8 +175,8 @@ def parse_response(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _
 
 def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:
     """As `parse_response`, of a body that is already parsed as JSON."""
-    if isinstance(document, (list, str)) and (found := list(find_hidden_images(document))):
-        return _build_parsed_response(found, None, base_url, blocked_if)
+    if isinstance(document, (list, str)) and (hidden := list(find_hidden_images(document))):
+        return _build_parsed_response(hidden, None, base_url, blocked_if)
     if not isinstance(document, dict):
         reason = error_text(document)
         message = f"the response is JSON, but has no images{f': {reason}' if reason else ''}"
@@ -283,9 +281,8 @@ def parse_or_salvage(body: bytes, base_url: str, blocked_if: Mapping[str, Any] =
     try:
         return parse_response(body, base_url, blocked_if)
     except UnsavedError as error:
-        is_json = error.__cause__ is None
-        with suppress(UnsavedError):
-            if not is_json:
+        if error.__cause__ is not None:  # it is not JSON
+            with suppress(UnsavedError):
                 return salvage_images(body, base_url)._replace(errors=(error,))
         raise
 

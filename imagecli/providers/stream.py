@@ -122,8 +122,8 @@ class _StreamState:
         elif role == "partial":
             self.partials += 1
         elif role == "other" and "partial_image_index" not in payload:
-            found = items or list(find_hidden_images(payload))
-            self.others.setdefault(str(payload.get("type") or event.name), []).extend(found)
+            images = items or list(find_hidden_images(payload))
+            self.others.setdefault(str(payload.get("type") or event.name), []).extend(images)
         if role == "error" or (payload.get("error") and not items):
             self.errors.append(error_from_document(payload))
 

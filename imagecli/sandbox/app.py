@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.http_request import SANDBOX_HEADER
@@ -21,7 +21,7 @@ from imagecli.sandbox.fault_injection import Failure, FaultInjector
 from imagecli.sandbox.files.routes import FileRoutes
 from imagecli.sandbox.files.store import FileStore
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
-from imagecli.sandbox.image_generator import ImageGenerator
+from imagecli.sandbox.image_generator import ImageGenerator, paint_images
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.rate_limit import ImageRateLimit
 from imagecli.sandbox.request_body import read_form
@@ -39,34 +39,50 @@ MODEL_CREATED: Final = 1_698_785_189
 """Unix seconds, for rows without a release date."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the server behaves."""
+
+    port: int = 0
+    """0 for any free port."""
+    require_key: str | None = None
+    """The only accepted key; None accepts any key, and none."""
+    rate_limit: int | None = None
+    """Images per minute; None for no limit."""
+    url_ttl: float = 3600.0
+    """Seconds of its clock for which an image's URL is valid."""
+    speed: float = 1.0
+    """The speed of its clock, by which rate limits, URLs and batches go; more than 0."""
+    latency: float = 0.0
+    """Seconds added to every response with images; in a stream they are spread over its events."""
+    failures: tuple[Failure, ...] = ()
+    """Image requests and batches that fail on purpose."""
+    catalog: Catalog | None = None
+    """The models that it offers; None for those of the shipped catalog."""
+
+
+DEFAULT_OPTIONS: Final = Options()
+
+
 class SandboxApp:
     """Answers requests. Thread-safe."""
 
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        require_key: str | None,
-        rate_limit: int | None,
-        url_ttl: float,
-        failures: tuple[Failure, ...],
-        clock: SandboxClock,
-        latency: float,
-        stopping: threading.Event,
-    ) -> None:
-        """*latency*: seconds added to every response with images; *stopping* ends these waits."""
-        self._require_key = require_key
-        self._rate_limit = ImageRateLimit(rate_limit, clock) if rate_limit else None
-        self._url_store = UrlStore(url_ttl, clock)
-        self._files = FileStore(clock)
-        self._generator = ImageGenerator(catalog, FaultInjector(failures), self._url_store)
-        self._file_routes = FileRoutes(self._files)
-        self._batch_routes = BatchRoutes(self._files, self._generator, clock)
-        self._clock = clock
-        self._latency = latency
+    def __init__(self, options: Options, stopping: threading.Event) -> None:
+        """*stopping* ends the waits of the latency."""
+        self._require_key = options.require_key
+        self._latency = options.latency
         self._stopping = stopping
+        self._clock = SandboxClock(options.speed)
+        self._rate_limit = ImageRateLimit(options.rate_limit, self._clock) if options.rate_limit else None
+        self._url_store = UrlStore(options.url_ttl, self._clock)
+        self._files = FileStore(self._clock)
+        self._generator = ImageGenerator(
+            options.catalog or load_shipped_catalog(), FaultInjector(options.failures), self._url_store
+        )
+        self._file_routes = FileRoutes(self._files)
+        self._batch_routes = BatchRoutes(self._files, self._generator, self._clock)
 
-    def answer(self, request: ServerRequest) -> ServerResponse:
+    def respond(self, request: ServerRequest) -> ServerResponse:
         """Never raises: an unexpected exception becomes the API's own 500."""
         if request.path.startswith(IMAGE_PATH):
             return self._url_store.serve(request)
@@ -102,17 +118,14 @@ class SandboxApp:
             case ["models", *rest] if len(rest) <= 1:
                 check_method(request, "GET", "HEAD")
                 check_api_key(request, self._require_key)
-                return (
-                    model_response(rest[0], self._generator.catalog)
-                    if rest
-                    else list_models_response(self._generator.catalog)
-                )
+                catalog = self._generator.catalog
+                return model_response(rest[0], catalog) if rest else list_models_response(catalog)
             case ["files", *rest]:
                 check_api_key(request, self._require_key)
-                return self._file_routes.answer(request, rest)
+                return self._file_routes.respond(request, rest)
             case ["batches", *rest]:
                 check_api_key(request, self._require_key)
-                return self._batch_routes.answer(request, rest)
+                return self._batch_routes.respond(request, rest)
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:
@@ -120,7 +133,7 @@ class SandboxApp:
         form = read_form(request, multipart=operation != "generations", files=files)
         job = self._generator.build_job(form, operation, request_id)
         headers = self._rate_limit.take(job.n, job.row.name) if self._rate_limit else {}
-        painted = self._generator.paint(job, self._generator.reserve_indices(job, form))
+        painted = paint_images(job, self._generator.reserve_indices(job, form))
         first = next(painted)
         headers |= {"x-sandbox-note": first.note} if first.note else {}
         images = chain((first,), painted)

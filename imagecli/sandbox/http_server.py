@@ -92,7 +92,7 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         """Handles one request of this connection, whatever its method."""
         started = time.monotonic()
         if rejection := find_foreign_header(self.headers, self.server.server_port):
@@ -105,9 +105,9 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = ServerRequest(method=self.command, target=self.path, headers=headers, body=body)
-        self.send_response_values(self.server.app.answer(request), started)
+        self.send_response_values(self.server.app.respond(request), started)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = respond  # noqa: N815
 
     def send_response_values(self, response: ServerResponse, started: float) -> None:
         self.send_response_only(response.status)

@@ -61,7 +61,7 @@ def _job_key(job: ImageJob, form: ParsedForm) -> bytes:
 
 
 class ImageGenerator:
-    """Makes the images that one server is asked for."""
+    """What all image requests of one server share: the catalog, the faults, the URLs, and which images were painted."""
 
     def __init__(self, catalog: Catalog, faults: FaultInjector, url_store: UrlStore) -> None:
         self.catalog = catalog
@@ -81,9 +81,9 @@ class ImageGenerator:
             return range(job.seed, job.seed + job.n)
         return self._repeats.next_indices(job, form)
 
-    @staticmethod
-    def paint(job: ImageJob, indices: range) -> Iterator[PaintedImage]:
-        """The images of *indices*, each painted when the iterator reaches it."""
-        from imagecli.sandbox.painter import paint_image
 
-        return (paint_image(job, index) for index in indices)
+def paint_images(job: ImageJob, indices: range) -> Iterator[PaintedImage]:
+    """The images of *indices*, each painted when the iterator reaches it."""
+    from imagecli.sandbox.painter import paint_image
+
+    return (paint_image(job, index) for index in indices)

@@ -10,6 +10,7 @@ from imagecli.catalog.model import ModelRow
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.image_job import UploadedFile, UploadedImage
+from imagecli.sandbox.parameters import missing_parameter_error, unknown_parameter_error
 from imagecli.sandbox.request_body import ParsedForm
 
 
@@ -32,7 +33,7 @@ def read_input_images(
 
 def _check_image_counts(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
     if not form.images:
-        raise ApiError("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
+        raise missing_parameter_error("image")
     if len(form.images) > row.max_images:
         raise ApiError(
             f"Invalid 'image': array too long. Expected an array with maximum length {row.max_images}, but got an "
@@ -42,7 +43,7 @@ def _check_image_counts(form: ParsedForm, operation: Operation, row: ModelRow) -
         )
     for name, uploads in (("mask", form.masks), ("markup", form.markups)):
         if operation == "variations" and uploads:
-            raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+            raise unknown_parameter_error(name)
         if len(uploads) > 1:
             raise ApiError(f"Duplicate parameter: '{name}'.", param=name, code="duplicate_parameter")
 

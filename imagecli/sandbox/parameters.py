@@ -29,7 +29,7 @@ def read_word(form: ParsedForm, name: str, row: ModelRow) -> str | None:
     if not isinstance(value, str):
         raise wrong_type_error(name, f"one of {join_quoted(allowed)}" if allowed else "a string", value)
     if allowed and value not in allowed:
-        raise invalid_value_error(name, f"Invalid value: '{value}'. Supported values are: {join_quoted(allowed)}.")
+        raise unsupported_value_error(name, value, allowed)
     return value
 
 
@@ -73,8 +73,7 @@ def read_svg_options(form: ParsedForm, row: ModelRow) -> SvgOptions:
             raise wrong_type_error(param, "a string", value)
     efforts = row.allowed_values("svg")
     if effort is not None and efforts and effort not in efforts:
-        message = f"Invalid value: '{effort}'. Supported values are: {join_quoted(efforts)}."
-        raise invalid_value_error("svg.reasoning.effort", message)
+        raise unsupported_value_error("svg.reasoning.effort", effort, efforts)
     return SvgOptions(model=model or None, effort=effort)
 
 
@@ -83,13 +82,28 @@ def _read_object(value: Any, param: str, known: tuple[str, ...]) -> dict[str, An
         raise wrong_type_error(param, "an object", value)
     for name in value:
         if name not in known:
-            raise ApiError(f"Unknown parameter: '{param}.{name}'.", param=f"{param}.{name}", code="unknown_parameter")
+            raise unknown_parameter_error(f"{param}.{name}")
     return {name: inner for name, inner in value.items() if inner is not None}
 
 
 def _out_of_range_error(name: str, value: int, relation: str, expected: str, code: str) -> ApiError:
     message = f"Invalid '{name}': integer {relation} value. Expected a value {expected}, but got {value} instead."
     return ApiError(message, param=name, code=code)
+
+
+def unknown_parameter_error(param: str) -> ApiError:
+    """A parameter that the endpoint or the model does not have."""
+    return ApiError(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+
+
+def missing_parameter_error(param: str) -> ApiError:
+    """A required parameter that was not sent."""
+    return ApiError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
+def unsupported_value_error(param: str, value: str, supported: Iterable[str]) -> ApiError:
+    """A word that is not one of those *supported*."""
+    return invalid_value_error(param, f"Invalid value: '{value}'. Supported values are: {join_quoted(supported)}.")
 
 
 def invalid_value_error(param: str, message: str) -> ApiError:

@@ -13,19 +13,21 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.choices import MAX_SEED
-from imagecli.domain import Operation, Size, SvgOptions
+from imagecli.domain import Operation, Size
 from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
 from imagecli.sandbox.image_validation import natural_size, read_input_images
 from imagecli.sandbox.parameters import (
     invalid_value_error,
-    join_quoted,
+    missing_parameter_error,
     read_flag,
     read_number,
     read_svg_options,
     read_whole_number,
     read_word,
+    unknown_parameter_error,
+    unsupported_value_error,
     wrong_type_error,
 )
 from imagecli.sandbox.request_body import ParsedForm
@@ -64,8 +66,8 @@ ENDPOINT_PARAMETERS: dict[Operation, frozenset[str]] = {
 """Parameters of an endpoint, whatever the model. Source: OpenAI API reference, images, read 2026-11-22."""
 EDITS_ONLY = frozenset({"input_fidelity", "markup"})
 """Parameters of a row that are about input images. Source: the same."""
-DEFAULTS = {"frame_count": 9, "frame_duration_ms": 200}
-"""Of a GIF. Source: the same."""
+GIF_DEFAULTS: Final = {"frame_count": 9, "frame_duration_ms": 200}
+"""Source: the same."""
 VARIATION_PROMPT = "a variation"
 BLOCKED_WORD: Final = "moderation_blocked"
 """A prompt with this word is always blocked, to try out moderation errors."""
@@ -79,7 +81,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
     prompt = _read_prompt(form, operation, row)
     words = {name: read_word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
     output_format = words.get("output_format") or "png"
-    numbers = {name: read_number(form, name, row, DEFAULTS.get(name, 0)) for name in DEFAULTS}
+    numbers = {name: read_number(form, name, row, default) for name, default in GIF_DEFAULTS.items()}
     delivery = _read_delivery(form, row)
     check_combinations(form, output_format, row, stream=delivery.stream)
     compression = read_whole_number(form, "output_compression", 0, 100, 100)
@@ -101,7 +103,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
         response_format=words.get("response_format") or next(iter(row.allowed_values("response_format")), None),
         frame_count=numbers["frame_count"] if output_format == "gif" else 1,
         frame_duration_ms=numbers["frame_duration_ms"] if output_format == "gif" else 0,
-        svg=_read_svg(form, row, output_format),
+        svg=read_svg_options(form, row) if output_format == "svg" else None,
         delivery=delivery,
         images=images,
         mask=mask,
@@ -119,7 +121,7 @@ def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> Mod
         raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
         supported = [other.name for other in catalog.models.values() if operation in other.operations]
-        raise invalid_value_error("model", f"Invalid value: '{name}'. Supported values are: {join_quoted(supported)}.")
+        raise unsupported_value_error("model", name, supported)
     return row
 
 
@@ -157,14 +159,14 @@ def _check_names(form: ParsedForm, operation: Operation, row: ModelRow, sandbox:
     known |= {"seed"} if operation in sandbox.seed else set()
     for name in form.values:
         if name not in known:
-            raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+            raise unknown_parameter_error(name)
 
 
 def _read_prompt(form: ParsedForm, operation: Operation, row: ModelRow) -> str:
     if operation == "variations":
         return VARIATION_PROMPT
     if "prompt" not in form.values:
-        raise ApiError("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
+        raise missing_parameter_error("prompt")
     prompt = form.values["prompt"]
     if not isinstance(prompt, str):
         raise wrong_type_error("prompt", "a string", prompt)
@@ -192,10 +194,6 @@ def _read_delivery(form: ParsedForm, row: ModelRow) -> DeliveryOptions:
     )
 
 
-def _read_svg(form: ParsedForm, row: ModelRow, output_format: str) -> SvgOptions | None:
-    return read_svg_options(form, row) if output_format == "svg" else None
-
-
 def _read_size(form: ParsedForm, row: ModelRow) -> Size | None:
     text = form.values.get("size")
     if text is None:
@@ -213,7 +211,7 @@ def _read_size(form: ParsedForm, row: ModelRow) -> Size | None:
         return size
     if row.sizes.set:
         words = [str(size) for size in row.sizes.set] + (["auto"] if row.sizes.auto else [])
-        raise invalid_value_error("size", f"Invalid value: '{text}'. Supported values are: {join_quoted(words)}.")
+        raise unsupported_value_error("size", text, words)
     reason = row.sizes.objection(size) if size else "expected 'auto' or WIDTHxHEIGHT"
     raise invalid_value_error("size", f"Invalid size '{text}': {reason}.")
 
@@ -256,7 +254,7 @@ def _check_overlays(form: ParsedForm, output_format: str, row: ModelRow) -> None
     if form.masks and output_format == "gif":
         raise invalid_value_error("mask", "'mask' is not supported for GIF output format.")
     if form.markups and "markup" not in row.parameters:
-        raise ApiError("Unknown parameter: 'markup'.", param="markup", code="unknown_parameter")
+        raise unknown_parameter_error("markup")
 
 
 def check_moderation(prompt: str, request_id: str) -> None:

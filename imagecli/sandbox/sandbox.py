@@ -5,37 +5,12 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 
-from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.errors import UsageError
-from imagecli.sandbox.app import SandboxApp
-from imagecli.sandbox.clock import SandboxClock
-from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.app import DEFAULT_OPTIONS, SandboxApp
+from imagecli.sandbox.app import Options as Options
 from imagecli.sandbox.http_server import SandboxHttpServer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How the server behaves."""
-
-    port: int = 0
-    """0 for any free port."""
-    require_key: str | None = None
-    """The only accepted key; None accepts any key, and none."""
-    rate_limit: int | None = None
-    """Images per minute; None for no limit."""
-    url_ttl: float = 3600.0
-    """Seconds of its clock for which an image's URL is valid."""
-    speed: float = 1.0
-    """The speed of its clock, by which rate limits, URLs and batches go; more than 0."""
-    latency: float = 0.0
-    """Seconds added to every response with images; in a stream they are spread over its events."""
-    failures: tuple[Failure, ...] = ()
-    """Image requests and batches that fail on purpose."""
-    catalog: Catalog | None = None
-    """The models that it offers; None for those of the shipped catalog."""
 
 
 def ignore_log(line: str) -> None:
@@ -45,7 +20,7 @@ def ignore_log(line: str) -> None:
 class Sandbox:
     """The running server, as a context manager, so that it always stops."""
 
-    def __init__(self, options: Options = Options(), log: Callable[[str], None] = ignore_log) -> None:
+    def __init__(self, options: Options = DEFAULT_OPTIONS, log: Callable[[str], None] = ignore_log) -> None:
         self.options = options
         self._log = log
         self._server: SandboxHttpServer | None = None
@@ -60,7 +35,7 @@ class Sandbox:
         """Raises UsageError if the port can't be used."""
         self._stopping = threading.Event()
         try:
-            self._server = SandboxHttpServer(self.options.port, self._build_app(), self._log)
+            self._server = SandboxHttpServer(self.options.port, SandboxApp(self.options, self._stopping), self._log)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f"can't listen on port {self.options.port}: {reason}"
@@ -77,16 +52,3 @@ class Sandbox:
             self._stopping.set()
             self._server.stop()
             self._server = None
-
-    def _build_app(self) -> SandboxApp:
-        options = self.options
-        return SandboxApp(
-            catalog=options.catalog or load_shipped_catalog(),
-            require_key=options.require_key,
-            rate_limit=options.rate_limit,
-            url_ttl=options.url_ttl,
-            failures=options.failures,
-            clock=SandboxClock(options.speed),
-            latency=options.latency,
-            stopping=self._stopping,
-        )

@@ -22,6 +22,11 @@ from imagecli.errors import DiskError, is_disk_full
 from imagecli.naming import mark_path, number_path
 from imagecli.safe_open import make_private_folder, trusted_owners
 
+_FINAL_LINK_ERRORS: Final = {errno.EEXIST, errno.ENOSPC, errno.EDQUOT}
+"""Errors of `link()` that a file of that name would meet too. All others can also mean that the system has no hard
+links (FAT, some network disks, Android), and each has its own way of reporting that."""
+_PIECE_BYTES: Final = 256 * 1024
+
 
 @contextlib.contextmanager
 def open_staged(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator[IO[bytes]]:
@@ -79,12 +84,6 @@ def _staged_prefix(label: str) -> str:
     return f".imagecli-{label}-" if label else ".imagecli-"
 
 
-_FINAL_LINK_ERRORS: Final = {errno.EEXIST, errno.ENOSPC, errno.EDQUOT}
-"""Errors of `link()` that a file of that name would meet too. All others can also mean that the system has no hard
-links (FAT, some network disks, Android), and each has its own way of reporting that."""
-_PIECE_BYTES: Final = 256 * 1024
-
-
 def save_file(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
     """Writes *data* to *path* and returns the path used: with the next free number if the name is taken by now.
 
@@ -92,7 +91,12 @@ def save_file(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = Fa
     and leaves no file behind.
     """
     with translate_disk_errors(path):
-        return _stage_and_publish(data, path, overwrite=overwrite, label=label)
+        staged = write_staged(data, path.parent, label=label)
+        try:
+            return publish(staged, path, overwrite=overwrite)
+        except BaseException:
+            discard_staged(staged)
+            raise
 
 
 def publish(staged: Path, path: Path, *, overwrite: bool = False, number: int = 1) -> Path:
@@ -139,7 +143,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=_disk_hint(error)) from error
+        raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=disk_hint(error)) from error
     except ValueError as error:
         raise DiskError(f"can't write {str(path)!r}: {error}", hint="use another name") from error
 
@@ -155,21 +159,13 @@ def full_disk_hint(error: OSError) -> str:
     return "free some space there, " if is_disk_full(error) else "make it writable, "
 
 
-def _disk_hint(error: OSError) -> str:
+def disk_hint(error: OSError) -> str:
+    """What to do about an *error* in a folder."""
     if is_disk_full(error):
         return "free some space there"
     if error.errno == errno.EFBIG:
         return "raise the file size limit (ulimit -f)"
     return "make that folder writable"
-
-
-def _stage_and_publish(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
-    staged = write_staged(data, path.parent, label=label)
-    try:
-        return publish(staged, path, overwrite=overwrite)
-    except BaseException:
-        discard_staged(staged)
-        raise
 
 
 def _can_be_replaced(path: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 from imagecli.errors import DiskError, OutputError
 from imagecli.naming import PathKind
 from imagecli.safe_open import real_path
-from imagecli.storage.atomic_write import discard_all_staged, discard_staged, os_error_reason, write_staged
+from imagecli.storage.atomic_write import discard_all_staged, discard_staged, disk_hint, os_error_reason, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less free space is an error: one large image can need as much."""
@@ -29,7 +29,7 @@ _CHECK: Final = "check"
 _NEED: Final = f"an image may need {MIN_FREE_BYTES // 1024**2} MB"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-_HINT: Final = "choose another folder with -o"
+ANOTHER_FOLDER: Final = "choose another folder with -o"
 
 
 def stat_path(path: Path) -> PathKind:
@@ -50,11 +50,12 @@ def stat_path(path: Path) -> PathKind:
     return "file" if stat.S_ISREG(mode) else "other"
 
 
-def check_folder(folder: Path, *, make: bool = True) -> None:
+def check_folder(folder: Path, *, make: bool = True, another: str = ANOTHER_FOLDER) -> None:
     """Checks that *folder* is a folder with free space, writes a test file to it, and creates it if it is missing.
 
     Without *make* (a dry run) nothing is created, and the permissions of the nearest existing folder are checked.
-    Raises OutputError, or DiskError if only space is missing.
+    *another* is the hint, which says where the folder is named. Raises OutputError, or DiskError if only space is
+    missing.
     """
     try:
         if make:
@@ -67,10 +68,12 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
             _check_takes_files(nearest)
         _check_room(nearest)
     except OSError as error:
-        kind = DiskError if error.errno in _NO_ROOM else OutputError
-        raise kind(f"can't save to {folder}: {_folder_problem(folder, error)}", hint=_HINT) from error
+        message = f"can't save to {folder}: {_folder_problem(folder, error)}"
+        if error.errno in _NO_ROOM:
+            raise DiskError(message, hint=f"{disk_hint(error)}, or {another}") from error
+        raise OutputError(message, hint=another) from error
     except ValueError as error:
-        raise OutputError(f"invalid folder name {str(folder)!r}: {error}", hint=_HINT) from error
+        raise OutputError(f"invalid folder name {str(folder)!r}: {error}", hint=another) from error
 
 
 def discard_check_files(folder: Path) -> None:

@@ -9,6 +9,8 @@ import os
 import select
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,12 +32,8 @@ def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = Inpu
 
     Reads nothing. Unlike `read_bounded` it accepts no pipe.
     """
-    try:
+    with _translate_open_errors(path, error):
         status = path.stat()
-    except OSError as problem:
-        raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
-    except ValueError as problem:
-        raise error(f"invalid file name {str(path)!r}: {problem}", hint="check the name") from problem
     if not stat.S_ISREG(status.st_mode):
         raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="use a file")
     if status.st_size > limit:
@@ -63,13 +61,9 @@ def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImage
 
     Raises *error* if it is missing, unreadable, something else, larger, or a pipe from which nothing arrives.
     """
-    try:
+    with _translate_open_errors(path, error):
         # Without O_NONBLOCK, opening a pipe without a writer would block forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as problem:
-        raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
-    except ValueError as problem:
-        raise error(f"invalid file name {str(path)!r}: {problem}", hint="check the name") from problem
     try:
         return _read(descriptor, path, limit, error)
     except OSError as problem:
@@ -126,6 +120,17 @@ def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) 
             )
 
 
+@contextmanager
+def _translate_open_errors(path: Path, error: type[UsageError]) -> Iterator[None]:
+    """Raises *error*, with a similar name as the hint, if the block can't open *path*."""
+    try:
+        yield
+    except OSError as problem:
+        raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
+    except ValueError as problem:
+        raise error(f"invalid file name {str(path)!r}: {problem}", hint="check the name") from problem
+
+
 def _open_failure(path: Path, problem: OSError) -> str:
     if problem.errno == errno.ENOENT and path.is_symlink():
         return f"{path} is a link to {path.readlink()}, which does not exist"
@@ -144,7 +149,7 @@ def _suggest_nearby(path: Path, problem: OSError) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir() if _are_similar_names(entry.stem, path.stem)]
     except OSError:
-        return f"the folder {path.parent} does not exist"
+        return f"the folder {path.parent}/ does not exist"
     near = suggest(path.name, names)
     return f"did you mean {path.with_name(near)}?" if near else "check the name and the folder"
 

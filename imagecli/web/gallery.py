@@ -117,8 +117,8 @@ def write_gallery(gallery: Gallery, target: GalleryTarget, on_event: EventHandle
                     done=len(thumbnails), total=len(distinct), elapsed=now - started, heartbeat=is_heartbeat
                 )
             )
-    shown = {key: thumbnails[source] for key, source in sources.items()}
-    page = build_page(_build_document(gallery, shown, folder))
+    thumbnails_by_key = {key: thumbnails[source] for key, source in sources.items()}
+    page = build_page(_build_document(gallery, thumbnails_by_key, folder))
     if len(page) > MAX_PAGE_BYTES:
         raise large_page_error(target, len(page))
     save_file(page, target.page, overwrite=True)

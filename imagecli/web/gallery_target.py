@@ -23,6 +23,8 @@ class GalleryTarget(NamedTuple):
     """The page to write, and the folder that holds it and its images; without one everything is in the page."""
 
     page: Path
+    flag: str
+    """The option that names it."""
     folder: Path | None = None
 
 
@@ -33,9 +35,9 @@ def parse_gallery_target(text: str, flag: str) -> GalleryTarget:
     """
     path = Path(text)
     if text.endswith(("/", os.sep)) or (text and path.is_dir()):
-        return GalleryTarget(page=path / PAGE_NAME, folder=path)
+        return GalleryTarget(page=path / PAGE_NAME, flag=flag, folder=path)
     if path.suffix.lower() in _ENDINGS:
-        return GalleryTarget(page=path)
+        return GalleryTarget(page=path, flag=flag)
     raise OutputError(
         f"{flag} {text!r} is neither an HTML file nor a folder",
         hint=f"use {flag} {text or 'gallery'}.html for one file, or {flag} {text or 'gallery'}/ for a folder",
@@ -47,21 +49,21 @@ def check_gallery_target(target: GalleryTarget) -> None:
 
     Its folder is created.
     """
-    taken = [target.page]
+    paths = [target.page]
     if target.folder:
-        taken += [target.folder / THUMBNAILS, target.folder / COPIES]
-    for path in taken:
+        paths += [target.folder / THUMBNAILS, target.folder / COPIES]
+    for path in paths:
         if path.is_symlink():
             raise OutputError(f"{path} is a link; a gallery is not written through one", hint="remove the link")
     if not is_gallery_page(target.page):
-        for path in taken:
+        for path in paths:
             if os.path.lexists(path):
                 raise OutputError(
                     f"{path} exists and does not belong to an earlier gallery; nothing was written",
                     hint="choose another name, or remove it",
                     code="exists",
                 )
-    check_folder(target.page.parent)
+    check_folder(target.page.parent, another=f"choose another folder with {target.flag}")
 
 
 def is_gallery_page(path: Path) -> bool:

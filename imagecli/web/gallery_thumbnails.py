@@ -127,7 +127,7 @@ class _ThumbnailTask(NamedTuple):
 
     def _write_thumbnail(self, data: bytes, sha256: str) -> str:
         # Imported here, because a batch without a gallery needs no Pillow.
-        from imagecli.images.web_thumbnail import make_web_thumbnail
+        from imagecli.images.thumbnail import make_web_thumbnail
 
         thumbnail = make_web_thumbnail(data, self.source.edge, self.source.file.name)
         if not self.folder:

@@ -13,14 +13,14 @@ import secrets
 import zlib
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from imagecli.domain import Size
 from imagecli.loopback_server import LOOPBACK_NAMES, LoopbackServer
 from imagecli.web.paint_page import build_paint_page
-from imagecli.web.paint_session import DEFAULT_TIMES, PaintEnd, PaintSession, PaintTimes
+from imagecli.web.paint_session import DEFAULT_TIMES, PaintSession, PaintTimes
 
 _IDLE_SECONDS: Final = 60.0
 _OVERHEAD_BYTES: Final = 4096
@@ -53,58 +53,32 @@ class PaintImage(NamedTuple):
     """From this value on a pixel counts as edited."""
 
 
-class PaintServer:
-    """The running server, as a context manager."""
+class PaintServer(LoopbackServer):
+    """The server of one image; as a context manager it runs until the block ends."""
 
     def __init__(self, image: PaintImage, times: PaintTimes = DEFAULT_TIMES) -> None:
+        super().__init__(0, _RequestHandler)
         self.image = image
-        self._session = PaintSession(image.area, times)
-        self._server = _HttpServer(image, self._session)
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
+        self.session = PaintSession(image.area, times)
+        self.token, self.entry_token = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        self.entered = False
 
     @property
     def url(self) -> str:
         """The address of the page."""
-        return f"http://127.0.0.1:{self.port}/{self._server.token}/"
+        return f"http://127.0.0.1:{self.server_port}/{self.token}/"
 
     @property
     def entry_url(self) -> str:
         """Leads to the page once: other users can read it in the command line of the browser."""
-        return f"http://127.0.0.1:{self.port}/{self._server.entry_token}/"
-
-    def wait(self) -> PaintEnd:
-        """Blocks until the user saves, cancels or closes the page."""
-        return self._session.wait()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether `wait` returns at once."""
-        return self._session.has_ended
-
-    @property
-    def painted_area(self) -> bytes:
-        """The area as it was saved, in the size of the layer."""
-        return self._session.area
+        return f"http://127.0.0.1:{self.server_port}/{self.entry_token}/"
 
     def __enter__(self) -> PaintServer:
-        self._server.start("paint")
+        self.start("paint")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.stop()
-
-
-class _HttpServer(LoopbackServer):
-    def __init__(self, image: PaintImage, session: PaintSession) -> None:
-        super().__init__(0, _RequestHandler)
-        self.image, self.session = image, session
-        self.token, self.entry_token = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
-        self.entered = False
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 class _Response(NamedTuple):
@@ -118,7 +92,7 @@ _NOT_FOUND: Final = _Response(404, b"Not found")
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
-    server: _HttpServer
+    server: PaintServer
     protocol_version = "HTTP/1.1"
     server_version = "imagecli"
     sys_version = ""

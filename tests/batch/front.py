@@ -1,4 +1,4 @@
-"""A proxy in front of the sandbox: hears every request, holds batches back, and does to some answers what is asked."""
+"""A proxy in front of the sandbox: records every request, can hide progress of batches and can break responses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.client.raw import http as answer
+from tests.client.raw import http as response
 from tests.client.raw import read_request, reset
 from tests.listening import listening
 
 
 @dataclass(frozen=True)
-class Heard:
+class FrontRequest:
     """A request."""
 
     method: str
@@ -31,114 +31,114 @@ class Heard:
 
 
 Forward = Callable[[], tuple[int, bytes]]
-"""Passes the request on; status and body of what the sandbox says."""
+"""Passes the request on; returns status and body of the sandbox's response."""
 Act = Callable[[socket.socket, Forward], None]
 
 
 @dataclass
 class Front:
-    """What it was asked, and what it does."""
+    """The requests that were received, and rules for the next ones."""
 
     base_url: str
     behind: str
     asleep: bool = False
-    """Batches look as if nothing had come of them yet."""
-    heard: list[Heard] = field(default_factory=list)
+    """Batches look as if nothing had happened to them yet."""
+    requests: list[FrontRequest] = field(default_factory=list)
     rules: list[tuple[str, Act]] = field(default_factory=list)
 
     def once(self, pattern: str, act: Act) -> None:
-        """Does *act* to the next request that is like `POST /v1/batches`."""
+        """Applies *act* to the next request that matches a pattern like `POST /v1/batches`."""
         self.rules.append((pattern, act))
 
-    def asked(self, pattern: str) -> list[Heard]:
-        """The requests that were so."""
-        return [one for one in self.heard if re.fullmatch(pattern, str(one))]
+    def requests_like(self, pattern: str) -> list[FrontRequest]:
+        """The requests that match *pattern*."""
+        return [request for request in self.requests if re.fullmatch(pattern, str(request))]
 
     @property
     def batches(self) -> list[dict[str, Any]]:
-        """Those that the sandbox has, as it tells of them, the newest first."""
-        listed: list[dict[str, Any]] = json.loads(self.forwarded(Heard("GET", "/v1/batches?limit=100", b""), {})[1])[
-            "data"
-        ]
+        """The sandbox's list of batches, newest first."""
+        listed: list[dict[str, Any]] = json.loads(
+            self.forwarded(FrontRequest("GET", "/v1/batches?limit=100", b""), {})[1]
+        )["data"]
         return listed
 
     def settle(self) -> None:
-        """Returns when nothing more happens to any of them."""
+        """Returns when no batch changes any more."""
         end = time.monotonic() + 30
         while any(one["status"] not in ("completed", "failed", "expired", "cancelled") for one in self.batches):
             assert time.monotonic() < end
             time.sleep(0.01)
 
-    def forwarded(self, request: Heard, headers: dict[str, str]) -> tuple[int, bytes]:
+    def forwarded(self, request: FrontRequest, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self.behind).netloc, timeout=60)
         try:
             connection.request(request.method, request.path, request.body, headers)
-            said = connection.getresponse()
-            return said.status, said.read()
+            reply = connection.getresponse()
+            return reply.status, reply.read()
         finally:
             connection.close()
 
     def serve(self, connection: socket.socket) -> None:
         request, headers = _read(connection)
-        self.heard.append(request)
+        self.requests.append(request)
 
         def forward() -> tuple[int, bytes]:
             status, body = self.forwarded(request, headers)
-            return status, _held_back(body) if self.asleep and "/v1/batches" in request.path else body
+            return status, _as_created(body) if self.asleep and "/v1/batches" in request.path else body
 
         rule = next((one for one in self.rules if re.fullmatch(one[0], str(request))), None)
         if rule:
             self.rules.remove(rule)
-        act = rule[1] if rule else whole
+        act = rule[1] if rule else pass_through
         act(connection, forward)
 
 
-def whole(connection: socket.socket, forward: Forward) -> None:
-    """The sandbox's answer."""
+def pass_through(connection: socket.socket, forward: Forward) -> None:
+    """The sandbox's response."""
     status, body = forward()
-    connection.sendall(answer(f"{status} x", body))
+    connection.sendall(response(f"{status} x", body))
 
 
-def lost(connection: socket.socket, forward: Forward) -> None:
-    """What is asked is done, and nobody hears of it."""
+def lose_response(connection: socket.socket, forward: Forward) -> None:
+    """The request is carried out, and its response is lost."""
     forward()
     reset(connection)
 
 
 def silent(connection: socket.socket, forward: Forward) -> None:
-    """What is asked is done, and nothing said until the client is gone."""
+    """The request is carried out, and nothing is sent until the client disconnects."""
     forward()
     connection.settimeout(60)
     with suppress(OSError):
         connection.recv(1)
 
 
-def refused(connection: socket.socket, forward: Forward) -> None:
-    """Nothing is done."""
+def refuse(connection: socket.socket, forward: Forward) -> None:
+    """Nothing is carried out."""
     reset(connection)
 
 
-def saying(status: str, document: Any) -> Act:
-    """*document* in place of the sandbox's answer, which is not asked."""
-    return lambda connection, forward: connection.sendall(answer(status, json.dumps(document).encode()))
+def respond_with(status: str, document: Any) -> Act:
+    """*document* in place of the sandbox's response, which is not requested."""
+    return lambda connection, forward: connection.sendall(response(status, json.dumps(document).encode()))
 
 
-def changed(change: Callable[[bytes], bytes]) -> Act:
-    """The answer's body, changed."""
+def change_body(change: Callable[[bytes], bytes]) -> Act:
+    """The body of the response, changed."""
 
     def act(connection: socket.socket, forward: Forward) -> None:
         status, body = forward()
-        connection.sendall(answer(f"{status} x", change(body)))
+        connection.sendall(response(f"{status} x", change(body)))
 
     return act
 
 
 def cut(share: float) -> Act:
-    """So much of the answer's body, and then nothing more."""
+    """This share of the response's body, and nothing more."""
 
     def act(connection: socket.socket, forward: Forward) -> None:
         status, body = forward()
-        connection.sendall(answer(f"{status} x", body[: int(len(body) * share)], length=len(body)))
+        connection.sendall(response(f"{status} x", body[: int(len(body) * share)], length=len(body)))
 
     return act
 
@@ -156,17 +156,19 @@ def fronting(behind: str) -> Iterator[Front]:
         yield front
 
 
-def _read(connection: socket.socket) -> tuple[Heard, dict[str, str]]:
+def _read(connection: socket.socket) -> tuple[FrontRequest, dict[str, str]]:
     head, _, body = read_request(connection).partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, path, _ = first.split(" ")
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
-    kept = {name: value for name, value in headers.items() if name.lower() in ("content-type", "authorization")}
-    return Heard(method, path, body), kept
+    forwarded_headers = {
+        name: value for name, value in headers.items() if name.lower() in ("content-type", "authorization")
+    }
+    return FrontRequest(method, path, body), forwarded_headers
 
 
-def _held_back(body: bytes) -> bytes:
-    """The batches of *body* as they were before anything came of them."""
+def _as_created(body: bytes) -> bytes:
+    """The batches of *body* as they were right after their creation."""
     document = json.loads(body)
     for one in document.get("data", [document]):
         if one.get("object") == "batch":

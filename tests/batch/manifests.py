@@ -1,4 +1,4 @@
-"""Manifests as the tests of them read and check them: from text, at a provider, on a fixed day."""
+"""Manifests as their tests read and check them: from text, for a provider, on a fixed day."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def manifest(text: str | bytes, format: Format = "jsonl", folder: Path = Path("a
 
 
 def assets(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> ManifestItems:
-    """What *text* asks for."""
+    """The items of *text*."""
     return assets_of(manifest(text, format, folder), **more)
 
 
 def assets_of(read: Manifest, provider: str = "sandbox", **flags: Any) -> ManifestItems:
-    """What a manifest asks for from *provider*."""
+    """The items of a manifest for *provider*."""
     row = ROWS.provider(provider)
     return load_items(read, flags=flags, catalog=ROWS, provider=row, base_url=row.base_url or "", today=TODAY)
 
 
 def problems(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> list[str]:
-    """The lines that are said of *text*; none where it can be taken."""
+    """The error messages for *text*; none if it is valid."""
     try:
         assets(text, format, folder, **more)
     except ManifestError as error:
@@ -42,9 +42,9 @@ def problems(text: str | bytes, format: Format = "jsonl", folder: Path = Path("a
     return []
 
 
-def paths(found: ManifestItems) -> list[str]:
+def paths(items: ManifestItems) -> list[str]:
     """Every file, in the order of the rows."""
-    return [target.path for item in found.items for picture in item.targets for target in picture]
+    return [target.path for item in items.items for image in item.targets for target in image]
 
 
 def repository(folder: Path) -> Path:

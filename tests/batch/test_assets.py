@@ -1,4 +1,4 @@
-"""A small game's pictures, from its first run on one machine to three, by the real `main`: `tests/data/assets`."""
+"""A small game's images, from its first run on one machine to three, by the real `main`: `tests/data/assets`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.front import fronting
 from tests.batch.serving import Server, serving
 from tests.children import Children
-from tests.conftest import Result, Run, picture
+from tests.conftest import Result, Run, read_image
 
 SAMPLE = Path(__file__).parent.parent / "data" / "assets"
-PURCHASES = 22
-"""20 rows; one of them is three, by its variable."""
+REQUESTS = 22
+"""20 rows; one of them is three requests, by its variable."""
 FILES = 30
 UPLOADS = 4
-"""Different pictures that a Batch API is given."""
+"""Different images that are uploaded to a Batch API."""
 NO_KEY = "no API key for openai"
 
 Batch = Callable[..., Result]
@@ -38,13 +38,13 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def assets(folder: Path) -> Path:
-    """The repository as somebody has cloned it, and works in."""
+    """The repository as a user has cloned it and works in it."""
     return Path(shutil.copytree(SAMPLE, folder, dirs_exist_ok=True))
 
 
 @pytest.fixture
 def batch(imagecli: Run, server: Server) -> Batch:
-    """Types `imagecli batch assets.toml` for *server*; a clone has the path of its own manifest."""
+    """Runs `imagecli batch assets.toml` for *server*; a clone has the path of its own manifest."""
 
     def run(*arguments: str, of: str = "assets.toml") -> Result:
         return imagecli("batch", of, *arguments, "--base-url", server.base_url)
@@ -52,8 +52,8 @@ def batch(imagecli: Run, server: Server) -> Batch:
     return run
 
 
-def made(assets: Path) -> Files:
-    """Every picture of the manifest; what came stands beside some of them."""
+def saved_files(assets: Path) -> Files:
+    """Every image of the manifest, with the originals beside some of them."""
     there = (path for path in assets.rglob("*.*") if path.suffix in (".png", ".jpg", ".webp"))
     return {
         path.relative_to(assets).as_posix(): path.read_bytes()
@@ -72,47 +72,45 @@ def changed(before: Files, after: Files) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
-def test_a_first_run_makes_all_of_it_and_every_file_is_what_its_row_says(
-    batch: Batch, assets: Path, server: Server
-) -> None:
+def test_a_first_run_creates_every_file_as_its_row_says(batch: Batch, assets: Path, server: Server) -> None:
     result = batch()
-    assert (result.exit_code, len(server.prompts)) == (0, PURCHASES), result.stderr
-    files = made(assets)
+    assert (result.exit_code, len(server.prompts)) == (0, REQUESTS), result.stderr
+    files = saved_files(assets)
     assert sorted(files) == sorted(str(path) for path in result.paths)
     assert len(files) == FILES
     formats = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
-    assert all(picture(assets / name).format == formats[Path(name).suffix] for name in files)
-    assert [picture(assets / "icons" / f"key-{size}").size for size in ("32.png", "64.png", "128.webp")] == [
+    assert all(read_image(assets / name).format == formats[Path(name).suffix] for name in files)
+    assert [read_image(assets / "icons" / f"key-{size}").size for size in ("32.png", "64.png", "128.webp")] == [
         (32, 32),
         (64, 64),
         (128, 128),
     ]
-    assert picture(assets / "backgrounds" / "pass.png").size == (960, 540)
+    assert read_image(assets / "backgrounds" / "pass.png").size == (960, 540)
     assert "a game icon of a scroll, flat colours, thick outline" in server.prompts
     assert (assets / "prompts" / "harbour.txt").read_text().strip() in [text.strip() for text in server.prompts]
 
 
 def test_a_second_run_sends_nothing_and_touches_nothing(batch: Batch, assets: Path, server: Server) -> None:
     batch()
-    before, told = made(assets), (assets / "assets.journal.jsonl").read_bytes()
+    before, journal = saved_files(assets), (assets / "assets.journal.jsonl").read_bytes()
     again = batch()
-    assert (again.exit_code, again.stdout, len(server.prompts)) == (0, "", PURCHASES)
-    assert again.stderr.endswith(f"imagecli: {PURCHASES} up to date\n")
-    assert (made(assets), (assets / "assets.journal.jsonl").read_bytes()) == (before, told)
+    assert (again.exit_code, again.stdout, len(server.prompts)) == (0, "", REQUESTS)
+    assert again.stderr.endswith(f"imagecli: {REQUESTS} up to date\n")
+    assert (saved_files(assets), (assets / "assets.journal.jsonl").read_bytes()) == (before, journal)
 
 
-def test_a_prompt_that_was_edited_buys_its_row_alone(batch: Batch, assets: Path, server: Server) -> None:
+def test_an_edited_prompt_requests_its_row_alone(batch: Batch, assets: Path, server: Server) -> None:
     batch()
-    before = made(assets)
+    before = saved_files(assets)
     edit(assets, "in winter clothes", "in summer clothes")
     result = batch()
     assert (result.exit_code, result.stdout) == (0, "heroes/winter.png\n")
-    assert server.prompts[PURCHASES:] == ["the same hero in summer clothes"]
-    assert changed(before, made(assets)) == {"heroes/winter.png"}
+    assert server.prompts[REQUESTS:] == ["the same hero in summer clothes"]
+    assert changed(before, saved_files(assets)) == {"heroes/winter.png"}
 
 
 @pytest.mark.parametrize(
-    ("lost", "made_of"),
+    ("deleted", "source"),
     [
         ("loot/coins-02.png", "coins on a table, flat colours"),
         ("icons/a scroll.png", "a game icon of a scroll, flat colours, thick outline"),
@@ -120,23 +118,23 @@ def test_a_prompt_that_was_edited_buys_its_row_alone(batch: Batch, assets: Path,
         ("tiles/tile-1.png", None),
     ],
 )
-def test_a_file_that_was_deleted_is_bought_again_and_no_other(
-    batch: Batch, assets: Path, server: Server, lost: str, made_of: str | None
+def test_a_deleted_file_is_requested_again_and_no_other(
+    batch: Batch, assets: Path, server: Server, deleted: str, source: str | None
 ) -> None:
     batch()
-    before = made(assets)
-    (assets / lost).unlink()
+    before = saved_files(assets)
+    (assets / deleted).unlink()
     result = batch()
-    assert (result.exit_code, len(server.prompts)) == (0, PURCHASES + 1)
-    assert made_of in (None, server.prompts[-1])
-    after = made(assets)
+    assert (result.exit_code, len(server.prompts)) == (0, REQUESTS + 1)
+    assert source in (None, server.prompts[-1])
+    after = saved_files(assets)
     assert after.keys() == before.keys()
-    # Files of one picture are made together: those of another one stay.
-    row = {"icons/key-32.png", "icons/key-64.png", "icons/key-128.webp"} if "key" in lost else {lost}
+    # Files of one image are created together: those of another one stay.
+    row = {"icons/key-32.png", "icons/key-64.png", "icons/key-128.webp"} if "key" in deleted else {deleted}
     assert changed(before, after) <= row
 
 
-def test_a_kill_in_the_middle_costs_what_was_under_way_at_most(
+def test_a_kill_costs_the_requests_in_flight_at_most(
     imagecli: Run, assets: Path, state: Path, tmp_path: Path, children: Children
 ) -> None:
     jobs = 3
@@ -146,18 +144,20 @@ def test_a_kill_in_the_middle_costs_what_was_under_way_at_most(
         command = ["batch", "assets.toml", "--base-url", server.base_url]
         typed = [sys.executable, "-m", "imagecli", *command, "-j", str(jobs)]
         process = children.start(typed, cwd=assets, env=clean | ours)
-        until(lambda: len(made(assets)) >= 9)
+        until(lambda: len(saved_files(assets)) >= 9)
         process.kill()
         process.wait(timeout=10)
-        before, sent = made(assets), len(server.prompts)
+        before, sent = saved_files(assets), len(server.prompts)
         assert len(before) < FILES, "killed too late to tell"
         result = imagecli(*command)
         assert result.exit_code == 0, result.stderr
-        assert sorted(made(assets)) == sorted({*before, *(str(path) for path in result.paths)} | recovered(result))
-        assert len(made(assets)) == FILES
-        assert PURCHASES <= len(server.prompts) <= PURCHASES + jobs
-        assert sent < PURCHASES
-        assert changed(before, made(assets)).isdisjoint(before)
+        assert sorted(saved_files(assets)) == sorted(
+            {*before, *(str(path) for path in result.paths)} | recovered(result)
+        )
+        assert len(saved_files(assets)) == FILES
+        assert REQUESTS <= len(server.prompts) <= REQUESTS + jobs
+        assert sent < REQUESTS
+        assert changed(before, saved_files(assets)).isdisjoint(before)
         assert imagecli(*command, "--check").exit_code == 0
         again = len(server.prompts)
         assert (imagecli(*command).exit_code, len(server.prompts)) == (0, again)
@@ -178,7 +178,7 @@ def until(there: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_check_in_ci_needs_no_key_and_tells_by_its_exit_code(batch: Batch, assets: Path, server: Server) -> None:
+def test_a_check_in_ci_needs_no_key_and_reports_by_its_exit_code(batch: Batch, assets: Path, server: Server) -> None:
     before = batch("--check")
     assert (before.exit_code, len(before.stdout.splitlines())) == (10, FILES)
     assert not (assets / "assets.journal.jsonl").exists()
@@ -193,49 +193,49 @@ def test_a_check_in_ci_needs_no_key_and_tells_by_its_exit_code(batch: Batch, ass
         10,
         ["stale    backgrounds/forest.jpg", "missing  tiles/wet.png"],
     )
-    assert len(server.prompts) == PURCHASES
+    assert len(server.prompts) == REQUESTS
 
 
 # --- a fork, which has no key ----------------------------------------------------------------------------------------
 
 EDITED = '[[image]]\ncommand = "edit"\nimage = "inputs/hero.png"\nprompt'
-HOUSE = '[[image]]\nprompt = "a house"\nsize = "816x816"\noutput = "loot/house.png"\n\n'
+HOUSE_ROW = '[[image]]\nprompt = "a house"\nsize = "816x816"\noutput = "loot/house.png"\n\n'
 
 
-def test_a_fork_without_a_key_is_told_so_and_the_sandbox_is_never_taken_by_itself(imagecli: Run, assets: Path) -> None:
+def test_a_fork_without_a_key_is_an_error_and_never_uses_the_sandbox_by_itself(imagecli: Run, assets: Path) -> None:
     refused = imagecli("batch", "assets.toml")
     assert (refused.exit_code, refused.stdout) == (3, "")
     assert NO_KEY in refused.stderr
     assert "--provider sandbox" in refused.stderr
-    assert made(assets) == {}
+    assert saved_files(assets) == {}
     assert not (assets / "assets.journal.jsonl").exists()
 
 
-def test_a_fork_that_names_the_sandbox_draws_what_is_missing_and_the_owner_buys_that_alone(
+def test_a_fork_with_the_sandbox_fills_missing_images_and_the_owner_requests_only_those(
     imagecli: Run, batch: Batch, assets: Path, server: Server
 ) -> None:
     batch()
-    before = made(assets)
+    before = saved_files(assets)
     edit(assets, "in winter clothes", "in summer clothes")
-    edit(assets, EDITED, HOUSE + EDITED)
-    drawn = imagecli("batch", "assets.toml", env={"IMAGECLI_PROVIDER": "sandbox"})
-    assert (drawn.exit_code, drawn.stdout) == (0, "loot/house.png\n")
+    edit(assets, EDITED, HOUSE_ROW + EDITED)
+    sandbox_run = imagecli("batch", "assets.toml", env={"IMAGECLI_PROVIDER": "sandbox"})
+    assert (sandbox_run.exit_code, sandbox_run.stdout) == (0, "loot/house.png\n")
     assert (
         "heroes/winter.png is stale (its row or an input has changed), but the sandbox never overwrites paid images"
-        in drawn.stderr
+        in sandbox_run.stderr
     )
-    assert changed(before, made(assets)) == {"loot/house.png"}
-    assert len(server.prompts) == PURCHASES
+    assert changed(before, saved_files(assets)) == {"loot/house.png"}
+    assert len(server.prompts) == REQUESTS
     assert batch("--check").stdout == "stale    loot/house.png\nstale    heroes/winter.png\n"
-    bought = batch()
-    assert (bought.exit_code, sorted(bought.stdout.split())) == (0, ["heroes/winter.png", "loot/house.png"])
-    assert sorted(server.prompts[PURCHASES:]) == ["a house", "the same hero in summer clothes"]
+    real_run = batch()
+    assert (real_run.exit_code, sorted(real_run.stdout.split())) == (0, ["heroes/winter.png", "loot/house.png"])
+    assert sorted(server.prompts[REQUESTS:]) == ["a house", "the same hero in summer clothes"]
 
 
 # --- three machines --------------------------------------------------------------------------------------------------
 
 
-def test_three_shards_on_three_machines_come_together_as_one(
+def test_three_shards_on_three_machines_are_merged_into_one_result(
     imagecli: Run, batch: Batch, assets: Path, folder: Path, server: Server
 ) -> None:
     machines = [Path(shutil.copytree(assets, folder / f"machine-{index}")) for index in (1, 2, 3)]
@@ -243,47 +243,53 @@ def test_three_shards_on_three_machines_come_together_as_one(
     for index, machine in enumerate(machines, start=1):
         began = len(server.prompts)
         part = batch("--shard", f"{index}/3", of=f"{machine.name}/assets.toml")
-        assert (part.exit_code, len(part.paths)) == (0, len(made(machine))), part.stderr
-        told = [
+        assert (part.exit_code, len(part.paths)) == (0, len(saved_files(machine))), part.stderr
+        journal = [
             json.loads(line)["state"] for line in (machine / f"assets.journal.{index}-3.jsonl").read_text().splitlines()
         ]
-        assert (told.count("saved"), len(told)) == (len(server.prompts) - began, 2 * (len(server.prompts) - began))
-        parts.append(made(machine))
+        assert (journal.count("saved"), len(journal)) == (
+            len(server.prompts) - began,
+            2 * (len(server.prompts) - began),
+        )
+        parts.append(saved_files(machine))
     assert all(parts)
-    assert [sum(map(len, parts)), len(server.prompts)] == [FILES, PURCHASES]
+    assert [sum(map(len, parts)), len(server.prompts)] == [FILES, REQUESTS]
     for machine in machines:
         shutil.copytree(machine, assets, dirs_exist_ok=True)
         shutil.rmtree(machine)
-    whole = made(assets)
-    assert whole == parts[0] | parts[1] | parts[2]
+    complete = saved_files(assets)
+    assert complete == parts[0] | parts[1] | parts[2]
     assert (batch("--check").exit_code, batch().exit_code) == (0, 0)
-    assert (len(server.prompts), made(assets)) == (PURCHASES, whole)
-    # Another number of machines the next time is as good.
+    assert (len(server.prompts), saved_files(assets)) == (REQUESTS, complete)
+    # The number of machines may change between runs.
     assert [batch("--shard", f"{index}/2").exit_code for index in (1, 2)] == [0, 0]
-    assert len(server.prompts) == PURCHASES
+    assert len(server.prompts) == REQUESTS
 
 
 # --- the provider's Batch API ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_all_of_it_is_handed_in_and_fetched_and_the_next_run_is_silent(imagecli: Run, assets: Path) -> None:
+def test_everything_is_submitted_and_downloaded_and_the_next_run_sends_nothing(imagecli: Run, assets: Path) -> None:
     command = ("batch", "assets.toml", "--batch-api")
     with Sandbox(Options(speed=20_000)) as sandbox, fronting(sandbox.base_url) as front:
-        handed = imagecli(*command, "--base-url", front.base_url)
-        assert (handed.exit_code, handed.stdout, made(assets)) == (10, "", {}), handed.stderr
+        submitted = imagecli(*command, "--base-url", front.base_url)
+        assert (submitted.exit_code, submitted.stdout, saved_files(assets)) == (10, "", {}), submitted.stderr
         assert sorted(batch["endpoint"] for batch in front.batches) == ["/v1/images/edits", "/v1/images/generations"]
-        assert sum(batch["request_counts"]["total"] for batch in front.batches) == PURCHASES
-        # A picture goes up once for all rows that send it alike; one of them shrinks it first, and one has a mask.
-        assert len([one for one in front.asked("POST /v1/files") if b"\r\nvision\r\n" in one.body]) == UPLOADS
+        assert sum(batch["request_counts"]["total"] for batch in front.batches) == REQUESTS
+        # An image is uploaded once for all rows that send the same bytes; one row shrinks it first, and one has a mask.
+        assert (
+            len([request for request in front.requests_like("POST /v1/files") if b"\r\nvision\r\n" in request.body])
+            == UPLOADS
+        )
         front.settle()
         fetched = imagecli(*command, "--base-url", front.base_url)
-        assert (fetched.exit_code, len(made(assets))) == (0, FILES), fetched.stderr
-        assert sorted(made(assets)) == sorted(str(path) for path in fetched.paths)
-        assert picture(assets / "icons" / "key-128.webp").size == (128, 128)
-        before, asked = made(assets), len(front.heard)
+        assert (fetched.exit_code, len(saved_files(assets))) == (0, FILES), fetched.stderr
+        assert sorted(saved_files(assets)) == sorted(str(path) for path in fetched.paths)
+        assert read_image(assets / "icons" / "key-128.webp").size == (128, 128)
+        before, asked = saved_files(assets), len(front.requests)
         again = imagecli(*command, "--base-url", front.base_url)
-        assert (again.exit_code, again.stdout, made(assets)) == (0, "", before)
-        assert again.stderr.endswith(f"imagecli: {PURCHASES} up to date\n")
+        assert (again.exit_code, again.stdout, saved_files(assets)) == (0, "", before)
+        assert again.stderr.endswith(f"imagecli: {REQUESTS} up to date\n")
         live = imagecli("batch", "assets.toml", "--base-url", front.base_url)
-        assert (live.exit_code, len(front.heard), made(assets)) == (0, asked, before)
+        assert (live.exit_code, len(front.requests), saved_files(assets)) == (0, asked, before)

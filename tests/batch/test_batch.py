@@ -1,4 +1,4 @@
-"""`imagecli batch` through the real `main`: what is bought, what is not bought again, and what is said of it."""
+"""`imagecli batch` through the real `main`: what is requested, what is not requested again, and what is printed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.batch.serving import COST, Server, refusal, serving
 from tests.client.raw import png
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, photo, read_image
 
 ROWS = ["a cat", "an owl", "a fox"]
 
@@ -26,7 +26,7 @@ def server() -> Iterator[Server]:
 
 
 def manifest(folder: Path, *rows: dict[str, Any], name: str = "assets.jsonl") -> Path:
-    """A manifest of *rows*, or of ROWS, each for a file of its own name."""
+    """A manifest of *rows*, or of ROWS, each with a file of its own."""
     found = rows or tuple({"prompt": prompt, "output": f"{prompt[-3:]}.png"} for prompt in ROWS)
     path = folder / name
     path.write_text("".join(json.dumps({"quality": "low", "size": "1024x1024", **row}) + "\n" for row in found))
@@ -41,10 +41,12 @@ def objects(stdout: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stdout.splitlines()]
 
 
-# --- bought once -----------------------------------------------------------------------------------------------------
+# --- requested once --------------------------------------------------------------------------------------------------
 
 
-def test_every_row_is_bought_once_and_a_second_run_sends_nothing(imagecli: Run, folder: Path, server: Server) -> None:
+def test_every_row_is_requested_once_and_a_second_run_sends_nothing(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
     manifest(folder)
     first = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     assert (first.exit_code, sorted(first.stdout.split())) == (0, ["cat.png", "fox.png", "owl.png"])
@@ -55,7 +57,7 @@ def test_every_row_is_bought_once_and_a_second_run_sends_nothing(imagecli: Run, 
     assert len(server.prompts) == 3
 
 
-def test_the_journal_is_told_before_a_request_and_after_it(imagecli: Run, folder: Path, server: Server) -> None:
+def test_the_journal_has_entries_before_and_after_a_request(imagecli: Run, folder: Path, server: Server) -> None:
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     sent, saved = journal(folder)
@@ -63,7 +65,7 @@ def test_the_journal_is_told_before_a_request_and_after_it(imagecli: Run, folder
     assert [file["path"] for file in saved["files"]] == ["cat.png"]
 
 
-def test_what_changed_is_bought_and_nothing_else(imagecli: Run, folder: Path, server: Server) -> None:
+def test_only_changed_rows_are_requested_again(imagecli: Run, folder: Path, server: Server) -> None:
     manifest(folder)
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     imagecli(*command)
@@ -89,7 +91,7 @@ def test_an_input_that_changed_makes_its_row_stale(imagecli: Run, folder: Path, 
     assert imagecli(*command, "--check").stdout == "stale    night.png\n"
 
 
-def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
+def test_an_image_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
     imagecli: Run, folder: Path, server: Server
 ) -> None:
     path = manifest(folder, {"prompt": "a cat", "output": "cat.png"})
@@ -104,38 +106,38 @@ def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
     assert (folder / "cat.png").read_bytes() == mine
 
 
-def test_without_its_journal_nothing_is_bought_over_until_the_files_are_adopted(
+def test_without_its_journal_nothing_is_requested_until_the_files_are_adopted(
     imagecli: Run, folder: Path, server: Server
 ) -> None:
     manifest(folder)
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     imagecli(*command)
     (folder / "assets.journal.jsonl").unlink()
-    lost = imagecli(*command)
-    assert lost.exit_code == 2
-    assert "existing files block 3 outputs; nothing was sent\nhint: use --adopt" in lost.stderr
+    without_journal = imagecli(*command)
+    assert without_journal.exit_code == 2
+    assert "existing files block 3 outputs; nothing was sent\nhint: use --adopt" in without_journal.stderr
     assert imagecli(*command, "--adopt").exit_code == 0
     assert imagecli(*command).stderr == "imagecli: 3 up to date\n"
     assert len(server.prompts) == 3
 
 
-def test_what_the_sandbox_drew_is_bought_by_a_real_provider_and_never_the_other_way(
+def test_sandbox_images_are_replaced_by_a_real_provider_and_never_the_other_way(
     imagecli: Run, folder: Path, server: Server
 ) -> None:
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
-    bought = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
-    assert "cat.png is stale: created by the sandbox" in bought.stderr
+    real_run = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    assert "cat.png is stale: created by the sandbox" in real_run.stderr
     content = (folder / "cat.png").read_bytes()
     again = imagecli("batch", "assets.jsonl", "--provider", "sandbox")
     assert (again.exit_code, again.stdout) == (0, "")
     assert (folder / "cat.png").read_bytes() == content
 
 
-# --- several files of one purchase -----------------------------------------------------------------------------------
+# --- several files of one response -----------------------------------------------------------------------------------
 
 
-def test_several_files_are_made_of_one_purchase_and_what_came_stays(
+def test_several_files_are_created_from_one_response_and_the_original_stays(
     imagecli: Run, folder: Path, server: Server
 ) -> None:
     outputs = [
@@ -147,7 +149,9 @@ def test_several_files_are_made_of_one_purchase_and_what_came_stays(
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     result = imagecli(*command)
     assert (result.exit_code, result.stdout.split()) == (0, ["icons/16.png", "icons/32.webp", "icons/whole.png"])
-    sizes = {name: picture(folder / "icons" / name).size for name in ("16.png", "32.webp", "whole.png", "16.orig.png")}
+    sizes = {
+        name: read_image(folder / "icons" / name).size for name in ("16.png", "32.webp", "whole.png", "16.orig.png")
+    }
     assert sizes == {"16.png": (16, 16), "32.webp": (32, 32), "whole.png": (64, 64), "16.orig.png": (64, 64)}
     assert (folder / "icons/whole.png").read_bytes() == (folder / "icons/16.orig.png").read_bytes()
     assert len(server.prompts) == 1
@@ -162,7 +166,7 @@ def test_several_files_are_made_of_one_purchase_and_what_came_stays(
     ]
 
 
-# --- what fails ------------------------------------------------------------------------------------------------------
+# --- failures --------------------------------------------------------------------------------------------------------
 
 
 def blocked(fields: dict[str, Any]) -> bytes | None:
@@ -187,7 +191,7 @@ def test_a_row_that_fails_stops_no_other_and_the_same_command_requests_it_alone(
         assert imagecli(*command).stderr == "imagecli: 20 up to date\n"
 
 
-def test_no_credit_stops_all_at_once(imagecli: Run, folder: Path) -> None:
+def test_a_quota_error_stops_all_rows(imagecli: Run, folder: Path) -> None:
     manifest(folder, *({"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(20)))
     with serving(lambda fields: refusal("429 Too Many Requests", "insufficient_quota")) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "2")
@@ -209,7 +213,7 @@ def test_fail_fast_sends_nothing_after_a_failure(imagecli: Run, folder: Path) ->
 # --- money -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_cap_refuses_before_anything_is_sent(imagecli: Run, folder: Path, server: Server) -> None:
+def test_a_cost_limit_is_checked_before_anything_is_sent(imagecli: Run, folder: Path, server: Server) -> None:
     manifest(folder)
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--max-cost", "0.001")
     assert (result.exit_code, server.prompts) == (5, [])
@@ -217,7 +221,9 @@ def test_a_cap_refuses_before_anything_is_sent(imagecli: Run, folder: Path, serv
     assert not (folder / "assets.journal.jsonl").exists()
 
 
-def test_the_manifests_own_cap_holds_unless_a_flag_goes_over_it(imagecli: Run, folder: Path, server: Server) -> None:
+def test_the_cost_limit_of_the_manifest_applies_unless_a_flag_replaces_it(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
     (folder / "a.toml").write_text(
         'max_cost = 0.001\n[[image]]\nprompt = "a cat"\nquality = "low"\nsize = "1024x1024"\n'
     )
@@ -227,7 +233,7 @@ def test_the_manifests_own_cap_holds_unless_a_flag_goes_over_it(imagecli: Run, f
     assert imagecli("batch", "a.toml", "--base-url", server.base_url, "--max-cost", "1").exit_code == 0
 
 
-def test_answers_that_are_dearer_than_the_table_stop_the_rest_at_the_cap(
+def test_responses_that_cost_more_than_estimated_stop_the_run_at_the_limit(
     imagecli: Run, folder: Path, server: Server
 ) -> None:
     # Estimated at 0.006 each, billed 0.03.
@@ -238,10 +244,10 @@ def test_answers_that_are_dearer_than_the_table_stop_the_rest_at_the_cap(
     assert "3 created, 7 not sent" in result.stderr
 
 
-# --- looking, and sending nothing ------------------------------------------------------------------------------------
+# --- checks that send nothing ----------------------------------------------------------------------------------------
 
 
-def test_check_needs_no_key_sends_nothing_and_tells_by_its_exit_code(imagecli: Run, folder: Path) -> None:
+def test_check_needs_no_key_sends_nothing_and_reports_by_its_exit_code(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     before = imagecli("batch", "assets.jsonl", "--check")
     assert (before.exit_code, before.stdout) == (10, "missing  cat.png\nmissing  owl.png\nmissing  fox.png\n")
@@ -261,7 +267,7 @@ def test_a_dry_run_shows_price_and_time_and_needs_no_key(imagecli: Run, folder: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--rate", "50"), "at least 2 s at 50 per minute"),
         ((), "unknown; 1 round of 4 parallel requests (--rate gives an estimate)"),
@@ -269,11 +275,11 @@ def test_a_dry_run_shows_price_and_time_and_needs_no_key(imagecli: Run, folder: 
         (("--batch-api",), "up to 24h, with the Batch API"),
     ],
 )
-def test_a_dry_run_tells_the_time_as_far_as_it_is_known(
-    imagecli: Run, folder: Path, arguments: tuple[str, ...], said: str
+def test_a_dry_run_prints_the_time_if_it_is_known(
+    imagecli: Run, folder: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     manifest(folder)
-    assert f"time      {said}\n" in imagecli("batch", "assets.jsonl", "--dry-run", *arguments).stdout
+    assert f"time      {message}\n" in imagecli("batch", "assets.jsonl", "--dry-run", *arguments).stdout
 
 
 def test_a_dry_run_of_nothing_takes_no_time(imagecli: Run, folder: Path, server: Server) -> None:
@@ -284,7 +290,7 @@ def test_a_dry_run_of_nothing_takes_no_time(imagecli: Run, folder: Path, server:
     assert "time" not in result.stdout
 
 
-def test_a_dry_run_gives_whole_requests_to_others(imagecli: Run, folder: Path) -> None:
+def test_a_dry_run_prints_complete_requests_for_other_tools(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     *rows, summary = objects(imagecli("batch", "assets.jsonl", "--dry-run", "--json").stdout)
     assert [row["requests"][0]["body"]["prompt"] for row in rows] == ROWS
@@ -295,9 +301,7 @@ def test_a_dry_run_gives_whole_requests_to_others(imagecli: Run, folder: Path) -
     )
 
 
-def test_prune_lists_what_no_row_makes_any_more_and_removes_it_when_told(
-    imagecli: Run, folder: Path, server: Server
-) -> None:
+def test_prune_lists_orphans_and_removes_them_after_confirmation(imagecli: Run, folder: Path, server: Server) -> None:
     path = manifest(folder)
     imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:1]))
@@ -307,10 +311,10 @@ def test_prune_lists_what_no_row_makes_any_more_and_removes_it_when_told(
     assert sorted(found.name for found in folder.glob("*.png")) == ["cat.png"]
 
 
-# --- what is said ----------------------------------------------------------------------------------------------------
+# --- output ----------------------------------------------------------------------------------------------------------
 
 
-def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder: Path) -> None:
+def test_json_is_one_object_per_row_and_a_summary_at_the_end(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     with serving(blocked) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--json")
@@ -343,12 +347,12 @@ def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder
     }
 
 
-def test_what_the_journal_knows_of_a_kept_file_is_not_read_from_it(imagecli: Run, folder: Path, server: Server) -> None:
+def test_facts_of_an_unchanged_file_come_from_the_journal(imagecli: Run, folder: Path, server: Server) -> None:
     manifest(folder)
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     imagecli(*command)
     known = {file["path"]: file for entry in journal(folder) for file in entry.get("files", ())}
-    # Of the recorded length: taken for what was saved. Of another: it is the user's, and read.
+    # A file of the recorded length counts as the saved one. Another length: it is the user's, and read.
     (folder / "cat.png").write_bytes((folder / "cat.png").read_bytes()[:-1] + b"!")
     (folder / "owl.png").write_bytes((folder / "owl.png").read_bytes() + b"!")
     rows = objects(imagecli(*command, "--check", "--json").stdout)[:-1]
@@ -361,7 +365,7 @@ def test_what_the_journal_knows_of_a_kept_file_is_not_read_from_it(imagecli: Run
     assert [row["images"] for row in objects(imagecli(*command, "--check", "--json").stdout)[2:-1]] == [[]]
 
 
-def test_all_mistakes_are_told_at_once_with_their_lines(imagecli: Run, folder: Path, server: Server) -> None:
+def test_all_errors_are_reported_together_with_their_lines(imagecli: Run, folder: Path, server: Server) -> None:
     (folder / "a.jsonl").write_text('{"prompt": "a", "szie": "1x1"}\n{"prompt": 3}\n{"prompt": "ok"}\n')
     result = imagecli("batch", "a.jsonl", "--base-url", server.base_url)
     assert (result.exit_code, server.prompts) == (2, [])
@@ -373,16 +377,16 @@ def test_all_mistakes_are_told_at_once_with_their_lines(imagecli: Run, folder: P
     ]
 
 
-@pytest.mark.parametrize(("glob", "bought"), [("owl*", ["an owl"]), ("*.png", ROWS), ("[cf]*", ["a cat", "a fox"])])
-def test_only_is_about_the_rows_whose_outputs_are_named_so(
-    imagecli: Run, folder: Path, server: Server, glob: str, bought: list[str]
+@pytest.mark.parametrize(("glob", "real_run"), [("owl*", ["an owl"]), ("*.png", ROWS), ("[cf]*", ["a cat", "a fox"])])
+def test_only_selects_rows_by_the_names_of_their_outputs(
+    imagecli: Run, folder: Path, server: Server, glob: str, real_run: list[str]
 ) -> None:
     manifest(folder)
     assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--only", glob).exit_code == 0
-    assert sorted(server.prompts) == sorted(bought)
+    assert sorted(server.prompts) == sorted(real_run)
 
 
-def test_only_that_means_no_row_is_refused(imagecli: Run, folder: Path) -> None:
+def test_only_that_selects_no_row_is_refused(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     result = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "dog*")
     assert (result.exit_code, result.stderr) == (
@@ -391,23 +395,23 @@ def test_only_that_means_no_row_is_refused(imagecli: Run, folder: Path) -> None:
     )
 
 
-def test_a_manifest_comes_through_stdin_too(imagecli: Run, folder: Path, server: Server) -> None:
+def test_a_manifest_is_read_from_stdin_too(imagecli: Run, folder: Path, server: Server) -> None:
     command = ("batch", "-", "--base-url", server.base_url)
     assert imagecli(*command, stdin=b"a red fox\n").stdout == "a-red-fox.png\n"
     assert imagecli(*command, stdin=b"a red fox\n").stderr == "imagecli: 1 up to date\n"
 
 
-def test_what_is_said_of_inputs_and_folders_has_the_words_of_rows(imagecli: Run, folder: Path, server: Server) -> None:
+def test_errors_about_inputs_and_folders_use_the_fields_of_rows(imagecli: Run, folder: Path, server: Server) -> None:
     (folder / "there").write_bytes(b"")
     manifest(folder, {"prompt": "a cat", "output": "there/cat.png"})
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     assert (result.exit_code, server.prompts) == (2, [])
-    assert result.stderr.endswith("hint: choose another folder with output\n")
+    assert result.stderr.endswith("hint: choose another folder in the rows' output\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is Linux's")
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["--dry-run"], ["--check"], ["--prune"]])
-def test_a_full_stdout_is_a_failure_whatever_is_looked_at(
+def test_a_full_stdout_is_a_failure_in_every_mode(
     folder: Path, tmp_path: Path, server: Server, arguments: list[str]
 ) -> None:
     path = manifest(folder, {"prompt": "a cat", "output": "cat.png"}, {"prompt": "an owl", "output": "owl.png"})
@@ -440,7 +444,7 @@ def test_options_that_do_not_go_together_are_refused(
     assert message in result.stderr
 
 
-def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: Path) -> None:
+def test_a_terminal_shows_a_table_that_is_removed_at_the_end(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     with serving(blocked, latency=0.4) as server:
         result = imagecli(
@@ -456,7 +460,7 @@ def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: P
 
 
 @pytest.mark.parametrize("look", ["--check", "--dry-run"])
-def test_a_look_tells_of_a_picture_that_only_has_to_be_moved(imagecli: Run, folder: Path, look: str) -> None:
+def test_check_suggests_moving_an_image_instead_of_requesting_it(imagecli: Run, folder: Path, look: str) -> None:
     manifest(folder, {"prompt": "a cat", "output": "old.png"})
     with serving() as server:
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
@@ -466,3 +470,20 @@ def test_a_look_tells_of_a_picture_that_only_has_to_be_moved(imagecli: Run, fold
         (folder / "old.png").rename(folder / "new.png")
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--check").exit_code == 0
         assert len(server.prompts) == 1
+
+
+def test_a_file_that_was_moved_is_its_new_rows_and_replaced_when_that_changes(imagecli: Run, folder: Path) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "old.png", "fit": "64x64"})
+    with serving() as server:
+        batch = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        assert imagecli(*batch).exit_code == 0
+        manifest(folder, {"prompt": "a cat", "output": "new.png", "fit": "64x64"})
+        (folder / "old.png").rename(folder / "new.png")
+        assert imagecli(*batch).exit_code == 0
+        assert len(server.prompts) == 1
+        assert "nothing to remove" in imagecli("batch", "assets.jsonl", "--prune").stderr
+        manifest(folder, {"prompt": "a dog", "output": "new.png", "fit": "64x64"})
+        changed = imagecli(*batch, "--check")
+        assert (changed.exit_code, changed.stdout) == (10, "stale    new.png\n"), changed.stderr
+        assert imagecli(*batch).stdout == "new.png\n"
+        assert server.prompts == ["a cat", "a dog"]

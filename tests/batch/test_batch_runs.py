@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.serving import picture_of, serving
+from tests.batch.serving import image_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.children import Children
 from tests.conftest import Run
@@ -24,7 +24,7 @@ ROWS = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in ran
 
 @pytest.fixture
 def environ(state: Path, tmp_path: Path) -> dict[str, str]:
-    """Of a child that keeps its answers where the `imagecli` fixture does."""
+    """Of a child that keeps its responses where the `imagecli` fixture does."""
     ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
     return {**{name: value for name, value in os.environ.items() if "API_KEY" not in name}, **ours}
 
@@ -36,7 +36,7 @@ def until(there: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_killed_run_is_gone_on_with_and_nothing_saved_is_bought_again(
+def test_a_killed_run_is_resumed_and_no_saved_image_is_requested_again(
     imagecli: Run, folder: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, *ROWS)
@@ -48,13 +48,13 @@ def test_a_killed_run_is_gone_on_with_and_nothing_saved_is_bought_again(
         before, saved = len(server.prompts), len(list(folder.glob("*.png")))
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "4")
         assert result.exit_code == 0, result.stderr
-        # What was under way when it was killed may be bought again, and no more.
+        # Only requests in flight at the kill may be sent again.
         assert len(server.prompts) - before in (len(ROWS) - saved, len(ROWS) - saved - 1, len(ROWS) - saved - 2)
         assert sorted(path.name for path in folder.glob("*.png")) == sorted(row["output"] for row in ROWS)
         assert imagecli("batch", "assets.jsonl", "--check", "--base-url", server.base_url).exit_code == 0
 
 
-def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_again(
+def test_a_complete_response_is_saved_by_the_next_run_and_not_requested_again(
     imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, ROWS[0])
@@ -63,9 +63,9 @@ def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_a
         until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
         process.kill()
         process.wait(timeout=10)
-        # As if the kill had come between the last byte of the answer and the file.
+        # As if the kill had come between the last byte of the response and the file.
         (body,) = (state / "spool").glob("*.body")
-        body.write_bytes(picture_of("cat 0").partition(b"\r\n\r\n")[2])
+        body.write_bytes(image_of("cat 0").partition(b"\r\n\r\n")[2])
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
         assert (result.exit_code, len(server.prompts)) == (0, 1)
     assert "saved 0.png, which an earlier run received" in result.stderr
@@ -73,7 +73,7 @@ def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_a
     assert not list((state / "spool").glob("*")) if (state / "spool").exists() else True
 
 
-def test_what_may_be_billed_twice_is_said_once_by_the_command_that_it_concerns(
+def test_possible_double_billing_is_reported_once_by_the_affected_command(
     imagecli: Run, folder: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, ROWS[0])
@@ -97,14 +97,14 @@ def test_what_may_be_billed_twice_is_said_once_by_the_command_that_it_concerns(
     assert not none
 
 
-def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
+def test_ctrl_c_reports_immediately_what_is_saved_and_what_may_be_billed(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, *ROWS)
     with serving(latency=1.0) as server:
         process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "2"], cwd=folder, env=environ)
         until(lambda: len(list(folder.glob("*.png"))) >= 2 and len(server.prompts) >= 4)
-        time.sleep(0.3)  # the next ones are sent while the journal is told of these
+        time.sleep(0.3)  # the next ones are sent while the journal records these
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=10)
@@ -117,7 +117,7 @@ def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
     assert not list(folder.glob("*.lock"))
 
 
-def test_of_two_runs_the_second_is_told_who_is_at_it(
+def test_a_second_run_is_an_error_that_names_the_first(
     imagecli: Run, folder: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, *ROWS)
@@ -130,7 +130,7 @@ def test_of_two_runs_the_second_is_told_who_is_at_it(
         assert imagecli("batch", "assets.jsonl", "--check", "--base-url", server.base_url).exit_code == 10
 
 
-def test_shards_buy_every_row_once_and_their_journals_are_one(imagecli: Run, folder: Path) -> None:
+def test_shards_request_every_row_once_and_their_journals_are_read_together(imagecli: Run, folder: Path) -> None:
     manifest(folder, *ROWS)
     with serving() as server:
         command = ("batch", "assets.jsonl", "--base-url", server.base_url)
@@ -143,25 +143,25 @@ def test_shards_buy_every_row_once_and_their_journals_are_one(imagecli: Run, fol
     assert names == {f"assets.journal.{index}-3.jsonl" for index in (1, 2, 3)} | ({"assets.journal.jsonl"} & names)
 
 
-def test_a_shard_has_its_share_of_the_cap(imagecli: Run, folder: Path) -> None:
+def test_a_shard_has_its_share_of_the_cost_limit(imagecli: Run, folder: Path) -> None:
     manifest(folder, *ROWS)
     with serving() as server:
         command = ("batch", "assets.jsonl", "--base-url", server.base_url, "--dry-run", "--json")
-        whole = json.loads(imagecli(*command).stdout.splitlines()[-1])["cost"]["estimated_max_usd"]
-        enough = [imagecli(*command, "--max-cost", f"{whole + 1e-6}", "--shard", f"{k}/3").exit_code for k in (1, 2, 3)]
+        estimate = json.loads(imagecli(*command).stdout.splitlines()[-1])["cost"]["estimated_max_usd"]
+        enough = [
+            imagecli(*command, "--max-cost", f"{estimate + 1e-6}", "--shard", f"{k}/3").exit_code for k in (1, 2, 3)
+        ]
         assert enough == [0, 0, 0]
-        short = imagecli(*command, "--max-cost", f"{whole * 0.9}", "--shard", "1/3")
+        short = imagecli(*command, "--max-cost", f"{estimate * 0.9}", "--shard", "1/3")
         assert (short.exit_code, server.prompts) == (5, [])
         assert "(shard 1/3's share of --max-cost" in short.stderr
 
 
-def test_every_step_is_on_the_disk_before_the_next(
-    imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_step_is_on_disk_before_the_next(imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     fsync = os.fsync
 
-    def hear(descriptor: int) -> None:
+    def record_sync(descriptor: int) -> None:
         fsync(descriptor)
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
         if path == folder:
@@ -171,7 +171,7 @@ def test_every_step_is_on_the_disk_before_the_next(
         elif "-check-" not in path.name:
             steps.append("cat.png under another name" if not (folder / "cat.png").exists() else path.name)
 
-    monkeypatch.setattr(os, "fsync", hear)
+    monkeypatch.setattr(os, "fsync", record_sync)
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     with serving(lambda fields: steps.append("POST")) as server:
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
@@ -199,13 +199,13 @@ def test_a_current_folder_that_vanishes_abandons_no_request(
         folder.with_name("moved").rmdir()
         stderr = process.communicate(timeout=60)[1]
     assert b"can't write to stdout" not in stderr
-    kept = [*(state / "spool").glob("*.body"), *(state / "rescued").glob("*.png")]
+    spooled_or_rescued = [*(state / "spool").glob("*.body"), *(state / "rescued").glob("*.png")]
     assert process.returncode in (7, 8), stderr
-    assert len({path.name for path in kept}) >= 4, stderr
+    assert len({path.name for path in spooled_or_rescued}) >= 4, stderr
 
 
 @pytest.mark.parametrize("deleted", ["0.png", "1.png"])
-def test_an_image_that_is_deleted_while_the_run_goes_on_is_noticed(deleted: str, imagecli: Run, folder: Path) -> None:
+def test_an_image_that_is_deleted_during_the_run_is_noticed(deleted: str, imagecli: Run, folder: Path) -> None:
     """0.png is up to date, 1.png is saved by this run."""
     with serving() as first:
         manifest(folder, ROWS[0])
@@ -226,9 +226,9 @@ def test_a_run_with_nothing_to_create_removes_the_test_file_of_a_killed_one(imag
     manifest(folder, ROWS[0])
     command = ("batch", "assets.jsonl", "--provider", "sandbox")
     assert imagecli(*command).exit_code == 0
-    left = folder / ".imagecli-check-0123456789abcdef.part"
-    left.write_bytes(b"imagecli")
+    leftover = folder / ".imagecli-check-0123456789abcdef.part"
+    leftover.write_bytes(b"imagecli")
     assert imagecli(*command, "--check").exit_code == 0
-    assert left.exists()
+    assert leftover.exists()
     assert imagecli(*command).exit_code == 0
-    assert not left.exists()
+    assert not leftover.exists()

@@ -1,4 +1,4 @@
-"""The journal and the spool say that a request is sent before its first byte is, whoever listens to progress events."""
+"""The journal and the spool record that a request is sent before its first byte is, without any event handler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.paid_requests import Transport
 from imagecli.errors import DiskError
 from imagecli.events import Event
-from tests.batch.serving import picture_of
+from tests.batch.serving import image_of
 from tests.batch.test_batch import manifest
 from tests.client.raw import http, read_request
 from tests.conftest import Run
@@ -43,7 +43,7 @@ def swallow(event: Event) -> None:
 def test_journal_and_spool_are_written_before_the_first_byte_of_each_attempt(
     imagecli: Run, folder: Path, state: Path
 ) -> None:
-    seen: list[tuple[list[str], list[str]]] = []
+    records: list[tuple[list[str], list[str]]] = []
 
     def recorded() -> tuple[list[str], list[str]]:
         lines = (folder / "assets.journal.jsonl").read_text().splitlines()
@@ -54,15 +54,15 @@ def test_journal_and_spool_are_written_before_the_first_byte_of_each_attempt(
 
     def serve(connection: socket.socket) -> None:
         assert connection.recv(1, socket.MSG_PEEK)
-        seen.append(recorded())
+        records.append(recorded())
         read_request(connection)
-        connection.sendall(REFUSAL if len(seen) == 1 else picture_of("a cat"))
+        connection.sendall(REFUSAL if len(records) == 1 else image_of("a cat"))
 
     manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     with listening(serve) as base_url:
         result = imagecli("batch", "assets.jsonl", "--base-url", base_url)
     assert result.exit_code == 0, result.stderr
-    assert seen == [(["sent"], ["127.0.0.1"])] * 2
+    assert records == [(["sent"], ["127.0.0.1"])] * 2
 
 
 @pytest.mark.usefixtures("events")
@@ -72,7 +72,7 @@ def test_the_mark_is_removed_while_a_refused_attempt_waits(imagecli: Run, folder
 
     def serve(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(REFUSAL if not marks[1:] else picture_of("a cat"))
+        connection.sendall(REFUSAL if not marks[1:] else image_of("a cat"))
 
     def wait_turn(self: Transport, attempt: Any) -> Any:
         marks.append(len(list((state / "spool").glob("*.sent"))))

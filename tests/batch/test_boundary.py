@@ -23,7 +23,7 @@ from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.storage.atomic_write import open_staged
 from imagecli.storage.boundary import find_repository_root
 from imagecli.storage.preflight import is_below
-from tests.batch.serving import Server, picture_of, serving
+from tests.batch.serving import Server, image_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png
 from tests.conftest import Run, mask_for, photo
@@ -39,7 +39,7 @@ BAD_INPUTS = [
     ("sub/.git/config", "is in a .git folder"),
     ("git-link/config", "is in a .git folder"),
 ]
-"""An input of a manifest in the root of a clone, and what is said of it; the first is made absolute."""
+"""An input of a manifest in the root of a clone, and its error; the first is made absolute."""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def clone(folder: Path) -> Path:
-    """The current folder as a clone with links that lead out of it, and a private picture beside it."""
+    """The current folder as a clone with links that lead out of it, and a private image beside it."""
     photo(folder.parent / "outside.png", 64, 64)
     for place in (".git", "sub/.git", ".GIT"):
         (folder / place).mkdir(parents=True, exist_ok=True)
@@ -65,8 +65,8 @@ def absolute(name: str, folder: Path) -> str:
     return str(folder.parent / name) if name == "outside.png" else name
 
 
-def seen(folder: Path) -> dict[str, bytes]:
-    """Everything in *folder* that is no part of the test's own state."""
+def outside_files(folder: Path) -> dict[str, bytes]:
+    """Everything in *folder* that is not part of the test's own state."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
@@ -74,7 +74,7 @@ def seen(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"], ["--dry-run"], ["--adopt"], ["--prune"]])
-def test_every_row_that_reads_what_it_may_not_is_told_with_its_line(
+def test_every_row_with_a_forbidden_input_is_reported_with_its_line(
     imagecli: Run, clone: Path, server: Server, arguments: list[str]
 ) -> None:
     rows: list[dict[str, Any]] = []
@@ -88,9 +88,9 @@ def test_every_row_that_reads_what_it_may_not_is_told_with_its_line(
     assert (result.exit_code, result.stdout, server.prompts) == (2, "", [])
     for line, (row, (_, message)) in enumerate(zip(rows, BAD_INPUTS * 4, strict=True), start=1):
         field = next(name for name in ("prompt_file", "mask", "markup", "image") if name in row)
-        (told,) = [one for one in result.stderr.splitlines() if one.startswith(f"assets.jsonl:{line}: ")]
-        assert told.startswith(f"assets.jsonl:{line}: {field}: ")
-        assert message in told
+        (problem,) = [text for text in result.stderr.splitlines() if text.startswith(f"assets.jsonl:{line}: ")]
+        assert problem.startswith(f"assets.jsonl:{line}: {field}: ")
+        assert message in problem
     assert "--allow-outside" in result.stderr
     assert f"{len(rows)} problems" in result.stderr
 
@@ -151,7 +151,7 @@ def test_no_manifest_and_no_settings_file_allows_it(imagecli: Run, clone: Path) 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 @pytest.mark.parametrize("field", ["image", "mask", "prompt_file"])
-def test_a_pipe_or_a_huge_file_is_no_input_and_is_not_waited_for(imagecli: Run, clone: Path, field: str) -> None:
+def test_a_pipe_or_a_huge_file_is_rejected_without_waiting(imagecli: Run, clone: Path, field: str) -> None:
     photo(clone / "good.png", 64, 64)
     os.mkfifo(clone / "pipe")
     with (clone / "huge").open("wb") as file:
@@ -166,13 +166,13 @@ def test_a_pipe_or_a_huge_file_is_no_input_and_is_not_waited_for(imagecli: Run, 
     assert f"assets.jsonl:2: {field}: huge is too large" in result.stderr
 
 
-def test_what_is_typed_is_not_restricted(imagecli: Run, clone: Path) -> None:
+def test_typed_paths_are_not_restricted(imagecli: Run, clone: Path) -> None:
     result = imagecli("edit", "link.png", "make it red", "-o", "linked/red.png", "--provider", "sandbox")
     assert result.exit_code == 0, result.stderr
     assert (clone.parent / "red.png").exists()
 
 
-# --- what is read is listed ------------------------------------------------------------------------------------------
+# --- listed inputs ---------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_lists_every_file_that_is_read(imagecli: Run, clone: Path) -> None:
@@ -205,15 +205,15 @@ def test_an_output_folder_that_leads_out_is_refused(
     imagecli: Run, clone: Path, server: Server, arguments: list[str]
 ) -> None:
     (clone / "dangling").symlink_to(clone.parent / "nowhere")
-    before = seen(clone.parent)
+    before = outside_files(clone.parent)
     outputs = ["linked/a.png", "linked/new/b.png", "dangling/c.png", "linked/{slug}-{n}.png", "../d.png", "/e.png"]
     manifest(clone, *({"prompt": "a cat", "output": output} for output in outputs))
     result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments)
     assert (result.exit_code, server.prompts) == (2, [])
-    told = [line for line in result.stderr.splitlines() if line.startswith("assets.jsonl:")]
-    assert [line.split(" ")[0] for line in told] == [f"assets.jsonl:{number}:" for number in range(1, 7)]
-    assert all("side the manifest's folder" in line for line in told)
-    assert seen(clone.parent) == before
+    lines = [line for line in result.stderr.splitlines() if line.startswith("assets.jsonl:")]
+    assert [line.split(" ")[0] for line in lines] == [f"assets.jsonl:{number}:" for number in range(1, 7)]
+    assert all("side the manifest's folder" in line for line in lines)
+    assert outside_files(clone.parent) == before
     assert not (clone.parent / "nowhere").exists()
 
 
@@ -240,20 +240,20 @@ def test_the_flag_allows_an_output_folder_elsewhere(imagecli: Run, clone: Path, 
 def test_a_file_that_is_a_link_out_is_neither_read_nor_replaced(
     imagecli: Run, clone: Path, server: Server, arguments: list[str]
 ) -> None:
-    before = seen(clone.parent)
+    before = outside_files(clone.parent)
     manifest(clone, {"prompt": "a cat", "output": "link.png"})
     for look in ([], ["--check"], ["--dry-run"]):
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments, *look)
         assert (result.exit_code, server.prompts) == (2, [])
         assert "link.png exists, but is not a file that imagecli can replace" in result.stderr
-    assert seen(clone.parent) == before
+    assert outside_files(clone.parent) == before
     assert not (clone / "assets.journal.jsonl").exists()
 
 
 @pytest.mark.parametrize(
     "more", [{}, {"fit": "64x64"}, {"outputs": ["out/cat.png", {"output": "out/s.png", "fit": "64x64"}]}]
 )
-def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
+def test_a_folder_that_leads_out_when_the_image_arrives_gets_nothing(
     imagecli: Run, clone: Path, state: Path, more: dict[str, Any]
 ) -> None:
     elsewhere = clone.parent / "elsewhere"
@@ -274,7 +274,7 @@ def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
 
 
 @pytest.mark.parametrize("fit", [None, Size(2, 2)])
-def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
+def test_the_folder_is_checked_again_right_before_a_file_gets_its_name(
     clone: Path, tmp_path: Path, fit: Size | None
 ) -> None:
     name = OutputName(folder=clone / "linked", stem="cat")
@@ -295,7 +295,7 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
         fit=fit,
         part=ManifestRef(manifest=str(clone / "assets.jsonl"), id="cat.png", hash="", planned=(("linked/cat.png",),)),
     )
-    before = seen(clone.parent)
+    before = outside_files(clone.parent)
     with open_staged(clone, label=prepared.id) as file:
         writer = ImageWriter(file)
         writer.write(png())
@@ -304,20 +304,20 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
     with pytest.raises(DiskError, match="now points outside the manifest's folder") as caught:
         list(delivery.save(0, staged, None))
     assert Path(caught.value.rescued_path or "").parent == tmp_path / "rescued"
-    assert seen(clone.parent) == before
+    assert outside_files(clone.parent) == before
 
 
-def test_what_is_recovered_later_does_not_follow_a_link_out_either(imagecli: Run, clone: Path, state: Path) -> None:
+def test_recovered_images_do_not_follow_a_link_out_either(imagecli: Run, clone: Path, state: Path) -> None:
     elsewhere = clone.parent / "elsewhere"
     elsewhere.mkdir()
     manifest(clone, {"prompt": "a cat", "output": "out/cat.png"})
 
     def ruin(fields: dict[str, Any]) -> bytes:
-        # What can't be saved stays in the spool.
+        # A response that can't be saved stays in the spool.
         shutil.rmtree(clone / "out")
         (clone / "out").symlink_to(elsewhere)
         (state / "rescued").write_text("not a folder")
-        return picture_of(fields["prompt"])
+        return image_of(fields["prompt"])
 
     with serving(ruin) as server:
         assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 8
@@ -329,7 +329,7 @@ def test_what_is_recovered_later_does_not_follow_a_link_out_either(imagecli: Run
     assert [path.suffix for path in elsewhere.iterdir()] == [".png"]
 
 
-# --- pruning with somebody's journal ---------------------------------------------------------------------------------
+# --- pruning with a foreign journal ----------------------------------------------------------------------------------
 
 
 def forged(folder: Path, *paths: str, **more: Any) -> None:
@@ -345,25 +345,25 @@ def forged(folder: Path, *paths: str, **more: Any) -> None:
     (folder / "assets.journal.jsonl").write_bytes(b"".join(lines))
 
 
-def test_a_forged_journal_removes_nothing_outside_and_nothing_but_pictures(imagecli: Run, clone: Path) -> None:
+def test_a_forged_journal_removes_nothing_outside_and_nothing_but_images(imagecli: Run, clone: Path) -> None:
     photo(clone / "old.png", 64, 64)
     (clone / "notes.txt").write_text("mine")
     (clone / "text.png").write_text("no picture")
     absolute_path = str(clone.parent / "outside.png")
     forged(clone, "old.png", "notes.txt", "text.png", "link.png", "linked/outside.png", "../outside.png", absolute_path)
     manifest(clone, {"prompt": "a cat", "output": "cat.png"})
-    before = seen(clone.parent)
+    before = outside_files(clone.parent)
     result = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--prune", "--yes", "--allow-outside")
     assert result.exit_code == 0
     assert "1 removed" in result.stderr
     assert result.stderr.count("skipped an unreadable line: invalid path") == 2
     assert not (clone / "old.png").exists()
     assert {"notes.txt", "text.png", "link.png", "linked"} <= {path.name for path in clone.iterdir()}
-    assert seen(clone.parent) == before
+    assert outside_files(clone.parent) == before
 
 
 @pytest.mark.parametrize(("name", "content"), [("notes.png", b"mine"), ("picture.bin", png())])
-def test_a_forged_journal_has_nothing_but_pictures_removed_when_a_row_is_made_anew(
+def test_a_forged_journal_removes_nothing_but_images_when_a_row_is_created_again(
     imagecli: Run, clone: Path, server: Server, name: str, content: bytes
 ) -> None:
     (clone / name).write_bytes(content)
@@ -376,7 +376,7 @@ def test_a_forged_journal_has_nothing_but_pictures_removed_when_a_row_is_made_an
     assert (clone / name).read_bytes() == content
 
 
-def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
+def test_nothing_behind_a_link_out_is_read(clone: Path) -> None:
     inside, anywhere = DiskState(clone), DiskState(clone, allow_outside=True)
     for path in ("link.png", "linked/outside.png"):
         (look,) = [inside.stat(path)]
@@ -390,7 +390,7 @@ def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "limit", "held"),
+    ("own", "limit", "source"),
     [
         (None, 100, "the cost limit of $5 (max_cost in assets.toml, which can't raise the built-in limit)"),
         ("0.5", 100, "the cost limit of $0.5 (IMAGECLI_MAX_COST)"),
@@ -398,7 +398,7 @@ def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
     ],
 )
 def test_a_manifest_lowers_the_limit_and_never_raises_it(
-    imagecli: Run, folder: Path, server: Server, own: str | None, limit: float, held: str
+    imagecli: Run, folder: Path, server: Server, own: str | None, limit: float, source: str
 ) -> None:
     rows = "".join(
         f'[[image]]\nprompt = "cat {number}"\noutput = "{number}.png"\nquality = "high"\nsize = "1024x1024"\n'
@@ -410,6 +410,6 @@ def test_a_manifest_lowers_the_limit_and_never_raises_it(
     for arguments in ([], ["--dry-run"]):
         result = imagecli(*command, *arguments, env=env)
         assert (result.exit_code, server.prompts) == (5, [])
-        assert f"more than {held}" in result.stderr
+        assert f"more than {source}" in result.stderr
         assert ("a manifest can only lower the limit" in result.stderr) == (limit == 100)
     assert imagecli(*command, "--max-cost", "100", "--dry-run", env=env).exit_code == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, photo, read_image
 
 HOLE = (100, 50, 180, 110)
 EDIT = {"command": "edit", "image": "in.png", "prompt": "a cat", "mask_rect": "100,50,80,60", "model": "dall-e-2"}
@@ -22,8 +22,8 @@ def write(folder: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def is_kept_outside(path: Path, hole: tuple[int, int, int, int] = HOLE) -> bool:
-    changed = ImageChops.difference(picture("in.png").convert("RGB"), picture(path).convert("RGB"))
+def is_unchanged_outside(path: Path, hole: tuple[int, int, int, int] = HOLE) -> bool:
+    changed = ImageChops.difference(read_image("in.png").convert("RGB"), read_image(path).convert("RGB"))
     is_edited = changed.getbbox() is not None
     changed.paste((0, 0, 0), hole)
     return is_edited and changed.getbbox() is None
@@ -41,13 +41,15 @@ def test_rows_are_composed_once(imagecli: Run, folder: Path, options: tuple[str,
     path = write(folder, *ROWS)
     result = imagecli("batch", path, "--provider", "sandbox", *options)
     assert result.exit_code == 0, result.stderr
-    assert is_kept_outside(folder / "0.png")
-    assert is_kept_outside(folder / "1.png")
-    assert picture("2.png").size == (356, 200)
+    assert is_unchanged_outside(folder / "0.png")
+    assert is_unchanged_outside(folder / "1.png")
+    assert read_image("2.png").size == (356, 200)
     assert sorted(file.name for file in folder.glob("*.orig.png")) == ["0.orig.png", "1.orig.png", "2.orig.png"]
     again = imagecli("batch", path, "--provider", "sandbox", *options)
     assert again.exit_code == 0, again.stderr
     assert "3 up to date" in again.stderr
+    assert "requesting" in result.stderr
+    assert "requesting" not in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -67,11 +69,11 @@ def test_a_table_has_the_fields_too(imagecli: Run, folder: Path) -> None:
     (folder / "m.csv").write_text(rows + "edit,in.png,16:9,right,dall-e-2,b.png\n")
     result = imagecli("batch", "m.csv", "--provider", "sandbox")
     assert result.exit_code == 0, result.stderr
-    assert [picture(f"{name}.png").size for name in "ab"] == [(384, 200), (356, 200)]
+    assert [read_image(f"{name}.png").size for name in "ab"] == [(384, 200), (356, 200)]
 
 
 @pytest.mark.parametrize(
-    ("row", "found"),
+    ("row", "message"),
     [
         ({**EDIT, "mask_rect": None, "keep_outside": True}, "keep_outside requires a mask"),
         ({**EDIT, "crop_padding": "5"}, "crop_padding requires crop_to_mask"),
@@ -83,11 +85,11 @@ def test_a_table_has_the_fields_too(imagecli: Run, folder: Path) -> None:
         ({**EDIT, "command": "vary", "prompt": None, "mask_rect": None, "extend": "16:9"}, "not available for vary"),
     ],
 )
-def test_a_mistake_is_reported_with_its_line(imagecli: Run, folder: Path, row: dict[str, Any], found: str) -> None:
+def test_a_mistake_is_reported_with_its_line(imagecli: Run, folder: Path, row: dict[str, Any], message: str) -> None:
     path = write(folder, row)
     result = imagecli("batch", path, "--provider", "sandbox")
     assert result.exit_code == 2
-    assert result.stderr.count(found) == 1
+    assert result.stderr.count(message) == 1
     assert "m.jsonl:1" in result.stderr
     assert "--" not in "".join(line for line in result.stderr.splitlines() if "m.jsonl:1" in line)
 

@@ -1,4 +1,4 @@
-"""What has to be bought: every rule a row, over real files, and a decision for everything that can stand there."""
+"""Which rows have to be created: one row per rule, over real files, and a decision for every possible state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HERO = ItemIdentity(
     image_paths=(("hero.png",),),
 )
 EDITED = replace(HERO, row_hash="row as edited")
-DRAWN = replace(HERO, provider="sandbox", sandbox=True)
+BY_SANDBOX = replace(HERO, provider="sandbox", sandbox=True)
 FOUR = replace(HERO, image_paths=(("1.png",), ("2.png",), ("3.png",), ("4.png",)))
 ICON = replace(HERO, image_paths=(("64.png", "512.png"),))
 TWO_ICONS = replace(HERO, image_paths=(("a-64.png", "a-512.png"), ("b-64.png", "b-512.png")))
@@ -41,14 +41,14 @@ def record(path: str, content: bytes = b"GIF89a", planned: str | None = None) ->
     return FileRecord(path=path, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), planned=planned)
 
 
-def saved(wanted: ItemIdentity = HERO, *paths: str) -> JournalEntry:
-    """*wanted* as it was bought, with all its files or only *paths*."""
-    planned = [path for picture in wanted.image_paths for path in picture]
-    return wanted.new_entry("saved", files=tuple(record(path) for path in paths or planned))
+def saved(identity: ItemIdentity = HERO, *paths: str) -> JournalEntry:
+    """The entry of a saved *identity*, with all its files or only *paths*."""
+    planned = [path for image in identity.image_paths for path in image]
+    return identity.new_entry("saved", files=tuple(record(path) for path in paths or planned))
 
 
 def of_earlier_version(base_url: str) -> JournalEntry:
-    """HERO as bought at *base_url* by a version that hashed it."""
+    """HERO as saved for *base_url* by a version that hashed it."""
     hashed = request_hash(HERO.row_hash, provider="openai", model=HERO.model, base_url=base_url)
     return replace(saved(), hash=hashed, base_url=base_url)
 
@@ -61,13 +61,13 @@ def ledger_of(entries: tuple[JournalEntry, ...]) -> JournalState:
 
 
 class Disk(DiskState):
-    """Takes every content for an image."""
+    """Accepts every content as an image."""
 
     def image_problem(self, path: str) -> str | None:
         return None
 
 
-def put(folder: Path, files: dict[str, bytes]) -> DiskState:
+def write_files(folder: Path, files: dict[str, bytes]) -> DiskState:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
@@ -75,14 +75,14 @@ def put(folder: Path, files: dict[str, bytes]) -> DiskState:
 
 
 B = b"GIF89a"
-"""What `saved` says was saved."""
+"""The content of the file in `saved`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A situation and what is decided."""
+    """A situation and its decision."""
 
-    wanted: ItemIdentity = HERO
+    identity: ItemIdentity = HERO
     journal: tuple[JournalEntry, ...] = ()
     disk: dict[str, bytes] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
@@ -91,8 +91,8 @@ class Row:
     writes: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
-    """The states that the journal is to be told."""
+    recorded: tuple[str, ...] = ()
+    """The states that are to be recorded in the journal."""
     possibly_billed: bool = False
     refusal: str | None = None
     """The error's code."""
@@ -112,18 +112,18 @@ ROWS: dict[str, Row] = {
     "an output that was deleted is bought again": Row(journal=(saved(),), **MISSING),
     "a row that failed is bought": Row(journal=(HERO.new_entry("failed", error="moderation_blocked"),), **MISSING),
     "a row that was edited is bought again, and the old file replaced": Row(
-        wanted=EDITED, journal=(saved(),), disk={"hero.png": B}, **STALE
+        identity=EDITED, journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
     "an edited row that failed leaves the old file the journal's": Row(
-        wanted=EDITED, journal=(saved(), EDITED.new_entry("failed", error="x")), disk={"hero.png": B}, **STALE
+        identity=EDITED, journal=(saved(), EDITED.new_entry("failed", error="x")), disk={"hero.png": B}, **STALE
     ),
     "the journal's word of a later run counts, wherever its line stands": Row(
-        wanted=EDITED,
+        identity=EDITED,
         journal=(replace(saved(EDITED), run=2), replace(saved(), run=1)),
         disk={"hero.png": B},
     ),
     "another provider makes it stale": Row(
-        wanted=replace(HERO, provider="azure"), journal=(saved(),), disk={"hero.png": B}, **STALE
+        identity=replace(HERO, provider="azure"), journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
     "of two clones' images under a name the one on the disk is the row's, not that of the later line": Row(
         journal=(saved(), HERO.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
@@ -138,7 +138,7 @@ ROWS: dict[str, Row] = {
         disk={"hero.png": B},
     ),
     "of two clones' images the one of the earlier row is stale": Row(
-        wanted=EDITED,
+        identity=EDITED,
         journal=(saved(), EDITED.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
         disk={"hero.png": B},
         **STALE,
@@ -162,80 +162,81 @@ ROWS: dict[str, Row] = {
         refusal="output_of_another_row",
     ),
     "another address of the same provider is a note": Row(
-        wanted=replace(HERO, base_url="http://box:8080/v1"),
+        identity=replace(HERO, base_url="http://box:8080/v1"),
         journal=(saved(),),
         disk={"hero.png": B},
         notes=("other_address",),
     ),
     "another spelling of the address is none, nor is it in the hash of an earlier version": Row(
-        wanted=replace(HERO, base_url="http://localhost:8080/v1"),
+        identity=replace(HERO, base_url="http://localhost:8080/v1"),
         journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
         disk={"hero.png": B},
     ),
     "what an earlier version hashed with CRLF in it is up to date": Row(
-        wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
+        identity=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
         journal=(saved(),),
         disk={"hero.png": B},
     ),
     "and with another address too": Row(
-        wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
+        identity=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
         journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
         disk={"hero.png": B},
         notes=("other_address",),
     ),
     "a moved file is found by the hash of an earlier version": Row(
-        wanted=replace(HERO, id="title", image_paths=(("title.png",),), base_url="http://box/v1"),
+        identity=replace(HERO, id="title", image_paths=(("title.png",),), base_url="http://box/v1"),
         journal=(of_earlier_version("http://box/v1"),),
         disk={"title.png": B},
+        recorded=("adopted",),
     ),
     "another model in the row makes it stale": Row(
-        wanted=replace(HERO, model="gpt-image-3", model_named=True),
+        identity=replace(HERO, model="gpt-image-3", model_named=True),
         journal=(saved(),),
         disk={"hero.png": B},
         **STALE,
     ),
     "another default model is a note": Row(
-        wanted=replace(HERO, model="gpt-image-3"),
+        identity=replace(HERO, model="gpt-image-3"),
         journal=(saved(),),
         disk={"hero.png": B},
         notes=("new_default_model",),
     ),
     "a row that names the model it had by default is no other": Row(
-        wanted=replace(HERO, model_named=True), journal=(saved(),), disk={"hero.png": B}
+        identity=replace(HERO, model_named=True), journal=(saved(),), disk={"hero.png": B}
     ),
     "a row that names its model no more keeps what that made": Row(
-        wanted=replace(HERO, model="gpt-image-3"),
+        identity=replace(HERO, model="gpt-image-3"),
         journal=(saved(replace(HERO, model_named=True)),),
         disk={"hero.png": B},
         notes=("new_default_model",),
     ),
     "an edited row under another default model is stale": Row(
-        wanted=replace(EDITED, model="gpt-image-3"), journal=(saved(),), disk={"hero.png": B}, **STALE
+        identity=replace(EDITED, model="gpt-image-3"), journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
     "a row with another id and the same words keeps its picture": Row(
-        wanted=replace(HERO, id="title"), journal=(saved(),), disk={"hero.png": B}
+        identity=replace(HERO, id="title"), journal=(saved(),), disk={"hero.png": B}
     ),
     "a row that takes another's output over replaces what the journal knows": Row(
-        wanted=replace(EDITED, id="title"), journal=(saved(),), disk={"hero.png": B}, **STALE
+        identity=replace(EDITED, id="title"), journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
     "a picture changed by hand is kept": Row(
         journal=(saved(),), disk={"hero.png": b"painted over"}, notes=("changed_by_hand",)
     ),
     "a picture changed by hand whose row was edited is refused": Row(
-        wanted=EDITED,
+        identity=EDITED,
         journal=(saved(),),
         disk={"hero.png": b"painted over"},
         kind="refused",
         refusal="output_edited",
     ),
     "changed by hand is seen also where the length is the same, before it would be replaced": Row(
-        wanted=EDITED, journal=(saved(),), disk={"hero.png": b"BOUGHT"}, kind="refused", refusal="output_edited"
+        identity=EDITED, journal=(saved(),), disk={"hero.png": b"BOUGHT"}, kind="refused", refusal="output_edited"
     ),
     "--adopt settles a picture changed by hand": Row(
-        wanted=EDITED, journal=(saved(),), disk={"hero.png": b"mine"}, flags={"adopt": True}, told=("adopted",)
+        identity=EDITED, journal=(saved(),), disk={"hero.png": b"mine"}, flags={"adopt": True}, recorded=("adopted",)
     ),
     "--adopt never takes a stale picture for a fresh one": Row(
-        wanted=EDITED, journal=(saved(),), disk={"hero.png": B}, flags={"adopt": True}, **STALE
+        identity=EDITED, journal=(saved(),), disk={"hero.png": B}, flags={"adopt": True}, **STALE
     ),
     "a file that the journal does not know is never bought over": Row(
         disk={"hero.png": b"whose?"}, kind="refused", refusal="output_unknown"
@@ -247,7 +248,7 @@ ROWS: dict[str, Row] = {
         kind="refused",
         refusal="output_unknown",
     ),
-    "--adopt takes an unknown file": Row(disk={"hero.png": b"whose?"}, flags={"adopt": True}, told=("adopted",)),
+    "--adopt takes an unknown file": Row(disk={"hero.png": b"whose?"}, flags={"adopt": True}, recorded=("adopted",)),
     "--adopt buys what is missing": Row(flags={"adopt": True}, **MISSING),
     "--if-exists skip keeps an unknown file": Row(disk={"hero.png": b"whose?"}, flags={"if_exists": "skip"}),
     "--if-exists overwrite buys over an unknown file": Row(
@@ -268,30 +269,35 @@ ROWS: dict[str, Row] = {
     "a folder is not adopted either": Row(
         disk={"hero.png/x": b""}, flags={"adopt": True}, kind="refused", refusal="output_blocked"
     ),
-    "a sandbox picture is stale for a real provider": Row(journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE),
-    "a sandbox picture is done for the sandbox": Row(wanted=DRAWN, journal=(saved(DRAWN),), disk={"hero.png": B}),
-    "the sandbox draws its own pictures anew": Row(
-        wanted=replace(DRAWN, row_hash="row as edited"), journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE
+    "a sandbox picture is stale for a real provider": Row(journal=(saved(BY_SANDBOX),), disk={"hero.png": B}, **STALE),
+    "a sandbox picture is done for the sandbox": Row(
+        identity=BY_SANDBOX, journal=(saved(BY_SANDBOX),), disk={"hero.png": B}
     ),
-    "the sandbox fills what is missing": Row(wanted=DRAWN, journal=(saved(),), **MISSING),
-    "the sandbox keeps what was bought": Row(wanted=DRAWN, journal=(saved(),), disk={"hero.png": B}),
+    "the sandbox draws its own pictures anew": Row(
+        identity=replace(BY_SANDBOX, row_hash="row as edited"),
+        journal=(saved(BY_SANDBOX),),
+        disk={"hero.png": B},
+        **STALE,
+    ),
+    "the sandbox fills what is missing": Row(identity=BY_SANDBOX, journal=(saved(),), **MISSING),
+    "the sandbox keeps what was bought": Row(identity=BY_SANDBOX, journal=(saved(),), disk={"hero.png": B}),
     "the sandbox keeps what was bought for a row that was edited since, and says so": Row(
-        wanted=replace(DRAWN, row_hash="row as edited"),
+        identity=replace(BY_SANDBOX, row_hash="row as edited"),
         journal=(saved(),),
         disk={"hero.png": B},
         notes=("sandbox_kept",),
     ),
     "the sandbox keeps a file that nobody knows": Row(
-        wanted=DRAWN, disk={"hero.png": b"whose?"}, notes=("sandbox_kept",)
+        identity=BY_SANDBOX, disk={"hero.png": b"whose?"}, notes=("sandbox_kept",)
     ),
     "the sandbox replaces none of these, whatever --if-exists says": Row(
-        wanted=DRAWN,
+        identity=BY_SANDBOX,
         disk={"hero.png": b"whose?"},
         flags={"if_exists": "overwrite"},
         notes=("sandbox_kept",),
     ),
     "the sandbox adopts nothing: it would stand for what a real provider made": Row(
-        wanted=DRAWN, disk={"hero.png": b"whose?"}, flags={"adopt": True}, notes=("sandbox_kept",)
+        identity=BY_SANDBOX, disk={"hero.png": b"whose?"}, flags={"adopt": True}, notes=("sandbox_kept",)
     ),
     "a request without an answer is bought again, and that is said": Row(
         journal=(HERO.new_entry("sent"),), notes=("may_be_billed_twice",), possibly_billed=True, **MISSING
@@ -309,38 +315,44 @@ ROWS: dict[str, Row] = {
         **MISSING,
     ),
     "a row that was edited after a lost answer is another purchase": Row(
-        wanted=EDITED, journal=(HERO.new_entry("sent"),), **MISSING
+        identity=EDITED, journal=(HERO.new_entry("sent"),), **MISSING
     ),
-    "what the sandbox did not finish costs nothing": Row(wanted=DRAWN, journal=(DRAWN.new_entry("sent"),), **MISSING),
+    "what the sandbox did not finish costs nothing": Row(
+        identity=BY_SANDBOX, journal=(BY_SANDBOX.new_entry("sent"),), **MISSING
+    ),
     "killed after saving: the file is the purchase's": Row(
-        journal=(HERO.new_entry("sent"),), disk={"hero.png": B}, notes=("found",), told=("saved",)
+        journal=(HERO.new_entry("sent"),), disk={"hero.png": B}, notes=("found",), recorded=("saved",)
     ),
     "killed after saving, and the default model is another today": Row(
-        wanted=replace(HERO, model="gpt-image-3"),
+        identity=replace(HERO, model="gpt-image-3"),
         journal=(HERO.new_entry("sent"),),
         disk={"hero.png": B},
         notes=("found",),
-        told=("saved",),
+        recorded=("saved",),
     ),
     "killed after replacing a stale file: the new one is the purchase's": Row(
-        wanted=EDITED,
+        identity=EDITED,
         journal=(saved(), EDITED.new_entry("sent")),
         disk={"hero.png": b"newer!"},
         notes=("found",),
-        told=("saved",),
+        recorded=("saved",),
     ),
     "killed before replacing a stale file: it is stale, and may be billed twice": Row(
-        wanted=EDITED,
+        identity=EDITED,
         journal=(saved(), EDITED.new_entry("sent")),
         disk={"hero.png": B},
         possibly_billed=True,
         **(STALE | {"notes": ("stale", "may_be_billed_twice")}),
     ),
     "killed, and the row edited since: nobody knows whose the file is": Row(
-        wanted=EDITED, journal=(HERO.new_entry("sent"),), disk={"hero.png": B}, kind="refused", refusal="output_unknown"
+        identity=EDITED,
+        journal=(HERO.new_entry("sent"),),
+        disk={"hero.png": B},
+        kind="refused",
+        refusal="output_unknown",
     ),
     "three of four came: one is bought": Row(
-        wanted=FOUR,
+        identity=FOUR,
         journal=(saved(FOUR, "1.png", "2.png", "4.png"),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="missing",
@@ -348,7 +360,7 @@ ROWS: dict[str, Row] = {
         writes=("3.png",),
     ),
     "one of four was paid for and damaged: one is bought, and that is said": Row(
-        wanted=FOUR,
+        identity=FOUR,
         journal=(replace(saved(FOUR, "1.png", "2.png", "4.png"), may_be_billed=True),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="missing",
@@ -358,7 +370,7 @@ ROWS: dict[str, Row] = {
         notes=("may_be_billed_twice",),
     ),
     "one of four was deleted: one is bought": Row(
-        wanted=FOUR,
+        identity=FOUR,
         journal=(saved(FOUR),),
         disk={"1.png": B, "3.png": B, "4.png": B},
         kind="missing",
@@ -366,7 +378,7 @@ ROWS: dict[str, Row] = {
         writes=("2.png",),
     ),
     "of four stale pictures the missing one is bought with the others": Row(
-        wanted=replace(FOUR, row_hash="row as edited"),
+        identity=replace(FOUR, row_hash="row as edited"),
         journal=(saved(FOUR),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="stale",
@@ -376,7 +388,7 @@ ROWS: dict[str, Row] = {
         notes=("stale", "stale", "stale"),
     ),
     "killed while four were saved: two are found, two are bought": Row(
-        wanted=FOUR,
+        identity=FOUR,
         journal=(FOUR.new_entry("sent"),),
         disk={"1.png": B, "2.png": B},
         kind="missing",
@@ -384,13 +396,13 @@ ROWS: dict[str, Row] = {
         writes=("3.png", "4.png"),
         possibly_billed=True,
         notes=("found", "found", "may_be_billed_twice"),
-        told=("saved",),
+        recorded=("saved",),
     ),
     "one unknown file among four stops all of them": Row(
-        wanted=FOUR, disk={"3.png": b"whose?"}, kind="refused", refusal="output_unknown"
+        identity=FOUR, disk={"3.png": b"whose?"}, kind="refused", refusal="output_unknown"
     ),
     "two sizes of one picture are made together": Row(
-        wanted=ICON,
+        identity=ICON,
         journal=(saved(ICON),),
         disk={"512.png": B},
         kind="missing",
@@ -399,7 +411,7 @@ ROWS: dict[str, Row] = {
         replaces=("512.png",),
     ),
     "a size that was changed by hand stays when the other is made": Row(
-        wanted=ICON,
+        identity=ICON,
         journal=(saved(ICON),),
         disk={"512.png": b"painted over"},
         kind="missing",
@@ -408,7 +420,7 @@ ROWS: dict[str, Row] = {
         notes=("changed_by_hand",),
     ),
     "a missing size does not touch the sizes of other pictures": Row(
-        wanted=TWO_ICONS,
+        identity=TWO_ICONS,
         journal=(saved(TWO_ICONS),),
         disk={"a-64.png": B, "a-512.png": B, "b-512.png": B},
         kind="missing",
@@ -420,7 +432,7 @@ ROWS: dict[str, Row] = {
         journal=(HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),), disk={"hero.webp": B}
     ),
     "such a picture is replaced where it stands": Row(
-        wanted=EDITED,
+        identity=EDITED,
         journal=(HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
         disk={"hero.webp": B},
         **(STALE | {"replaces": ("hero.webp",)}),
@@ -432,7 +444,7 @@ ROWS: dict[str, Row] = {
         refusal="output_unknown",
     ),
     "an output renamed in the row is bought": Row(
-        wanted=replace(HERO, id="title.png", image_paths=(("title.png",),)),
+        identity=replace(HERO, id="title.png", image_paths=(("title.png",),)),
         journal=(saved(),),
         disk={"hero.png": B},
         kind="missing",
@@ -440,17 +452,20 @@ ROWS: dict[str, Row] = {
         writes=("title.png",),
     ),
     "an output renamed in the row and moved is done": Row(
-        wanted=replace(HERO, id="title.png", image_paths=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+        identity=replace(HERO, id="title.png", image_paths=(("title.png",),)),
+        journal=(saved(),),
+        disk={"title.png": B},
+        recorded=("adopted",),
     ),
     "an output moved to a row that asks for something else is not known": Row(
-        wanted=replace(EDITED, id="title.png", image_paths=(("title.png",),)),
+        identity=replace(EDITED, id="title.png", image_paths=(("title.png",),)),
         journal=(saved(),),
         disk={"title.png": B},
         kind="refused",
         refusal="output_of_another_row",
     ),
     "an output moved to another ending is not known": Row(
-        wanted=replace(HERO, image_paths=(("hero.webp",),)),
+        identity=replace(HERO, image_paths=(("hero.webp",),)),
         journal=(saved(),),
         disk={"hero.webp": B},
         kind="refused",
@@ -460,37 +475,40 @@ ROWS: dict[str, Row] = {
         journal=(HERO.new_entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}
     ),
     "an adopted file whose row was edited is stale": Row(
-        wanted=EDITED, journal=(HERO.new_entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}, **STALE
+        identity=EDITED,
+        journal=(HERO.new_entry("adopted", files=(record("hero.png"),)),),
+        disk={"hero.png": B},
+        **STALE,
     ),
 }
 
 
 def decided(row: Row, folder: Path) -> Decision:
-    return decide_item(row.wanted, ledger_of(row.journal), put(folder, row.disk), **row.flags)
+    return decide_item(row.identity, ledger_of(row.journal), write_files(folder, row.disk), **row.flags)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_a_situation_has_its_rule(row: Row, tmp_path: Path) -> None:
-    found = decided(row, tmp_path)
-    assert (found.kind, found.to_create, found.writes) == (row.kind, row.to_create, row.writes)
-    assert tuple(path for path, _ in found.replaces) == row.replaces
-    assert tuple(note.code for note in found.notes) == row.notes
-    assert tuple(entry.state for entry in found.entries) == row.told
-    assert found.possibly_billed == row.possibly_billed
-    assert (found.refusal and found.refusal.code) == row.refusal
-    assert found.refusal is None or found.refusal.hint
+    decision = decided(row, tmp_path)
+    assert (decision.kind, decision.to_create, decision.writes) == (row.kind, row.to_create, row.writes)
+    assert tuple(path for path, _ in decision.replaces) == row.replaces
+    assert tuple(note.code for note in decision.notes) == row.notes
+    assert tuple(entry.state for entry in decision.entries) == row.recorded
+    assert decision.possibly_billed == row.possibly_billed
+    assert (decision.refusal and decision.refusal.code) == row.refusal
+    assert decision.refusal is None or decision.refusal.hint
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS.values() if row.told], ids=[name for name, row in ROWS.items() if row.told]
+    "row", [row for row in ROWS.values() if row.recorded], ids=[name for name, row in ROWS.items() if row.recorded]
 )
-def test_what_the_journal_is_told_settles_the_files_it_is_told_of(row: Row, tmp_path: Path) -> None:
+def test_recorded_entries_settle_the_files_they_name(row: Row, tmp_path: Path) -> None:
     ledger = ledger_of(row.journal)
-    standing = put(tmp_path, row.disk)
-    first = decide_item(row.wanted, ledger, standing, **row.flags)
+    standing = write_files(tmp_path, row.disk)
+    first = decide_item(row.identity, ledger, standing, **row.flags)
     for entry in first.entries:
         ledger.add(replace(entry, run=9))
-    again = decide_item(row.wanted, ledger, standing)
+    again = decide_item(row.identity, ledger, standing)
     assert (again.kind, again.to_create, again.possibly_billed, again.entries) == (
         first.kind,
         first.to_create,
@@ -502,44 +520,48 @@ def test_what_the_journal_is_told_settles_the_files_it_is_told_of(row: Row, tmp_
 @pytest.mark.parametrize(
     "row", [row for row in ROWS.values() if row.to_create], ids=[n for n, row in ROWS.items() if row.to_create]
 )
-def test_after_what_is_to_be_bought_was_bought_nothing_is_bought_again(row: Row, tmp_path: Path) -> None:
-    ledger, standing = ledger_of(row.journal), put(tmp_path, row.disk)
-    found = decide_item(row.wanted, ledger, standing, **row.flags)
-    for entry in (*found.entries, row.wanted.new_entry("sent")):
+def test_after_saving_the_missing_rows_nothing_is_requested_again(row: Row, tmp_path: Path) -> None:
+    ledger, standing = ledger_of(row.journal), write_files(tmp_path, row.disk)
+    decision = decide_item(row.identity, ledger, standing, **row.flags)
+    for entry in (*decision.entries, row.identity.new_entry("sent")):
         ledger.add(replace(entry, run=9))
-    for path, sha256 in found.replaces:
+    for path, sha256 in decision.replaces:
         assert sha256 is None or standing.sha256(path) == sha256
-    put(tmp_path, dict.fromkeys(found.writes, b"new"))
+    write_files(tmp_path, dict.fromkeys(decision.writes, b"new"))
     ledger.add(
-        replace(row.wanted.new_entry("saved", files=tuple(record(path, b"new") for path in found.writes)), run=9)
+        replace(row.identity.new_entry("saved", files=tuple(record(path, b"new") for path in decision.writes)), run=9)
     )
-    assert decide_item(row.wanted, ledger, standing).kind == "done"
+    assert decide_item(row.identity, ledger, standing).kind == "done"
 
 
-def test_what_is_found_after_a_kill_was_made_by_the_model_of_then(tmp_path: Path) -> None:
+def test_an_image_found_after_a_kill_has_the_model_of_its_request(tmp_path: Path) -> None:
     sent = HERO.new_entry("sent")
-    found = decide_item(replace(HERO, model="gpt-image-3"), ledger_of((sent,)), put(tmp_path, {"hero.png": B}))
-    assert [(entry.state, entry.model, entry.hash) for entry in found.entries] == [("saved", sent.model, sent.hash)]
+    decision = decide_item(
+        replace(HERO, model="gpt-image-3"), ledger_of((sent,)), write_files(tmp_path, {"hero.png": B})
+    )
+    assert [(entry.state, entry.model, entry.hash) for entry in decision.entries] == [("saved", sent.model, sent.hash)]
 
 
-def test_a_file_that_a_killed_run_may_have_replaced_is_not_taken_for_the_one_before_by_its_length(
+def test_a_file_that_a_killed_run_may_have_replaced_is_not_identified_by_its_length(
     tmp_path: Path,
 ) -> None:
-    found = decide_item(HERO, ledger_of((saved(), HERO.new_entry("sent"))), put(tmp_path, {"hero.png": b"BOUGHT"}))
-    assert [entry.files for entry in found.entries] == [(record("hero.png", b"BOUGHT"),)]
+    decision = decide_item(
+        HERO, ledger_of((saved(), HERO.new_entry("sent"))), write_files(tmp_path, {"hero.png": b"BOUGHT"})
+    )
+    assert [entry.files for entry in decision.entries] == [(record("hero.png", b"BOUGHT"),)]
 
 
 def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
-    standing = put(tmp_path, {"hero.png": B})
+    standing = write_files(tmp_path, {"hero.png": B})
     (tmp_path / "hero.png").write_bytes(b"BOUGHT")
     assert decide_item(HERO, ledger_of((saved(),)), standing).notes == ()
 
 
 @pytest.mark.parametrize(
-    ("wanted", "bought", "why"),
+    ("identity", "saved_as", "why"),
     [
         (EDITED, HERO, "its row or an input has changed"),
-        (HERO, DRAWN, "created by the sandbox"),
+        (HERO, BY_SANDBOX, "created by the sandbox"),
         (replace(HERO, provider="azure"), HERO, "created by openai, now requested from azure"),
         (
             replace(HERO, model="gpt-image-3", model_named=True),
@@ -548,25 +570,25 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_stale_picture_says_why(wanted: ItemIdentity, bought: ItemIdentity, why: str, tmp_path: Path) -> None:
-    (note,) = decide_item(wanted, ledger_of((saved(bought),)), put(tmp_path, {"hero.png": B})).notes
+def test_a_stale_image_says_why(identity: ItemIdentity, saved_as: ItemIdentity, why: str, tmp_path: Path) -> None:
+    (note,) = decide_item(identity, ledger_of((saved(saved_as),)), write_files(tmp_path, {"hero.png": B})).notes
     assert note.message == f"hero.png is stale: {why}"
 
 
-def test_an_adopted_file_is_recorded_as_it_stands(tmp_path: Path) -> None:
-    (entry,) = decide_item(HERO, JournalState(), put(tmp_path, {"hero.png": b"mine"}), adopt=True).entries
+def test_an_adopted_file_is_recorded_unchanged(tmp_path: Path) -> None:
+    (entry,) = decide_item(HERO, JournalState(), write_files(tmp_path, {"hero.png": b"mine"}), adopt=True).entries
     assert entry == HERO.new_entry("adopted", files=(record("hero.png", b"mine"),))
 
 
 _CONTENTS = st.sampled_from([None, b"", b"GIF89a", b"BOUGHT", b"painted over"])
-_WANTED = st.sampled_from([HERO, EDITED, DRAWN, FOUR, ICON, replace(HERO, model="m3"), replace(HERO, id="title")])
+_ROWS = st.sampled_from([HERO, EDITED, BY_SANDBOX, FOUR, ICON, replace(HERO, model="m3"), replace(HERO, id="title")])
 _ENTRIES = st.builds(
-    lambda wanted, state, may_be_billed, run: replace(
-        wanted.new_entry(state, files=saved(wanted).files if state in ("saved", "adopted") else ()),
+    lambda identity, state, may_be_billed, run: replace(
+        identity.new_entry(state, files=saved(identity).files if state in ("saved", "adopted") else ()),
         may_be_billed=may_be_billed,
         run=run,
     ),
-    _WANTED,
+    _ROWS,
     st.sampled_from(["sent", "bought", "saved", "failed", "adopted"]),
     st.booleans(),
     st.integers(0, 3),
@@ -575,14 +597,14 @@ _ENTRIES = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    wanted=_WANTED,
+    identity=_ROWS,
     entries=st.lists(_ENTRIES, max_size=5),
     contents=st.lists(_CONTENTS, min_size=7, max_size=7),
     adopt=st.booleans(),
     if_exists=st.sampled_from([None, "number", "skip", "overwrite", "fail"]),
 )
-def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
-    wanted: ItemIdentity,
+def test_every_state_has_a_decision_and_none_replaces_an_unknown_file(
+    identity: ItemIdentity,
     entries: list[JournalEntry],
     contents: list[bytes | None],
     adopt: bool,
@@ -595,98 +617,100 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
         if content is not None:
             (tmp_path / name).write_bytes(content)
     ledger = ledger_of(tuple(entries))
-    found = decide_item(wanted, ledger, DiskState(tmp_path), adopt=adopt, if_exists=if_exists)
-    assert (found.kind == "refused") == (found.refusal is not None)
-    assert bool(found.to_create) == (found.kind in ("missing", "stale")) == bool(found.writes)
-    planned = {path for index in found.to_create for path in wanted.image_paths[index]}
-    assert set(found.writes) <= planned
-    replaced = dict(found.replaces)
-    for path in found.writes:
+    decision = decide_item(identity, ledger, DiskState(tmp_path), adopt=adopt, if_exists=if_exists)
+    assert (decision.kind == "refused") == (decision.refusal is not None)
+    assert bool(decision.to_create) == (decision.kind in ("missing", "stale")) == bool(decision.writes)
+    planned = {path for index in decision.to_create for path in identity.image_paths[index]}
+    assert set(decision.writes) <= planned
+    replaced = dict(decision.replaces)
+    for path in decision.writes:
         if (tmp_path / path).exists() and if_exists != "overwrite":
-            # Known by its name, or by its content where it was bought for this request and moved.
+            # Known by its name, or by its content if it was saved for this request and moved.
             assert replaced[path] == hashlib.sha256(B).hexdigest()
-            assert ledger.file_at(path) or ledger.files_by_hash(wanted.hash)
-            # A change by hand that kept the length is seen when it is written: nothing is lost by it.
-            written_over = DiskState(tmp_path).sha256(path) == replaced[path]
-            assert written_over == ((tmp_path / path).read_bytes() == B)
-    json.dumps([note.message for note in found.notes])
+            assert ledger.file_at(path) or ledger.files_by_hash(identity.hash)
+            # A change by hand that kept the length is detected when the file is written: nothing is lost.
+            replaced_itself = DiskState(tmp_path).sha256(path) == replaced[path]
+            assert replaced_itself == ((tmp_path / path).read_bytes() == B)
+    json.dumps([note.message for note in decision.notes])
 
 
-def test_a_bought_picture_that_was_moved_to_one_of_two_outputs_is_made_anew_with_the_other(tmp_path: Path) -> None:
-    standing = put(tmp_path, {"512.png": B})
-    found = decide_item(ICON, ledger_of((saved(),)), standing)
-    assert (found.kind, found.writes) == ("missing", ("64.png", "512.png"))
-    assert found.replaces == (("512.png", hashlib.sha256(B).hexdigest()),)
+def test_a_saved_image_moved_to_one_of_two_outputs_is_created_again_with_the_other(tmp_path: Path) -> None:
+    standing = write_files(tmp_path, {"512.png": B})
+    decision = decide_item(ICON, ledger_of((saved(),)), standing)
+    assert (decision.kind, decision.writes) == ("missing", ("64.png", "512.png"))
+    assert decision.replaces == (("512.png", hashlib.sha256(B).hexdigest()),)
 
 
-AWAY = HERO.new_entry("submitted", submission="one", batch="batch_1", planned=(("hero.png",),))
+PENDING = HERO.new_entry("submitted", submission="one", batch="batch_1", planned=(("hero.png",),))
 
 
 @pytest.mark.parametrize("adopt", [False, True])
 @pytest.mark.parametrize("standing", [{}, {"hero.png": b"anything"}], ids=["nothing there", "a file there"])
 @pytest.mark.parametrize("state", ["submitted", "sent"])
-def test_what_the_batch_api_has_is_not_bought_again_whatever_stands_there(
+def test_a_row_pending_at_the_batch_api_is_not_requested_again(
     state: str, standing: dict[str, bytes], adopt: bool, tmp_path: Path
 ) -> None:
-    ledger = ledger_of((replace(AWAY, state=state),))  # type: ignore[arg-type]
-    found = decide_item(HERO, ledger, put(tmp_path, standing), adopt=adopt)
-    assert (found.kind, found.to_create, found.writes, found.notes) == ("submitted", (), (), ())
+    ledger = ledger_of((replace(PENDING, state=state),))  # type: ignore[arg-type]
+    decision = decide_item(HERO, ledger, write_files(tmp_path, standing), adopt=adopt)
+    assert (decision.kind, decision.to_create, decision.writes, decision.notes) == ("submitted", (), (), ())
 
 
-def test_the_sandboxs_batch_ended_with_its_process_and_holds_nothing_up(tmp_path: Path) -> None:
-    ledger = ledger_of((replace(AWAY, provider="sandbox", sandbox=True),))
-    assert decide_item(HERO, ledger, put(tmp_path, {})).kind == "missing"
-    assert decide_item(DRAWN, ledger, put(tmp_path, {})).kind == "submitted"
+def test_a_batch_of_an_ended_sandbox_process_delays_no_row(tmp_path: Path) -> None:
+    ledger = ledger_of((replace(PENDING, provider="sandbox", sandbox=True),))
+    assert decide_item(HERO, ledger, write_files(tmp_path, {})).kind == "missing"
+    assert decide_item(BY_SANDBOX, ledger, write_files(tmp_path, {})).kind == "submitted"
 
 
-def test_a_row_that_changed_while_it_was_away_is_said_and_waited_for(tmp_path: Path) -> None:
-    found = decide_item(EDITED, ledger_of((AWAY,)), put(tmp_path, {}))
-    assert found.kind == "submitted"
-    assert [note.code for note in found.notes] == ["changed_meanwhile"]
+def test_a_row_that_changed_while_pending_is_noted_and_waited_for(tmp_path: Path) -> None:
+    decision = decide_item(EDITED, ledger_of((PENDING,)), write_files(tmp_path, {}))
+    assert decision.kind == "submitted"
+    assert [note.code for note in decision.notes] == ["changed_meanwhile"]
 
 
-def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path) -> None:
+def test_a_row_pending_at_another_provider_is_reported(tmp_path: Path) -> None:
     elsewhere = replace(HERO, provider="other", base_url="http://there/v1")
-    found = decide_item(elsewhere, ledger_of((AWAY,)), put(tmp_path, {}))
-    assert (found.kind, [note.message for note in found.notes]) == (
+    decision = decide_item(elsewhere, ledger_of((PENDING,)), write_files(tmp_path, {}))
+    assert (decision.kind, [note.message for note in decision.notes]) == (
         "submitted",
         ["hero is pending in batch_1 at openai; a run for that provider downloads it"],
     )
 
 
-def test_what_this_servers_batch_api_has_under_another_spelling_is_its_own(tmp_path: Path) -> None:
+def test_a_row_pending_under_another_spelling_of_the_url_is_recognized(tmp_path: Path) -> None:
     here = replace(HERO, base_url="http://localhost:8080/v1")
-    ledger = ledger_of((replace(AWAY, base_url="http://127.0.0.1:8080/v1"),))
-    found = decide_item(here, ledger, put(tmp_path, {}))
-    assert (found.kind, found.notes) == ("submitted", ())
+    ledger = ledger_of((replace(PENDING, base_url="http://127.0.0.1:8080/v1"),))
+    decision = decide_item(here, ledger, write_files(tmp_path, {}))
+    assert (decision.kind, decision.notes) == ("submitted", ())
 
 
-def test_a_row_that_a_free_provider_may_have_made_is_not_said_to_be_billed_twice(tmp_path: Path) -> None:
-    sent = ledger_of((replace(AWAY, state="sent", batch=None, submission=None),))
-    assert [note.code for note in decide_item(HERO, sent, put(tmp_path, {})).notes] == ["may_be_billed_twice"]
-    assert decide_item(replace(HERO, free=True), sent, put(tmp_path, {})).notes == ()
+def test_a_row_of_a_free_provider_is_not_reported_as_billed_twice(tmp_path: Path) -> None:
+    sent = ledger_of((replace(PENDING, state="sent", batch=None, submission=None),))
+    assert [note.code for note in decide_item(HERO, sent, write_files(tmp_path, {})).notes] == ["may_be_billed_twice"]
+    assert decide_item(replace(HERO, free=True), sent, write_files(tmp_path, {})).notes == ()
 
 
-def test_what_has_come_back_is_judged_as_ever(tmp_path: Path) -> None:
-    ledger = ledger_of((AWAY, saved()))
-    assert decide_item(HERO, ledger, put(tmp_path, {"hero.png": B})).kind == "done"
+def test_a_downloaded_row_is_decided_like_any_other(tmp_path: Path) -> None:
+    ledger = ledger_of((PENDING, saved()))
+    assert decide_item(HERO, ledger, write_files(tmp_path, {"hero.png": B})).kind == "done"
     (tmp_path / "hero.png").unlink()
-    assert decide_item(HERO, ledger_of((AWAY, HERO.new_entry("failed"))), put(tmp_path, {})).kind == "missing"
+    assert (
+        decide_item(HERO, ledger_of((PENDING, HERO.new_entry("failed"))), write_files(tmp_path, {})).kind == "missing"
+    )
 
 
 @pytest.mark.parametrize("many", [1, 3, 4, 1200])
-def test_of_many_files_alike_one_is_named_and_the_others_are_counted(many: int) -> None:
+def test_of_many_equal_notes_one_is_printed_and_the_others_counted(many: int) -> None:
     stale = [FileNote(code="stale", path=f"{number}.png", text="is stale: as it is") for number in range(many)]
     twice = FileNote(code="may_be_billed_twice", path="0.png", text="was sent once", is_warning=True)
-    *said, last = merge_notes([*stale, twice])
+    *notes, last = merge_notes([*stale, twice])
     assert last == WarningEvent(code="may_be_billed_twice", message="0.png was sent once")
     if many <= 3:
-        assert [note.message for note in said] == [f"{number}.png is stale: as it is" for number in range(many)]
+        assert [note.message for note in notes] == [f"{number}.png is stale: as it is" for number in range(many)]
     else:
-        assert said == [NoteEvent(code="stale", message=f"0.png is stale: as it is (and {many - 1:,} more files)")]
+        assert notes == [NoteEvent(code="stale", message=f"0.png is stale: as it is (and {many - 1:,} more files)")]
 
 
-def test_of_what_may_be_billed_twice_each_is_named() -> None:
+def test_every_row_that_may_be_billed_twice_is_named() -> None:
     notes = [
         FileNote(path=f"{number}.png", text="x", code="may_be_billed_twice", is_warning=True) for number in range(9)
     ]

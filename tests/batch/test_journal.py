@@ -1,4 +1,4 @@
-"""The journal: what was written is read, whatever tore it; what can't be read is told, and never stops a run."""
+"""The journal: written entries are read back after any damage; unreadable lines are reported and never stop a run."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ def begun(manifest: Path, shard: Shard | None = None) -> JournalWriter:
 
 
 def read(manifest: Path, *, warned: list[str] | None = None) -> JournalState:
-    said: list[str] = []
+    warnings: list[str] = []
 
     def on_event(event: Event) -> None:
         assert isinstance(event, WarningEvent)
         assert event.code == "journal"
-        said.append(event.message)
+        warnings.append(event.message)
 
     ledger = read_journals(manifest, on_event)
     if warned is None:
-        assert not said
+        assert not warnings
     else:
-        warned += said
+        warned += warnings
     return ledger
 
 
 def words(ledger: JournalState) -> tuple[dict[str, JournalEntry | None], list[str]]:
-    """What can be told apart of a ledger."""
+    """The observable state of a ledger."""
     ids = {f"id{number}" for number in range(4)} | {"hero"}
-    return {one: ledger.last_entry(one) for one in ids}, [record.path for _, record in ledger.files()]
+    return {id_: ledger.last_entry(id_) for id_ in ids}, [record.path for _, record in ledger.files()]
 
 
 def test_a_manifest_without_a_journal_has_an_empty_one(manifest: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_manifest_without_a_journal_has_an_empty_one(manifest: Path) -> None:
     assert not journal_path(manifest).exists()
 
 
-def test_what_is_written_is_read(manifest: Path) -> None:
+def test_written_entries_are_read_back(manifest: Path) -> None:
     journal = begun(manifest)
     journal.write(SENT)
     written = journal.write(SAVED)
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(manifest: Path) -> None:
     assert ledger.file_planned_at("art/hero.png") == (written, FILE)
 
 
-def test_a_line_is_as_it_is_committed(manifest: Path) -> None:
+def test_a_line_has_its_documented_form(manifest: Path) -> None:
     journal = begun(manifest)
     journal.write(replace(SAVED, base_url="http://box:8080/v1", error="fewer_pictures", may_be_billed=True))
     journal.write(replace(SENT, id="猫", sandbox=True))
@@ -97,12 +97,12 @@ def test_a_line_is_as_it_is_committed(manifest: Path) -> None:
     )
 
 
-def test_what_is_written_together_is_read_and_says_what_is_away(manifest: Path) -> None:
+def test_entries_written_together_are_read_and_tell_the_pending_rows(manifest: Path) -> None:
     journal = begun(manifest)
     first, second = entries(2)
     planned = (("a.png", "b/c.png"),)
-    away = replace(first, state="submitted", files=(), submission="ours", batch="batch_1", planned=planned)
-    assert [entry.id for entry in journal.write_all((away, second))] == [first.id, second.id]
+    pending = replace(first, state="submitted", files=(), submission="ours", batch="batch_1", planned=planned)
+    assert [entry.id for entry in journal.write_all((pending, second))] == [first.id, second.id]
     ledger = read(manifest)
     assert [(entry.id, entry.batch, entry.planned) for entry in ledger.pending()] == [(first.id, "batch_1", planned)]
     assert ledger.submissions == {"ours"}
@@ -115,7 +115,7 @@ def test_files_of_a_run_before_one_that_failed_are_still_known() -> None:
     assert [file for _, file in ledger.files_by_hash(SAVED.hash)] == [FILE]
 
 
-def test_what_an_embedded_server_had_pending_failed_with_its_process(manifest: Path) -> None:
+def test_rows_pending_at_an_embedded_server_failed_with_its_process(manifest: Path) -> None:
     """Nothing of it comes any more, so no file is planned either."""
     pending = replace(SENT, state="submitted", batch="batch_1", planned=(("a.png",),), sandbox=True)
     begun(manifest).write(pending)
@@ -126,7 +126,7 @@ def test_what_an_embedded_server_had_pending_failed_with_its_process(manifest: P
     assert (ended.state, ended.planned, waiting.state, waiting.planned) == ("failed", (), "submitted", (("a.png",),))
 
 
-def test_a_second_run_counts_on(manifest: Path) -> None:
+def test_a_second_run_continues_the_numbering(manifest: Path) -> None:
     begun(manifest).write(SENT)
     assert begun(manifest).write(SENT).run == 2
 
@@ -139,7 +139,7 @@ def test_a_writer_knows_what_it_has_written(manifest: Path) -> None:
     assert ledger.last_entry("hero") == read(manifest).last_entry("hero")
 
 
-def test_a_ledger_that_nobody_asks_any_more_does_not_grow_and_the_file_does(manifest: Path) -> None:
+def test_a_closed_ledger_does_not_grow_while_the_file_does(manifest: Path) -> None:
     ledger = read(manifest)
     journal = JournalWriter(manifest, None, ledger)
     journal.open()
@@ -163,10 +163,10 @@ def test_the_journals_of_all_shards_are_read_together_and_no_others(manifest: Pa
         "assets.journal.5-12.jsonl",
     ]
     last = words(read(manifest))[0]
-    assert {one for one, entry in last.items() if entry} == {"id0", "id1", "id2", "id3"}
+    assert {id_ for id_, entry in last.items() if entry} == {"id0", "id1", "id2", "id3"}
 
 
-def test_of_two_journals_the_later_run_knows_better(manifest: Path) -> None:
+def test_of_two_journals_the_later_run_wins(manifest: Path) -> None:
     begun(manifest, Shard(index=1, of=2)).write(SENT)
     begun(manifest).write(SAVED)
     begun(manifest, Shard(index=1, of=3)).write(replace(SENT, state="failed"))
@@ -192,25 +192,25 @@ def entries(count: int) -> list[JournalEntry]:
     ]
 
 
-def test_cut_at_every_byte_it_says_what_was_whole_and_goes_on(manifest: Path) -> None:
+def test_a_journal_cut_at_any_byte_keeps_complete_lines_and_is_continued(manifest: Path) -> None:
     journal = begun(manifest)
     written = [journal.write(entry) for entry in entries(3)]
     path = journal_path(manifest)
-    whole = path.read_bytes()
+    complete = path.read_bytes()
     ends = [0]
     for entry in written:
         ends.append(ends[-1] + len(entry_to_line(entry)))
-    assert ends[-1] == len(whole)
-    for cut in range(len(whole) + 1):
-        path.write_bytes(whole[:cut])
-        # A line that lacks nothing but its end is whole.
+    assert ends[-1] == len(complete)
+    for cut in range(len(complete) + 1):
+        path.write_bytes(complete[:cut])
+        # A line that lacks only its line end is complete.
         count = sum(end - 1 <= cut for end in ends[1:])
         before = JournalState()
         for entry in written[:count]:
             before.add(entry)
         assert words(read(manifest)) == words(before), cut
         again = begun(manifest)
-        assert path.read_bytes() == whole[: ends[count]], cut
+        assert path.read_bytes() == complete[: ends[count]], cut
         before.add(again.write(replace(SENT, state="failed")))
         assert words(read(manifest)) == words(before), cut
 
@@ -229,7 +229,7 @@ def test_any_runs_each_killed_at_any_byte_lose_no_more_than_the_torn_line(
 ) -> None:
     path = journal_path(manifest)
     path.unlink(missing_ok=True)
-    whole: list[JournalEntry] = []
+    complete: list[JournalEntry] = []
     for lines, share in runs:
         journal = begun(manifest)
         start = path.stat().st_size
@@ -239,9 +239,9 @@ def test_any_runs_each_killed_at_any_byte_lose_no_more_than_the_torn_line(
         for entry in written:
             start += len(entry_to_line(entry))
             if start - 1 <= cut:
-                whole.append(entry)
+                complete.append(entry)
     expected = JournalState()
-    for entry in whole:
+    for entry in complete:
         expected.add(entry)
     assert words(read(manifest)) == words(expected)
 
@@ -287,7 +287,7 @@ def test_no_bytes_in_a_journal_stop_it(garbage: bytes, manifest: Path) -> None:
         ({"schema": None}, "no schema version"),
     ],
 )
-def test_a_line_that_can_not_be_is_told_with_its_number(changed: dict[str, object], why: str, manifest: Path) -> None:
+def test_an_invalid_line_is_reported_with_its_number(changed: dict[str, object], why: str, manifest: Path) -> None:
     line = json.dumps(json.loads(entry_to_line(SAVED)) | changed).encode() + b"\n"
     journal_path(manifest).write_bytes(entry_to_line(SENT) + line + entry_to_line(SENT))
     warned: list[str] = []
@@ -296,15 +296,15 @@ def test_a_line_that_can_not_be_is_told_with_its_number(changed: dict[str, objec
 
 
 @pytest.mark.parametrize("line", [b"[1]", b"nonsense", b"\xff\xfe", b'{"a":' * 5000, b"9" * 5000, b"x" * 3_000_000])
-def test_what_is_no_object_is_told(line: bytes, manifest: Path) -> None:
+def test_a_line_that_is_not_an_object_is_reported(line: bytes, manifest: Path) -> None:
     journal_path(manifest).write_bytes(line + b"\n" + entry_to_line(SENT))
     warned: list[str] = []
     assert read(manifest, warned=warned).last_entry("hero") == SENT
-    (said,) = warned
-    assert said.startswith(f"{journal_path(manifest)}:1: skipped an unreadable line: ")
+    (warnings,) = warned
+    assert warnings.startswith(f"{journal_path(manifest)}:1: skipped an unreadable line: ")
 
 
-def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
+def test_of_many_invalid_lines_a_few_are_reported(manifest: Path) -> None:
     journal_path(manifest).write_bytes(b"?\n" * 1000 + entry_to_line(SENT))
     warned: list[str] = []
     assert read(manifest, warned=warned).last_entry("hero") == SENT
@@ -312,7 +312,7 @@ def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
     assert warned[-1].endswith(f": skipped {1000 - WARNED_LINES} more unreadable lines")
 
 
-def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -> None:
+def test_both_sides_of_a_conflict_are_read_with_one_warning(manifest: Path) -> None:
     ours, theirs = (entry_to_line(replace(SENT, id=f"id{number}")) for number in range(2))
     journal_path(manifest).write_bytes(b"<<<<<<< HEAD\n" + ours + b"=======\n" + theirs + b">>>>>>> branch\n")
     warned: list[str] = []
@@ -321,7 +321,7 @@ def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -
     assert warned == [f"{journal_path(manifest)}:1 contains git conflict markers; remove them (both sides are read)"]
 
 
-def test_ends_of_lines_that_windows_makes_are_none_of_ours(manifest: Path) -> None:
+def test_windows_line_ends_are_accepted(manifest: Path) -> None:
     journal_path(manifest).write_bytes((entry_to_line(SENT) + entry_to_line(SAVED)).replace(b"\n", b"\r\n"))
     assert read(manifest).last_entry("hero") == SAVED
 
@@ -337,7 +337,7 @@ def test_a_journal_of_a_newer_imagecli_is_an_error_with_a_way_out(manifest: Path
     assert journal_path(manifest).read_bytes() == entry_to_line(SENT) + line + b"\n"
 
 
-def test_fields_that_a_later_version_adds_are_passed_over(manifest: Path) -> None:
+def test_fields_of_a_later_version_are_ignored(manifest: Path) -> None:
     line = json.dumps(json.loads(entry_to_line(SENT)) | {"colour": "red"}).encode() + b"\n"
     journal_path(manifest).write_bytes(line)
     assert read(manifest).last_entry("hero") == SENT
@@ -375,7 +375,7 @@ def test_a_journal_that_begins_with_a_line_end_loses_its_torn_line_alone(manifes
     assert begun(manifest).path.read_bytes() == b"\n"
 
 
-def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
+def test_a_folder_instead_of_the_journal_is_an_error(manifest: Path) -> None:
     journal_path(manifest).mkdir()
     with pytest.raises(UsageError, match="can't read journal"):
         read(manifest)
@@ -433,20 +433,20 @@ def test_a_write_that_fails_is_an_error_of_the_disk(manifest: Path) -> None:
         journal.write(SENT)
 
 
-def test_a_journal_that_git_put_another_in_place_of_is_written_on(manifest: Path) -> None:
+def test_a_journal_that_git_replaced_is_continued(manifest: Path) -> None:
     journal = begun(manifest)
     journal.write(replace(SENT, id="id0"))
     journal.path.unlink()
     journal.path.write_bytes(entry_to_line(replace(SENT, id="id1")).rstrip())
     journal.write(replace(SENT, id="id2"))
     last = words(read(manifest))[0]
-    assert {one for one, entry in last.items() if entry} == {"id1", "id2"}
+    assert {id_ for id_, entry in last.items() if entry} == {"id1", "id2"}
 
 
 def test_threads_write_whole_lines(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = begun(manifest)
     write = os.write
-    # As a disk may: a part of what was given.
+    # As a disk may: only part of the bytes.
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2 + 1]))
     threads = [threading.Thread(target=lambda: [journal.write(entry) for entry in entries(50)]) for number in range(8)]
     for thread in threads:
@@ -476,16 +476,16 @@ WRITER = textwrap.dedent(
 
 
 @pytest.mark.slow
-def test_what_was_written_before_a_kill_is_there_after_it(manifest: Path, children: Children) -> None:
-    said = 0
+def test_entries_written_before_a_kill_are_there_after_it(manifest: Path, children: Children) -> None:
+    warnings = 0
     for number in range(1, 6):
         process = children.start([sys.executable, "-c", WRITER, str(manifest)])
         assert process.stdout
         for _ in range(number * 7):
             process.stdout.readline()
         process.kill()
-        said += number * 7 + len(process.stdout.read().splitlines())
-        assert len(journal_path(manifest).read_bytes().splitlines()) >= said
+        warnings += number * 7 + len(process.stdout.read().splitlines())
+        assert len(journal_path(manifest).read_bytes().splitlines()) >= warnings
         read(manifest)
 
 
@@ -502,11 +502,11 @@ READER = textwrap.dedent(
 )
 
 
-def test_memory_grows_with_purchases_and_not_with_lines(manifest: Path) -> None:
+def test_memory_grows_with_rows_and_not_with_lines(manifest: Path) -> None:
     journal_path(manifest).write_bytes(b"".join(entry_to_line(replace(SAVED, id=f"id{n % 50}")) for n in range(5_000)))
     done = subprocess.run([sys.executable, "-c", READER, manifest], capture_output=True, text=True, check=True)
-    kept, peak = map(int, done.stdout.split())
-    assert kept < 600_000  # the lines are 1.5 MB
+    retained, peak = map(int, done.stdout.split())
+    assert retained < 600_000  # the lines are 1.5 MB
     assert peak < 700_000
 
 
@@ -518,7 +518,7 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-def put_in_place(kind: str, path: Path, target: Path) -> None:
+def place_obstacle(kind: str, path: Path, target: Path) -> None:
     """Something under *path* that is not a journal of imagecli; links lead to *target*."""
     match kind:
         case "link":
@@ -537,7 +537,7 @@ def put_in_place(kind: str, path: Path, target: Path) -> None:
 def test_a_journal_is_never_written_to_through_another_file(manifest: Path, tmp_path: Path, kind: str) -> None:
     folder = outside(tmp_path)
     journal = JournalWriter(manifest, None, JournalState())
-    put_in_place(kind, journal.path, folder / "profile")
+    place_obstacle(kind, journal.path, folder / "profile")
     with pytest.raises(OutputError, match="can't write journal"):
         journal.open()
     with pytest.raises(DiskError, match="can't write journal"):
@@ -548,7 +548,7 @@ def test_a_journal_is_never_written_to_through_another_file(manifest: Path, tmp_
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_a_journal_is_never_read_through_another_file(manifest: Path, tmp_path: Path, kind: str) -> None:
-    put_in_place(kind, journal_path(manifest), outside(tmp_path) / "profile")
+    place_obstacle(kind, journal_path(manifest), outside(tmp_path) / "profile")
     with pytest.raises(UsageError, match="can't read journal") as raised:
         read(manifest)
     assert raised.value.code == "journal"

@@ -26,23 +26,23 @@ import pytest
 
 from imagecli.sandbox import painter
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.batch.front import Front, Heard, fronting
-from tests.batch.serving import picture_of, serving
+from tests.batch.front import Front, FrontRequest, fronting
+from tests.batch.serving import image_of, serving
 
 ROWS = 12
 NAMES = [f"{number}.png" for number in range(ROWS)]
 LATENCY = 0.15
-"""Seconds until a live request is answered."""
+"""Seconds until a live request gets its response."""
 SPEED = 1_000
 """A batch takes 0.6 s."""
 MAX_LIFE = 1.6
-"""Seconds after which a run is killed at the latest; it needs about as many."""
+"""Seconds after which a run is killed at the latest; it needs about this long."""
 JOURNAL = "m.journal.jsonl"
 
 
 @dataclass
 class Machine:
-    """A folder with the manifest, and settings and state of its own."""
+    """A folder with the manifest, and its own settings and state."""
 
     home: Path
     command: list[str]
@@ -86,9 +86,9 @@ def machines(folder: Path, *command: str) -> list[Machine]:
     row = {"model": "gpt-image-1-mini", "quality": "low", "size": "1024x1024"}
     text = "".join(json.dumps({**row, "prompt": prompt_of(name), "output": name}) + "\n" for name in NAMES)
     found = [Machine(home=folder / name, command=list(command)) for name in ("here", "there")]
-    for one in found:
-        one.folder.mkdir(parents=True)
-        (one.folder / "m.jsonl").write_text(text)
+    for machine_ in found:
+        machine_.folder.mkdir(parents=True)
+        (machine_.folder / "m.jsonl").write_text(text)
     return found
 
 
@@ -106,9 +106,9 @@ def copy(source: Machine, target: Machine) -> None:
 def merge(first: Machine, second: Machine) -> None:
     """Both get the images of both, and a journal with the lines of both, as by a merge with `merge=union`."""
     lines: dict[str, None] = {}
-    for one in (first, second):
-        if (one.folder / JOURNAL).exists():
-            text = (one.folder / JOURNAL).read_text()
+    for machine_ in (first, second):
+        if (machine_.folder / JOURNAL).exists():
+            text = (machine_.folder / JOURNAL).read_text()
             # A torn line is committed as it is.
             lines |= dict.fromkeys(text.splitlines())
     for path in second.folder.glob("*.png"):
@@ -120,7 +120,7 @@ def merge(first: Machine, second: Machine) -> None:
 
 
 def check_is_true(machine: Machine, images: dict[str, bytes]) -> list[str]:
-    """The rows of which `--check` says that they need nothing: each has its image."""
+    """The rows that `--check` reports as up to date: each has its image."""
     _, stdout = machine.run("--check")
     listed = {line.split()[-1] for line in stdout.splitlines()}
     there = [name for name in NAMES if name not in listed]
@@ -144,31 +144,31 @@ def live_through(
         killed += code in (-signal.SIGKILL, 130, 143)
         if dice.random() < 0.3:
             check_is_true(machine, images)
-        # The other machine goes on with what this one has committed.
+        # The other machine continues with what this one has committed.
         if dice.random() < merges:
             merge(*((machine, other) if dice.random() < 0.5 else (other, machine)))
         if code == 0 or dice.random() < 0.1:
-            # There is something to do for the next ones, which is announced by its removal.
+            # A removed image gives the next runs something to do.
             for name in dice.sample(NAMES, 4):
-                for one in both:
-                    (one.folder / name).unlink(missing_ok=True)
-                    one.texts.append(f"removed {name}: it is requested before and again")
+                for machine_ in both:
+                    (machine_.folder / name).unlink(missing_ok=True)
+                    machine_.texts.append(f"removed {name}: it is requested before and again")
     for _ in range(3):
         for machine in both:
             code, _ = machine.run()
-            merge(machine, *(one for one in both if one is not machine))
+            merge(machine, *(machine_ for machine_ in both if machine_ is not machine))
     for machine in both:
         assert machine.run()[0] == 0, machine.texts[-1]
         assert machine.run("--check")[0] == 0
         assert check_is_true(machine, images) == NAMES
         assert not list(machine.folder.glob(".imagecli-*")), "a staged file is left"
-        left = [path for path in (machine.state / "spool").rglob("*") if path.is_file()]
-        assert not left, f"left in the spool: {left}\n{machine.texts[-1]}"
+        leftovers = [path for path in (machine.state / "spool").rglob("*") if path.is_file()]
+        assert not leftovers, f"left in the spool: {leftovers}\n{machine.texts[-1]}"
 
 
-def check_announced(bought: Counter[str], both: list[Machine]) -> None:
-    """Every purchase of a row after its first was announced."""
-    lines = [line for one in both for text in one.texts for line in text.splitlines()]
+def check_announced(requested: Counter[str], both: list[Machine]) -> None:
+    """Every request for a row after its first was announced."""
+    lines = [line for machine_ in both for text in machine_.texts for line in text.splitlines()]
     for name in NAMES:
         notes = [
             line
@@ -176,7 +176,9 @@ def check_announced(bought: Counter[str], both: list[Machine]) -> None:
             if re.search(r"twice|before|another run|removed", line)
             and (re.search(rf"\b{re.escape(name)}", line) or " more" in line or "rows" in line)
         ]
-        assert bought[prompt_of(name)] <= 1 + len(notes), f"{name}: {bought[prompt_of(name)]} paid requests, {notes}"
+        assert requested[prompt_of(name)] <= 1 + len(notes), (
+            f"{name}: {requested[prompt_of(name)]} paid requests, {notes}"
+        )
 
 
 @contextmanager
@@ -186,11 +188,11 @@ def batch_front() -> Iterator[Front]:
 
 
 def submitted_prompts(front: Front) -> Counter[str]:
-    """The prompts in all batches but those that were cancelled before anything was created."""
+    """The prompts in all batches except those that were cancelled before anything was created."""
     prompts: Counter[str] = Counter()
     for job in front.batches:
         if job["status"] != "cancelled" or job["request_counts"]["completed"]:
-            _, body = front.forwarded(Heard("GET", f"/v1/files/{job['input_file_id']}/content", b""), {})
+            _, body = front.forwarded(FrontRequest("GET", f"/v1/files/{job['input_file_id']}/content", b""), {})
             prompts.update(json.loads(line)["body"]["prompt"] for line in body.splitlines())
     return prompts
 
@@ -221,7 +223,7 @@ def test_killed_runs_of_the_batch_api_on_two_machines_end_with_every_image(
 ) -> None:
     seed = int(os.environ.get("IMAGECLI_SEED", seed))
     paint = painter.paint_image
-    # A prompt's image is the same however often it is requested: it tells whose it is.
+    # A prompt's image is the same in every response, so it identifies its row.
     monkeypatch.setattr(painter, "paint_image", lambda job, index: paint(job, 0))
     with batch_front() as front:
         (reference, _) = machines(tmp_path / "reference", "--base-url", front.base_url, "--batch-api", "--wait")
@@ -235,5 +237,5 @@ def test_killed_runs_of_the_batch_api_on_two_machines_end_with_every_image(
 
 def _image_of(prompt: str) -> bytes:
     """The image that the server of live requests returns for *prompt*."""
-    body = picture_of(prompt).partition(b"\r\n\r\n")[2]
+    body = image_of(prompt).partition(b"\r\n\r\n")[2]
     return base64.b64decode(json.loads(body)["data"][0]["b64_json"])

@@ -1,4 +1,4 @@
-"""One run of a manifest at a time, by real processes: who holds it is said, and what a killed one held is free."""
+"""One run of a manifest at a time, by real processes: the holder is named, and the lock of a killed run is free."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ def manifest(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that is held is not waited for long."""
+    """Waiting for a held lock is short."""
     monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.2)
 
 
-def left(manifest: Path) -> list[str]:
+def lock_files(manifest: Path) -> list[str]:
     return [path.name for path in manifest.parent.iterdir()]
 
 
 def test_a_lock_leaves_nothing_behind(manifest: Path) -> None:
     with manifest_lock(manifest):
-        assert left(manifest) == ["assets.journal.lock"]
-    assert left(manifest) == []
+        assert lock_files(manifest) == ["assets.journal.lock"]
+    assert lock_files(manifest) == []
 
 
-def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -> None:
+def test_a_second_run_is_an_error_that_names_the_holder(manifest: Path, children: Children) -> None:
     import subprocess
 
     process = children.start([sys.executable, "-c", HOLDER, str(manifest)], stdin=subprocess.PIPE)
@@ -70,14 +70,14 @@ def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -
     assert raised.value.hint == f"wait until it ends, or stop it: kill {process.pid}"
     process.kill()
     process.wait()
-    assert left(manifest) == ["assets.journal.lock"]
+    assert lock_files(manifest) == ["assets.journal.lock"]
     with manifest_lock(manifest):
         pass
-    assert left(manifest) == []
+    assert lock_files(manifest) == []
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> None:
+def test_a_holder_on_another_machine_must_be_ended_there(manifest: Path) -> None:
     with manifest_lock(manifest):
         lock_path(manifest).write_text('{"pid": 7, "host": "build-3"}\n')
         with pytest.raises(UsageError, match=r"\(process 7 on build-3\)") as raised, manifest_lock(manifest):
@@ -87,24 +87,24 @@ def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> Non
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("words", ["", "nonsense", "[]", '{"pid": "x", "host": 1}', '{"pid":' * 3000])
-def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: Path) -> None:
+def test_an_unreadable_holder_still_holds_the_lock(words: str, manifest: Path) -> None:
     with manifest_lock(manifest):
         lock_path(manifest).write_text(words)
         with pytest.raises(UsageError, match="an unknown process"), manifest_lock(manifest):
             pass
 
 
-def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
+def test_the_lock_of_a_killed_run_is_taken_over(manifest: Path) -> None:
     lock_path(manifest).write_text(f'{{"pid": 1, "host": "{"here" * 100}"}}\n')
     lock_path(manifest, OTHER).write_text("")
     with manifest_lock(manifest):
         assert json.loads(lock_path(manifest).read_text()) == {"pid": os.getpid(), "host": platform.node()}
-    assert left(manifest) == []
+    assert lock_files(manifest) == []
 
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
-    ("held", "wanted", "may"),
+    ("holder", "requested", "allowed"),
     [
         (None, None, False),
         (None, FIRST, False),
@@ -115,28 +115,28 @@ def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
         (OTHER, SECOND, False),
     ],
 )
-def test_parts_that_share_no_purchase_run_side_by_side(
-    held: Shard | None, wanted: Shard | None, may: bool, manifest: Path
+def test_shards_without_common_rows_run_at_the_same_time(
+    holder: Shard | None, requested: Shard | None, allowed: bool, manifest: Path
 ) -> None:
-    with manifest_lock(manifest, held), ExitStack() as stack:
-        if may:
-            stack.enter_context(manifest_lock(manifest, wanted))
+    with manifest_lock(manifest, holder), ExitStack() as stack:
+        if allowed:
+            stack.enter_context(manifest_lock(manifest, requested))
         else:
             with pytest.raises(UsageError):
-                stack.enter_context(manifest_lock(manifest, wanted))
-        assert lock_path(manifest, held).name in left(manifest)
-    assert left(manifest) == []
+                stack.enter_context(manifest_lock(manifest, requested))
+        assert lock_path(manifest, holder).name in lock_files(manifest)
+    assert lock_files(manifest) == []
 
 
 def test_another_manifest_has_another_lock(manifest: Path) -> None:
     with manifest_lock(manifest), manifest_lock(manifest.with_name("icons.toml")):
-        assert len(left(manifest)) == 2
+        assert len(lock_files(manifest)) == 2
 
 
-def test_an_error_inside_lets_go_of_it(manifest: Path) -> None:
+def test_an_error_inside_releases_the_lock(manifest: Path) -> None:
     with pytest.raises(ZeroDivisionError), manifest_lock(manifest):
         1 / 0  # noqa: B018
-    assert left(manifest) == []
+    assert lock_files(manifest) == []
 
 
 def together(work: Callable[[int], None], threads: int = 8) -> None:
@@ -152,18 +152,18 @@ def together(work: Callable[[int], None], threads: int = 8) -> None:
         list(pool.map(repeated, range(threads)))
 
 
-def test_shards_that_look_at_one_stale_lock_do_not_take_each_other_for_its_holder(manifest: Path) -> None:
+def test_shards_that_find_a_stale_lock_do_not_mistake_each_other_for_its_holder(manifest: Path) -> None:
     def run(number: int) -> None:
         lock_path(manifest, OTHER).touch()
         with manifest_lock(manifest, Shard(index=number + 1, of=8)):
             pass
 
     together(run)
-    assert left(manifest) in ([], ["assets.journal.1-2.lock"])
+    assert lock_files(manifest) in ([], ["assets.journal.1-2.lock"])
 
 
 @pytest.mark.slow
-def test_of_many_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path) -> None:
+def test_of_many_runs_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path) -> None:
     inside, most = [0], [0]
 
     def run(number: int) -> None:

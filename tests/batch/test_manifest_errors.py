@@ -1,4 +1,4 @@
-"""All that is wrong is said at once, each with its line and field, before anything is bought."""
+"""All errors of a manifest are reported together, each with its line and field, before anything is requested."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BAD_SIZE = "size: 100x100: 100 is not a multiple"
         ({"n": 0, "prompt": None, "prompt_file": "no.txt"}, ["n: expected", "prompt_file: assets/no.txt"]),
         ({"size": "100x100", "output_compression": 50}, [BAD_SIZE, "output_compression: only for jpeg"]),
         ({"prompt": "{animl} {animal}", "vars": {"animal": "x"}, "quality": "ultra"}, ["prompt: unknown", BAD_QUALITY]),
-        # What only follows from a problem is no second one.
+        # A consequence of a problem is not reported as a second one.
         ({"qualty": "low", "output": "a.jpg", "output_compression": 50}, ["unknown field 'qualty'"]),
         ({"output": "8.bmp", "output_compression": 50}, ["output: 8.bmp"]),
         ({"model": 7, "quality": "ultra"}, ["model: expected text"]),
@@ -49,21 +49,21 @@ BAD_SIZE = "size: 100x100: 100 is not a multiple"
     ],
 )
 def test_all_problems_of_a_row_are_reported(fields: dict[str, Any], expected: list[str]) -> None:
-    said = problems(row(**fields))
-    assert len(said) == len(expected)
-    assert all(line.startswith(f"m.jsonl:1: {start}") for line, start in zip(said, expected, strict=True))
+    messages = problems(row(**fields))
+    assert len(messages) == len(expected)
+    assert all(line.startswith(f"m.jsonl:1: {start}") for line, start in zip(messages, expected, strict=True))
 
 
 def test_a_misspelled_column_of_a_table_is_an_error() -> None:
-    said = problems("prompt,animal\na {animal},cat\na {anmial},dog\n", "csv")
-    assert said == [
+    messages = problems("prompt,animal\na {animal},cat\na {anmial},dog\n", "csv")
+    assert messages == [
         "m.csv:3: prompt: unknown variable {anmial}, expected {animal}; "
         "write {animal}, or {{anmial}} for literal braces"
     ]
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"size": "100x100"}, "m.jsonl:1: size: 100x100: 100 is not a multiple of 16 (gpt-image-2); use size "),
         ({"size": "big"}, "m.jsonl:1: size: invalid size 'big'"),
@@ -101,7 +101,15 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"prompt_file": "x.txt"}, "m.jsonl:1: prompt_file: conflicts with prompt"),
         ({"output": "a.png", "outputs": ["b.png"]}, "m.jsonl:1: outputs: conflicts with output"),
         ({"command": "generat"}, "command: expected generate, edit or vary, found 'generat'; did you mean gener"),
-        ({"image": "cat.png"}, "image: not available for generate; set command to edit or vary, or remove the field"),
+        ({"image": "cat.png"}, "m.jsonl:1: command: missing; set it to edit or vary for image"),
+        (
+            {"image": "cat.png", "mask": "m.png", "pad": True},
+            "m.jsonl:1: command: missing; set it to edit for ",
+        ),
+        (
+            {"command": "generate", "image": "cat.png"},
+            "image: not available for generate; set command to edit or vary, or remove the field",
+        ),
         ({"command": "edit"}, "m.jsonl:1: image: missing; edit needs an input image"),
         ({"command": "edit", "image": "cot.png"}, "image: assets/cot.png does not exist; did you mean assets/cat.png?"),
         ({"command": "edit", "image": "."}, "m.jsonl:1: image: assets is a folder, not a file"),
@@ -178,24 +186,25 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"background": "clear"}, "m.jsonl:1: background: clear: gpt-image-2 accepts "),
     ],
 )
-def test_what_a_row_can_not_say(
-    fields: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_row_is_an_error(
+    fields: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository(tmp_path / "assets")
     monkeypatch.chdir(tmp_path)
-    found = problems(row(**fields))
-    assert len(found) == 1, found
-    assert said in found[0]
+    problem_lines = problems(row(**fields))
+    assert len(problem_lines) == 1, problem_lines
+    assert message in problem_lines[0]
 
 
 @pytest.mark.parametrize(
-    ("text", "format", "said"),
+    ("text", "format", "messages"),
     [
         ("prompt,qualty\na,high\nb,low", "csv", "m.csv:1: no row uses column 'qualty'; did you mean quality?"),
         ("prompt,animal\na {anmal},cat", "csv", "m.csv:1: no row uses column 'animal'; rows use {anmal}"),
         ("prompt,date\na,x", "csv", "m.csv:1: variable 'date' has the name of a built-in field"),
         ("n\n2", "csv", "m.csv:2: prompt: missing"),
         ("prompt,n\na,two", "csv", "m.csv:2: n: expected an integer, found 'two'"),
+        ("prompt,n\na,-1", "csv", "m.csv:2: n: expected 1 to 100,000, found -1"),
         ("prompt,pad,command\na,perhaps,edit", "csv", "m.csv:2: pad: expected true or false, found 'perhaps'"),
         ("prompt,vars\na,{b", "csv", "m.csv:2: vars: '{b' is not valid JSON"),
         ("[defaults]\nqualty = 'low'\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: unknown field 'defaults.qualty'"),
@@ -211,12 +220,12 @@ def test_what_a_row_can_not_say(
         ("- prompt: true", "yaml", "m.yaml:1: prompt: expected text, found true"),
     ],
 )
-def test_what_a_file_can_not_say(text: str, format: Format, said: str) -> None:
-    assert any(said in line for line in problems(text, format)), problems(text, format)
+def test_an_invalid_file_is_an_error(text: str, format: Format, messages: str) -> None:
+    assert any(messages in line for line in problems(text, format)), problems(text, format)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         ("a.png", "a.png"),
         ("a.png", "A.PNG"),
@@ -228,28 +237,28 @@ def test_what_a_file_can_not_say(text: str, format: Format, said: str) -> None:
         ("a.jpg", "A.jpg/b/c.png"),
     ],
 )
-def test_two_pictures_for_one_file_are_refused_with_both_lines(one: str, other: str) -> None:
-    (said,) = problems("\n".join([row(output=one), "", row(prompt="b", output=other)]))
-    assert "m.jsonl:3" in said or "line 3" in said
-    assert "m.jsonl:1" in said or "line 1" in said
+def test_two_images_for_one_file_are_refused_with_both_lines(first: str, other: str) -> None:
+    (messages,) = problems("\n".join([row(output=first), "", row(prompt="b", output=other)]))
+    assert "m.jsonl:3" in messages or "line 3" in messages
+    assert "m.jsonl:1" in messages or "line 1" in messages
 
 
-def test_two_prompts_that_begin_alike_want_names_of_their_own() -> None:
+def test_two_prompts_that_begin_alike_need_different_names() -> None:
     words = "a very long prompt about a cat that sits on a wall in the sun and "
-    (said,) = problems("\n".join([row(prompt=words + "sleeps"), row(prompt=words + "sings")]))
-    assert said.startswith("m.jsonl:2: output: duplicate output a-very-long-prompt")
-    assert "line 1" in said
+    (messages,) = problems("\n".join([row(prompt=words + "sleeps"), row(prompt=words + "sings")]))
+    assert messages.startswith("m.jsonl:2: output: duplicate output a-very-long-prompt")
+    assert "line 1" in messages
 
 
 @pytest.mark.parametrize(
     ("output", "why"),
     [("cat.png", "line 1"), ("Cat.PNG", "line 1"), ("./x/../cat.png", "must stay inside"), ("dog.png", "line 1")],
 )
-def test_what_the_manifest_reads_is_not_replaced(output: str, why: str, tmp_path: Path) -> None:
+def test_inputs_of_the_manifest_are_not_replaced(output: str, why: str, tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     text = row(output="x.png", command="edit", image=["./cat.png", str(folder / "dog.png")]) + "\n" + row(output=output)
-    (said,) = problems(text, folder=folder)
-    assert why in said
+    (messages,) = problems(text, folder=folder)
+    assert why in messages
 
 
 def test_the_manifest_itself_is_not_replaced() -> None:
@@ -263,18 +272,18 @@ def test_the_manifest_itself_is_not_replaced() -> None:
     assert "is an input on line 1" in caught.value.lines[0]
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
+def test_all_problems_are_reported_together_in_the_order_of_lines() -> None:
     bare = json.dumps({"command": "edit", "quality": "ultra", "output": "/x"})
     text = "\n".join([row(n=0, size="x", quality="ultra"), "{", row(), bare, row(output="a-cat.png")])
-    found = [line.split(": ")[:2] for line in problems(text)]
-    assert found[:3] == [["m.jsonl:1", "n"], ["m.jsonl:1", "size"], ["m.jsonl:1", "quality"]]
-    assert found[3][0] == "m.jsonl:2"
+    messages = [line.split(": ")[:2] for line in problems(text)]
+    assert messages[:3] == [["m.jsonl:1", "n"], ["m.jsonl:1", "size"], ["m.jsonl:1", "quality"]]
+    assert messages[3][0] == "m.jsonl:2"
     fields = ["image", "output", "prompt", "quality"]
-    assert sorted(found[4:-1]) == [["m.jsonl:4", name] for name in fields]
-    assert found[-1] == ["m.jsonl:5", "output"]
+    assert sorted(messages[4:-1]) == [["m.jsonl:4", name] for name in fields]
+    assert messages[-1] == ["m.jsonl:5", "output"]
 
 
-def test_of_very_many_the_first_are_shown_and_the_others_counted() -> None:
+def test_of_very_many_problems_the_first_are_printed_and_the_others_counted() -> None:
     with pytest.raises(ManifestError) as caught:
         assets("\n".join(row(n=0) for _ in range(MAX_STORED + 500)))
     error = caught.value
@@ -285,37 +294,37 @@ def test_of_very_many_the_first_are_shown_and_the_others_counted() -> None:
     assert (error.problems[0].field, len(error.problems), error.more) == ("n", MAX_STORED, 500)
 
 
-def test_a_foreign_text_in_an_error_is_short() -> None:
-    (said,) = problems(row(n="x" * 100_000))
-    assert len(said) < 200
+def test_an_untrusted_text_in_an_error_is_short() -> None:
+    (messages,) = problems(row(n="x" * 100_000))
+    assert len(messages) < 200
 
 
-def test_a_model_past_its_last_day_is_refused_where_it_is_at_home_and_others_are_warned_of() -> None:
-    (said,) = problems(row(model="dall-e-3"), provider="openai")
-    assert "dall-e-3 was shut down" in said
-    assert "model " in said
-    assert [one.code for one in assets(row(model="mine")).notes] == ["unknown_model"]
+def test_a_retired_model_is_refused_at_its_own_provider_and_warned_of_elsewhere() -> None:
+    (messages,) = problems(row(model="dall-e-3"), provider="openai")
+    assert "dall-e-3 was shut down" in messages
+    assert "model " in messages
+    assert [first.code for first in assets(row(model="mine")).notes] == ["unknown_model"]
 
 
-def test_what_a_provider_does_not_carry_is_refused() -> None:
-    (said,) = problems(row(background="opaque"), provider="xai")
-    assert said.startswith("m.jsonl:1: background: not supported by provider xai")
+def test_an_option_that_a_provider_does_not_support_is_refused() -> None:
+    (messages,) = problems(row(background="opaque"), provider="xai")
+    assert messages.startswith("m.jsonl:1: background: not supported by provider xai")
 
 
-def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() -> None:
-    (said,) = problems("\n".join([row(), row(prompt="{a}", n=100_000, vars={"a": ["x", "y", "z"]}), row(n=0)]))
-    assert said.startswith("m.jsonl:2: the manifest creates at least 300,001 files; the limit is 250,000; reduce n")
-    (said,) = problems(row(prompt="{a}{b}{c}", vars={name: list(range(1000)) for name in "abc"}))
-    assert "1,000,000,000 files" in said
+def test_more_files_than_a_manifest_may_create_are_refused_before_planning() -> None:
+    (messages,) = problems("\n".join([row(), row(prompt="{a}", n=100_000, vars={"a": ["x", "y", "z"]}), row(n=0)]))
+    assert messages.startswith("m.jsonl:2: the manifest creates at least 300,001 files; the limit is 250,000; reduce n")
+    (messages,) = problems(row(prompt="{a}{b}{c}", vars={name: list(range(1000)) for name in "abc"}))
+    assert "1,000,000,000 files" in messages
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("--output-format png, or -o NAME.png", "output_format png, or output NAME.png"),
         ("--var a=b and -n 2", "vars a=b and n 2"),
         ("a--b -x --- non-n", "a--b -x --- non-n"),
     ],
 )
-def test_errors_speak_of_fields(text: str, said: str) -> None:
-    assert options_as_fields(text) == said
+def test_errors_name_fields(text: str, messages: str) -> None:
+    assert options_as_fields(text) == messages

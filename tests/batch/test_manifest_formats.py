@@ -1,4 +1,4 @@
-"""Every format gives the same rows, with the lines they stand on; what is no manifest is refused with its line."""
+"""Every format gives the same rows, with their line numbers; an invalid manifest is refused with its line."""
 
 from __future__ import annotations
 
@@ -49,15 +49,16 @@ YAML = "max_cost: 2\ndefaults:\n  quality: low\nimage:\n- prompt: a\n\n- {prompt
         ("a cat\n\n# a note\n  a dog  \n#ff0000 square\n#\n", "text", [1, 4, 5]),
     ],
 )
-def test_rows_know_the_line_they_begin_on(text: str, format: Format, lines: list[int]) -> None:
+def test_rows_have_the_line_they_begin_on(text: str, format: Format, lines: list[int]) -> None:
     read = manifest(text, format)
-    assert [row.line for row in read.content.rows] == lines
-    assert [row.number for row in read.content.rows] == list(range(1, len(lines) + 1))
-    assert not read.problems
+    rows = list(read.content.rows)
+    assert [row.line for row in rows] == lines
+    assert [row.number for row in rows] == list(range(1, len(lines) + 1))
+    assert not read.problems.stored
 
 
 @pytest.mark.parametrize(("text", "format"), [(TOML, "toml"), (YAML, "yaml")])
-def test_defaults_and_the_cap_stand_at_the_top(text: str, format: Format) -> None:
+def test_defaults_and_the_cost_limit_are_at_the_top(text: str, format: Format) -> None:
     read = manifest(text, format)
     assert (read.content.max_cost, read.content.defaults["quality"]) == (2.0, "low")
 
@@ -72,7 +73,8 @@ def test_cells_of_a_table_are_kept_with_their_line_breaks_and_quotes() -> None:
 
 def test_yaml_reads_words_as_they_look() -> None:
     row = "{prompt: no, size: 16:9, when: 2026-11-04, code: 010, n: 2, pad: true, x: ~}"
-    assert dict(manifest(f"- {row}", "yaml").content.rows[0].fields) == {
+    (read,) = manifest(f"- {row}", "yaml").content.rows
+    assert dict(read.fields) == {
         "prompt": "no",
         "size": "16:9",
         "when": "2026-11-04",
@@ -97,7 +99,8 @@ def test_yaml_reads_words_as_they_look() -> None:
 def test_a_yaml_number_that_was_read_differently_is_refused_until_it_is_quoted(scalar: str, reason: str) -> None:
     (line,) = problems(f"- prompt: a {{x}}\n  vars:\n    x: {scalar}", "yaml")
     assert line == f"m.yaml:3: '{scalar}' {reason}{' for a number' if 'digits' in reason else ''}; put it in quotes"
-    assert manifest(f'- vars: {{x: "{scalar}"}}', "yaml").content.rows[0].fields == {"vars": {"x": scalar}}
+    (read,) = manifest(f'- vars: {{x: "{scalar}"}}', "yaml").content.rows
+    assert read.fields == {"vars": {"x": scalar}}
 
 
 @pytest.mark.parametrize(
@@ -176,15 +179,15 @@ def test_a_yaml_number_that_was_read_differently_is_refused_until_it_is_quoted(s
         ("cat.png\na dog", "text", "m.text:1: prompt 'cat.png' is an image file name"),
     ],
 )
-def test_what_is_no_manifest_is_refused_with_its_line(text: str | bytes, format: Format, line: str) -> None:
-    assert any(line in said for said in problems(text, format)), problems(text, format)
+def test_an_invalid_manifest_is_refused_with_its_line(text: str | bytes, format: Format, line: str) -> None:
+    assert any(line in messages for messages in problems(text, format)), problems(text, format)
 
 
 def test_a_bad_line_does_not_hide_the_others() -> None:
-    said = problems('{"prompt": \n{"prompt": "a", "nn": 1}\n[]\n')
-    assert [line.split(": ")[0] for line in said] == ["m.jsonl:1", "m.jsonl:2", "m.jsonl:3"]
-    said = problems('[{"n": 0},\n{"n": NaN},\n7,\n{"nn": 1, "prompt": "a"}]', "json")
-    assert sorted({line.split(": ")[0] for line in said}) == ["m.json:1", "m.json:2", "m.json:3", "m.json:4"]
+    messages = problems('{"prompt": \n{"prompt": "a", "nn": 1}\n[]\n')
+    assert [line.split(": ")[0] for line in messages] == ["m.jsonl:1", "m.jsonl:2", "m.jsonl:3"]
+    messages = problems('[{"n": 0},\n{"n": NaN},\n7,\n{"nn": 1, "prompt": "a"}]', "json")
+    assert sorted({line.split(": ")[0] for line in messages}) == ["m.json:1", "m.json:2", "m.json:3", "m.json:4"]
 
 
 @pytest.mark.parametrize(
@@ -199,11 +202,11 @@ def test_a_bad_line_does_not_hide_the_others() -> None:
         ("d.txt", "text"),
     ],
 )
-def test_the_ending_says_the_format(name: str, format: Format) -> None:
+def test_the_extension_gives_the_format(name: str, format: Format) -> None:
     assert manifest_format(Path(name)) == format
 
 
-def test_another_ending_is_refused_with_the_way_out() -> None:
+def test_an_unknown_extension_is_refused_with_a_hint() -> None:
     with pytest.raises(UsageError, match="unknown manifest extension") as caught:
         manifest_format(Path("assets.md"))
     assert "--format jsonl|json|csv" in (caught.value.hint or "")
@@ -219,7 +222,7 @@ def test_another_ending_is_refused_with_the_way_out() -> None:
         (b"a cat\n", "text"),
     ],
 )
-def test_what_comes_through_stdin_tells_what_it_is(data: bytes, format: Format) -> None:
+def test_the_format_of_stdin_is_detected(data: bytes, format: Format) -> None:
     read = read_piped_manifest(data)
     assert (read.format, read.path, read.name) == (format, None, "stdin")
     assert read_piped_manifest(b"prompt\na", "csv").format == "csv"
@@ -243,7 +246,7 @@ NAMED = st.from_regex(r"[a-z]{1,12}(/[a-z]{1,12})?\.png", fullmatch=True)
 @st.composite
 def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     names = draw(st.lists(NAMED, min_size=1, max_size=5, unique=True))
-    made = []
+    rows_ = []
     for name in names:
         row: dict[str, Any] = {"prompt": draw(WORDS), "output": name}
         if draw(st.booleans()):
@@ -252,28 +255,28 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
             row["quality"] = draw(st.sampled_from(["low", "high"]))
         if draw(st.booleans()):
             row["size"] = draw(st.sampled_from(["1024x1024", "16:9", "auto"]))
-        made.append(row)
-    return made
+        rows_.append(row)
+    return rows_
 
 
-def as_csv(wanted: list[dict[str, Any]], separator: str = ",") -> str:
+def as_csv(items: list[dict[str, Any]], separator: str = ",") -> str:
     text = io.StringIO()
     columns = ["prompt", "output", "n", "quality", "size"]
     writer = csv.DictWriter(text, columns, delimiter=separator, quoting=csv.QUOTE_ALL)
     writer.writeheader()
-    writer.writerows(wanted)
+    writer.writerows(items)
     return text.getvalue()
 
 
-def as_toml(wanted: list[dict[str, Any]]) -> str:
+def as_toml(items: list[dict[str, Any]]) -> str:
     return "\n".join(
         "\n".join(["[[image]]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in row.items())])
-        for row in wanted
+        for row in items
     )
 
 
 class Quoted(str):
-    """Text that YAML is to have in quotes."""
+    """Text that YAML writes in quotes."""
 
 
 yaml.SafeDumper.add_representer(
@@ -286,24 +289,24 @@ def quoted(row: dict[str, Any]) -> dict[str, Any]:
 
 
 WRITERS: dict[Format, Any] = {
-    "jsonl": lambda wanted: "\n".join(json.dumps(row, ensure_ascii=False) for row in wanted),
-    "json": lambda wanted: json.dumps(wanted, ensure_ascii=False, indent=1),
+    "jsonl": lambda items: "\n".join(json.dumps(row, ensure_ascii=False) for row in items),
+    "json": lambda items: json.dumps(items, ensure_ascii=False, indent=1),
     "csv": as_csv,
-    "tsv": lambda wanted: as_csv(wanted, "\t"),
+    "tsv": lambda items: as_csv(items, "\t"),
     "toml": as_toml,
-    # In quotes, as PyYAML takes for text what YAML 1.2 takes for a number: 0E0.
-    "yaml": lambda wanted: yaml.safe_dump({"image": [quoted(row) for row in wanted]}, allow_unicode=True),
+    # In quotes, because PyYAML reads as text what YAML 1.2 reads as a number: 0E0.
+    "yaml": lambda items: yaml.safe_dump({"image": [quoted(row) for row in items]}, allow_unicode=True),
 }
 
 
 @given(rows())
-def test_the_same_rows_are_the_same_items_in_every_format(wanted: list[dict[str, Any]]) -> None:
-    asked = [asked_by(write(wanted), kind) for kind, write in WRITERS.items()]
-    assert asked == [asked[0]] * len(asked)
+def test_the_same_rows_are_the_same_items_in_every_format(items: list[dict[str, Any]]) -> None:
+    results = [items_or_errors(write(items), kind) for kind, write in WRITERS.items()]
+    assert results == [results[0]] * len(results)
 
 
-def asked_by(text: str, kind: Format) -> list[Any]:
-    """What is asked for, or what is wrong with it, without the lines."""
+def items_or_errors(text: str, kind: Format) -> list[Any]:
+    """The items, or the errors, without line numbers."""
     try:
         return [
             (item.row, item.request, item.row_values, item.targets) for item in assets_of(manifest(text, kind)).items
@@ -313,7 +316,7 @@ def asked_by(text: str, kind: Format) -> list[Any]:
 
 
 @given(st.binary(max_size=300), st.sampled_from(["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]))
-def test_no_bytes_are_a_bug(data: bytes, format: Format) -> None:
+def test_no_bytes_cause_a_bug(data: bytes, format: Format) -> None:
     try:
         assets_of(manifest(data, format))
     except ManifestError as error:

@@ -1,4 +1,4 @@
-"""A row becomes what the command would have bought, under a name that a rerun finds again."""
+"""A row becomes the request that the command would have sent, under a name that a rerun finds again."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **m
     return item
 
 
-def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
+def test_every_image_and_input_option_is_a_field_by_the_same_name() -> None:
     options = {*InputFlags._fields, *ImageFlags._fields}
     assert options <= set(NAMES)
 
 
 @pytest.mark.parametrize(
-    ("fields", "made"),
+    ("fields", "options"),
     [
         ({}, {}),
         ({"n": 3}, {"n": 3}),
@@ -56,11 +56,11 @@ def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
         ({"quality": None, "prompt": "b"}, {}),
     ],
 )
-def test_a_field_is_the_flag(fields: dict[str, Any], made: dict[str, Any]) -> None:
-    ask = only(row(**fields)).request
-    assert isinstance(ask, Generate)
-    expected = ImageOptions(**{"model": "gpt-image-2", "output_format": None, **made})
-    assert ask.options == expected
+def test_a_field_is_the_flag(fields: dict[str, Any], options: dict[str, Any]) -> None:
+    request = only(row(**fields)).request
+    assert isinstance(request, Generate)
+    expected = ImageOptions(**{"model": "gpt-image-2", "output_format": None, **options})
+    assert request.options == expected
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_a_field_is_the_flag(fields: dict[str, Any], made: dict[str, Any]) -> No
         ("quality", "", "quality", None),
     ],
 )
-def test_a_cell_is_read_as_a_flag_is(header: str, cells: str, name: str, value: Any) -> None:
+def test_a_cell_is_read_like_a_flag(header: str, cells: str, name: str, value: Any) -> None:
     extra = ("output_format,", "webp,") if name == "output_compression" else ("", "")
     item = only(f"prompt,{extra[0]}{header}\na cat,{extra[1]}{cells}\n", "csv")
     assert getattr(item.request.options, name) == value
 
 
-def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> None:
+def test_images_of_an_edit_are_relative_to_the_manifests_folder(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     text = row(
         command="edit",
@@ -93,23 +93,23 @@ def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> N
         input_fidelity="high",
         model="gpt-image-1",
     )
-    ask = only(text, folder=folder).request
-    assert isinstance(ask, Edit)
-    assert [source.path for source in ask.images] == [folder / "cat.png", folder / "../assets/dog.png"]
-    assert ask.mask == MaskSource(file=InputSource(name="mask.png", path=folder / "mask.png"))
-    assert ask.input_fit == InputFit(crop="top", input_size=Size(32, 32), keep_metadata=True)
-    assert ask.options.input_fidelity == "high"
+    request = only(text, folder=folder).request
+    assert isinstance(request, Edit)
+    assert [source.path for source in request.images] == [folder / "cat.png", folder / "../assets/dog.png"]
+    assert request.mask == MaskSource(file=InputSource(name="mask.png", path=folder / "mask.png"))
+    assert request.input_fit == InputFit(crop="top", input_size=Size(32, 32), keep_metadata=True)
+    assert request.options.input_fidelity == "high"
 
 
-def test_a_list_of_pictures_stands_in_a_cell_as_json(tmp_path: Path) -> None:
+def test_a_cell_holds_a_list_of_images_as_json(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
-    ask = only('command,image,pad,prompt\nedit,"[""cat.png"", ""dog.png""]",yes,x\n', "csv", folder).request
-    assert isinstance(ask, Edit)
-    assert ([source.name for source in ask.images], ask.input_fit.pad) == (["cat.png", "dog.png"], True)
+    request = only('command,image,pad,prompt\nedit,"[""cat.png"", ""dog.png""]",yes,x\n', "csv", folder).request
+    assert isinstance(request, Edit)
+    assert ([source.name for source in request.images], request.input_fit.pad) == (["cat.png", "dog.png"], True)
 
 
 @pytest.mark.parametrize(
-    ("fields", "kind", "prompt"),
+    ("fields", "request_class", "prompt"),
     [
         ({"model": "dall-e-2"}, Vary, None),
         ({"strength": "subtle"}, Edit, "subtle"),
@@ -117,17 +117,19 @@ def test_a_list_of_pictures_stands_in_a_cell_as_json(tmp_path: Path) -> None:
         ({"via": "edits"}, Edit, ""),
     ],
 )
-def test_a_variation_takes_the_commands_way(tmp_path: Path, fields: Any, kind: type, prompt: str | None) -> None:
+def test_a_variation_uses_the_endpoint_of_the_command(
+    tmp_path: Path, fields: Any, request_class: type, prompt: str | None
+) -> None:
     folder = repository(tmp_path / "assets")
-    found = assets(json.dumps({"command": "vary", "image": "cat.png", **fields}), folder=folder)
-    (item,) = found.items
-    assert isinstance(item.request, kind)
+    items = assets(json.dumps({"command": "vary", "image": "cat.png", **fields}), folder=folder)
+    (item,) = items.items
+    assert isinstance(item.request, request_class)
     assert (item.prompt, item.command) == (fields.get("prompt"), "vary")
     assert prompt is None or item.request.prompt
-    assert any(remark.code == "endpoint" for remark in found.notes)
+    assert any(remark.code == "endpoint" for remark in items.notes)
 
 
-def test_a_prompt_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_a_prompt_may_be_in_a_file(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     assert only('{"prompt_file": "words.txt"}', folder=folder).prompt == "a quiet harbour"
 
@@ -147,7 +149,9 @@ SIZES = "[defaults]\nsize = '1536x1024'\nfit = '960x540'\n[[image]]\nprompt = 'a
         ("size = '1024x1024'\noutputs = [{output = 'a.png', fit = '64x64'}, 'b.png']", (1024, 1024), ["64x64", None]),
     ],
 )
-def test_of_size_and_fit_the_nearer_word_wins(rest: str, size: tuple[int, int], fits: list[str | None]) -> None:
+def test_of_size_and_fit_the_more_specific_source_wins(
+    rest: str, size: tuple[int, int], fits: list[str | None]
+) -> None:
     item = only(SIZES + rest, "toml")
     assert item.request.options.size == Size(*size)
     assert [target.fit and str(target.fit) for target in item.targets[0]] == fits
@@ -196,25 +200,25 @@ def test_defaults_apply_where_their_field_does_and_the_row_says_nothing(tmp_path
         command = "vary"
         output = "take.png"
     """
-    found = assets(text, "toml", folder)
-    prompts = [item.prompt for item in found.items]
+    items = assets(text, "toml", folder)
+    prompts = [item.prompt for item in items.items]
     assert prompts == ["an icon of a key in red", "words of its own", "a quiet harbour", None]
-    assert paths(found) == ["icons/a key.png", "own.png", "a.png", "b.png", "take.png"]
-    assert found.items[3].settings["strength"] == "strong"
+    assert paths(items) == ["icons/a key.png", "own.png", "a.png", "b.png", "take.png"]
+    assert items.items[3].settings["strength"] == "strong"
 
 
-def test_a_rows_own_words_stand_for_both_ways_to_say_them(tmp_path: Path) -> None:
+def test_a_row_replaces_both_spellings_of_an_option(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     text = "[defaults]\nprompt_file = 'words.txt'\noutputs = ['a.png']\n[[image]]\nprompt = 'own'\noutput = 'b.png'\n"
-    found = assets(text, "toml", folder)
-    assert ([item.prompt for item in found.items], paths(found)) == (["own"], ["b.png"])
+    items = assets(text, "toml", folder)
+    assert ([item.prompt for item in items.items], paths(items)) == (["own"], ["b.png"])
 
 
-def test_columns_are_variables_and_may_be_left_unused() -> None:
-    found = assets("id,name,note,prompt,output\n7,Key,x,a {name} {other},{id:03}-{name}.png\n8,,,b {name}c,\n", "csv")
-    assert [item.prompt for item in found.items] == ["a Key {other}", "b c"]
-    assert paths(found) == ["007-Key.png", "b-c.png"]
-    assert found.items[0].variables == {"id": "7", "name": "Key", "note": "x"}
+def test_columns_are_variables_and_may_be_unused() -> None:
+    items = assets("id,name,note,prompt,output\n7,Key,x,a {name} {other},{id:03}-{name}.png\n8,,,b {name}c,\n", "csv")
+    assert [item.prompt for item in items.items] == ["a Key {other}", "b c"]
+    assert paths(items) == ["007-Key.png", "b-c.png"]
+    assert items.items[0].variables == {"id": "7", "name": "Key", "note": "x"}
     assert assets("prompt,users\nfor {users},all\n", "csv").items[0].prompt == "for all"
 
 
@@ -227,17 +231,17 @@ def test_columns_are_variables_and_may_be_left_unused() -> None:
         (row(prompt='{"mood": {"x": 1}} {} {1}'), "jsonl", False),
     ],
 )
-def test_a_name_in_braces_that_nothing_fills_is_noted(text: str, format: Format, noted: bool) -> None:
+def test_an_undefined_name_in_braces_is_noted(text: str, format: Format, noted: bool) -> None:
     message = "{mood} in a prompt is not a variable or column; it is sent unchanged"
     assert (NoteEvent(code="literal_braces", message=message) in assets(text, format).notes) == noted
 
 
-def test_a_list_of_values_makes_the_product_and_numbers_go_on() -> None:
-    found = assets(row(prompt="{a} {b}", vars={"a": ["x", "y"], "b": [1, 2.5]}, n=2, output="{a}-{n:02}.png"))
-    assert [item.prompt for item in found.items] == ["x 1", "x 2.5", "y 1", "y 2.5"]
-    assert paths(found)[:4] == ["x-01.png", "x-02.png", "x-03.png", "x-04.png"]
-    assert paths(found)[-1] == "y-08.png"
-    assert {item.row for item in found.items} == {1}
+def test_lists_of_values_make_the_product_and_numbering_continues() -> None:
+    items = assets(row(prompt="{a} {b}", vars={"a": ["x", "y"], "b": [1, 2.5]}, n=2, output="{a}-{n:02}.png"))
+    assert [item.prompt for item in items.items] == ["x 1", "x 2.5", "y 1", "y 2.5"]
+    assert paths(items)[:4] == ["x-01.png", "x-02.png", "x-03.png", "x-04.png"]
+    assert paths(items)[-1] == "y-08.png"
+    assert {item.row for item in items.items} == {1}
 
 
 @pytest.mark.parametrize(
@@ -256,16 +260,16 @@ def test_a_list_of_values_makes_the_product_and_numbers_go_on() -> None:
         ({"output": "{v}.png", "vars": {"v": "../../x"}}, ["x.png"]),
     ],
 )
-def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> None:
-    found = assets(row(**fields), folder=Path("deep/assets"))
-    assert paths(found) == expected
-    for item in found.items:
+def test_names_are_those_of_the_command(fields: dict[str, Any], expected: list[str]) -> None:
+    items = assets(row(**fields), folder=Path("deep/assets"))
+    assert paths(items) == expected
+    for item in items.items:
         for (target,) in item.targets:
             assert (target.name.folder / "x").is_relative_to("deep/assets")
 
 
 @pytest.mark.parametrize(
-    ("fields", "asked", "literal"),
+    ("fields", "output_format", "literal"),
     [
         ({"output": "a.webp"}, "webp", "webp"),
         ({"output": "{slug}.jpg"}, "jpeg", "jpeg"),
@@ -275,20 +279,22 @@ def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> 
         ({"output": "a.png", "output_format": "png"}, "png", "png"),
     ],
 )
-def test_an_ending_asks_for_its_format_and_is_kept(fields: Any, asked: str | None, literal: str | None) -> None:
+def test_an_extension_requests_its_format_and_is_kept(
+    fields: Any, output_format: str | None, literal: str | None
+) -> None:
     item = only(row(**fields))
-    assert (item.request.options.output_format, item.targets[0][0].output_format) == (asked, literal)
+    assert (item.request.options.output_format, item.targets[0][0].output_format) == (output_format, literal)
 
 
-def test_an_ending_is_stronger_than_the_format_of_defaults() -> None:
+def test_an_extension_takes_precedence_over_the_format_of_defaults() -> None:
     text = "[defaults]\noutput_format = 'webp'\n[[image]]\nprompt = 'a'\noutput = 'a.jpg'\n"
     assert only(text, "toml").request.options.output_format == "jpeg"
 
 
-def test_several_files_are_made_of_one_purchase() -> None:
+def test_several_files_are_created_from_one_response() -> None:
     files = ["{slug}.png", {"output": "64/x", "fit": "64x64", "output-format": "webp"}, {"output": "s.jpg"}]
     item = only(row(outputs=files, fit="256x256", n=2))
-    assert [[target.path for target in picture] for picture in item.targets] == [
+    assert [[target.path for target in result] for result in item.targets] == [
         ["a-cat-1.png", "64/x-1.webp", "s-1.jpg"],
         ["a-cat-2.png", "64/x-2.webp", "s-2.jpg"],
     ]
@@ -298,7 +304,7 @@ def test_several_files_are_made_of_one_purchase() -> None:
     assert (look.fit, look.size, look.output_format) == (None, Size(816, 816), "png")
 
 
-def test_several_files_are_made_of_a_picture_that_is_large_enough_for_all() -> None:
+def test_several_files_are_created_from_an_image_that_is_large_enough_for_all() -> None:
     files = [{"output": "s.png", "fit": "64x64"}, {"output": "l.png", "fit": "1536x1024"}]
     item = only(row(outputs=files))
     assert item.request.options.size == Size(1536, 1024)
@@ -306,35 +312,35 @@ def test_several_files_are_made_of_a_picture_that_is_large_enough_for_all() -> N
     assert item.row_values != only(row(outputs=files)).row_values
 
 
-def test_one_file_is_fitted_by_the_purchase_itself() -> None:
+def test_one_file_is_fitted_by_its_request() -> None:
     item = only(row(outputs=[{"output": "64.png", "fit": "64x64"}]))
     assert (item.request.options.fit, item.targets[0][0].fit) == (Size(64, 64), Size(64, 64))
 
 
-def test_what_is_said_holds_no_names_of_files_and_nothing_that_a_model_resolved() -> None:
-    one = only(row(size="16:9", output="a.png", quality="low", param={"seed": 1}))
+def test_the_hashed_fields_hold_no_file_names_and_no_resolved_model() -> None:
+    first = only(row(size="16:9", output="a.png", quality="low", param={"seed": 1}))
     other = only(row(size="16:9", output="b.png", quality="low", param={"seed": 1}))
-    assert one.row_values == other.row_values
-    assert (str(one.row_values["size"]), one.row_values["prompt"], one.row_values["command"]) == (
+    assert first.row_values == other.row_values
+    assert (str(first.row_values["size"]), first.row_values["prompt"], first.row_values["command"]) == (
         "16:9",
         "a cat",
         "generate",
     )
-    assert one.row_values != only(row(size="3:2", quality="low", param={"seed": 1})).row_values
+    assert first.row_values != only(row(size="3:2", quality="low", param={"seed": 1})).row_values
 
 
 def test_one_and_true_are_not_the_same_parameter() -> None:
-    found = assets(row(param={"a": 1}, output="a.png") + "\n" + row(param={"a": True}, output="b.png"))
-    assert [item.request.options.params[0][1] is True for item in found.items] == [False, True]
+    items = assets(row(param={"a": 1}, output="a.png") + "\n" + row(param={"a": True}, output="b.png"))
+    assert [item.request.options.params[0][1] is True for item in items.items] == [False, True]
 
 
-def test_rows_that_say_alike_share_what_they_ask_for() -> None:
-    found = assets("\n".join(row(prompt=f"{k}", size="16:9", output=f"{k}.png") for k in range(5000)))
-    assert len({id(item.request.options) for item in found.items}) == 1
-    assert len(found.notes) == 1
+def test_equal_rows_share_their_request() -> None:
+    items = assets("\n".join(row(prompt=f"{k}", size="16:9", output=f"{k}.png") for k in range(5000)))
+    assert len({id(item.request.options) for item in items.items}) == 1
+    assert len(items.notes) == 1
 
 
-def test_a_manifest_means_the_same_before_and_after_its_folders_are_there(tmp_path: Path) -> None:
+def test_a_manifest_means_the_same_before_and_after_its_folders_exist(tmp_path: Path) -> None:
     before = paths(assets(row(output="icons"), folder=tmp_path))
     (tmp_path / "icons").mkdir()
     assert paths(assets(row(output="icons"), folder=tmp_path)) == before == ["icons.png"]
@@ -342,10 +348,10 @@ def test_a_manifest_means_the_same_before_and_after_its_folders_are_there(tmp_pa
 
 def test_the_sample_repository_is_twenty_rows_over_all_commands() -> None:
     read = read_manifest(SAMPLE)
-    found = assets_of(read)
-    assert len(read.content.rows) == 20
+    items = assets_of(read)
+    assert items.row_count == 20
     assert read.content.max_cost == 2.0
-    assert {item.command for item in found.items} == {"generate", "edit", "vary"}
-    assert len(found.items) == 22
-    assert len(paths(found)) == 30
-    assert [row.line for row in read.content.rows][:3] == [10, 15, 20]
+    assert {item.command for item in items.items} == {"generate", "edit", "vary"}
+    assert len(items.items) == 22
+    assert len(paths(items)) == 30
+    assert [item.line for item in items.items][:3] == [10, 15, 20]

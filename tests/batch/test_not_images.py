@@ -1,4 +1,4 @@
-"""What stands under a row's name and is no image: never taken for the row's, neither by --check nor by --adopt."""
+"""Files under a row's name that are not images are never accepted, neither by --check nor by --adopt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WAYS_TO_IMAGE = {
 
 @pytest.mark.parametrize("kind", NOISE)
 @pytest.mark.parametrize("flags", [["--adopt"], ["--check"], ["--dry-run"], [], ["--if-exists", "skip"]])
-def test_what_is_no_image_is_not_taken_for_the_rows(kind: str, flags: list[str], imagecli: Run, folder: Path) -> None:
+def test_a_file_that_is_not_an_image_is_not_accepted(kind: str, flags: list[str], imagecli: Run, folder: Path) -> None:
     manifest(folder, CAT)
     (folder / "cat.png").write_bytes(NOISE[kind](png(64, 64, "#123456")))
     with serving() as server:
@@ -44,8 +44,9 @@ def test_what_is_no_image_is_not_taken_for_the_rows(kind: str, flags: list[str],
 
 
 @pytest.mark.parametrize("kind", NOISE)
-def test_an_image_that_was_saved_and_is_one_no_more_is_noticed(kind: str, imagecli: Run, folder: Path) -> None:
-    """A checkout without LFS, a synchronised folder that was cut: --check must not go on saying that all is there."""
+def test_a_saved_image_that_was_damaged_is_noticed(kind: str, imagecli: Run, folder: Path) -> None:
+    """A checkout without LFS, or a truncated synchronised file: --check must not report that everything is up to
+    date."""
     manifest(folder, CAT)
     with serving() as server:
         command = ("batch", "assets.jsonl", "--base-url", server.base_url)
@@ -63,7 +64,7 @@ def test_an_image_that_was_saved_and_is_one_no_more_is_noticed(kind: str, imagec
         assert len(server.prompts) == 2
 
 
-def test_an_image_that_was_painted_over_is_still_the_users(imagecli: Run, folder: Path) -> None:
+def test_an_edited_image_still_belongs_to_the_user(imagecli: Run, folder: Path) -> None:
     manifest(folder, CAT)
     with serving() as server:
         command = ("batch", "assets.jsonl", "--base-url", server.base_url)

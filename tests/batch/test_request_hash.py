@@ -1,4 +1,4 @@
-"""The hash of a purchase: what makes it another and what does not; and that it stays what it was."""
+"""The hash of a request: what changes it and what does not; and that it is stable across versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIELDS: dict[str, Any] = {
     "outputs": ({"suffix": "-64", "fit": Size(64, 64)},),
 }
 INPUTS = {"image": ["a" * 64, "b" * 64], "mask": ["c" * 64]}
-SAID = row_hash(FIELDS, INPUTS)
+ROW_HASH = row_hash(FIELDS, INPUTS)
 
 
 ROW = (
@@ -36,12 +36,12 @@ ROW = (
 )
 
 
-def test_the_hash_is_what_it_was_in_earlier_versions() -> None:
-    """Another hash is another purchase, for everybody: these words may never change for a row that did not."""
-    assert hashlib.sha256(ROW.encode()).hexdigest() == SAID
-    request = f'["imagecli request","{SAID}","openai",null,"gpt-image-2"]'
-    asked = request_hash(SAID, provider="openai", base_url=None, model="gpt-image-2")
-    assert hashlib.sha256(request.encode()).hexdigest() == asked
+def test_the_hash_is_that_of_earlier_versions() -> None:
+    """Another hash is another paid request for every user: the hashed fields of an unchanged row may never change."""
+    assert hashlib.sha256(ROW.encode()).hexdigest() == ROW_HASH
+    request = f'["imagecli request","{ROW_HASH}","openai",null,"gpt-image-2"]'
+    expected = request_hash(ROW_HASH, provider="openai", base_url=None, model="gpt-image-2")
+    assert hashlib.sha256(request.encode()).hexdigest() == expected
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_the_hash_is_what_it_was_in_earlier_versions() -> None:
         {"background": "opaque"},
     ],
 )
-def test_another_word_is_another_request(changed: dict[str, Any]) -> None:
-    assert row_hash(FIELDS | changed, INPUTS) != SAID
+def test_another_value_is_another_request(changed: dict[str, Any]) -> None:
+    assert row_hash(FIELDS | changed, INPUTS) != ROW_HASH
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_another_word_is_another_request(changed: dict[str, Any]) -> None:
         {"outputs": [{"fit": Size(64, 64), "suffix": "-64"}]},
     ],
 )
-def test_what_makes_no_other_picture_makes_no_other_request(same: dict[str, Any]) -> None:
-    assert row_hash(dict(reversed((FIELDS | same).items())), INPUTS) == SAID
+def test_options_that_do_not_change_the_image_do_not_change_the_request(same: dict[str, Any]) -> None:
+    assert row_hash(dict(reversed((FIELDS | same).items())), INPUTS) == ROW_HASH
 
 
 @pytest.mark.parametrize(
@@ -91,30 +91,30 @@ def test_what_makes_no_other_picture_makes_no_other_request(same: dict[str, Any]
     ],
 )
 def test_other_inputs_are_another_request(inputs: dict[str, list[str]]) -> None:
-    assert row_hash(FIELDS, inputs) != SAID
+    assert row_hash(FIELDS, inputs) != ROW_HASH
 
 
-def test_a_field_without_inputs_is_no_field() -> None:
-    assert row_hash(FIELDS, INPUTS | {"markup": []}) == SAID
+def test_a_field_without_inputs_is_not_hashed() -> None:
+    assert row_hash(FIELDS, INPUTS | {"markup": []}) == ROW_HASH
 
 
-def test_a_shape_is_hashed_as_it_is_written_and_a_default_of_a_value_is_not_said() -> None:
+def test_a_shape_is_hashed_as_written_and_a_default_is_not_hashed() -> None:
     assert row_hash({"size": parse_size("16:9")}, {}) == row_hash({"size": "16:9"}, {})
     assert row_hash({"svg": SvgOptions(effort="high")}, {}) == row_hash({"svg": {"effort": "high"}}, {})
 
 
-def test_undecodable_words_have_a_hash_too() -> None:
+def test_undecodable_text_has_a_hash_too() -> None:
     assert row_hash({"prompt": "\udcff"}, {}) != row_hash({"prompt": "?"}, {})
 
 
 @pytest.mark.parametrize("changed", [{"provider": "azure"}, {"base_url": "http://x/v1"}, {"model": "dall-e-3"}])
-def test_who_is_asked_is_part_of_the_request(changed: dict[str, Any]) -> None:
-    asked: dict[str, Any] = {"provider": "openai", "base_url": None, "model": "gpt-image-2"}
-    assert request_hash(SAID, **(asked | changed)) != request_hash(SAID, **asked)
+def test_the_provider_is_part_of_the_request(changed: dict[str, Any]) -> None:
+    fields: dict[str, Any] = {"provider": "openai", "base_url": None, "model": "gpt-image-2"}
+    assert request_hash(ROW_HASH, **(fields | changed)) != request_hash(ROW_HASH, **fields)
 
 
 @pytest.mark.parametrize(
-    ("base_url", "told"),
+    ("base_url", "recorded"),
     [
         ("https://api.example.com/v1", None),
         ("https://api.example.com/v1/", None),
@@ -122,15 +122,15 @@ def test_who_is_asked_is_part_of_the_request(changed: dict[str, Any]) -> None:
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_the_journal_holds_a_base_url_only_where_it_is_not_the_providers_own(base_url: str, told: str | None) -> None:
-    assert base_url_for_journal(base_url, ProviderRow(name="x", base_url="https://api.example.com/v1")) == told
+def test_the_journal_records_only_base_urls_that_are_not_the_providers_own(base_url: str, recorded: str | None) -> None:
+    assert base_url_for_journal(base_url, ProviderRow(name="x", base_url="https://api.example.com/v1")) == recorded
 
 
-def test_the_embedded_server_has_another_port_each_time_and_no_place() -> None:
+def test_the_embedded_server_has_a_random_port_that_is_not_hashed() -> None:
     assert base_url_for_journal("http://127.0.0.1:40123/v1", ProviderRow(name="sandbox", embedded=True)) is None
 
 
-def test_a_file_is_read_once_and_whole(tmp_path: Path) -> None:
+def test_a_file_is_read_once_and_completely(tmp_path: Path) -> None:
     path = tmp_path / "in.png"
     path.write_bytes(bytes(range(256)) * 20_000)
     digests = FileDigests()
@@ -160,7 +160,7 @@ def test_line_ends_that_git_converts_are_not_part_of_the_request(fields: dict[st
     assert row_hash(with_crlf(fields), {}, raw=True) != row_hash(fields, {}, raw=True) == row_hash(fields, {})
 
 
-def test_a_text_has_one_digest_with_either_line_ends_and_a_picture_is_never_changed(tmp_path: Path) -> None:
+def test_a_text_has_one_digest_with_either_line_ends_and_an_image_is_never_changed(tmp_path: Path) -> None:
     texts = {"lf.svg": b"<svg>\n</svg>\n", "crlf.svg": b"<svg>\r\n</svg>\r\n", "a.png": b"\x89PNG\r\n\x1a\n\0\0"}
     for name, data in texts.items():
         (tmp_path / name).write_bytes(data)
@@ -169,7 +169,7 @@ def test_a_text_has_one_digest_with_either_line_ends_and_a_picture_is_never_chan
     assert png.sha256 == png.raw == hashlib.sha256(texts["a.png"]).hexdigest()
 
 
-def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_an_immediate_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, why in (("none.png", "can't read"), ("", "not a file"), ("pipe", "not a file"), ("a\0b", "can't read")):
         with pytest.raises(InputImageError, match=why):
@@ -177,7 +177,7 @@ def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "other", "same"),
     [
         ("http://localhost:8080/v1", "http://127.0.0.1:8080/v1", True),
         ("http://localhost:8080/v1/", "http://[::1]:8080/v1", True),
@@ -194,6 +194,6 @@ def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
         ("http://localhost:8080/v1", None, False),
     ],
 )
-def test_an_address_is_the_same_however_it_is_spelled(one: str | None, other: str | None, same: bool) -> None:
-    assert is_same_address(one, other) is same
-    assert is_same_address(other, one) is same
+def test_an_address_is_the_same_however_it_is_spelled(first: str | None, other: str | None, same: bool) -> None:
+    assert is_same_address(first, other) is same
+    assert is_same_address(other, first) is same

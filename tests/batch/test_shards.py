@@ -1,4 +1,4 @@
-"""Shards: every purchase is in one, by its id alone, and their caps add up to the cap."""
+"""Shards: every row is in one, by its id alone, and their cost limits add up to the limit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from imagecli.errors import UsageError
 
 
 @given(id=st.text(), of=st.integers(1, 500))
-def test_a_purchase_is_in_exactly_one_shard(id: str, of: int) -> None:
+def test_a_row_is_in_exactly_one_shard(id: str, of: int) -> None:
     assert 1 <= shard_index(id, of) <= of
     if of < 20:
         assert [Shard(index=index, of=of).contains(id) for index in range(1, of + 1)].count(True) == 1
 
 
-def test_a_purchase_stays_in_its_shard_for_ever() -> None:
+def test_a_row_stays_in_its_shard_for_ever() -> None:
     assert [shard_index(name, 5) for name in ("hero", "icon", "猫", "\udcff", "")] == [2, 5, 1, 1, 3]
 
 
@@ -32,14 +32,14 @@ def test_a_shard_is_read_as_it_is_typed() -> None:
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0", "-1/3", "1/3/5", "", "１/３", "1/99999999"])
-def test_what_is_no_shard_is_an_error_with_an_example(text: str) -> None:
+def test_an_invalid_shard_is_an_error_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as raised:
         parse_shard(text)
     assert raised.value.hint and raised.value.hint.startswith("for example --shard 1/")
 
 
 @given(costs=st.lists(st.floats(0, 10), min_size=1, max_size=30), of=st.integers(1, 6), cap=st.floats(0, 100))
-def test_the_shares_of_a_cap_add_up_to_it(costs: list[float], of: int, cap: float) -> None:
+def test_the_shares_of_a_cost_limit_add_up_to_it(costs: list[float], of: int, cap: float) -> None:
     of_shard = [0.0] * of
     for number, cost in enumerate(costs):
         of_shard[shard_index(str(number), of) - 1] += cost

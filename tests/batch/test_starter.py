@@ -9,6 +9,7 @@ import pytest
 
 from imagecli.quoting import shell_quote
 from tests.conftest import Run, mask_for, photo
+from tests.pipeline.test_finish import small_files
 
 SANDBOX = ("--provider", "sandbox")
 NAMES = ["assets.toml", "assets.yaml", "my assets.yml", "assets.csv", "assets.jsonl", "assets.ndjson"]
@@ -72,6 +73,14 @@ def test_nothing_is_overwritten_or_written_elsewhere(
     assert words in result.stderr
     assert (folder / "old.toml").read_text() == "mine"
     assert sorted(path.name for path in folder.iterdir()) == ["link.toml", "old.toml"]
+
+
+def test_a_starter_that_can_not_be_written_leaves_no_empty_manifest(imagecli: Run, folder: Path) -> None:
+    with small_files(100):
+        result = imagecli("batch", "--init", "assets.toml")
+    assert result.exit_code == 8
+    assert "can't write assets.toml: file too large\nhint: raise the file size limit" in result.stderr
+    assert list(folder.iterdir()) == []
 
 
 def test_init_needs_no_settings_and_says_in_json_what_it_wrote(imagecli: Run, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a batch tells while it goes on, where nothing moves: a line a row, and a heartbeat."""
+"""The progress of a batch without a terminal: one line per row, and a heartbeat."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.batch.test_batch import manifest
 from tests.conftest import NOW, Run, Stream
 
 
-def test_a_row_that_ends_is_a_line_with_what_it_made_or_why_not(imagecli: Run, folder: Path) -> None:
+def test_a_finished_row_is_a_line_with_its_files_or_its_error(imagecli: Run, folder: Path) -> None:
     manifest(
         folder,
         {"prompt": "a cat", "output": "cat-{n}.png", "n": 3},
@@ -29,8 +29,8 @@ def test_a_row_that_ends_is_a_line_with_what_it_made_or_why_not(imagecli: Run, f
     )
     with serving(lambda fields: refusal("400 Bad Request", "x") if "fox" in fields["prompt"] else None) as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1")
-    told = [line for line in result.stderr.splitlines() if re.match(r"imagecli: (\d|error)", line)]
-    assert told == [
+    lines = [line for line in result.stderr.splitlines() if re.match(r"imagecli: (\d|error)", line)]
+    assert lines == [
         f"imagecli: 1 of 3: cat-1.png and 2 more, ${COST:.3f}",
         "imagecli: error: assets.jsonl:2: the API refused the request (HTTP 400): no (x)",
         f"imagecli: 3 of 3: owl.png, ${COST:.3f}",
@@ -49,7 +49,7 @@ def test_a_row_that_ends_is_a_line_with_what_it_made_or_why_not(imagecli: Run, f
         ((), ("stderr",), 0),
     ],
 )
-def test_rows_are_told_of_once_on_every_screen(
+def test_rows_are_reported_once_on_every_screen(
     imagecli: Run, folder: Path, arguments: tuple[str, ...], tty: tuple[str, ...], lines: int
 ) -> None:
     manifest(folder)
@@ -60,7 +60,7 @@ def test_rows_are_told_of_once_on_every_screen(
 
 
 @pytest.mark.slow
-def test_a_key_that_is_waited_for_is_said_to_be(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+def test_waiting_for_a_key_is_reported(imagecli: Run, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     command = [sys.executable, "-c", "import time; time.sleep(2.5); print('sk-x')"]
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")
@@ -70,9 +70,9 @@ def test_a_key_that_is_waited_for_is_said_to_be(imagecli: Run, folder: Path, tmp
     assert result.stderr.startswith("imagecli: note: waiting for the API key; its command or the keyring may")
 
 
-def test_a_long_run_is_heard_of_every_half_minute() -> None:
-    heard = Stream()
-    env = Env(stdin=Stream(), stdout=Stream(), stderr=heard, environ={}, now=lambda: NOW)
+def test_a_long_run_prints_a_heartbeat_every_half_minute() -> None:
+    output = Stream()
+    env = Env(stdin=Stream(), stdout=Stream(), stderr=output, environ={}, now=lambda: NOW)
     listener = BatchPlainProgress(env, DisplayOptions())
 
     def work(failed: int, on_event: EventHandler, slot: CallSlot) -> int:
@@ -81,7 +81,7 @@ def test_a_long_run_is_heard_of_every_half_minute() -> None:
 
     with WorkerPool(jobs=1, on_event=listener, heartbeat=0.0) as pool:
         assert list(pool.run(work, [0, 1])) == [0, 1]
-    lines = heard.raw_bytes.getvalue().decode().splitlines()
+    lines = output.raw_bytes.getvalue().decode().splitlines()
     assert list(dict.fromkeys(lines)) == [
         "imagecli: still waiting after 0 s",
         "imagecli: 3 of 20 saved after 0 s",
@@ -102,7 +102,7 @@ WAITS = [cell if cell[0] != "waiting" else (cell[0], "3, 12 s") for cell in CELL
 
 
 @pytest.mark.parametrize(
-    ("cells", "width", "shown"),
+    ("cells", "width", "visible"),
     [
         (CELLS, 96, ["done", "failed", "waiting", "per minute", "cost", "time left"]),
         (CELLS, 40, ["done", "per minute", "cost", "time left"]),
@@ -115,7 +115,7 @@ WAITS = [cell if cell[0] != "waiting" else (cell[0], "3, 12 s") for cell in CELL
         (CELLS, -3, ["done"]),
     ],
 )
-def test_a_narrow_terminal_has_the_columns_that_matter_and_none_is_cut(
-    cells: list[tuple[str, str]], width: int, shown: list[str]
+def test_a_narrow_terminal_shows_the_important_columns_uncut(
+    cells: list[tuple[str, str]], width: int, visible: list[str]
 ) -> None:
-    assert [heading for heading, _ in fit_cells(cells, width)] == shown
+    assert [heading for heading, _ in fit_cells(cells, width)] == visible

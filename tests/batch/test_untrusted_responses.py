@@ -1,4 +1,4 @@
-"""An entry beside an output that no record vouches for can stop a batch, and can't make it spend, write or fetch."""
+"""An unrecorded spool entry beside an output can stop a batch, but can't make it spend, write or download."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from imagecli.domain import OutputName
 from imagecli.prepared_call import ManifestRef, prepared_to_json
-from tests.batch.serving import Server, picture_of, serving
+from tests.batch.serving import Server, image_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.batch.test_batch_runs import COMMAND, until
 from tests.batch.test_batch_runs import environ as environ
@@ -20,7 +20,7 @@ from tests.conftest import Run
 from tests.pipeline.test_recover import prepared_for
 
 ROW = {"prompt": "a cat", "output": "out/cat.png"}
-BODY = picture_of("a cat").partition(b"\r\n\r\n")[2]
+BODY = image_of("a cat").partition(b"\r\n\r\n")[2]
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def request_hash(imagecli: Run, folder: Path, server: Server) -> str:
-    """That of ROW at *server*, which anyone can work out. The manifest is in the folder, and nothing else."""
+    """The hash of ROW at *server*, which anyone can compute. Only the manifest is in the folder."""
     path = manifest(folder, ROW)
     imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
     found = journal(folder)[-1]["hash"]
     (folder / "assets.journal.jsonl").unlink()
     shutil.rmtree(folder / "out")
     server.prompts.clear()
-    assert [one.name for one in folder.iterdir()] == [path.name]
+    assert [path_.name for path_ in folder.iterdir()] == [path.name]
     return str(found)
 
 
@@ -76,7 +76,7 @@ def test_a_forged_entry_that_names_a_row_stops_the_run_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("case", ["another request", "no response", "link", "damaged", "deep"])
-def test_an_entry_that_has_no_response_for_a_row_is_passed_over(
+def test_an_entry_without_a_response_for_a_row_is_ignored(
     imagecli: Run, folder: Path, tmp_path: Path, server: Server, request_hash: str, case: str
 ) -> None:
     named = "0" * 64 if case == "another request" else request_hash

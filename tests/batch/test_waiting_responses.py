@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.serving import fields_of, picture_of, serving
+from tests.batch.serving import fields_of, image_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.batch.test_batch_runs import until
 from tests.children import Children
@@ -27,23 +27,23 @@ CAT = {"prompt": "a cat", "output": "out/cat.png"}
 
 @dataclass
 class Urls:
-    """A server that answers with result URLs, and what those answer."""
+    """A server that responds with result URLs, and the responses to those."""
 
     base_url: str = ""
     posts: int = 0
     gets: int = 0
     status: str = "503 Service Unavailable"
     on_post: Callable[[], object] | None = None
-    """Called before a paid request is answered."""
+    """Called before a paid request gets its response."""
     page: bytes | None = None
-    """What they answer instead of the image."""
+    """The content of the URLs instead of the image."""
 
 
 @contextmanager
 def serving_urls() -> Iterator[Urls]:
     server = Urls()
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         head, _, body = read_request(connection).partition(b"\r\n\r\n")
         if head.startswith(b"POST"):
             server.posts += 1
@@ -58,7 +58,7 @@ def serving_urls() -> Iterator[Urls]:
             image = png(64, 64, "#123456") if server.page is None else server.page
             connection.sendall(http(server.status, image if is_up else b"no"))
 
-    with listening(answer, backlog=64) as server.base_url:
+    with listening(respond, backlog=64) as server.base_url:
         yield server
 
 
@@ -72,7 +72,7 @@ def spooled(state: Path) -> list[Path]:
     return sorted((state / "spool").glob("*.body"))
 
 
-def test_a_result_url_that_is_down_is_tried_again_and_its_row_is_not_requested(
+def test_an_unavailable_result_url_is_retried_and_its_row_is_not_requested(
     imagecli: Run, folder: Path, state: Path, urls: Urls
 ) -> None:
     manifest(folder, CAT)
@@ -98,7 +98,7 @@ def test_a_result_url_that_is_down_is_tried_again_and_its_row_is_not_requested(
     [b"<!doctype html><title>Sign in</title>", b"", b'{"status": "processing"}', b"<?xml version='1.0'?><Error/>"],
     ids=["login", "empty", "JSON", "XML"],
 )
-def test_a_result_url_that_answers_with_a_page_is_tried_again_too(
+def test_a_result_url_that_returns_a_page_is_retried_too(
     page: bytes, imagecli: Run, folder: Path, state: Path, urls: Urls
 ) -> None:
     manifest(folder, CAT)
@@ -112,7 +112,7 @@ def test_a_result_url_that_answers_with_a_page_is_tried_again_too(
     assert (imagecli(*command).exit_code, urls.posts, spooled(state)) == (0, 1, [])
 
 
-def test_a_dry_run_and_a_check_count_it_neither_as_missing_money_nor_as_done(
+def test_a_dry_run_and_a_check_count_a_waiting_response_neither_as_missing_nor_as_done(
     imagecli: Run, folder: Path, urls: Urls
 ) -> None:
     manifest(folder, CAT)
@@ -120,6 +120,8 @@ def test_a_dry_run_and_a_check_count_it_neither_as_missing_money_nor_as_done(
     imagecli(*command)
     check = imagecli(*command, "--check")
     assert (check.exit_code, check.stdout) == (10, "waiting  out/cat.png\n")
+    assert check.stderr.endswith("1 of 1 missing or stale, 1 of them received by an earlier run\n")
+    assert "0 to create, 0 up to date, 1 received by an earlier run\n" in imagecli(*command, "--dry-run").stdout
     summary = objects(imagecli(*command, "--dry-run", "--json").stdout)[-1]["summary"]
     assert (summary["requests"], urls.posts) == (0, 1)
     row, last = objects(imagecli(*command, "--json").stdout)
@@ -128,7 +130,7 @@ def test_a_dry_run_and_a_check_count_it_neither_as_missing_money_nor_as_done(
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "410 Gone"])
-def test_a_result_url_that_is_gone_lets_its_row_be_requested_again_and_is_removed_then(
+def test_an_expired_result_url_is_removed_and_its_row_requested_again(
     status: str, imagecli: Run, folder: Path, state: Path, urls: Urls
 ) -> None:
     manifest(folder, CAT)
@@ -146,7 +148,7 @@ def test_a_result_url_that_is_gone_lets_its_row_be_requested_again_and_is_remove
     assert urls.gets == gets
 
 
-def test_a_result_url_that_is_down_for_twice_its_life_is_gone(
+def test_a_result_url_that_is_unavailable_for_twice_its_life_counts_as_expired(
     imagecli: Run, folder: Path, state: Path, urls: Urls
 ) -> None:
     manifest(folder, CAT)
@@ -158,7 +160,9 @@ def test_a_result_url_that_is_down_for_twice_its_life_is_gone(
     assert urls.posts == 2
 
 
-def test_what_is_deleted_by_hand_is_requested_again(imagecli: Run, folder: Path, state: Path, urls: Urls) -> None:
+def test_a_row_whose_response_is_deleted_is_requested_again(
+    imagecli: Run, folder: Path, state: Path, urls: Urls
+) -> None:
     manifest(folder, CAT)
     command = ("batch", "assets.jsonl", "--base-url", urls.base_url)
     imagecli(*command)
@@ -195,10 +199,10 @@ def killed_with_response(
     process.kill()
     process.wait(timeout=10)
     (body,) = {*spooled(state)} - known
-    body.write_bytes(picture_of(prompt).partition(b"\r\n\r\n")[2])
+    body.write_bytes(image_of(prompt).partition(b"\r\n\r\n")[2])
 
 
-def test_a_folder_that_is_in_the_way_keeps_its_response_until_it_is_gone(
+def test_an_obstructed_output_keeps_its_response_until_the_obstacle_is_removed(
     imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, CAT)
@@ -246,7 +250,7 @@ def test_a_late_response_leaves_a_settled_row_its_file(
 
 @pytest.fixture
 def aside(folder: Path, state: Path, environ: dict[str, str], children: Children) -> Iterator[Callable[[], None]]:
-    """The response of a killed run, taken away. The function puts it back."""
+    """The response of a killed run, moved away. The function restores it."""
     manifest(folder, CAT)
     with serving(latency=5) as slow:
         killed_with_response(folder, state, environ, children, slow.base_url, "a late cat")
@@ -255,12 +259,12 @@ def aside(folder: Path, state: Path, environ: dict[str, str], children: Children
     for path in files:
         path.unlink()
 
-    def put_back() -> None:
+    def restore() -> None:
         body.parent.mkdir(exist_ok=True, mode=0o700)
         for path, data in files.items():
             path.write_bytes(data)
 
-    yield put_back
+    yield restore
 
 
 @pytest.mark.parametrize("when", ["before --adopt", "after --adopt", "for recover"])
@@ -268,7 +272,7 @@ def test_a_late_response_leaves_a_row_its_file_if_the_journal_is_lost(
     when: str, aside: Callable[[], None], imagecli: Run, folder: Path, state: Path
 ) -> None:
     def leave_response() -> None:
-        """As a process leaves it that was killed right after it gave the file its name."""
+        """The state after a kill right after the file got its name."""
         aside()
         (body,) = spooled(state)
         (folder / "out" / f".imagecli-{body.stem}-0123.part").write_bytes(b"staged")
@@ -293,7 +297,7 @@ def test_a_late_response_leaves_a_row_its_file_if_the_journal_is_lost(
     assert [file["path"] for line in journal(folder) for file in line.get("files", ())] == ["out/cat.png"]
 
 
-def test_of_a_late_response_the_row_takes_only_the_image_that_it_lacks(
+def test_a_row_takes_only_its_missing_image_from_a_late_response(
     imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
 ) -> None:
     """One of its two files was deleted, and an earlier response has both images."""
@@ -301,7 +305,7 @@ def test_of_a_late_response_the_row_takes_only_the_image_that_it_lacks(
     with serving(latency=5) as slow:
         killed_with_response(folder, state, environ, children, slow.base_url, "a late cat")
     (body,) = spooled(state)
-    body.write_bytes(picture_of("a late cat", 2).partition(b"\r\n\r\n")[2])
+    body.write_bytes(image_of("a late cat", 2).partition(b"\r\n\r\n")[2])
     files = {path: path.read_bytes() for path in body.parent.iterdir()}
     for path in files:
         path.unlink()
@@ -321,7 +325,7 @@ def test_of_a_late_response_the_row_takes_only_the_image_that_it_lacks(
         assert imagecli(*command, "--check").exit_code == 0
 
 
-def test_a_rescued_image_is_taken_back_although_its_address_has_expired(
+def test_a_rescued_image_is_used_although_its_url_has_expired(
     imagecli: Run, folder: Path, state: Path, urls: Urls
 ) -> None:
     manifest(folder, CAT)
@@ -348,7 +352,7 @@ def test_a_rescued_image_is_taken_back_although_its_address_has_expired(
     assert spooled(state) == []
 
 
-def test_a_late_response_of_an_edited_row_does_not_take_its_name(
+def test_a_late_response_of_an_edited_row_does_not_use_its_name(
     imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, CAT)
@@ -383,7 +387,7 @@ def test_the_response_of_a_saved_row_that_a_kill_left_is_no_second_image(
 
 @pytest.mark.parametrize("jobs", [1, 2, 4])
 @pytest.mark.parametrize("in_the_way", ["a file", "a dangling link", "a link out of the folder"])
-def test_an_output_folder_that_fails_stops_the_run_and_what_was_rescued_is_taken_back(
+def test_a_failing_output_folder_stops_the_run_and_rescued_images_are_used_later(
     jobs: int, in_the_way: str, imagecli: Run, folder: Path, state: Path, tmp_path: Path
 ) -> None:
     count = 12

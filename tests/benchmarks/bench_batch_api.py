@@ -1,8 +1,8 @@
-"""A Batch API's rows: how fast they are handed in and fetched, and that memory does not grow with the pictures.
+"""A Batch API's rows: how fast they are handed in and fetched, and that memory does not grow with the images.
 
 Run by hand: `python tests/benchmarks/bench_batch_api.py`. A server on loopback, in a process of its own, is done with a
 batch at once. What does the same in a dozen lines of plain Python is run beside it, and keeps no journal, looks at no
-picture and finds nothing again. Whole processes, start-up included; only ratios within one run mean anything.
+image and finds nothing again. Whole processes, start-up included; only ratios within one run mean anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 HANDED_ROWS = 10_000
 FETCHED_ROWS = 2_000
 SMALL, LARGE = 4_000, 1_000_000
-"""Bytes of a picture."""
+"""Bytes of an image."""
 HAND_IN = """
 import json, sys, requests
 url = sys.argv[1]
@@ -52,10 +52,10 @@ with requests.get(url + "/files/" + batch["output_file_id"] + "/content", stream
 
 
 class Provider(BaseHTTPRequestHandler):
-    """One batch, whose every picture is the same."""
+    """One batch, whose every image is the same."""
 
     protocol_version = "HTTP/1.1"
-    picture = b""
+    image = b""
     ids: list[bytes] = []  # noqa: RUF012
     batches: list[dict[str, Any]] = []  # noqa: RUF012
 
@@ -97,7 +97,7 @@ class Provider(BaseHTTPRequestHandler):
     def stream(self) -> None:
         usage = b'{"input_tokens": 10, "output_tokens": 1000, "total_tokens": 1010}'
         tail = b'", "response": {"status_code": 200, "body": {"data": [{"b64_json": "%s"}], "usage": %s}}}\n' % (
-            base64.b64encode(self.picture),
+            base64.b64encode(self.image),
             usage,
         )
         self.send_response(200)
@@ -111,18 +111,18 @@ class Provider(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def provider(picture_bytes: int) -> Iterator[str]:
+def provider(image_bytes: int) -> Iterator[str]:
     """The base URL of a `Provider` in a process of its own."""
-    command = [sys.executable, __file__, "--serve", str(picture_bytes)]
+    command = [sys.executable, __file__, "--serve", str(image_bytes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
         process.kill()
 
 
-def serve(picture_bytes: int) -> None:
+def serve(image_bytes: int) -> None:
     # Beside this file, which is run as a script.
-    Provider.picture = importlib.import_module("bench_answers").picture(picture_bytes)
+    Provider.image = importlib.import_module("bench_answers").image(image_bytes)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     print(server.server_port, flush=True)  # noqa: T201
     server.serve_forever()
@@ -152,9 +152,9 @@ atexit.register(lambda: os.write(2, b" %d" % resource.getrusage(resource.RUSAGE_
 """
 
 
-def measured(rows: int, picture_bytes: int, *, plain: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+def measured(rows: int, image_bytes: int, *, plain: bool) -> tuple[tuple[float, float], tuple[float, float]]:
     """Seconds and MB of the hand-in of *rows*, and of fetching what comes of them."""
-    with tempfile.TemporaryDirectory() as name, provider(picture_bytes) as url:
+    with tempfile.TemporaryDirectory() as name, provider(image_bytes) as url:
         folder = Path(name)
         lines = (json.dumps({"prompt": f"cat {k}", "output": f"{k}.png", "size": "1024x1024"}) for k in range(rows))
         (folder / "rows.jsonl").write_text("\n".join(lines))

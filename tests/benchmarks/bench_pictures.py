@@ -1,7 +1,7 @@
 """What fitting a photograph, sending a region of it and composing the result cost, as multiples of plain Pillow.
 
 Run by hand: `python tests/benchmarks/bench_pictures.py [PHOTO.jpg] [SQUARE.png]`. Without arguments it makes its own
-pictures. Every way runs in its own process, several times; CPU seconds and peak memory are medians of one run, and the
+images. Every way runs in its own process, several times; CPU seconds and peak memory are medians of one run, and the
 ways take turns. ImageMagick takes part if it is installed, pyvips if PYVIPS_PYTHON names a Python that has it.
 """
 
@@ -48,7 +48,7 @@ def upright(data: bytes) -> Image.Image:
     return image
 
 
-# --- plain Pillow: the way everybody writes it ----------------------------------------------------------------------
+# --- plain Pillow: the way everybody writes it -----------------------------------------------------------------------
 
 
 def plain_square(data: bytes) -> bytes:
@@ -80,7 +80,7 @@ def plain_compose(data: bytes) -> bytes:
     return save(Image.composite(whole, image, mask), "PNG")
 
 
-# --- imagecli -------------------------------------------------------------------------------------------------------
+# --- imagecli --------------------------------------------------------------------------------------------------------
 
 
 def ours_square(data: bytes) -> bytes:
@@ -129,7 +129,7 @@ def build_composition(fields: dict[str, Any]) -> Any:
     return Composition(**(fields | boxes))
 
 
-# --- libvips and ImageMagick ----------------------------------------------------------------------------------------
+# --- libvips and ImageMagick -----------------------------------------------------------------------------------------
 
 
 def pyvips_square(data: bytes) -> bytes:
@@ -226,7 +226,7 @@ def psnr(one: Path, other: Path) -> float:
 
 
 def photograph(path: Path) -> None:
-    """24 megapixels, on its side; grain on soft colours, as cameras make them."""
+    """24 megapixels, on its side; grain on soft colors, as cameras make them."""
     soft = [
         Image.radial_gradient("L").rotate(turn).resize((4000, 6000), Image.Resampling.BICUBIC) for turn in (0, 90, 45)
     ]

@@ -1,1 +1,1 @@
-"""What can be known before paying."""
+"""Checks before a paid request."""

@@ -1,4 +1,4 @@
-"""Addresses that are typed where a file belongs: quoted as they were typed, with the way to get the file."""
+"""URLs that are typed in place of a file: quoted as typed, with the way to get the file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DATA = "data:image/png;base64," + "iVBORw0KGgo" * 2000
         (["generate", DATA], "the prompt is an image data: URL", "base64 -d"),
     ],
 )
-def test_an_address_in_a_file_s_place_is_quoted_with_the_way_to_the_file(
+def test_a_url_in_place_of_a_file_is_quoted_with_a_hint(
     imagecli: Run, folder: Path, argv: list[str], quoted: str, way: str
 ) -> None:
     photo(folder / "photo.png")
@@ -61,5 +61,5 @@ def test_a_row_names_files(imagecli: Run, folder: Path, field: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["C:/photo.png", "a:b.png", "http", "data", "https:/x", "photo.png", "a cat: data:x"])
-def test_what_is_no_address(word: str) -> None:
+def test_other_texts_are_not_urls(word: str) -> None:
     assert not is_address(word)

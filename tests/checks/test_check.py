@@ -1,4 +1,4 @@
-"""What is refused before paying, and what no check may stand in the way of."""
+"""What is refused before a paid request, and what must not be refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
-from imagecli.checks.model_parameters import OWN_FIELDS, input_sources, needs_alpha
+from imagecli.checks.model_parameters import OWN_FIELDS, needs_alpha
 from imagecli.domain import (
     Crop,
     Edit,
@@ -55,7 +55,7 @@ def vary(model: str) -> Vary:
     ],
     ids=["line end", "one line end", "byte order mark", "1 MB"],
 )
-def test_a_prompt_file_is_taken_as_it_stands(data: bytes, text: str) -> None:
+def test_a_prompt_file_is_used_verbatim(data: bytes, text: str) -> None:
     assert decode_prompt(data, "p.txt") == text
 
 
@@ -64,17 +64,17 @@ def test_a_prompt_file_is_taken_as_it_stands(data: bytes, text: str) -> None:
     [(b"x" * (2**20 + 1), "p.txt is larger than 1 MB"), (b"caf\xe9", "p.txt is not UTF-8")],
     ids=["too large", "Latin-1"],
 )
-def test_what_is_no_prompt_file_is_refused(data: bytes, words: str) -> None:
+def test_an_invalid_prompt_file_is_refused(data: bytes, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         decode_prompt(data, "p.txt")
 
 
-def test_a_prompt_is_as_long_as_its_characters() -> None:
+def test_the_length_of_a_prompt_is_counted_in_characters() -> None:
     check_prompt_text("猫" * 32_000, ROWS.model("gpt-image-2"))
 
 
 @pytest.mark.parametrize(
-    ("ask", "words", "hint"),
+    ("image_request", "words", "hint"),
     [
         (vary("gpt-image-2"), "gpt-image-2 does not support variations", "generate and edit"),
         (edit("dall-e-3"), "dall-e-3 does not support edits", "it supports generate"),
@@ -117,15 +117,15 @@ def test_a_prompt_is_as_long_as_its_characters() -> None:
         *[(generate(params=((field, 1),)), f"--param {field}", "") for field in OWN_FIELDS],
     ],
 )
-def test_what_a_model_does_not_take_is_refused(ask: ImageRequest, words: str, hint: str) -> None:
+def test_an_unsupported_option_is_refused(image_request: ImageRequest, words: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_request(ask, ROWS.model(ask.options.model))
+        check_request(image_request, ROWS.model(image_request.options.model))
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "image_request",
     [
         generate(),
         generate(n=500),
@@ -153,12 +153,12 @@ def test_what_a_model_does_not_take_is_refused(ask: ImageRequest, words: str, hi
         vary("somebody/flux-9"),
     ],
 )
-def test_what_a_model_takes_passes(ask: ImageRequest) -> None:
-    check_request(ask, ROWS.model(ask.options.model))
+def test_a_supported_option_is_accepted(image_request: ImageRequest) -> None:
+    check_request(image_request, ROWS.model(image_request.options.model))
 
 
 @pytest.mark.parametrize("field", ["size", "quality", "output_format", "user"])
-def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
+def test_a_field_that_does_not_affect_the_price_can_be_set_by_param(field: str) -> None:
     there = ROWS.model_for_provider(ROWS.provider("ark"), "m")
     check_request(generate("m", params=((field, "2K"),)), there)
     value: Any = Size(1024, 1024) if field == "size" else "png"
@@ -167,19 +167,19 @@ def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["model", "prompt", "n", "stream", "partial_images", "image", "image[]", "mask"])
-def test_no_param_sets_what_the_answer_is_read_by(field: str) -> None:
+def test_no_param_sets_a_field_that_changes_how_the_response_is_read(field: str) -> None:
     with pytest.raises(UsageError, match="this field has its own option"):
         check_request(generate("m", params=((field, "x"),)), ROWS.model_for_provider(ROWS.provider("ark"), "m"))
 
 
 @pytest.mark.parametrize("crop", ["top", "bottom", "left", "right"])
-def test_a_square_is_cut_out_or_filled_up(crop: Crop) -> None:
+def test_an_input_is_cropped_or_padded_to_a_square(crop: Crop) -> None:
     with pytest.raises(UsageError, match=f"--pad can't be used with --crop {crop}"):
         check_request(edit("dall-e-2")._replace(input_fit=InputFit(crop=crop, pad=True)), ROWS.model("dall-e-2"))
 
 
 @pytest.mark.parametrize(
-    ("model", "framing", "said"),
+    ("model", "framing", "message"),
     [
         ("gpt-image-2", InputFit(crop="left"), "--crop left has no effect: gpt-image-2 does not require square images"),
         ("gpt-image-2", InputFit(pad=True), "--pad has no effect: gpt-image-2 does not require square images"),
@@ -190,10 +190,10 @@ def test_a_square_is_cut_out_or_filled_up(crop: Crop) -> None:
         ("dall-e-2", InputFit(crop="none", pad=True), None),
     ],
 )
-def test_a_framing_that_changes_nothing_is_said(model: str, framing: InputFit, said: str | None) -> None:
-    for ask in (edit(model)._replace(input_fit=framing), vary("dall-e-2")._replace(input_fit=framing)):
+def test_a_framing_without_effect_is_noted(model: str, framing: InputFit, message: str | None) -> None:
+    for image_request in (edit(model)._replace(input_fit=framing), vary("dall-e-2")._replace(input_fit=framing)):
         row = ROWS.model(model)._replace(operations=("edits", "variations"))
-        assert [one.message for one in check_request(ask, row)] == ([said] if said else [])
+        assert [warning.message for warning in check_request(image_request, row)] == ([message] if message else [])
 
 
 EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
@@ -213,7 +213,7 @@ EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
         ("a folder", '-f "a folder"'),
     ],
 )
-def test_a_files_name_is_no_prompt(prompt: str, hint: str) -> None:
+def test_the_name_of_a_file_is_not_a_prompt(prompt: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_prompt_argument(prompt, is_file=prompt in EXISTING)
     assert hint in (caught.value.hint or "")
@@ -235,12 +235,12 @@ def test_a_files_name_is_no_prompt(prompt: str, hint: str) -> None:
         "https://a.example/logo",
     ],
 )
-def test_words_are_a_prompt(prompt: str) -> None:
+def test_other_words_are_a_prompt(prompt: str) -> None:
     check_prompt_argument(prompt, is_file=prompt.strip() in EXISTING)
 
 
 @pytest.mark.parametrize(
-    ("ask", "needed"),
+    ("image_request", "needed"),
     [
         (edit("dall-e-2"), True),
         (edit("dall-e-2", mask=CAT), False),
@@ -249,12 +249,12 @@ def test_words_are_a_prompt(prompt: str) -> None:
         (generate("dall-e-2"), False),
     ],
 )
-def test_a_classic_edit_without_a_mask_needs_transparency(ask: ImageRequest, needed: bool) -> None:
-    assert needs_alpha(ask, ROWS.model(ask.options.model)) is needed
+def test_a_classic_edit_without_a_mask_needs_transparency(image_request: ImageRequest, needed: bool) -> None:
+    assert needs_alpha(image_request, ROWS.model(image_request.options.model)) is needed
 
 
-def test_the_pictures_that_go_up_are_named() -> None:
-    assert (input_sources(generate()), input_sources(edit(images=2)), input_sources(vary("dall-e-2"))) == (
+def test_the_inputs_are_named_in_the_error() -> None:
+    assert (generate().input_sources, edit(images=2).input_sources, vary("dall-e-2").input_sources) == (
         (),
         (CAT, CAT),
         (CAT,),

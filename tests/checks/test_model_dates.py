@@ -1,4 +1,4 @@
-"""Models end on a day, where they are at home; the day is handed in, so every test has its own."""
+"""Models are retired on a date at their own provider; the date is a parameter, so every test has its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOME = "https://api.openai.com/v1"
         ("chatgpt-image-latest", "2026-12-02", "was shut down on 2026-12-01"),
     ],
 )
-def test_a_model_past_its_last_day_is_refused_with_its_successor(model: str, today: str, words: str) -> None:
+def test_a_retired_model_is_refused_with_its_successor(model: str, today: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_model_life(ROWS.model(model), OPENAI, HOME, date.fromisoformat(today))
     assert words in caught.value.message
@@ -45,7 +45,7 @@ def test_a_model_past_its_last_day_is_refused_with_its_successor(model: str, tod
         ("2026-12-01", "shuts down today"),
     ],
 )
-def test_a_model_near_its_end_is_warned_of(today: str, words: str) -> None:
+def test_a_model_that_retires_soon_is_warned_of(today: str, words: str) -> None:
     (warning,) = check_model_life(ROWS.model("gpt-image-1.5"), OPENAI, HOME, date.fromisoformat(today))
     assert warning.code == "model_ends"
     assert words in warning.message
@@ -63,43 +63,43 @@ def test_a_model_near_its_end_is_warned_of(today: str, words: str) -> None:
         ("gpt-image-1", "sandbox", "", "2026-11-22"),
     ],
 )
-def test_nothing_is_said_of_a_model_that_lives(model: str, provider: str, base_url: str, today: str) -> None:
+def test_an_available_model_has_no_warning(model: str, provider: str, base_url: str, today: str) -> None:
     assert check_model_life(ROWS.model(model), ROWS.provider(provider), base_url, date.fromisoformat(today)) == ()
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS.providers.values() if row.name != "openai"])
-def test_others_go_on_with_a_model_that_ended(name: str) -> None:
+def test_other_providers_may_still_offer_a_retired_model(name: str) -> None:
     row = ROWS.provider(name)
     assert check_model_life(ROWS.model("gpt-image-1"), row, row.base_url or "", date(2036, 1, 1)) == ()
 
 
-def test_a_model_that_ends_without_a_successor_is_refused_all_the_same() -> None:
+def test_a_retired_model_without_a_successor_is_refused_too() -> None:
     row = ROWS.model("gpt-image-1")._replace(successor=None)
     with pytest.raises(UsageError, match="was shut down") as caught:
         check_model_life(row, OPENAI, HOME, date(2026, 11, 22))
     assert caught.value.hint == "choose another model: imagecli models"
 
 
-def test_the_command_refuses_a_dead_model_before_it_asks_for_a_key(imagecli: Run) -> None:
+def test_the_command_refuses_a_retired_model_before_it_needs_a_key(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "-m", "gpt-image-1")
     assert done.exit_code == 2
     assert "gpt-image-1 was shut down on 2026-10-23" in done.stderr
     assert "-m gpt-image-2.6-flare" in done.stderr
 
 
-def test_the_command_says_where_a_dead_model_was_set(imagecli: Run) -> None:
+def test_the_command_names_where_a_retired_model_was_set(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", env={"IMAGECLI_MODEL": "dall-e-3"})
     assert done.exit_code == 2
     assert "2026-05-12; model comes from IMAGECLI_MODEL" in done.stderr
 
 
-def test_a_dead_model_lives_on_in_the_sandbox(imagecli: Run) -> None:
+def test_a_retired_model_still_works_in_the_sandbox(imagecli: Run) -> None:
     done = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--provider", "sandbox")
     assert (done.exit_code, len(done.paths)) == (0, 1)
     assert "shut down" not in done.stderr
 
 
-def test_the_warning_comes_before_the_key_is_missed_and_once(imagecli: Run) -> None:
+def test_the_warning_is_printed_once_before_the_missing_key(imagecli: Run) -> None:
     done = imagecli("generate", "a {x}", "--var", "x=cat", "--var", "x=owl", "-m", "gpt-image-1.5")
     assert done.exit_code == 3
     assert done.stderr.count("shuts down in 8 days, on 2026-12-01") == 1

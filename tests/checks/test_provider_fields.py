@@ -1,4 +1,4 @@
-"""What a provider can't carry is refused before anything is sent, with what to leave out."""
+"""Options that a provider doesn't support are refused before anything is sent, with the option to omit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
 
 
 @pytest.mark.parametrize(
-    ("provider", "ask", "found", "hint"),
+    ("provider", "image_request", "messages", "hint"),
     [
         ("xai", generate(quality="high"), "--quality high: provider xai accepts low, medium, auto", "--quality low"),
         ("xai", generate(style="vivid"), "--style: not supported by provider xai", "omit --style"),
@@ -38,6 +38,13 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
             "omit --moderation",
         ),
         ("gemini", generate(quality="high"), "--quality: not supported by provider gemini", "omit --quality"),
+        ("xai", generate(svg=SvgOptions(model="x")), "--svg-model: not supported by provider xai", "omit --svg-model"),
+        (
+            "xai",
+            generate(svg=SvgOptions(effort="high")),
+            "--svg-reasoning-effort: not supported by provider xai",
+            "omit --svg-reasoning-effort",
+        ),
         ("docker", generate(user="u"), "--user: not supported by provider docker", "omit --user"),
         (
             "vllm-omni",
@@ -102,15 +109,17 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
         ),
     ],
 )
-def test_what_would_be_lost_is_refused(provider: str, ask: ImageRequest, found: str, hint: str) -> None:
+def test_an_option_that_would_be_lost_is_refused(
+    provider: str, image_request: ImageRequest, messages: str, hint: str
+) -> None:
     with pytest.raises(UsageError) as caught:
-        check_capabilities(ask, ROWS.provider(provider))
-    assert found in caught.value.message
+        check_capabilities(image_request, ROWS.provider(provider))
+    assert messages in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("provider", "ask"),
+    ("provider", "image_request"),
     [
         ("xai", generate(size=Size(1920, 1088))),
         ("xai", generate(size="auto")),
@@ -123,12 +132,12 @@ def test_what_would_be_lost_is_refused(provider: str, ask: ImageRequest, found: 
         *((name, generate()) for name in ROWS.providers),
     ],
 )
-def test_what_is_carried_passes(provider: str, ask: ImageRequest) -> None:
-    check_capabilities(ask, ROWS.provider(provider))
+def test_a_supported_option_is_accepted(provider: str, image_request: ImageRequest) -> None:
+    check_capabilities(image_request, ROWS.provider(provider))
 
 
 @pytest.mark.parametrize(
-    ("provider", "ask", "said"),
+    ("provider", "image_request", "count"),
     [
         ("openai", edit(moderation="low"), 1),
         ("vllm-omni", edit(seed=7), 0),
@@ -137,10 +146,12 @@ def test_what_is_carried_passes(provider: str, ask: ImageRequest) -> None:
         ("vercel", edit(moderation="low"), 0),
     ],
 )
-def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str, ask: ImageRequest, said: int) -> None:
+def test_undocumented_form_fields_of_an_edit_are_warned_of(
+    provider: str, image_request: ImageRequest, count: int
+) -> None:
     words = "--moderation: not documented for edits at provider openai; imagecli sends it anyway"
-    found = check_capabilities(ask, ROWS.provider(provider))
-    assert [(one.code, one.message) for one in found] == [("unstated", words)] * said
+    messages = check_capabilities(image_request, ROWS.provider(provider))
+    assert [(warning.code, warning.message) for warning in messages] == [("unstated", words)] * count
 
 
 def test_a_seed_whose_support_no_document_states_is_sent_with_a_warning() -> None:

@@ -1,4 +1,4 @@
-"""Clocks for the rate limiter, by which a busy machine changes nothing."""
+"""Clocks for the rate limiter that do not depend on the speed of the machine."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class ThreadsClock(MonotonicClock):
 
     @property
     def waiting(self) -> int:
-        """How many threads wait."""
+        """The number of waiting threads."""
         return len(self._until)
 
     def end_thread(self) -> None:
-        """A thread has done its work, so the others don't wait for it."""
+        """A thread has finished, so the others don't wait for it."""
         self._working -= 1
         if self._condition:
             with self._condition:

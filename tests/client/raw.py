@@ -1,4 +1,4 @@
-"""Servers made of bare sockets, for what no HTTP library would ever answer; and pictures and answers to send."""
+"""Servers on bare sockets, for responses that no HTTP library would send; and images and responses to send."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any
 
 from PIL import Image
 
-Answer = bytes | Callable[[socket.socket], None]
+RawResponse = bytes | Callable[[socket.socket], None]
 
 
 @dataclass
 class Raw:
-    """One request a connection, answered by the next of *answers*; the last one repeats."""
+    """One request per connection, each answered with the next of *responses*; the last one repeats."""
 
     port: int
     requests: list[bytes] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Raw:
 
 
 @contextmanager
-def raw_server(*answers: Answer) -> Iterator[Raw]:
+def raw_server(*responses: RawResponse) -> Iterator[Raw]:
     listener = socket.create_server(("127.0.0.1", 0))
     raw = Raw(port=listener.getsockname()[1])
 
@@ -41,8 +41,8 @@ def raw_server(*answers: Answer) -> Iterator[Raw]:
                 connection, _ = listener.accept()
                 with connection, suppress(OSError):
                     raw.requests.append(read_request(connection))
-                    answer = answers[min(len(raw.requests), len(answers)) - 1]
-                    answer(connection) if callable(answer) else connection.sendall(answer)
+                    response = responses[min(len(raw.requests), len(responses)) - 1]
+                    response(connection) if callable(response) else connection.sendall(response)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -55,7 +55,7 @@ def raw_server(*answers: Answer) -> Iterator[Raw]:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """A whole request, by its Content-Length."""
+    """A complete request, by its Content-Length."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += _more(connection)
@@ -75,60 +75,61 @@ def _more(connection: socket.socket) -> bytes:
 
 
 def reset(connection: socket.socket) -> None:
-    """RST instead of an orderly end."""
+    """RST instead of an orderly close."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def then(first: bytes, act: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
     """Sends *first*, then does *act*."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(first)
         act(connection)
 
-    return answer
+    return respond
 
 
-def linking(answer: Callable[[str], bytes]) -> Callable[[socket.socket], None]:
-    """Sends what *answer* makes of the server's own base URL: result URLs of this machine may lead there alone."""
-    return lambda connection: connection.sendall(answer(f"http://127.0.0.1:{connection.getsockname()[1]}/v1"))
+def linking(respond: Callable[[str], bytes]) -> Callable[[socket.socket], None]:
+    """Sends the response that *respond* creates for the server's base URL: result URLs of this machine may only lead
+    there."""
+    return lambda connection: connection.sendall(respond(f"http://127.0.0.1:{connection.getsockname()[1]}/v1"))
 
 
 def silence(seconds: float) -> Callable[[socket.socket], None]:
-    """Says nothing until the client hangs up, for *seconds* at most."""
+    """Sends nothing until the client disconnects, for *seconds* at most."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.settimeout(seconds)
         with suppress(OSError):
             connection.recv(1)
 
-    return answer
+    return respond
 
 
 def drip(data: bytes, pause: float) -> Callable[[socket.socket], None]:
     """*data*, a byte at a time."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         for k in range(len(data)):
             connection.sendall(data[k : k + 1])
             threading.Event().wait(pause)
 
-    return answer
+    return respond
 
 
 def http(status: str, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
-    """A whole HTTP/1.1 answer; *length* lies about the body."""
+    """A complete HTTP/1.1 response; *length* is a wrong Content-Length."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + body
 
 
 def png(width: int = 8, height: int = 8, color: str = "red", format: str = "PNG", mode: str = "RGB") -> bytes:
-    """A small whole picture."""
+    """A small complete image."""
     into = io.BytesIO()
     Image.new(mode, (width, height), color).save(into, format)
     return into.getvalue()
 
 
-def pictures(*data: bytes, **more: Any) -> bytes:
-    """The body of an answer that holds these pictures as base64."""
+def images_body(*data: bytes, **more: Any) -> bytes:
+    """The body of a response with these images as base64."""
     return json.dumps({"data": [{"b64_json": base64.b64encode(one).decode()} for one in data], **more}).encode()

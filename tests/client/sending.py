@@ -1,4 +1,4 @@
-"""A transport with short patience, one request sent through it, and what downloads are written to."""
+"""A transport with short timeouts, one request sent through it, and a destination for downloads."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def transport(
 
 
 def send(
-    base_url: str, sender: Transport | None = None, heard: list[Event] | None = None, body: str = "a cat"
+    base_url: str, sender: Transport | None = None, events: list[Event] | None = None, body: str = "a cat"
 ) -> tuple[HttpResponse, bytes]:
     into = io.BytesIO()
     request = HttpRequest(method="POST", url=f"{base_url}/images/generations", json={"prompt": body})
-    answer = (sender or transport()).send(request, into, 0, (heard if heard is not None else []).append)
-    return answer, into.getvalue()
+    response = (sender or transport()).send(request, into, 0, (events if events is not None else []).append)
+    return response, into.getvalue()
 
 
 class Download(io.BytesIO):

@@ -1,4 +1,4 @@
-"""Every spelling of every address that is not on the open network, and the rule for servers that are not either."""
+"""Every spelling of every address outside the public network, and the rule for servers that have one themselves."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ from imagecli.client.http_connection import resolve_host
         ("2606:4700::1111", "public"),
     ],
 )
-def test_an_address_has_its_kind(address: str, kind: AddressKind) -> None:
+def test_an_address_is_classified(address: str, kind: AddressKind) -> None:
     assert classify_address(ipaddress.ip_address(address)) == kind
 
 
@@ -84,7 +84,7 @@ ADDRESSES = st.ip_addresses() | st.sampled_from([str(k) for k in range(256)]).ma
 
 
 @given(ADDRESSES)
-def test_nothing_that_python_knows_as_special_is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+def test_no_address_that_python_calls_special_is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     special = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
     if special or address.is_reserved or address.is_unspecified:
         # Python calls all of 64:ff9b::/96 and ::ffff:0:0/96 reserved, where we look at the address inside.
@@ -114,17 +114,17 @@ def test_an_address_is_read_in_every_spelling(host: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["example.com", "cafe", "1.2.3.4.5", "256.256.256.256.example", "", "127.0.0.1 x"])
-def test_a_name_is_no_address(host: str) -> None:
+def test_a_name_is_not_an_address(host: str) -> None:
     assert parse_literal_host(host) is None
     assert literal_endpoint(host, 80) is None
 
 
-def test_localhost_is_found_with_a_dot_behind_it_too() -> None:
+def test_localhost_with_a_trailing_dot_is_recognized() -> None:
     assert set(resolve_host("localhost.", 80)) == set(resolve_host("localhost", 80))
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "a.localhost", "a.localhost."])
-def test_localhost_is_this_machine_without_asking(host: str) -> None:
+def test_localhost_is_this_machine_without_a_lookup(host: str) -> None:
     assert literal_endpoint(host, 8080) == Endpoint("loopback", "localhost", 8080)
 
 
@@ -134,12 +134,12 @@ def test_every_address_of_localhost_is_the_same_host(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.2", "10.0.0.1", "8.8.8.8", "fd00::1"])
-def test_any_other_address_is_a_host_of_its_own(address: str) -> None:
+def test_any_other_address_is_a_different_host(address: str) -> None:
     assert endpoint_of(ipaddress.ip_address(address), 80).host == address
 
 
 @pytest.mark.parametrize(
     ("url", "port"), [("http://a/v1", 80), ("https://a/v1", 443), ("https://a:80/v1", 80), ("http://[::1]:443/", 443)]
 )
-def test_a_url_without_a_port_has_its_schemes(url: str, port: int) -> None:
+def test_a_url_without_a_port_has_the_port_of_its_scheme(url: str, port: int) -> None:
     assert port_of(urlsplit(url)) == port

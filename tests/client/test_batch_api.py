@@ -1,4 +1,4 @@
-"""The Batch API's client on real sockets: what goes up, what comes back, what is sent again and what never is."""
+"""The Batch API's client on real sockets: uploads, downloads, what is retried and what never is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from imagecli.errors import (
     UsageError,
 )
 from imagecli.events import DownloadProgress, Event, RetryWait, UploadProgress
-from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, QUICK
 
 pytestmark = pytest.mark.usefixtures("quick_tls_probe")
@@ -46,7 +46,7 @@ ROW = load_shipped_catalog().provider("openai").batch
 assert ROW
 BATCH: dict[str, Any] = {"id": "batch_1", "object": "batch", "status": "in_progress", "input_file_id": "file-in"}
 ENDED = BATCH | {"status": "completed", "output_file_id": "file-out"}
-MADE: dict[str, Any] = {"input_file_id": "file-in", "endpoint": "/v1/images/generations", "metadata": {"a": "b"}}
+CREATED: dict[str, Any] = {"input_file_id": "file-in", "endpoint": "/v1/images/generations", "metadata": {"a": "b"}}
 
 
 def client(base_url: str, **more: Any) -> BatchApiClient:
@@ -66,7 +66,7 @@ def client(base_url: str, **more: Any) -> BatchApiClient:
 
 
 def deaf(event: Event) -> None:
-    """Nobody listens."""
+    """Ignores events."""
 
 
 def ok(document: Any) -> bytes:
@@ -94,10 +94,10 @@ each_free = pytest.mark.parametrize("name", FREE)
 
 
 def create(jobs: BatchApiClient) -> Any:
-    return jobs.create_batch(**MADE, on_event=deaf)
+    return jobs.create_batch(**CREATED, on_event=deaf)
 
 
-# --- what is sent ----------------------------------------------------------------------------------------------------
+# --- requests --------------------------------------------------------------------------------------------------------
 
 
 def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
@@ -109,7 +109,7 @@ def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize(
-    ("act", "answer", "line"),
+    ("act", "response", "line"),
     [
         (FREE["job"][0], ok(BATCH), "GET /v1/batches/batch_1"),
         (FREE["jobs"][0], FREE["jobs"][1], "GET /v1/batches?limit=100"),
@@ -120,11 +120,11 @@ def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
         (FREE["upload"][0], FREE["upload"][1], "POST /v1/files"),
     ],
 )
-def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, answer: bytes, line: str) -> None:
-    with raw_server(answer) as server:
+def test_each_call_uses_the_documented_endpoint_with_the_key(act: Act, response: bytes, line: str) -> None:
+    with raw_server(response) as server:
         act(client(server.base_url, headers={"OpenAI-Project": "proj_1"}))
-    said, headers, _ = heads(*server.requests)
-    assert said == line
+    request_line, headers, _ = heads(*server.requests)
+    assert request_line == line
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["openai-project"] == "proj_1"
     assert headers["user-agent"].startswith("imagecli/")
@@ -133,19 +133,19 @@ def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, answer:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("name", ["job", "jobs", "content"])
 def test_redirects_of_a_get_are_followed_within_the_origin(name: str, status: int) -> None:
-    act, answer = FREE[name]
+    act, response = FREE[name]
     there, on = (http(f"{status} Go", b"<html>", f"Location: /v2/{place}") for place in ("there", "further"))
-    with raw_server(there, on, answer) as server, raw_server(answer) as other:
+    with raw_server(there, on, response) as server, raw_server(response) as other:
         act(client(server.base_url))
         assert [heads(request)[0] for request in server.requests[1:]] == ["GET /v2/there", "GET /v2/further"]
         assert all(KEY.encode() in request for request in server.requests)
-        away = http(f"{status} Go", b"", f"Location: {other.base_url}")
-        with raw_server(away) as leading, pytest.raises(NetworkError):
+        moved = http(f"{status} Go", b"", f"Location: {other.base_url}")
+        with raw_server(moved) as leading, pytest.raises(NetworkError):
             act(client(leading.base_url))
         assert not other.requests
 
 
-def test_redirects_without_end_are_not_followed_for_ever() -> None:
+def test_endless_redirects_are_not_followed_forever() -> None:
     def turn(connection: socket.socket) -> None:
         connection.sendall(http("302 Go", b"", f"Location: /v1/{len(server.requests)}"))
 
@@ -156,15 +156,15 @@ def test_redirects_without_end_are_not_followed_for_ever() -> None:
 
 
 @pytest.mark.parametrize("status", [307, 308])
-def test_a_redirect_of_an_upload_is_followed_once_with_all_of_the_file(status: int) -> None:
-    act, answer = FREE["upload"]
+def test_a_redirect_of_an_upload_is_followed_once_with_the_complete_file(status: int) -> None:
+    act, response = FREE["upload"]
     move = http(f"{status} Go", b"", "Location: /v1/files/")
-    with raw_server(move, answer) as server:
+    with raw_server(move, response) as server:
         act(client(server.base_url))
         first, second = (heads(request) for request in server.requests)
         assert (first[0], second[0]) == ("POST /v1/files", "POST /v1/files/")
         assert len(first[2]) == len(second[2]) > 1
-    with raw_server(move, move.replace(b"/v1/files/", b"/v1/other"), answer) as server:
+    with raw_server(move, move.replace(b"/v1/files/", b"/v1/other"), response) as server:
         with pytest.raises(NetworkError):
             act(client(server.base_url))
         assert len(server.requests) == 2
@@ -179,7 +179,7 @@ def test_a_post_is_not_sent_again_after_a_redirect_that_may_change_it(act: Act, 
         assert len(server.requests) == 1
 
 
-def test_a_batch_is_made_of_a_file_for_an_endpoint_and_a_day() -> None:
+def test_a_batch_is_created_from_a_file_for_an_endpoint_and_a_day() -> None:
     with raw_server(ok(BATCH)) as server:
         assert create(client(server.base_url)).id == "batch_1"
     _, headers, body = heads(*server.requests)
@@ -194,57 +194,59 @@ def test_a_batch_is_made_of_a_file_for_an_endpoint_and_a_day() -> None:
 
 @pytest.mark.parametrize("on_disk", [True, False])
 @pytest.mark.parametrize("data", [b"", b"one\r\n--\ntwo\x00" * 5000])
-def test_a_file_goes_up_as_a_form_whole_and_under_its_name(
+def test_a_file_is_uploaded_completely_as_a_form_under_its_name(
     httpserver: HTTPServer, tmp_path: Path, data: bytes, on_disk: bool
 ) -> None:
-    came: list[tuple[dict[str, str], str | None, str, bytes]] = []
+    received: list[tuple[dict[str, str], str | None, str, bytes]] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         file = request.files["file"]
-        came.append((dict(request.form), file.filename, file.mimetype, file.read()))
+        received.append((dict(request.form), file.filename, file.mimetype, file.read()))
         return Response(json.dumps({"id": "file-9"}))
 
-    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
+    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(respond)
     source: Path | bytes = data
     if on_disk:
         source = tmp_path / "secret name.jsonl"
         source.write_bytes(data)
-    heard: list[Event] = []
+    events: list[Event] = []
     file_id = client(httpserver.url_for("/v1")).upload_file(
-        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=heard.append
+        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=events.append
     )
     assert file_id == "file-9"
-    assert came == [({"purpose": "batch"}, "rows.jsonl", "application/jsonl", data)]
-    sent = [event for event in heard if isinstance(event, UploadProgress)]
+    assert received == [({"purpose": "batch"}, "rows.jsonl", "application/jsonl", data)]
+    sent = [event for event in events if isinstance(event, UploadProgress)]
     assert sent[-1].sent == sent[-1].total > len(data)
 
 
-def test_an_input_picture_is_kept_there_for_as_long_as_a_batch_s_file_and_not_for_ever(httpserver: HTTPServer) -> None:
-    came: list[dict[str, str]] = []
+def test_an_input_image_expires_with_the_file_of_its_batch(httpserver: HTTPServer) -> None:
+    received: list[dict[str, str]] = []
 
-    def answer(request: Request) -> Response:
-        came.append(dict(request.form))
+    def respond(request: Request) -> Response:
+        received.append(dict(request.form))
         return Response(json.dumps({"id": "file-9"}))
 
-    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
+    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(respond)
     client(httpserver.url_for("/v1")).upload_file(
         b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=lambda event: None
     )
-    assert came == [{"purpose": "vision", "expires_after[anchor]": "created_at", "expires_after[seconds]": "2592000"}]
+    assert received == [
+        {"purpose": "vision", "expires_after[anchor]": "created_at", "expires_after[seconds]": "2592000"}
+    ]
 
 
-def test_the_key_is_in_nothing_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_is_in_no_event_or_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="imagecli")
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(FREE["upload"][1]) as server:
         client(server.base_url).upload_file(
-            b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=heard.append
+            b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=events.append
         )
     assert "file: image/png, 1 bytes" in caplog.text
-    assert KEY not in repr(heard) + caplog.text
+    assert KEY not in repr(events) + caplog.text
 
 
-def test_a_query_of_the_provider_s_row_goes_with_every_address() -> None:
+def test_a_query_of_the_provider_row_is_part_of_every_url() -> None:
     with raw_server(FREE["jobs"][1]) as server:
         list(client(server.base_url, query={"api-version": "preview"}).list_batches(deaf))
     assert heads(*server.requests)[0] == "GET /v1/batches?api-version=preview&limit=100"
@@ -264,7 +266,7 @@ def test_a_query_of_the_provider_s_row_goes_with_every_address() -> None:
         ("x" * 1024, "x" * 1024),
     ],
 )
-def test_an_id_stays_one_step_of_the_path(id: str, path: str) -> None:
+def test_an_id_stays_one_segment_of_the_path(id: str, path: str) -> None:
     with raw_server(ok(BATCH)) as server:
         client(server.base_url).get_batch(id, deaf)
     assert heads(*server.requests)[0] == f"GET /v1/batches/{path}"
@@ -274,20 +276,20 @@ def test_an_id_stays_one_step_of_the_path(id: str, path: str) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda jobs, one: jobs.get_batch(one, deaf),
-        lambda jobs, one: jobs.cancel_batch(one, deaf),
-        lambda jobs, one: jobs.download_file(one, io.BytesIO(), deaf),
+        lambda jobs, batch_id: jobs.get_batch(batch_id, deaf),
+        lambda jobs, batch_id: jobs.cancel_batch(batch_id, deaf),
+        lambda jobs, batch_id: jobs.download_file(batch_id, io.BytesIO(), deaf),
     ],
     ids=["job", "cancel", "content"],
 )
-def test_what_is_no_id_is_never_asked_for(act: Callable[[BatchApiClient, str], Any], id: str) -> None:
+def test_an_invalid_id_is_never_requested(act: Callable[[BatchApiClient, str], Any], id: str) -> None:
     with raw_server(ok(BATCH)) as server:
         with pytest.raises(UsageError):
             act(client(server.base_url), id)
         assert not server.requests
 
 
-# --- what is sent again ----------------------------------------------------------------------------------------------
+# --- retries ---------------------------------------------------------------------------------------------------------
 
 
 RETRIED = [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529]
@@ -295,28 +297,28 @@ RETRIED = [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529]
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    # 409 to a cancel says that it had ended.
+    # 409 to a cancel means that the batch has ended.
     [(name, status) for status in RETRIED for name in FREE if (name, status) != ("cancel", 409)],
 )
-def test_what_is_free_is_asked_again_after_a_failure(name: str, status: int) -> None:
-    act, answer = FREE[name]
-    with raw_server(error(f"{status} No"), error(f"{status} No"), answer) as server:
+def test_free_requests_are_retried_after_a_failure(name: str, status: int) -> None:
+    act, response = FREE[name]
+    with raw_server(error(f"{status} No"), error(f"{status} No"), response) as server:
         act(client(server.base_url))
         assert len(server.requests) == 3
 
 
 @each_free
 @pytest.mark.parametrize("lost", [reset, silence(2), http("200 OK", b"", length=9), b"no HTTP\r\n\r\n"])
-def test_what_is_free_is_asked_again_after_a_lost_answer(name: str, lost: Answer) -> None:
-    act, answer = FREE[name]
-    with raw_server(lost, answer) as server:
+def test_free_requests_are_retried_after_a_lost_response(name: str, lost: RawResponse) -> None:
+    act, response = FREE[name]
+    with raw_server(lost, response) as server:
         act(client(server.base_url))
         assert len(server.requests) == 2
 
 
 @each_free
 @pytest.mark.parametrize("lost", [reset, error("504 Gateway Timeout"), error("408 Request Timeout")])
-def test_what_is_free_is_not_said_to_be_billed_however_often_it_is_lost(name: str, lost: Answer) -> None:
+def test_a_lost_response_of_a_free_request_is_not_reported_as_billed(name: str, lost: RawResponse) -> None:
     with raw_server(lost) as server:
         with pytest.raises(ImagecliError) as caught:
             FREE[name][0](client(server.base_url))
@@ -326,7 +328,7 @@ def test_what_is_free_is_not_said_to_be_billed_however_often_it_is_lost(name: st
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])
-def test_a_batch_is_made_again_where_the_server_says_it_made_none(status: int) -> None:
+def test_creating_a_batch_is_retried_if_the_server_created_none(status: int) -> None:
     with raw_server(error(f"{status} No", "Retry-After: 0"), ok(BATCH)) as server:
         assert create(client(server.base_url)).id == "batch_1"
         assert len(server.requests) == 2
@@ -352,7 +354,7 @@ def test_a_batch_is_made_again_where_the_server_says_it_made_none(status: int) -
         error("520 Unknown"),
     ],
 )
-def test_a_batch_that_may_have_been_made_is_never_made_again(lost: Answer) -> None:
+def test_creating_a_batch_is_not_retried_if_it_may_exist(lost: RawResponse) -> None:
     with raw_server(lost, ok(BATCH)) as server:
         with pytest.raises(UnsavedError) as caught:
             create(client(server.base_url))
@@ -364,18 +366,18 @@ def test_a_batch_that_may_have_been_made_is_never_made_again(lost: Answer) -> No
     )
 
 
-def test_a_batch_is_asked_for_until_there_is_a_connection_and_then_once() -> None:
+def test_creating_a_batch_is_retried_until_connected_and_sent_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    heard: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(NetworkError) as caught:
-        client(base_url).create_batch(**MADE, on_event=heard.append)
+        client(base_url).create_batch(**CREATED, on_event=events.append)
     assert caught.value.code == "no_connection"
-    assert len([event for event in heard if isinstance(event, RetryWait)]) == 2
+    assert len([event for event in events if isinstance(event, RetryWait)]) == 2
 
 
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0]])
-def test_a_quota_is_never_asked_again(act: Act) -> None:
+def test_a_quota_error_is_never_retried(act: Act) -> None:
     with raw_server(error("429 Too Many Requests", code="insufficient_quota")) as server:
         with pytest.raises(QuotaError):
             act(client(server.base_url))
@@ -383,7 +385,7 @@ def test_a_quota_is_never_asked_again(act: Act) -> None:
 
 
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["content"][0]])
-def test_a_wait_that_is_too_long_ends_with_the_time_to_come_back(act: Act) -> None:
+def test_a_wait_that_is_too_long_is_an_error_with_the_time_to_retry(act: Act) -> None:
     with raw_server(error("429 Too Many Requests", "Retry-After: 90")) as server:
         with pytest.raises(LimitError, match=r"a wait of 90 s, more than --max-wait 0\.02") as caught:
             act(client(server.base_url))
@@ -392,7 +394,7 @@ def test_a_wait_that_is_too_long_ends_with_the_time_to_come_back(act: Act) -> No
 
 
 @pytest.mark.parametrize("act", [FREE["upload"][0], FREE["jobs"][0]])
-def test_a_server_can_forbid_another_try(act: Act) -> None:
+def test_a_server_can_forbid_a_retry(act: Act) -> None:
     with raw_server(error("500 No", "x-should-retry: false")) as server:
         with pytest.raises(NetworkError):
             act(client(server.base_url))
@@ -400,7 +402,7 @@ def test_a_server_can_forbid_another_try(act: Act) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "wanted"),
+    ("response", "error_class"),
     [
         (error("401 Unauthorized", code="invalid_api_key"), AuthenticationError),
         (error("403 Forbidden"), RefusedError),
@@ -408,43 +410,43 @@ def test_a_server_can_forbid_another_try(act: Act) -> None:
     ],
 )
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0], FREE["jobs"][0], FREE["content"][0]])
-def test_a_refusal_is_final(act: Act, answer: bytes, wanted: type[ImagecliError]) -> None:
-    with raw_server(answer) as server:
-        with pytest.raises(wanted):
+def test_a_rejected_request_is_not_retried(act: Act, response: bytes, error_class: type[ImagecliError]) -> None:
+    with raw_server(response) as server:
+        with pytest.raises(error_class):
             act(client(server.base_url))
         assert len(server.requests) == 1
 
 
-# --- what is not there -----------------------------------------------------------------------------------------------
+# --- missing resources -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "answer", [error("404 Not Found"), http("404 Not Found", b"<html>nginx</html>"), http("404 No")]
+    "response", [error("404 Not Found"), http("404 Not Found", b"<html>nginx</html>"), http("404 No")]
 )
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["jobs"][0]])
-def test_a_server_without_a_batch_api_is_said_to_be_one(act: Act, answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(UsageError) as caught:
+def test_a_server_without_a_batch_api_is_reported_as_such(act: Act, response: bytes) -> None:
+    with raw_server(response) as server, pytest.raises(UsageError) as caught:
         act(client(server.base_url.replace("http://", "http://me:secret@")))
     assert caught.value.message == f"no Batch API at {server.base_url} (HTTP 404); nothing was submitted"
     assert (caught.value.hint, caught.value.code) == ("run the command without --batch-api", "no_batch_api")
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented"])
-def test_a_place_that_is_there_for_something_else_is_no_batch_api(status: str) -> None:
+def test_a_404_of_another_endpoint_does_not_mean_a_missing_batch_api(status: str) -> None:
     with raw_server(error(status)) as server, pytest.raises(UsageError, match="no Batch API at"):
         create(client(server.base_url))
 
 
-def test_an_input_file_that_is_gone_is_no_missing_batch_api() -> None:
-    gone = error("404 Not Found", message="No such File object: file-in")
-    with raw_server(gone) as server, pytest.raises(RefusedError, match="No such File object: file-in"):
+def test_a_deleted_input_file_does_not_mean_a_missing_batch_api() -> None:
+    deleted = error("404 Not Found", message="No such File object: file-in")
+    with raw_server(deleted) as server, pytest.raises(RefusedError, match="No such File object: file-in"):
         create(client(server.base_url))
 
 
 @pytest.mark.parametrize("name", ["job", "cancel", "content"])
-def test_a_batch_or_file_that_is_gone_has_a_code_of_its_own(name: str) -> None:
-    gone = error("404 Not Found", "x-request-id: req_7", code="other")
-    with raw_server(gone) as server, pytest.raises(RefusedError) as caught:
+def test_a_deleted_batch_or_file_has_its_own_error_code(name: str) -> None:
+    deleted = error("404 Not Found", "x-request-id: req_7", code="other")
+    with raw_server(deleted) as server, pytest.raises(RefusedError) as caught:
         FREE[name][0](client(server.base_url))
     assert (caught.value.code, caught.value.status, caught.value.request_id) == ("not_found", 404, "req_7")
 
@@ -452,9 +454,9 @@ def test_a_batch_or_file_that_is_gone_has_a_code_of_its_own(name: str) -> None:
 # --- the list --------------------------------------------------------------------------------------------------------
 
 
-def test_the_list_is_asked_for_page_by_page_as_it_is_wanted() -> None:
+def test_the_list_is_requested_page_by_page_as_needed() -> None:
     def page(*ids: str, more: bool) -> bytes:
-        return ok({"data": [BATCH | {"id": one} for one in ids], "has_more": more, "last_id": ids[-1]})
+        return ok({"data": [BATCH | {"id": batch_id} for batch_id in ids], "has_more": more, "last_id": ids[-1]})
 
     with raw_server(page("a", "b/2", more=True), page("c", more=False)) as server:
         jobs = client(server.base_url).list_batches(deaf)
@@ -470,23 +472,23 @@ def test_a_list_that_never_ends_ends() -> None:
         assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
-def test_a_list_that_is_none_is_an_error(answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(UnsavedError, match="not a list of batches"):
+@pytest.mark.parametrize("response", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
+def test_an_invalid_list_is_an_error(response: bytes) -> None:
+    with raw_server(response) as server, pytest.raises(UnsavedError, match="not a list of batches"):
         list(client(server.base_url).list_batches(deaf))
 
 
-@pytest.mark.parametrize("answer", [ok({}), ok([]), ok({"id": 7}), ok({"id": "a b"}), http("200 OK", b"<html>")])
-def test_a_file_that_got_no_name_is_an_error(answer: bytes) -> None:
-    with raw_server(answer) as server, pytest.raises(NetworkError) as caught:
+@pytest.mark.parametrize("response", [ok({}), ok([]), ok({"id": 7}), ok({"id": "a b"}), http("200 OK", b"<html>")])
+def test_an_upload_without_an_id_is_an_error(response: bytes) -> None:
+    with raw_server(response) as server, pytest.raises(NetworkError) as caught:
         FREE["upload"][0](client(server.base_url))
     assert caught.value.code == "no_file"
 
 
-# --- ends ------------------------------------------------------------------------------------------------------------
+# --- end of a batch --------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_that_had_ended_is_cancelled_without_an_error() -> None:
+def test_cancelling_a_finished_batch_is_not_an_error() -> None:
     with raw_server(error("409 Conflict"), ok(ENDED)) as server:
         assert client(server.base_url).cancel_batch("batch_1", deaf).status == "completed"
     assert [heads(request)[0] for request in server.requests] == [
@@ -495,7 +497,7 @@ def test_a_batch_that_had_ended_is_cancelled_without_an_error() -> None:
     ]
 
 
-def test_a_refusal_to_cancel_is_one_where_the_batch_goes_on() -> None:
+def test_a_refused_cancel_is_an_error_if_the_batch_is_running() -> None:
     never = error("400 Bad Request", message="never")
     with raw_server(never, ok(BATCH)) as server, pytest.raises(RefusedError, match="never"):
         client(server.base_url).cancel_batch("batch_1", deaf)
@@ -503,30 +505,30 @@ def test_a_refusal_to_cancel_is_one_where_the_batch_goes_on() -> None:
         assert client(server.base_url).cancel_batch("batch_1", deaf).has_ended
 
 
-@pytest.mark.parametrize("answer", [ok({}), error("500 No"), reset, error("404 No"), silence(2)])
-def test_taking_a_file_away_is_tried_once_and_never_fails(answer: Answer) -> None:
-    with raw_server(answer) as server:
+@pytest.mark.parametrize("response", [ok({}), error("500 No"), reset, error("404 No"), silence(2)])
+def test_deleting_a_file_is_tried_once_and_never_fails(response: RawResponse) -> None:
+    with raw_server(response) as server:
         client(server.base_url).delete_file("file-1", deaf)
         client(server.base_url).delete_file("..", deaf)
         assert len(server.requests) == 1
 
 
-# --- what comes down -------------------------------------------------------------------------------------------------
+# --- downloads -------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_comes_in_pieces_as_it_arrives() -> None:
+def test_a_file_is_passed_on_in_pieces_as_it_arrives() -> None:
     file = io.BytesIO()
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(then(http("200 OK", b"", length=12), drip(b'{"a"}\n{"b"}\n', 0.02))) as server:
-        client(server.base_url).download_file("file-1", file, heard.append)
+        client(server.base_url).download_file("file-1", file, events.append)
     assert file.getvalue() == b'{"a"}\n{"b"}\n'
-    assert len([event for event in heard if isinstance(event, DownloadProgress)]) > 1
-    assert [event.received for event in heard if isinstance(event, DownloadProgress)][-1] == 12
+    assert len([event for event in events if isinstance(event, DownloadProgress)]) > 1
+    assert [event.received for event in events if isinstance(event, DownloadProgress)][-1] == 12
 
 
-def test_a_file_longer_than_any_answer_comes_whole() -> None:
+def test_a_file_longer_than_any_response_is_downloaded_completely() -> None:
     size, piece = 700 * 2**20, b"x" * 2**20
-    heard: list[Event] = []
+    events: list[Event] = []
 
     def long(connection: socket.socket) -> None:
         connection.sendall(http("200 OK", b"", length=size))
@@ -535,11 +537,11 @@ def test_a_file_longer_than_any_answer_comes_whole() -> None:
 
     with raw_server(long) as server, Path(os.devnull).open("r+b", buffering=0) as file:
         quick = Timeouts(silence=20, total=60)
-        client(server.base_url, timeouts=quick).download_file("file-1", file, heard.append)
-    assert [event.received for event in heard if isinstance(event, DownloadProgress)][-1] == size
+        client(server.base_url, timeouts=quick).download_file("file-1", file, events.append)
+    assert [event.received for event in events if isinstance(event, DownloadProgress)][-1] == size
 
 
-def test_a_file_has_longer_than_other_answers_as_long_as_it_moves() -> None:
+def test_a_file_download_has_no_total_limit_while_data_arrives() -> None:
     file = io.BytesIO()
     quick = Timeouts(connect=2, silence=0.5, total=0.2)
     with raw_server(then(http("200 OK", b"", length=20), drip(b"x" * 20, 0.02))) as server:
@@ -548,7 +550,7 @@ def test_a_file_has_longer_than_other_answers_as_long_as_it_moves() -> None:
 
 
 @pytest.mark.parametrize("end", [reset, silence(2), lambda connection: None])
-def test_a_file_that_broke_off_is_kept_as_far_as_it_was_received_and_not_requested_again(end: Any) -> None:
+def test_a_broken_download_is_kept_and_not_requested_again(end: Any) -> None:
     file = io.BytesIO()
     with raw_server(then(http("200 OK", b"one\n", length=90), end), http("200 OK", b"one\ntwo\n")) as server:
         with pytest.raises(UnsavedError) as caught:
@@ -559,7 +561,7 @@ def test_a_file_that_broke_off_is_kept_as_far_as_it_was_received_and_not_request
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device without room")
-def test_a_full_disk_is_an_error_of_the_disk_and_the_file_not_requested_again() -> None:
+def test_a_full_disk_is_a_disk_error_and_the_file_is_not_requested_again() -> None:
     with raw_server(FREE["content"][1]) as server:
         with (
             Path("/dev/full").open("wb", buffering=0) as file,
@@ -570,7 +572,7 @@ def test_a_full_disk_is_an_error_of_the_disk_and_the_file_not_requested_again() 
 
 
 @pytest.mark.parametrize(
-    ("answer", "size"),
+    ("response", "size"),
     [
         (ok({"id": "file-1", "bytes": 120}), 120),
         (ok({"id": "file-1"}), None),
@@ -579,8 +581,8 @@ def test_a_full_disk_is_an_error_of_the_disk_and_the_file_not_requested_again() 
         (error("404 Not Found"), None),
     ],
 )
-def test_the_size_of_a_file_is_known_if_the_provider_tells_it(answer: bytes, size: int | None) -> None:
-    with raw_server(answer) as server:
+def test_the_size_of_a_file_is_known_if_the_provider_states_it(response: bytes, size: int | None) -> None:
+    with raw_server(response) as server:
         assert client(server.base_url).get_file_size("file-1", deaf) == size
         assert len(server.requests) == 1
 
@@ -590,7 +592,7 @@ def test_the_size_of_a_file_is_known_if_the_provider_tells_it(answer: bytes, siz
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("act", [create, *(FREE[name][0] for name in FREE)])
-def test_no_redirect_is_followed_and_the_key_stays(act: Act, status: int) -> None:
+def test_no_redirect_to_another_origin_is_followed(act: Act, status: int) -> None:
     with raw_server(ok(BATCH)) as elsewhere:
         moved = http(f"{status} Moved", b"", f"Location: {elsewhere.base_url}/batches")
         with raw_server(moved) as server:
@@ -600,7 +602,7 @@ def test_no_redirect_is_followed_and_the_key_stays(act: Act, status: int) -> Non
         assert not elsewhere.requests
 
 
-def test_an_upload_that_is_refused_while_it_is_sent_is_told_at_once(tmp_path: Path) -> None:
+def test_an_upload_that_is_refused_while_it_is_sent_fails_immediately(tmp_path: Path) -> None:
     big = tmp_path / "rows.jsonl"
     big.write_bytes(b"x" * 20_000_000)
     read = threading.Event()
@@ -632,7 +634,7 @@ def test_an_upload_that_is_refused_while_it_is_sent_is_told_at_once(tmp_path: Pa
     assert caught.value.hint == "set a smaller batch.max_bytes in [providers.NAME]; it is 200,000,000"
 
 
-def test_a_file_is_read_from_its_start_each_time_it_goes_up(tmp_path: Path) -> None:
+def test_a_file_is_read_from_its_start_for_each_upload(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_bytes(b"one\n" * 100_000)
     with raw_server(error("500 No"), ok({"id": "file-1"})) as server:
@@ -642,7 +644,7 @@ def test_a_file_is_read_from_its_start_each_time_it_goes_up(tmp_path: Path) -> N
     assert [request.count(b"one\n") for request in server.requests] == [100_000, 100_000]
 
 
-def test_a_file_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
     with raw_server(ok({"id": "file-1"})) as server:
         with pytest.raises(UsageError, match=r"rows\.jsonl can't be read: No such file"):
             client(server.base_url).upload_file(
@@ -655,7 +657,7 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path
         assert not server.requests
 
 
-def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as_it_was(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_during_an_upload_is_an_error_and_one_that_grows_is_cut(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
 
     def grow() -> None:
@@ -668,8 +670,8 @@ def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as
 
         def on_event(event: Event) -> None:
             if isinstance(event, UploadProgress):
-                for one in changes:
-                    one()
+                for pending in changes:
+                    pending()
 
         return client(base_url).upload_file(
             rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=on_event
@@ -716,7 +718,7 @@ def test_memory_does_not_grow_with_a_file(tmp_path: Path, way: str) -> None:
             file.truncate(LARGE)
     counted = 0
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         nonlocal counted
         while way == "up" and counted < LARGE:
             counted += len(connection.recv(2**20))
@@ -733,11 +735,11 @@ def test_memory_does_not_grow_with_a_file(tmp_path: Path, way: str) -> None:
         with suppress(OSError):
             connection, _ = listener.accept()
             with connection:
-                answer(connection)
+                respond(connection)
 
     threading.Thread(target=serve, daemon=True).start()
     with listener:
         command = [sys.executable, "-c", textwrap.dedent(MEASURED), str(listener.getsockname()[1]), str(path)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+        request_line = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     assert counted >= LARGE
-    assert int(said) < 8 * 2**20
+    assert int(request_line) < 8 * 2**20

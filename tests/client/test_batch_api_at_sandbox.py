@@ -1,4 +1,4 @@
-"""The Batch API's client and codecs at the sandbox's Batch API: what goes in comes out as pictures."""
+"""The Batch API's client and codecs against the sandbox's Batch API: submitted rows become images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOOK = ImageOptions(model="gpt-image-2", size=Size(1024, 1024), quality="low")
 
 
 def deaf(event: Event) -> None:
-    """Nobody listens."""
+    """Ignores events."""
 
 
 @pytest.fixture
@@ -58,11 +58,13 @@ def generate(prompt: str) -> Generate:
     return Generate(prompt=prompt, options=LOOK)
 
 
-def handed_in(
+def submit(
     jobs: BatchApiClient, folder: Path, asks: dict[str, tuple[ImageRequest, RequestImages]], operation: str
 ) -> BatchJob:
     rows = folder / "rows.jsonl"
-    rows.write_bytes(b"".join(build_batch_line(name, ask, uploads, ROW) for name, (ask, uploads) in asks.items()))
+    rows.write_bytes(
+        b"".join(build_batch_line(name, request, uploads, ROW) for name, (request, uploads) in asks.items())
+    )
     file_id = jobs.upload_file(
         rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=deaf
     )
@@ -88,31 +90,31 @@ def lines(jobs: BatchApiClient, file_id: str | None) -> dict[str, bytes]:
     return {parse_response_line(line).custom_id: line for line in file.getvalue().splitlines()}
 
 
-def test_what_is_handed_in_comes_out_as_pictures(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_submitted_requests_become_images(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = client(sandbox)
     asks: dict[str, tuple[ImageRequest, RequestImages]] = {
         name: (generate(name), RequestImages()) for name in ("a fox", "an owl")
     }
-    job = ended(jobs, handed_in(jobs, tmp_path, asks, "generations"))
+    job = ended(jobs, submit(jobs, tmp_path, asks, "generations"))
     assert (job.status, job.total, job.completed, job.failed) == ("completed", 2, 2, 0)
     assert (dict(job.metadata), job.endpoint) == ({"manifest": "a.toml"}, "/v1/images/generations")
-    answers = {
+    responses = {
         name: parse_line_images(line, sandbox.base_url) for name, line in lines(jobs, job.output_file_id).items()
     }
-    assert answers.keys() == asks.keys()
-    for answer in answers.values():
-        (found,) = answer.images
+    assert responses.keys() == asks.keys()
+    for response in responses.values():
+        (found,) = response.images
         assert inspect_image(base64.b64decode(found.b64_json or "")).size == Size(1024, 1024)
-        assert (answer.usage or {})["output_tokens"] == 196
+        assert (response.usage or {})["output_tokens"] == 196
 
 
-def test_an_edit_names_its_picture_by_the_file_that_went_up_before(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_edit_refers_to_its_image_by_the_uploaded_file(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = client(sandbox)
     photo = png(64, 64)
     file_id = jobs.upload_file(photo, filename="image.png", media_type="image/png", purpose="vision", on_event=deaf)
     image = InputImage(data=photo, format="png", size=Size(64, 64), has_alpha=False, file_id=file_id)
-    ask = Edit(prompt="at night", images=(InputSource(name="photo.png"),), options=LOOK)
-    job = ended(jobs, handed_in(jobs, tmp_path, {"night": (ask, RequestImages(images=(image,)))}, "edits"))
+    request = Edit(prompt="at night", images=(InputSource(name="photo.png"),), options=LOOK)
+    job = ended(jobs, submit(jobs, tmp_path, {"night": (request, RequestImages(images=(image,)))}, "edits"))
     (line,) = lines(jobs, job.output_file_id).values()
     assert parse_line_images(line, sandbox.base_url).images[0].b64_json
     jobs.delete_file(file_id, deaf)
@@ -121,13 +123,13 @@ def test_an_edit_names_its_picture_by_the_file_that_went_up_before(sandbox: Sand
     assert caught.value.code == "not_found"
 
 
-def test_a_line_that_is_refused_stands_in_the_error_file_with_its_reason(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_refused_line_is_in_the_error_file_with_its_reason(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = client(sandbox)
     asks: dict[str, tuple[ImageRequest, RequestImages]] = {
         "good": (generate("a fox"), RequestImages()),
         "bad": (generate("moderation_blocked"), RequestImages()),
     }
-    job = ended(jobs, handed_in(jobs, tmp_path, asks, "generations"))
+    job = ended(jobs, submit(jobs, tmp_path, asks, "generations"))
     assert (job.completed, job.failed) == (1, 1)
     errors = lines(jobs, job.error_file_id)
     assert list(errors) == ["bad"]
@@ -136,23 +138,23 @@ def test_a_line_that_is_refused_stands_in_the_error_file_with_its_reason(sandbox
     assert caught.value.code == "moderation_blocked"
 
 
-def test_what_a_batch_had_no_time_for_can_be_handed_in_again(tmp_path: Path) -> None:
+def test_unfinished_lines_of_an_expired_batch_can_be_submitted_again(tmp_path: Path) -> None:
     with Sandbox(Options(speed=6000, failures=(Failure(what="batch_expired"),))) as server:
         jobs = client(server)
         asks: dict[str, tuple[ImageRequest, RequestImages]] = {
             name: (generate(name), RequestImages()) for name in ("a", "b")
         }
-        job = ended(jobs, handed_in(jobs, tmp_path, asks, "generations"))
+        job = ended(jobs, submit(jobs, tmp_path, asks, "generations"))
         assert job.status == "expired"
-        made, missing = lines(jobs, job.output_file_id), lines(jobs, job.error_file_id)
-        assert ({*made, *missing}, len(made), len(missing)) == ({*asks}, 1, 1)
+        created, missing = lines(jobs, job.output_file_id), lines(jobs, job.error_file_id)
+        assert ({*created, *missing}, len(created), len(missing)) == ({*asks}, 1, 1)
         for line in missing.values():
             with pytest.raises(NetworkError) as caught:
                 parse_line_images(line, server.base_url)
             assert caught.value.code == "batch_expired"
 
 
-def test_a_file_that_is_no_batch_s_input_fails_with_the_line_that_is_wrong(sandbox: Sandbox) -> None:
+def test_an_invalid_input_file_fails_with_its_wrong_line(sandbox: Sandbox) -> None:
     jobs = client(sandbox)
     file_id = jobs.upload_file(
         b'{"custom_id": "a"}\n', filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=deaf
@@ -165,7 +167,7 @@ def test_a_file_that_is_no_batch_s_input_fails_with_the_line_that_is_wrong(sandb
     assert job.errors[0].message
 
 
-def test_batches_are_listed_the_newest_first_over_pages(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_batches_are_listed_newest_first_over_several_pages(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = client(sandbox)
     file_id = jobs.upload_file(
         build_batch_line("a", generate("a"), RequestImages(), ROW),
@@ -174,24 +176,24 @@ def test_batches_are_listed_the_newest_first_over_pages(sandbox: Sandbox, tmp_pa
         purpose="batch",
         on_event=deaf,
     )
-    made = [
+    created = [
         jobs.create_batch(input_file_id=file_id, endpoint="/v1/images/generations", metadata={}, on_event=deaf).id
         for _ in range(103)
     ]
-    assert [job.id for job in jobs.list_batches(deaf)] == made[::-1]
+    assert [job.id for job in jobs.list_batches(deaf)] == created[::-1]
 
 
-def test_a_batch_is_cancelled_and_cancelling_it_again_is_no_error(tmp_path: Path) -> None:
+def test_cancelling_a_batch_twice_is_not_an_error(tmp_path: Path) -> None:
     with Sandbox(Options(speed=600)) as server:
         jobs = client(server)
-        job = handed_in(jobs, tmp_path, {"a": (generate("a"), RequestImages())}, "generations")
+        job = submit(jobs, tmp_path, {"a": (generate("a"), RequestImages())}, "generations")
         assert jobs.cancel_batch(job.id, deaf).status in ("cancelling", "cancelled")
         job = ended(jobs, job)
         assert job.status == "cancelled"
         assert jobs.cancel_batch(job.id, deaf).status == "cancelled"
 
 
-def test_what_the_sandbox_does_not_know_is_told_apart(sandbox: Sandbox) -> None:
+def test_unknown_ids_of_batches_and_files_are_distinguished(sandbox: Sandbox) -> None:
     jobs = client(sandbox)
     with pytest.raises(RefusedError) as caught:
         jobs.get_batch("batch_none", deaf)
@@ -200,7 +202,7 @@ def test_what_the_sandbox_does_not_know_is_told_apart(sandbox: Sandbox) -> None:
         jobs.create_batch(input_file_id="file-none", endpoint="/v1/images/generations", metadata={}, on_event=deaf)
 
 
-def test_a_base_url_that_is_somewhere_else_has_no_batch_api(sandbox: Sandbox) -> None:
+def test_a_base_url_with_another_path_has_no_batch_api(sandbox: Sandbox) -> None:
     assert list(client(sandbox).list_batches(deaf)) == []
     with pytest.raises(UsageError, match=f"no Batch API at {sandbox.base_url}/nowhere"):
         list(client(sandbox, "/nowhere").list_batches(deaf))

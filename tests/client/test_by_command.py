@@ -1,4 +1,4 @@
-"""The wire's promises as a user meets them: the real command, bare sockets, exit codes, what was sent where."""
+"""Promises about requests as a user sees them: the real command, bare sockets, exit codes, and what was sent where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.client.raw import Answer, drip, http, linking, pictures, png, raw_server, reset, then
+from tests.client.raw import RawResponse, drip, http, images_body, linking, png, raw_server, reset, then
 from tests.client.test_rate_limits import deaf_server, waits
 from tests.client.test_tls import tls_server
 from tests.client.test_url_policy import listening
@@ -20,14 +20,14 @@ from tests.conftest import Result, Run
 
 KEY = "sk-test-0123456789abcdef"
 WITH_KEY = {"OPENAI_API_KEY": KEY}
-OK = http("200 OK", pictures(png()))
+OK = http("200 OK", images_body(png()))
 LIMIT = b'{"error": {"message": "Rate limit reached", "type": "images", "code": "rate_limit_exceeded"}}'
-Bought = Callable[..., Result]
+Generate = Callable[..., Result]
 
 
 @pytest.fixture
-def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
-    """Buys a picture; after the test neither key nor traceback is anywhere."""
+def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Generate]:
+    """Runs `generate`; afterwards neither key nor traceback is anywhere."""
     results: list[Result] = []
 
     def run(base_url: str, *options: object) -> Result:
@@ -44,7 +44,7 @@ def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "posts"),
+    ("response", "exit_code", "posts"),
     [
         (b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, 0, 1),
         (then(b"HTTP/1.1 200 OK\r\nX: ", drip(b"x" * 2000, 0.02)), 7, 1),
@@ -64,11 +64,11 @@ def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
         (http("429 No", b'{"error": {"code": "insufficient_quota"}}', "Retry-After: 0"), 5, 1),
     ],
 )
-def test_each_answer_has_its_exit_code_and_its_posts(
-    generate: Bought, quick_tls_probe: None, answer: Answer, exit_code: int, posts: int
+def test_each_response_has_its_exit_code_and_its_posts(
+    generate: Generate, quick_tls_probe: None, response: RawResponse, exit_code: int, posts: int
 ) -> None:
     started = time.monotonic()
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         result = generate(server.base_url, "--timeout", 0.6)
         assert len(server.requests) == posts
     assert result.exit_code == exit_code, result.stderr
@@ -76,7 +76,7 @@ def test_each_answer_has_its_exit_code_and_its_posts(
     assert time.monotonic() - started < 6
 
 
-def test_the_wrong_scheme_is_named_and_bought_nothing(generate: Bought) -> None:
+def test_the_wrong_scheme_is_named_and_nothing_is_billed(generate: Generate) -> None:
     with tls_server(lambda line: None) as (base_url, requests):
         result = generate(base_url.replace("https:", "http:"))
         assert requests == []
@@ -90,7 +90,7 @@ def test_the_wrong_scheme_is_named_and_bought_nothing(generate: Bought) -> None:
 
 
 def test_a_bundle_without_certificates_names_its_variable(
-    generate: Bought, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    generate: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("these are not certificates")
@@ -102,13 +102,13 @@ def test_a_bundle_without_certificates_names_its_variable(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "localhost", "[::ffff:127.0.0.1]"])
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_public_server_can_not_have_this_machine_asked(
-    generate: Bought, folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, direct: bool
+def test_a_public_server_can_not_link_to_this_machine(
+    generate: Generate, folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, direct: bool
 ) -> None:
-    """The API is a public name behind a proxy; its pictures are said to lie here, and are asked for by us or by it."""
+    """The API is a public name behind a proxy; its images are said to lie here, and are asked for by us or by it."""
     with listening() as here:
-        answer = http("200 OK", json.dumps({"data": [{"url": f"http://{host}:{here.port}/a.png?sig=hush"}]}).encode())
-        with raw_server(answer) as proxy:
+        response = http("200 OK", json.dumps({"data": [{"url": f"http://{host}:{here.port}/a.png?sig=hush"}]}).encode())
+        with raw_server(response) as proxy:
             for name in ("http_proxy", "no_proxy", "NO_PROXY"):
                 monkeypatch.delenv(name, raising=False)
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
@@ -123,12 +123,12 @@ def test_a_public_server_can_not_have_this_machine_asked(
     assert list(folder.iterdir()) == []
 
 
-def test_a_server_of_this_machine_can_and_the_key_stays_with_the_api(generate: Bought, folder: Path) -> None:
-    def answer(base_url: str) -> bytes:
+def test_a_server_on_this_machine_can_link_to_it_and_gets_no_key(generate: Generate, folder: Path) -> None:
+    def respond(base_url: str) -> bytes:
         body = json.dumps({"data": [{"url": f"{base_url}/a"}]}).encode()
         return http("200 OK", body, "Set-Cookie: session=crumbs; Path=/")
 
-    with raw_server(linking(answer), http("200 OK", png(), "Set-Cookie: a=b")) as server:
+    with raw_server(linking(respond), http("200 OK", png(), "Set-Cookie: a=b")) as server:
         assert generate(server.base_url).exit_code == 0
         post, get = server.requests
     assert KEY.encode() in post
@@ -139,7 +139,7 @@ def test_a_server_of_this_machine_can_and_the_key_stays_with_the_api(generate: B
 
 
 @pytest.mark.parametrize(("status", "exit_code"), [(401, 3), (413, 4), (400, 4)])
-def test_an_upload_that_is_refused_half_way_has_the_servers_word(
+def test_an_upload_that_is_refused_half_way_has_the_servers_error(
     imagecli: Run, folder: Path, status: int, exit_code: int
 ) -> None:
     Image.effect_noise((2000, 2000), 100).convert("RGBA").save(folder / "photo.png", compress_level=0)
@@ -153,16 +153,25 @@ def test_an_upload_that_is_refused_half_way_has_the_servers_word(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(generate: Bought, status: int) -> None:
+def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_retry(generate: Generate, status: int) -> None:
     with raw_server(http(f"{status} No", LIMIT, "Retry-After: 86400")) as server:
         result = generate(server.base_url, "-n", 100)
-        # Those that were under way beside the first one when its answer came; ten were planned.
+        # The requests in flight when the first response arrived; ten were planned.
         assert len(server.requests) <= 4
     assert result.exit_code == 5
     assert "in 86400 s, after 20" in result.stderr
 
 
-def test_a_limit_that_never_gives_way_costs_few_tries(generate: Bought) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_the_server_states_is_reported_once(generate: Generate, status: int) -> None:
+    """It is longer than the second from which the rate limiter reports a wait by itself."""
+    with raw_server(http(f"{status} No", LIMIT, "Retry-After: 1.05"), OK) as server:
+        result = generate(server.base_url)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("waiting 1.") == 1, result.stderr
+
+
+def test_an_endless_rate_limit_costs_few_attempts(generate: Generate) -> None:
     """One request, so that no figure depends on the machine; test_rate_limiter has many at the same time."""
     with raw_server(http("429 No", LIMIT, "Retry-After: 0")) as server:
         result = generate(server.base_url, "-n", 10, "--max-retries", 2)
@@ -175,18 +184,18 @@ def unknown(field: str) -> bytes:
     return http("400 No", json.dumps({"error": refusal}).encode())
 
 
-def test_a_field_that_the_user_did_not_set_is_left_out_once(imagecli: Run, tmp_path: Path) -> None:
+def test_an_unknown_field_that_the_user_did_not_set_is_omitted_in_one_retry(imagecli: Run, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.mkdir()
     refusal = unknown("steps")
-    for options, answers, exit_code, posts in (
+    for options, responses, exit_code, posts in (
         ((), (refusal, OK), 0, 2),
         ((), (refusal.replace(b"400 No", b"500 No"), OK), 0, 2),
         ((), (refusal, refusal), 4, 2),
         ((), (refusal, unknown("cfg"), OK), 4, 2),
         (("--param", "steps=3"), (refusal, OK), 4, 1),
     ):
-        with raw_server(*answers) as server:
+        with raw_server(*responses) as server:
             (config / "config.toml").write_text(
                 f'[providers.mine]\nlike = "local"\nbase_url = "{server.base_url}"\nextra = {{ steps = 4, cfg = 1 }}\n'
             )
@@ -201,7 +210,7 @@ def test_a_field_that_the_user_did_not_set_is_left_out_once(imagecli: Run, tmp_p
             assert "sent again without it" in result.stderr
 
 
-def test_debug_can_be_pasted(generate: Bought) -> None:
+def test_debug_output_can_be_pasted(generate: Generate) -> None:
     echo = http(
         "503 No",
         f"the key {KEY} is fine".encode(),
@@ -216,7 +225,7 @@ def test_debug_can_be_pasted(generate: Bought) -> None:
     assert "x-echo: Bearer [key]" in result.stderr
 
 
-def test_nothing_waits_for_a_server_that_says_nothing_at_all(generate: Bought) -> None:
+def test_a_silent_server_is_not_waited_for(generate: Generate) -> None:
     over = threading.Event()
 
     def mute(connection: socket.socket) -> None:

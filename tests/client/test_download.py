@@ -1,4 +1,4 @@
-"""Result URLs: fetched without the key, fetched again, never bought again."""
+"""Result URLs: downloaded without the key, retried, and never paid for again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagecli.client.exchange import Timeouts
 from imagecli.client.session import Authorization
 from imagecli.domain import Secret
 from imagecli.errors import DiskError, UnsavedError
-from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, raw_server, reset, silence, then
 from tests.client.sending import Download
 
 OK = http("200 OK", b"picture")
@@ -25,7 +25,7 @@ QUICK = Timeouts(connect=2, silence=0.3, total=2)
 
 
 def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
-    """What is at *url*, for a response that came from the same server."""
+    """The content of *url*, for a response from the same server."""
     into = Download()
     for _ in ResultDownloader(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(url, into, base_url=url):
         if b"half" not in into.getvalue():
@@ -47,7 +47,7 @@ def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
         silence(2),
     ],
 )
-def test_a_fetch_that_fails_is_made_again_from_the_start(first: Answer) -> None:
+def test_a_failed_download_is_retried_from_the_start(first: RawResponse) -> None:
     with raw_server(first, OK) as server:
         assert fetch(f"{server.base_url}/a.png?sig=1") == b"picture"
         assert [request.split()[:2] for request in server.requests] == [[b"GET", b"/v1/a.png?sig=1"]] * 2
@@ -57,7 +57,7 @@ HEADERS = {"x-gateway-key": "hush"}
 
 
 def fetch_with_key(url: str, base_url: str, scheme: str = "bearer") -> bytes:
-    """What is at *url*, for a key and a header that belong to the API at *base_url*."""
+    """The content of *url*, for a key and a header that belong to the API at *base_url*."""
     access = OriginAccess(base_url, Authorization(Secret("sk-own-0123456789"), scheme), HEADERS)
     into = Download()
     next(
@@ -66,27 +66,25 @@ def fetch_with_key(url: str, base_url: str, scheme: str = "bearer") -> bytes:
     return into.getvalue()
 
 
-def was_given_the_key(request: bytes) -> bool:
+def has_key(request: bytes) -> bool:
     return any(word in request.lower() for word in (b"sk-own", b"authorization", b"x-gateway-key"))
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "api-key"])
 @pytest.mark.parametrize("refusal", [http("401 No"), http("403 No", b'{"detail": "Not authenticated"}')])
-def test_a_result_at_the_api_s_own_origin_is_asked_for_with_the_key_once_it_wants_it(
-    refusal: bytes, scheme: str
-) -> None:
+def test_a_result_on_the_api_s_own_origin_is_requested_with_the_key_after_a_401(refusal: bytes, scheme: str) -> None:
     with raw_server(refusal, OK) as server:
         assert fetch_with_key(f"{server.base_url}/files/a?x=1", server.base_url, scheme) == b"picture"
-        assert [was_given_the_key(request) for request in server.requests] == [False, True]
+        assert [has_key(request) for request in server.requests] == [False, True]
         assert b"x-gateway-key: hush" in server.requests[1].lower()
 
 
-@pytest.mark.parametrize("answer", [OK, http("404 No"), http("403 No", AZURE)])
-def test_a_result_that_does_not_want_the_key_is_not_sent_it(answer: bytes) -> None:
-    with raw_server(answer) as server:
-        with nullcontext() if answer == OK else pytest.raises(UnsavedError):
+@pytest.mark.parametrize("response", [OK, http("404 No"), http("403 No", AZURE)])
+def test_a_result_that_needs_no_key_gets_none(response: bytes) -> None:
+    with raw_server(response) as server:
+        with nullcontext() if response == OK else pytest.raises(UnsavedError):
             fetch_with_key(f"{server.base_url}/a", server.base_url)
-        assert [was_given_the_key(request) for request in server.requests] == [False]
+        assert [has_key(request) for request in server.requests] == [False]
 
 
 def test_a_key_that_a_result_refuses_is_sent_once() -> None:
@@ -106,18 +104,18 @@ def test_no_other_origin_is_sent_the_key_for_a_result(base_url: str) -> None:
         results = ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02, access=access)
         with pytest.raises(UnsavedError, match="HTTP 401"):
             next(results.fetch(f"{server.base_url}/a", Download(), base_url=server.base_url))
-        assert [was_given_the_key(request) for request in server.requests] == [False]
+        assert [has_key(request) for request in server.requests] == [False]
 
 
 def test_no_redirect_of_a_result_is_followed_with_the_key() -> None:
-    """Neither one that the key led to, nor one that led to the API's own origin."""
+    """Neither one that the request with the key returned, nor one that led to the API's own origin."""
     with raw_server(http("401 No"), http("302 Go", b"", "Location: /b"), OK) as server:
         assert fetch_with_key(f"{server.base_url}/a", server.base_url) == b"picture"
-        assert [was_given_the_key(request) for request in server.requests] == [False, True, False]
+        assert [has_key(request) for request in server.requests] == [False, True, False]
     with raw_server(http("302 Go", b"", "Location: /b"), http("401 No")) as server:
         with pytest.raises(UnsavedError, match="HTTP 401"):
             fetch_with_key(f"{server.base_url}/a", server.base_url)
-        assert not any(map(was_given_the_key, server.requests))
+        assert not any(map(has_key, server.requests))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +137,7 @@ def test_a_result_url_is_sent_exactly_as_it_was_given(target: str) -> None:
         assert server.requests[0].split(b"\r\n")[0] == f"GET {expected} HTTP/1.1".encode()
 
 
-def test_only_what_no_request_can_contain_is_encoded() -> None:
+def test_only_invalid_characters_of_a_url_are_encoded() -> None:
     with raw_server(OK) as server:
         fetch(f"{server.base_url}/a b\u00e4.png?c=d e%7E")
         assert server.requests[0].split(b"\r\n")[0] == b"GET /v1/a%20b%C3%A4.png?c=d%20e%7E HTTP/1.1"
@@ -154,7 +152,7 @@ def test_a_proxy_is_sent_the_result_url_exactly_too(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "fetches"),
+    ("response", "code", "fetches"),
     [
         (http("403 No", AZURE), "result_expired", 1),
         (http("403 No", b"", "x-ms-error-code: AuthenticationFailed"), "result_expired", 1),
@@ -168,8 +166,8 @@ def test_a_proxy_is_sent_the_result_url_exactly_too(monkeypatch: pytest.MonkeyPa
         (reset, "result_url", 3),
     ],
 )
-def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str, fetches: int) -> None:
-    with raw_server(answer) as server:
+def test_a_failed_download_is_reported_as_paid(response: RawResponse, code: str, fetches: int) -> None:
+    with raw_server(response) as server:
         with pytest.raises(UnsavedError) as caught:
             fetch(f"{server.base_url}/a.png?sig=secret")
         assert len(server.requests) == fetches
@@ -198,14 +196,14 @@ def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str
         "http://exa mple/a.png",
     ],
 )
-def test_an_address_that_is_no_http_address_is_refused(url: str) -> None:
+def test_a_url_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(UnsavedError) as caught:
         fetch(url)
     assert caught.value.code == "result_refused"
     assert "lost" not in caught.value.message
 
 
-def test_a_redirect_is_followed_and_no_loop_without_end() -> None:
+def test_a_redirect_is_followed_and_a_loop_ends() -> None:
     with raw_server(http("302 Go", b"", "Location: /b.png"), OK) as server:
         assert fetch(f"{server.base_url}/a.png") == b"picture"
         assert server.requests[1].startswith(b"GET /b.png ")
@@ -229,7 +227,7 @@ def test_five_redirects_are_followed_and_no_sixth() -> None:
         fetch(f"{server.base_url}/a.png")
 
 
-def test_a_redirect_to_what_is_no_address_is_refused() -> None:
+def test_a_redirect_to_an_invalid_url_is_refused() -> None:
     with raw_server(http("302 Go", b"", "Location: http://[bad/b.png")) as server:
         with pytest.raises(UnsavedError) as caught:
             fetch(f"{server.base_url}/a.png")
@@ -237,7 +235,7 @@ def test_a_redirect_to_what_is_no_address_is_refused() -> None:
 
 
 @pytest.mark.parametrize("target", ["http://a%b/b.png", "http://[v1.a]/b.png"])
-def test_a_redirect_to_what_can_never_be_asked_is_followed_once(target: str) -> None:
+def test_a_redirect_to_an_impossible_url_is_followed_once(target: str) -> None:
     with raw_server(http("302 Go", b"", f"Location: {target}")) as server:
         with pytest.raises(UnsavedError, match="can't send a request"):
             fetch(f"{server.base_url}/a.png")
@@ -245,14 +243,12 @@ def test_a_redirect_to_what_can_never_be_asked_is_followed_once(target: str) -> 
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://127.0.0.1:1/x"])
-def test_a_redirect_to_where_nothing_is_fetches_nothing(target: str) -> None:
+def test_a_redirect_to_a_missing_page_fails(target: str) -> None:
     with raw_server(http("302 Go", b"", f"Location: {target}")) as server, pytest.raises(UnsavedError):
         fetch(f"{server.base_url}/a.png")
 
 
-def test_nothing_of_netrc_goes_to_a_result_url_nor_where_it_redirects(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_netrc_is_not_used_for_result_urls_or_their_redirects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password secret\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -287,7 +283,7 @@ def test_threads_share_one_session() -> None:
     assert [into.getvalue() for into in found] == [b"picture"] * 8
 
 
-def test_what_is_not_whole_is_fetched_again_and_kept_at_the_last_try() -> None:
+def test_an_incomplete_result_is_downloaded_again_and_kept_at_the_last_attempt() -> None:
     half = http("200 OK", b"half a picture")
     with raw_server(half, OK) as server:
         assert fetch(f"{server.base_url}/a.png") == b"picture"
@@ -296,7 +292,7 @@ def test_what_is_not_whole_is_fetched_again_and_kept_at_the_last_try() -> None:
         assert len(server.requests) == 3
 
 
-def test_a_fetch_waits_as_long_as_the_server_says() -> None:
+def test_a_download_waits_as_long_as_the_server_says() -> None:
     busy = http("503 No", b"", "Retry-After: 3600")
     with raw_server(busy) as server, pytest.raises(UnsavedError) as caught:
         fetch(f"{server.base_url}/a.png")
@@ -304,12 +300,12 @@ def test_a_fetch_waits_as_long_as_the_server_says() -> None:
     assert len(server.requests) == 1
 
 
-def test_a_second_try_leaves_nothing_of_the_first_in_the_file() -> None:
+def test_a_second_attempt_leaves_nothing_of_the_first_in_the_file() -> None:
     with raw_server(http("200 OK", b"half of a longer picture"), OK) as server:
         assert fetch(f"{server.base_url}/a.png") == b"picture"
 
 
-def test_a_full_disk_is_no_reason_to_fetch_again() -> None:
+def test_a_full_disk_is_not_retried() -> None:
     results = ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02)
     with raw_server(OK) as server, Full("/dev/full", "wb") as full:
         with pytest.raises(DiskError):
@@ -318,7 +314,7 @@ def test_a_full_disk_is_no_reason_to_fetch_again() -> None:
 
 
 class Full(io.FileIO):
-    """A device that takes nothing."""
+    """A full device."""
 
     def restart(self) -> None:
         return

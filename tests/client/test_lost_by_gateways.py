@@ -19,7 +19,7 @@ from imagecli.events import Event, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.providers.response import parse_response
 from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothing_generated
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run
 from tests.images.making import large_png
@@ -109,7 +109,7 @@ Worker process was killed
 
 @pytest.mark.parametrize("phrase", LOSS_PHRASES)
 @pytest.mark.parametrize("status", [429, 500, 503, 529])
-def test_every_library_s_words_for_a_lost_response_forbid_a_retry(status: int, phrase: str) -> None:
+def test_every_library_s_message_for_a_lost_response_forbids_a_retry(status: int, phrase: str) -> None:
     body = error(phrase, "server_error", "server_error")
     assert not is_retried(status, {"retry-after": "1"}, body, retry_500=True)
     assert not proves_nothing_generated(status, {"retry-after": "1"}, body, retry_500=True)
@@ -125,7 +125,7 @@ def test_every_library_s_words_for_a_lost_response_forbid_a_retry(status: int, p
         "请求过于频繁，请稍后再试",
     ],
 )
-def test_a_rate_limit_is_not_taken_for_a_lost_response(message: str) -> None:
+def test_a_rate_limit_is_not_mistaken_for_a_lost_response(message: str) -> None:
     assert is_retried(429, {}, error(message, "rate_limit_error", "rate_limit"))
 
 
@@ -146,20 +146,20 @@ NOTHING_GENERATED = {
 
 
 @pytest.mark.parametrize(("status", "body"), NOTHING_GENERATED.values(), ids=NOTHING_GENERATED)
-def test_an_api_that_says_itself_that_it_generated_nothing_is_tried_again(status: int, body: bytes) -> None:
+def test_an_api_that_reports_that_it_generated_nothing_is_retried(status: int, body: bytes) -> None:
     with raw_server(http(f"{status} No", body), OK) as server:
         assert send(server.base_url, transport(retry_500=True))[0].status == 200
         assert len(server.requests) == 2
 
 
-def test_a_500_is_tried_again_only_at_a_provider_whose_row_allows_it() -> None:
+def test_a_500_is_retried_only_if_the_provider_row_allows_it() -> None:
     with raw_server(http("500 No", OWN), OK) as server:
         with pytest.raises(UnsavedError):
             send(server.base_url, transport())
         assert len(server.requests) == 1
 
 
-IMAGE = pictures(png())
+IMAGE = images_body(png())
 B64 = base64.b64encode(png()).decode()
 WITH_IMAGE = {
     "a complete response": (500, IMAGE),
@@ -176,13 +176,13 @@ WITH_IMAGE = {
 
 @pytest.mark.parametrize(("status", "body"), WITH_IMAGE.values(), ids=WITH_IMAGE)
 def test_an_image_in_an_error_is_returned_and_not_requested_again(status: int, body: bytes) -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     with raw_server(http(f"{status} No", body, "Retry-After: 0"), OK) as server:
-        answer, received = send(server.base_url, transport(retry_500=True), heard)
+        response, received = send(server.base_url, transport(retry_500=True), events)
         assert len(server.requests) == 1
-    assert (answer.status, received) == (status, body)
+    assert (response.status, received) == (status, body)
     assert len(parse_response(received, server.base_url).images) == 1
-    assert [event.code for event in heard if isinstance(event, WarningEvent)] == ["image_in_error"]
+    assert [event.code for event in events if isinstance(event, WarningEvent)] == ["image_in_error"]
 
 
 NOISE = large_png(30_000, random.Random(12))
@@ -232,7 +232,7 @@ def test_what_a_quoted_stream_cost_is_printed(imagecli: Run) -> None:
     assert done.json["requests"][0]["usage"] == USAGE
 
 
-def test_a_quoted_stream_that_completes_no_image_is_the_error_that_it_is(imagecli: Run, folder: Path) -> None:
+def test_a_quoted_stream_without_a_complete_image_is_an_error(imagecli: Run, folder: Path) -> None:
     body = error(f"litellm.APIError: {event('partial_image', LARGE, partial_image_index=0)}", None, "500")
     with raw_server(http("500 No", body)) as server:
         done = imagecli("generate", "a cat", "--base-url", server.base_url)
@@ -266,16 +266,16 @@ def test_a_refusal_that_repeats_an_input_is_a_refusal(status: int) -> None:
     assert getattr(caught.value, "exit_code", None) == 4
 
 
-@pytest.mark.parametrize("answer", [http("502 No", b"error code: 502"), b""])
-def test_a_provider_that_bills_nothing_is_not_said_to_bill(answer: bytes) -> None:
-    with raw_server(answer, OK) as server:
+@pytest.mark.parametrize("response", [http("502 No", b"error code: 502"), b""])
+def test_a_provider_that_bills_nothing_is_not_reported_as_billing(response: bytes) -> None:
+    with raw_server(response, OK) as server:
         with pytest.raises(NetworkError) as caught:
             send(server.base_url, transport(free=True))
         assert len(server.requests) == 1
     assert "billed" not in (caught.value.hint or "")
 
 
-def test_what_arrived_from_a_provider_that_bills_nothing_is_still_kept() -> None:
+def test_responses_of_a_provider_that_bills_nothing_are_still_kept() -> None:
     into = io.BytesIO()
     with raw_server(http("200 OK", b'{"data": [', length=500)) as server, pytest.raises(UnsavedError):
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})

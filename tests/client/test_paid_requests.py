@@ -1,4 +1,4 @@
-"""One purchase: what a lost answer means, how bytes go and come, and where the key goes."""
+"""Paid requests: lost responses, framing of bodies, and where the key is sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagecli.client.spool import open_spool_entry
 from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, Event, UploadProgress
 from imagecli.http_request import HttpRequest
-from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, OK, send, transport
 
 pytestmark = pytest.mark.usefixtures("quick_tls_probe")
@@ -35,7 +35,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "kept"),
+    ("response", "code", "kept"),
     [
         (reset, "answer_lost", b""),
         (lambda connection: None, "answer_lost", b""),
@@ -49,9 +49,11 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         (CHUNKED + b"ZZZZ\r\n{}\r\n", "answer_lost", b""),
     ],
 )
-def test_a_lost_answer_is_perhaps_billed_and_never_asked_for_again(answer: Answer, code: str, kept: bytes) -> None:
+def test_a_lost_response_may_be_billed_and_is_never_requested_again(
+    response: RawResponse, code: str, kept: bytes
+) -> None:
     into = io.BytesIO()
-    with raw_server(answer, OK) as server:
+    with raw_server(response, OK) as server:
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})
         with pytest.raises(UnsavedError) as caught:
             transport().send(request, into, 0, lambda event: None)
@@ -69,13 +71,13 @@ def test_a_steady_drip_ends_at_the_total_time() -> None:
     assert time.monotonic() - started < 6
 
 
-def test_a_slow_answer_within_the_limits_is_whole() -> None:
+def test_a_slow_response_within_the_limits_is_complete() -> None:
     with raw_server(then(http("200 OK", b"", length=10), drip(b"0123456789", 0.03))) as server:
         assert send(server.base_url)[1] == b"0123456789"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"HTTP/1.0 200 OK\r\n\r\n{}",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
@@ -88,21 +90,21 @@ def test_a_slow_answer_within_the_limits_is_whole() -> None:
         http("201 Created", b"{}", "Content-Type: text/plain"),
     ],
 )
-def test_every_way_of_framing_an_answer_is_read(answer: bytes) -> None:
-    with raw_server(answer) as server:
+def test_every_way_of_framing_a_response_is_read(response: bytes) -> None:
+    with raw_server(response) as server:
         assert send(server.base_url)[1] == b"{}"
 
 
-def test_a_large_answer_is_passed_on_in_pieces_as_it_comes() -> None:
-    heard: list[Event] = []
+def test_a_large_response_is_passed_on_in_pieces_as_it_arrives() -> None:
+    events: list[Event] = []
     with raw_server(http("200 OK", b"x" * 1_000_000)) as server:
-        assert len(send(server.base_url, heard=heard)[1]) == 1_000_000
-    received = [event for event in heard if isinstance(event, DownloadProgress)]
+        assert len(send(server.base_url, events=events)[1]) == 1_000_000
+    received = [event for event in events if isinstance(event, DownloadProgress)]
     assert len(received) > 5
     assert (received[-1].received, received[-1].total) == (1_000_000, 1_000_000)
 
 
-def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) -> None:
+def test_received_bytes_are_on_disk_before_the_rest_arrives(tmp_path: Path) -> None:
     landed: list[bytes] = []
 
     def half_then_rest(connection: socket.socket) -> None:
@@ -120,17 +122,17 @@ def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) 
         assert (landed, entry.body.read_bytes()) == ([b"half"], b"halfrest")
 
 
-def test_an_upload_is_counted_to_its_end_and_starts_anew_on_a_retry() -> None:
-    heard: list[Event] = []
+def test_upload_progress_reaches_the_end_and_restarts_on_a_retry() -> None:
+    events: list[Event] = []
     with raw_server(http("503 No", b"", "Retry-After: 0"), OK) as server:
-        send(server.base_url, heard=heard, body="x" * 300_000)
+        send(server.base_url, events=events, body="x" * 300_000)
         assert server.requests[0] == server.requests[1]
-    sent = [event for event in heard if isinstance(event, UploadProgress)]
-    assert [event.sent for event in sent].count(sent[-1].total) == 2
-    assert sent[-1].total > 300_000
+    uploads = [event for event in events if isinstance(event, UploadProgress)]
+    assert [event.sent for event in uploads].count(uploads[-1].total) == 2
+    assert uploads[-1].total > 300_000
 
 
-def test_an_error_before_the_upload_was_read_is_the_servers_word() -> None:
+def test_an_error_before_the_upload_was_read_is_the_servers_error() -> None:
     def refuse(connection: socket.socket) -> None:
         connection.sendall(http("413 Too Large", b"<html><title>Too Large</title>"))
         connection.shutdown(socket.SHUT_WR)
@@ -157,9 +159,7 @@ def test_an_error_before_the_upload_was_read_is_the_servers_word() -> None:
     ("body", "packed", "kept"),
     [(PACKED, True, PACKED), (PACKED, False, b"{}"), (b"no gzip", True, b"no gzip"), (b"no gzip", False, b"no gzip")],
 )
-def test_a_compressed_answer_is_kept_as_it_came_or_unpacked_where_it_can_be(
-    body: bytes, packed: bool, kept: bytes
-) -> None:
+def test_a_compressed_response_is_kept_and_decompressed_if_possible(body: bytes, packed: bool, kept: bytes) -> None:
     into = io.BytesIO()
     with raw_server(http("200 OK", body, "Content-Encoding: gzip")) as server:
         request = HttpRequest(method="POST", url=server.base_url, json={})
@@ -169,13 +169,13 @@ def test_a_compressed_answer_is_kept_as_it_came_or_unpacked_where_it_can_be(
 
 @pytest.mark.parametrize("body", [b'{"error": "words"}', gzip.compress(b'{"error": "words"}', mtime=0)])
 @pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
-def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, headers: list[str]) -> None:
+def test_an_error_is_read_whether_it_is_compressed_or_only_labelled_so(body: bytes, headers: list[str]) -> None:
     with raw_server(http("400 No", body, *headers)) as server, pytest.raises(RefusedError, match="words"):
         send(server.base_url)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         http("500 No", b"x" * 3_000_000),
         http("500 No", b"partly", length=500),
@@ -185,14 +185,14 @@ def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, 
         http("500 No", b"\x1b[31m\xff\x00" * 1000),
     ],
 )
-def test_an_errors_body_can_be_broken_in_any_way(answer: Answer) -> None:
-    with raw_server(answer) as server, pytest.raises(UnsavedError) as caught:
+def test_the_body_of_an_error_may_be_damaged_in_any_way(response: RawResponse) -> None:
+    with raw_server(response) as server, pytest.raises(UnsavedError) as caught:
         send(server.base_url, transport(0, timeouts=Timeouts(connect=2, silence=0.2, total=0.4)))
     assert caught.value.status == 500
     assert len(caught.value.message) < 400
 
 
-def test_the_key_goes_as_bearer_beside_the_headers_of_the_provider() -> None:
+def test_the_key_is_sent_as_bearer_with_the_headers_of_the_provider() -> None:
     with raw_server(OK) as server:
         send(server.base_url, transport(headers={"OpenAI-Organization": "org-1"}))
         head = server.requests[0].partition(b"\r\n\r\n")[0].decode()
@@ -202,7 +202,7 @@ def test_the_key_goes_as_bearer_beside_the_headers_of_the_provider() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_takes_key_and_prompt_along(status: int) -> None:
+def test_no_redirect_to_another_origin_gets_key_or_prompt(status: int) -> None:
     with raw_server(OK) as other, raw_server(http(f"{status} Go", b"", f"Location: {other.base_url}")) as server:
         with pytest.raises(NetworkError) as caught:
             send(server.base_url)
@@ -273,7 +273,7 @@ def test_a_second_redirect_is_not_followed() -> None:
 @pytest.mark.parametrize(
     "to", ["//127.0.0.2:{port}/v1", "https://127.0.0.1:{port}/v1", "http://127.0.0.1:1/v1", "http://["]
 )
-def test_what_only_looks_like_the_same_origin_is_not_followed(to: str) -> None:
+def test_a_similar_origin_is_not_followed(to: str) -> None:
     def move(connection: socket.socket) -> None:
         connection.sendall(http("307 Go", b"", f"Location: {to.format(port=connection.getsockname()[1])}"))
 
@@ -283,7 +283,7 @@ def test_what_only_looks_like_the_same_origin_is_not_followed(to: str) -> None:
         assert len(server.requests) == 1
 
 
-def test_a_disk_that_takes_no_more_is_said_as_such(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_such(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with raw_server(http("200 OK", b"x" * 500_000)) as server, open_spool_entry("a", "{}", [tmp_path]) as entry:
         request = HttpRequest(method="POST", url=server.base_url, json={})
@@ -301,13 +301,13 @@ def test_a_disk_that_takes_no_more_is_said_as_such(tmp_path: Path) -> None:
     "url",
     ["http://" + "a" * 80 + ".example/v1", "http://exa mple/v1", "http://[::1/v1", "http://x:99999/v1", "gopher://x"],
 )
-def test_an_address_that_can_t_be_asked_is_a_usage_error(url: str) -> None:
+def test_a_url_that_can_t_be_requested_is_a_usage_error(url: str) -> None:
     with pytest.raises(ImagecliError) as caught:
         send(url, transport(0))
     assert caught.value.exit_code in (2, 6)
 
 
-def test_what_can_t_be_written_is_a_usage_error() -> None:
+def test_a_request_that_can_t_be_encoded_is_a_usage_error() -> None:
     for request in (
         HttpRequest(method="POST", url="http://127.0.0.1:1/v1", json={"seed": float("nan")}),
         HttpRequest(method="POST", url="http://127.0.0.1:1/v1", form=(("user", "\udce9"),)),
@@ -328,7 +328,7 @@ class FailingFile(io.BytesIO):
 
 
 @pytest.mark.parametrize(("number", "is_full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)])
-def test_only_a_full_disk_is_to_be_freed(number: int, *, is_full: bool) -> None:
+def test_only_a_full_disk_has_the_hint_to_free_space(number: int, *, is_full: bool) -> None:
     with raw_server(OK) as server, pytest.raises(DiskError) as caught:
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={"prompt": "a cat"})
         transport().send(request, FailingFile(number), 0, lambda event: None)

@@ -1,4 +1,4 @@
-"""Threads that share a rate limiter, with clocks of the tests' own: no figure here depends on the machine."""
+"""Threads that share a rate limiter, with simulated clocks: no figure here depends on the machine."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ def turn_of(limiter: RateLimiter) -> Ticket:
     return turn
 
 
-def test_a_refusal_is_waited_for_to_the_end_and_no_longer() -> None:
+def test_the_stated_wait_of_a_429_is_waited_exactly() -> None:
     clock = Clock()
-    one = pacer(clock)
-    ticket = turn_of(one)
+    limiter = pacer(clock)
+    ticket = turn_of(limiter)
     assert clock.slept == []
-    assert one.record_refusal(ticket, {}, 7.5, 7.5)
-    one.wait_turn()
+    assert limiter.record_refusal(ticket, {}, 7.5, 7.5)
+    limiter.wait_turn()
     assert sum(clock.slept) == pytest.approx(7.5)
 
 
 def test_a_long_wait_is_returned_before_it_begins() -> None:
     clock = Clock()
-    one = pacer(clock)
-    one.record_refusal(turn_of(one), {}, 30, 30)
-    assert one.wait_turn(longest=1) == 30
+    limiter = pacer(clock)
+    limiter.record_refusal(turn_of(limiter), {}, 30, 30)
+    assert limiter.wait_turn(longest=1) == 30
     assert clock.slept == []
-    assert isinstance(one.wait_turn(longest=30.1), Ticket)
+    assert isinstance(limiter.wait_turn(longest=30.1), Ticket)
     assert sum(clock.slept) == pytest.approx(30)
 
 
-def test_tries_of_all_together_end() -> None:
+def test_attempts_of_all_requests_together_are_limited() -> None:
     clock = Clock()
-    one = pacer(clock, max_rounds=2)
-    assert [one.record_refusal(turn_of(one), {}, 1, 1) for _ in range(3)] == [True, True, False]
+    limiter = pacer(clock, max_rounds=2)
+    assert [limiter.record_refusal(turn_of(limiter), {}, 1, 1) for _ in range(3)] == [True, True, False]
     for _ in range(3):
         with pytest.raises(RateLimitExhaustedError):
-            one.wait_turn()
+            limiter.wait_turn()
 
 
 @pytest.mark.parametrize(("max_wait", "least", "most"), [(120, 40, 90), (10, 7, 20), (0.02, 0.01, 0.05)])
@@ -62,51 +62,51 @@ def test_without_a_stated_wait_it_backs_off_for_up_to_a_minute_within_max_wait(
     max_wait: float, least: float, most: float
 ) -> None:
     clock = Clock()
-    one = pacer(clock, max_rounds=2, max_wait=max_wait)
+    limiter = pacer(clock, max_rounds=2, max_wait=max_wait)
     tries = 1
-    while one.record_refusal(turn_of(one), {}, retry_delay(one.refusals_in_a_row, None, max_wait), None):
+    while limiter.record_refusal(turn_of(limiter), {}, retry_delay(limiter.refusals_in_a_row, None, max_wait), None):
         tries += 1
     assert tries >= 3
     assert least <= clock.time - 1000 <= most
 
 
-def test_what_is_let_through_starts_the_count_anew_and_slows_nobody_down_without_end() -> None:
+def test_an_accepted_request_resets_the_count_and_the_slowdown() -> None:
     clock = Clock()
-    one = pacer(clock, max_rounds=1)
+    limiter = pacer(clock, max_rounds=1)
     for _ in range(10):
-        assert one.record_refusal(turn_of(one), {}, 1, None)
-        one.record_answer(turn_of(one), {})
+        assert limiter.record_refusal(turn_of(limiter), {}, 1, None)
+        limiter.record_answer(turn_of(limiter), {})
     assert clock.time - 1000 < 40
 
 
-def test_a_wait_that_is_too_long_is_not_begun() -> None:
+def test_a_wait_that_is_too_long_is_not_started() -> None:
     clock = Clock()
-    one = pacer(clock, max_wait=120)
-    one.record_refusal(turn_of(one), {}, 3600, 3600)
+    limiter = pacer(clock, max_wait=120)
+    limiter.record_refusal(turn_of(limiter), {}, 3600, 3600)
     with pytest.raises(WaitTooLongError) as caught:
-        one.wait_turn()
+        limiter.wait_turn()
     assert caught.value.seconds == 3600
     assert clock.slept == []
 
 
-def test_headers_of_good_answers_are_enough_to_slow_down() -> None:
+def test_headers_of_successful_responses_are_enough_to_slow_down() -> None:
     clock = Clock()
-    one = pacer(clock)
+    limiter = pacer(clock)
     headers = {
         "x-ratelimit-limit-images": "5",
         "x-ratelimit-remaining-images": "0",
         "x-ratelimit-reset-images": "60",
     }
-    one.record_answer(turn_of(one), headers)
-    one.wait_turn()
+    limiter.record_answer(turn_of(limiter), headers)
+    limiter.wait_turn()
     assert 11 < sum(clock.slept) < 16
 
 
-def test_a_rate_of_ones_own_spreads_requests() -> None:
+def test_a_rate_set_by_the_user_spreads_requests() -> None:
     clock = Clock()
-    one = pacer(clock, per_minute=60)
+    limiter = pacer(clock, per_minute=60)
     for _ in range(10):
-        one.record_answer(turn_of(one), {})
+        limiter.record_answer(turn_of(limiter), {})
     assert clock.time - 1000 == pytest.approx(9, abs=0.1)
 
 
@@ -184,7 +184,7 @@ def test_threads_under_an_endless_limit_end_together(httpserver: HTTPServer) -> 
 
     run_threads(clock, *[work] * 16)
     assert ends == [5] * 16
-    # All may be on their way before the first refusal arrives; then one alone tries each time.
+    # All may be in flight before the first 429 arrives; then one request at a time is tried.
     assert len(httpserver.log) <= 16 + 2
 
 
@@ -202,25 +202,25 @@ def test_threads_under_an_endless_limit_end_together(httpserver: HTTPServer) -> 
 )
 def test_a_limit_that_accepted_requests_contradict_is_trusted_only_briefly(stated: dict[str, str]) -> None:
     clock = Clock()
-    one = pacer(clock)
+    limiter = pacer(clock)
     for _ in range(60):
-        one.record_answer(turn_of(one), stated)
+        limiter.record_answer(turn_of(limiter), stated)
     assert 1 < clock.time - 1000 < 15
 
 
 def test_a_limit_of_an_hour_that_a_refusal_confirms_is_trusted() -> None:
     stated = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "3600"}
-    one = pacer(Clock())
-    one.record_answer(turn_of(one), stated)
-    one.record_refusal(turn_of(one), stated, 1, None)
+    limiter = pacer(Clock())
+    limiter.record_answer(turn_of(limiter), stated)
+    limiter.record_refusal(turn_of(limiter), stated, 1, None)
     with pytest.raises(WaitTooLongError):
-        one.wait_turn()
+        limiter.wait_turn()
 
 
 def test_a_limit_of_a_minute_is_trusted_without_a_refusal() -> None:
     stated = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "60"}
     clock = Clock()
-    one = pacer(clock)
-    one.record_answer(turn_of(one), stated)
-    turn_of(one)
+    limiter = pacer(clock)
+    limiter.record_answer(turn_of(limiter), stated)
+    turn_of(limiter)
     assert clock.time - 1000 == pytest.approx(60, abs=1)

@@ -1,4 +1,4 @@
-"""The pace against servers that are simulated to the millisecond: permitted rates are filled and not overrun."""
+"""The rate limiter against servers that are simulated to the millisecond: permitted rates are used and not exceeded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from imagecli.client.rate_limiter import MonotonicClock, RateLimit, RateLimiter,
 from imagecli.client.retry import backoff_delay
 
 QUICK, SOON, SLOW = 0.001, 0.05, 0.5
-"""How long an answer takes, in seconds; a refusal always comes quickly."""
+"""Response times in seconds; a 429 always arrives quickly."""
 BETWEEN = 0.0007
 """Seconds of work between two requests of one machine."""
 
 
 @dataclass
 class Server:
-    """Lets *rate* requests a second through, *burst* at once, and tells of it by *tells* and *asks*."""
+    """Accepts *rate* requests a second, *burst* at the same time, and states its limits by *tells* and *asks*."""
 
-    tells: Callable[[Server, float], tuple[RateLimit, ...]]
+    states: Callable[[Server, float], tuple[RateLimit, ...]]
     whole_seconds: bool = False
     silent: bool = False
     """States no wait, only 429."""
@@ -39,7 +39,7 @@ class Server:
         return min(self.burst, self.level + (now - self.at) * self.rate)
 
     def take(self, now: float) -> float | None:
-        """None when it is let through, else the seconds to wait."""
+        """None if it is accepted, otherwise the seconds to wait."""
         self.level, self.at = self.left(now), now
         if self.level >= 1:
             self.level -= 1
@@ -49,32 +49,32 @@ class Server:
 
 
 def a_minute_and_until_full(server: Server, now: float) -> tuple[RateLimit, ...]:
-    return told(600, server.left(now), (server.burst - server.left(now)) / server.rate)
+    return limits(600, server.left(now), (server.burst - server.left(now)) / server.rate)
 
 
 def a_minute_and_until_the_next(server: Server, now: float) -> tuple[RateLimit, ...]:
-    return told(600, server.left(now), (1 - server.left(now) % 1) / server.rate)
+    return limits(600, server.left(now), (1 - server.left(now) % 1) / server.rate)
 
 
 def the_burst_and_until_full(server: Server, now: float) -> tuple[RateLimit, ...]:
-    return told(server.burst, server.left(now), (server.burst - server.left(now)) / server.rate)
+    return limits(server.burst, server.left(now), (server.burst - server.left(now)) / server.rate)
 
 
 def whole_seconds_until_full(server: Server, now: float) -> tuple[RateLimit, ...]:
-    return told(600, server.left(now), math.ceil((server.burst - server.left(now)) / server.rate))
+    return limits(600, server.left(now), math.ceil((server.burst - server.left(now)) / server.rate))
 
 
 def nothing(server: Server, now: float) -> tuple[RateLimit, ...]:
     return ()
 
 
-def told(total: float, left: float, reset: float) -> tuple[RateLimit, ...]:
+def limits(total: float, left: float, reset: float) -> tuple[RateLimit, ...]:
     return (RateLimit(of="requests", total=total, left=math.floor(left), reset=reset),)
 
 
 @dataclass
 class Run:
-    """What came of a run."""
+    """The outcome of a run."""
 
     answered: int = 0
     refused: int = 0
@@ -119,7 +119,7 @@ def run(
     refusal: float = QUICK,
     between: float = BETWEEN,
 ) -> Run:
-    """Sends *prompts* by *threads* in simulated time; all tries end after three refusals in a row."""
+    """Sends *prompts* by *threads* in simulated time; attempts end after three 429s in a row."""
     chance, counter, result = random.Random(7), itertools.count(), Run()
     clock = Clock()
     limiter = limiter_for(clock, per_minute)
@@ -136,7 +136,7 @@ def run(
         if what:
             ticket, stated = what
             under_way -= 1
-            headers = headers_for(server.tells(server, now))
+            headers = headers_for(server.states(server, now))
             if stated is None:
                 limiter.record_answer(ticket, headers)
                 result.answered, result.seconds = result.answered + 1, now
@@ -164,7 +164,7 @@ def run(
 @pytest.mark.parametrize("latency", [QUICK, SOON, SLOW])
 @pytest.mark.parametrize("threads", [8, 16, 100])
 @pytest.mark.parametrize(
-    ("tells", "whole_seconds", "share", "refusals"),
+    ("states", "whole_seconds", "share", "refusals"),
     [
         (a_minute_and_until_full, False, 0.98, 3),
         (a_minute_and_until_the_next, False, 0.98, 4),
@@ -174,16 +174,16 @@ def run(
         (nothing, True, 0.85, 8),
     ],
 )
-def test_a_limit_is_filled_and_hardly_ever_met(
-    tells: Callable[[Server, float], tuple[RateLimit, ...]],
+def test_a_limit_is_used_with_hardly_any_429(
+    states: Callable[[Server, float], tuple[RateLimit, ...]],
     whole_seconds: bool,
     share: float,
     refusals: int,
     threads: int,
     latency: float,
 ) -> None:
-    """600 a minute, ten at once: a hundred prompts take nine seconds and the time of an answer."""
-    found = run(Server(tells=tells, whole_seconds=whole_seconds), threads=threads, latency=latency)
+    """600 a minute, ten at once: a hundred prompts take nine seconds and the time of a response."""
+    found = run(Server(states=states, whole_seconds=whole_seconds), threads=threads, latency=latency)
     assert found.answered == 100
     assert found.refused <= refusals
     if threads > 8 or latency == QUICK:
@@ -192,14 +192,14 @@ def test_a_limit_is_filled_and_hardly_ever_met(
 
 @pytest.mark.parametrize("threads", [16, 64])
 @pytest.mark.parametrize(
-    ("tells", "refusal", "most"),
+    ("states", "refusal", "most"),
     [(nothing, 0.004, 4), (nothing, 0.02, 7), (a_minute_and_until_full, 0.004, 3), (a_minute_and_until_full, 0.02, 3)],
 )
-def test_threads_that_are_all_ready_at_once_do_not_all_meet_a_limit_that_nobody_has_told_of(
-    tells: Callable[[Server, float], tuple[RateLimit, ...]], refusal: float, most: int, threads: int
+def test_threads_that_start_together_do_not_all_meet_an_unknown_limit(
+    states: Callable[[Server, float], tuple[RateLimit, ...]], refusal: float, most: int, threads: int
 ) -> None:
     """A refusal takes a while: journal and spool are written before it, and a connection is made."""
-    found = run(Server(tells=tells), threads=threads, latency=SOON, refusal=refusal, between=0.0001)
+    found = run(Server(states=states), threads=threads, latency=SOON, refusal=refusal, between=0.0001)
     assert found.answered == 100
     assert found.refused <= most
 
@@ -207,72 +207,72 @@ def test_threads_that_are_all_ready_at_once_do_not_all_meet_a_limit_that_nobody_
 @pytest.mark.parametrize("threads", [4, 16, 64])
 @pytest.mark.parametrize("whole_seconds", [False, True])
 @pytest.mark.parametrize(("a_minute", "burst", "prompts"), [(50, 50, 200), (50, 1, 100), (50, 5, 200), (5, 5, 40)])
-def test_a_slow_limit_that_only_refuses_is_got_through_by_slow_answers_too(
+def test_a_slow_limit_without_headers_is_completed_with_slow_responses(
     a_minute: int, burst: int, prompts: int, whole_seconds: bool, threads: int
 ) -> None:
     """Nobody is answered between two refusals; that there are refusals in a row does not mean that nothing goes."""
-    server = Server(tells=nothing, whole_seconds=whole_seconds, rate=a_minute / 60, burst=burst, level=burst)
+    server = Server(states=nothing, whole_seconds=whole_seconds, rate=a_minute / 60, burst=burst, level=burst)
     found = run(server, prompts=prompts, threads=threads, latency=20.0, refusal=0.003)
     assert found.answered == prompts
     assert found.refused <= 4 + prompts / 12
 
 
-def test_where_nothing_is_known_so_many_go_that_no_slot_is_missed() -> None:
-    free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
+def test_an_unknown_limit_is_probed_without_missing_a_slot() -> None:
+    free = Server(states=nothing, rate=1e9, burst=1e9, level=1e9)
     found = run(free, prompts=64, threads=64, latency=SLOW, between=0.0001)
     assert found.at[7] < 0.02
     assert found.at[-1] < 0.15
 
 
 @pytest.mark.parametrize("latency", [QUICK, SOON, SLOW])
-def test_a_stated_limit_without_a_burst_is_hardly_ever_met(latency: float) -> None:
+def test_a_stated_limit_without_a_burst_has_hardly_any_429(latency: float) -> None:
     """The numbers are whole, so that nothing is left whenever they are stated."""
     rate = 50 / 60
 
-    def tells(server: Server, now: float) -> tuple[RateLimit, ...]:
-        return told(50, server.left(now), (1 - server.left(now)) / rate)
+    def states(server: Server, now: float) -> tuple[RateLimit, ...]:
+        return limits(50, server.left(now), (1 - server.left(now)) / rate)
 
-    found = run(Server(tells=tells, rate=rate, burst=1.0, level=1.0), prompts=60, latency=latency)
+    found = run(Server(states=states, rate=rate, burst=1.0, level=1.0), prompts=60, latency=latency)
     assert (found.answered, found.refused <= 3) == (60, True)
 
 
 @pytest.mark.parametrize("latency", [QUICK, SLOW, 20.0])
 @pytest.mark.parametrize("threads", [4, 16, 64])
 @pytest.mark.parametrize(("a_minute", "burst", "prompts"), [(600, 10, 100), (50, 1, 60), (50, 50, 100), (5, 1, 10)])
-def test_a_gateway_that_only_refuses_is_got_through(
+def test_a_gateway_that_only_sends_429_is_completed(
     a_minute: int, burst: int, prompts: int, threads: int, latency: float
 ) -> None:
-    server = Server(tells=nothing, silent=True, rate=a_minute / 60, burst=burst, level=burst)
+    server = Server(states=nothing, silent=True, rate=a_minute / 60, burst=burst, level=burst)
     found = run(server, prompts=prompts, threads=threads, latency=latency)
     assert found.answered == prompts
 
 
-def test_only_whole_seconds_and_quick_answers_fill_the_limit_too() -> None:
-    found = run(Server(tells=nothing, whole_seconds=True))
+def test_a_limit_stated_in_whole_seconds_is_used_with_quick_responses() -> None:
+    found = run(Server(states=nothing, whole_seconds=True))
     assert (found.answered, found.refused <= 8) == (100, True)
     assert 9 / found.seconds >= 0.95
 
 
 @pytest.mark.parametrize("threads", [16, 64])
-def test_where_there_is_no_limit_nobody_waits(threads: int) -> None:
-    free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
+def test_without_a_limit_no_request_waits(threads: int) -> None:
+    free = Server(states=nothing, rate=1e9, burst=1e9, level=1e9)
     found = run(free, prompts=200, threads=threads, latency=SLOW)
     assert (found.answered, found.refused) == (200, 0)
     assert math.ceil(200 / threads) * SLOW / found.seconds >= 0.93
 
 
 @pytest.mark.parametrize("threads", [1, 4, 16, 100])
-@pytest.mark.parametrize("tells", [nothing, a_minute_and_until_full])
-def test_a_limit_that_never_gives_way_ends_after_few_tries_of_all_together(
-    tells: Callable[[Server, float], tuple[RateLimit, ...]], threads: int
+@pytest.mark.parametrize("states", [nothing, a_minute_and_until_full])
+def test_an_endless_limit_ends_after_few_attempts_in_total(
+    states: Callable[[Server, float], tuple[RateLimit, ...]], threads: int
 ) -> None:
-    found = run(Server(tells=tells, rate=1e-6, burst=0, level=0), threads=threads)
+    found = run(Server(states=states, rate=1e-6, burst=0, level=0), threads=threads)
     assert found.answered == 0
     assert found.refused <= 3
 
 
-def test_a_limit_of_the_users_own_is_never_gone_over() -> None:
-    free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
+def test_a_limit_set_by_the_user_is_never_exceeded() -> None:
+    free = Server(states=nothing, rate=1e9, burst=1e9, level=1e9)
     found = run(free, prompts=50, per_minute=600)
     assert (found.answered, found.refused) == (50, 0)
     assert all(sum(start <= at < start + 1 for at in found.at) <= 20 for start in [at + 1e-6 for at in found.at])
@@ -280,7 +280,7 @@ def test_a_limit_of_the_users_own_is_never_gone_over() -> None:
 
 
 def wait_of(limiter: RateLimiter, images: int = 1) -> float:
-    """Seconds until such a request may be sent; 0 if it is sent now."""
+    """Seconds until such a request may be sent; 0 if it is sent immediately."""
     turn = limiter.try_turn(images)
     return 0.0 if isinstance(turn, Ticket) else turn
 
@@ -291,7 +291,7 @@ def ticket_of(limiter: RateLimiter, images: int = 1) -> Ticket:
     return ticket
 
 
-def test_images_count_where_images_are_limited() -> None:
+def test_images_count_if_images_are_limited() -> None:
     clock = Clock()
     limiter = limiter_for(clock)
     ticket = ticket_of(limiter, images=4)
@@ -302,7 +302,7 @@ def test_images_count_where_images_are_limited() -> None:
     assert 10 < wait_of(limiter, images=1) < 14
 
 
-def test_tokens_count_by_what_requests_took() -> None:
+def test_tokens_are_counted_as_earlier_requests_used_them() -> None:
     clock = Clock()
     limiter = limiter_for(clock)
     first = ticket_of(limiter)
@@ -315,7 +315,7 @@ def test_tokens_count_by_what_requests_took() -> None:
     assert wait_of(limiter) > 20
 
 
-def test_one_refusal_holds_everybody_and_an_old_answer_does_not_end_it() -> None:
+def test_one_429_pauses_all_requests_and_an_older_response_does_not_end_it() -> None:
     clock = Clock()
     limiter = limiter_for(clock)
     old = ticket_of(limiter)
@@ -361,7 +361,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-def test_nothing_that_servers_state_breaks_the_limiter(
+def test_no_stated_limit_breaks_the_limiter(
     events: list[tuple[str, float, int, RateLimit | None]],
 ) -> None:
     clock = Clock()
@@ -386,7 +386,7 @@ def test_nothing_that_servers_state_breaks_the_limiter(
                 limiter.record_lost(ticket)
 
 
-def test_a_request_for_several_images_takes_as_many_of_one_s_own_limit() -> None:
+def test_a_request_for_several_images_uses_as_many_of_the_users_limit() -> None:
     limiter = limiter_for(Clock(), per_minute=60)
     ticket = ticket_of(limiter, images=3)
     limiter.record_lost(ticket)
@@ -402,7 +402,7 @@ class Raised(Server):
         return super().take(now)
 
 
-def test_a_limit_that_was_raised_is_found_out() -> None:
-    found = run(Raised(tells=nothing, whole_seconds=True, burst=1.0, level=1.0), prompts=400)
+def test_a_raised_limit_is_detected() -> None:
+    found = run(Raised(states=nothing, whole_seconds=True, burst=1.0, level=1.0), prompts=400)
     assert found.answered == 400
     assert sum(at > found.seconds - 60 for at in found.at) > 90

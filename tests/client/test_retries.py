@@ -1,4 +1,4 @@
-"""What is sent again, how long is waited for it, and what never is."""
+"""What is retried, after which wait, and what never is."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OVERLOADED = b'{"error": {"message": "overloaded", "type": "server_error"}}'
 
 
 @pytest.mark.parametrize("status", [429, 503, 529])
-def test_an_answer_that_says_nothing_was_made_is_tried_again(status: int) -> None:
-    heard: list[Event] = []
+def test_a_response_that_reports_no_result_is_retried(status: int) -> None:
+    events: list[Event] = []
     with raw_server(http(f"{status} No", b"not now", "Retry-After: 0"), OK) as server:
-        answer, body = send(server.base_url, heard=heard)
-    assert (answer.status, body) == (200, b'{"data": []}')
+        response, body = send(server.base_url, events=events)
+    assert (response.status, body) == (200, b'{"data": []}')
     assert len(server.requests) == 2
     assert server.requests[0] == server.requests[1]
-    assert [event.seconds <= 0.03 for event in heard if isinstance(event, RetryWait)] == [True]
+    assert [event.seconds <= 0.03 for event in events if isinstance(event, RetryWait)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_an_answer_that_says_nothing_was_made_is_tried_again(status: int) -> Non
         *(500, 501, 502, 503, 504, 505, 520, 521, 522, 523, 524, 525, 526, 529, 530, 598, 600),
     ],
 )
-def test_every_other_answer_is_final(status: int) -> None:
+def test_every_other_response_is_final(status: int) -> None:
     with raw_server(http(f"{status} No", b"no", "Location: http://127.0.0.1:1/")) as server:
         with pytest.raises(ImagecliError) as caught:
             send(server.base_url)
@@ -46,21 +46,21 @@ def test_every_other_answer_is_final(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("response", "error"),
     [
         (http("429 No", b'{"error": {"code": "insufficient_quota"}}', "Retry-After: 0"), QuotaError),
         (http("503 No", OVERLOADED, "x-should-retry: false"), NetworkError),
     ],
 )
-def test_what_waiting_does_not_mend_is_not_tried_again(answer: bytes, error: type[ImagecliError]) -> None:
-    with raw_server(answer) as server:
+def test_errors_that_waiting_does_not_fix_are_not_retried(response: bytes, error: type[ImagecliError]) -> None:
+    with raw_server(response) as server:
         with pytest.raises(error):
             send(server.base_url)
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("max_retries", "posts"), [(0, 1), (1, 2), (4, 5)])
-def test_tries_are_counted(max_retries: int, posts: int) -> None:
+def test_attempts_are_limited(max_retries: int, posts: int) -> None:
     with raw_server(http("503 No", OVERLOADED)) as server:
         with pytest.raises(NetworkError):
             send(server.base_url, transport(max_retries))
@@ -69,7 +69,7 @@ def test_tries_are_counted(max_retries: int, posts: int) -> None:
 
 @pytest.mark.parametrize("statuses", [(429, 503), (503, 429), (429, 429, 503), (503, 503, 429), (429, 503, 529)])
 @pytest.mark.parametrize("max_retries", [0, 1, 2, 3])
-def test_all_kinds_of_refusals_are_one_count(statuses: tuple[int, ...], max_retries: int) -> None:
+def test_all_kinds_of_errors_share_one_count(statuses: tuple[int, ...], max_retries: int) -> None:
     with raw_server(*[http(f"{status} No", OVERLOADED) for status in statuses * 4]) as server:
         with pytest.raises(ImagecliError):
             send(server.base_url, transport(max_retries))
@@ -80,7 +80,7 @@ def test_all_kinds_of_refusals_are_one_count(statuses: tuple[int, ...], max_retr
     ("header", "least"), [("Retry-After: 0.1", 0.1), ("retry-after-ms: 100", 0.1), ("Retry-After: 0", 0.0)]
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_servers_wait_is_kept(status: int, header: str, least: float) -> None:
+def test_the_servers_wait_is_respected(status: int, header: str, least: float) -> None:
     started = time.monotonic()
     with raw_server(http(f"{status} No", b"", header), OK) as server:
         send(server.base_url, transport(max_wait=1))
@@ -89,7 +89,7 @@ def test_the_servers_wait_is_kept(status: int, header: str, least: float) -> Non
 
 @pytest.mark.parametrize("header", ["Retry-After: 86400", "retry-after-ms: 86400000", "Retry-After: 1e300"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_more_than_max_wait_ends_with_the_time_to_come_back(status: int, header: str) -> None:
+def test_more_than_max_wait_is_an_error_with_the_time_to_retry(status: int, header: str) -> None:
     with raw_server(http(f"{status} No", b"", header)) as server:
         with pytest.raises(LimitError) as caught:
             send(server.base_url, transport(max_wait=120))
@@ -100,7 +100,7 @@ def test_more_than_max_wait_ends_with_the_time_to_come_back(status: int, header:
     assert f"in {seconds} s" in (caught.value.hint or "")
 
 
-def test_the_time_to_come_back_is_the_clock_s_and_the_wait() -> None:
+def test_the_time_to_retry_is_the_current_time_and_the_wait() -> None:
     noon = datetime(2026, 11, 23, 12, 0, 0, tzinfo=timezone(timedelta(hours=2)))
     error = wait_too_long_error(LimitError("slow"), 90, 20, noon)
     assert error.hint == "run the same command again in 90 s, after 2026-11-23 12:01:30; nothing was generated"
@@ -112,7 +112,7 @@ def test_a_wait_of_exactly_max_wait_is_waited() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_one_refusal_pauses_every_thread(status: int) -> None:
+def test_one_429_pauses_every_thread(status: int) -> None:
     clock, times = ThreadsClock(2), list[float]()
 
     def refuse(connection: socket.socket) -> None:
@@ -140,16 +140,16 @@ def test_one_refusal_pauses_every_thread(status: int) -> None:
     assert min(times[1:]) >= 1030
 
 
-def test_no_connection_is_tried_again_and_nothing_was_bought() -> None:
+def test_a_failed_connection_is_retried_and_nothing_is_billed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    heard: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(NetworkError) as caught:
-        send(f"http://127.0.0.1:{port}/v1", heard=heard)
+        send(f"http://127.0.0.1:{port}/v1", events=events)
     assert (caught.value.exit_code, caught.value.code) == (6, "no_connection")
     assert f"127.0.0.1:{port}" in caught.value.message
     assert "nothing was sent" in (caught.value.hint or "")
-    assert len([event for event in heard if isinstance(event, RetryWait)]) == 2
+    assert len([event for event in events if isinstance(event, RetryWait)]) == 2
 
 
 def test_a_host_without_an_address_is_named() -> None:

@@ -1,4 +1,4 @@
-"""What threads and requests share, and what none hands to another: lines, cookies, keys."""
+"""What threads and requests share, and what they never share: connections, cookies, keys."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.client.raw import http, raw_server, read_request
 from tests.client.sending import KEY, OK, QUICK, send, transport
 
 
-def test_no_line_is_used_twice() -> None:
-    """A server may close an idle line while the next request is on its way: was it bought or not?"""
+def test_no_connection_is_used_twice() -> None:
+    """A server may close an idle connection while the next request is in flight: was it billed or not?"""
     lines: list[list[bytes]] = []
 
     def serve(listener: socket.socket) -> None:
@@ -44,7 +44,7 @@ def test_no_line_is_used_twice() -> None:
     assert all(b"connection: close" in line[0].lower() for line in lines)
 
 
-def test_no_cookie_is_given_back() -> None:
+def test_no_cookie_is_sent_back() -> None:
     baked = http("200 OK", b"{}", "Set-Cookie: session=crumbs; Path=/")
     with raw_server(baked) as server:
         shared = transport()
@@ -58,7 +58,7 @@ def test_no_cookie_is_given_back() -> None:
     ("scheme", "header"), [("bearer", f"authorization: bearer {KEY}"), ("api-key", f"api-key: {KEY}")]
 )
 @pytest.mark.parametrize("entries", ["default login me password hush\n", "machine 127.0.0.1 login me password hush\n"])
-def test_netrc_neither_replaces_the_key_nor_stands_beside_it(
+def test_netrc_neither_replaces_the_key_nor_is_sent_with_it(
     scheme: str, header: str, entries: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -79,15 +79,15 @@ def with_key(scheme: str = "bearer") -> Transport:
 
 
 @contextmanager
-def trap(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy that only writes down what it is told."""
-    with raw_server(answer) as server:
+def trap(response: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that only records what it receives."""
+    with raw_server(response) as server:
         yield f"http://user:hush@127.0.0.1:{server.port}", server.requests
 
 
-@pytest.mark.parametrize("answer", [http("200 OK"), http("407 No"), http("502 No"), b""])
-def test_a_proxy_that_is_to_connect_hears_no_key(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    with trap(answer) as (proxy, requests):
+@pytest.mark.parametrize("response", [http("200 OK"), http("407 No"), http("502 No"), b""])
+def test_a_connect_proxy_gets_no_key(response: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with trap(response) as (proxy, requests):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         with pytest.raises(ImagecliError) as caught:
             send("https://api.example.test/v1", with_key())

@@ -1,4 +1,4 @@
-"""What is bought lands in the spool, for its owner alone, and stays exactly as long as something is unsaved."""
+"""Paid responses are written to the spool, for their owner alone, and stay exactly as long as something is unsaved."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
         assert (folder / "id.json").read_text() == '{"a": 1}'
 
 
-def test_nothing_is_left_when_all_is_saved(tmp_path: Path) -> None:
+def test_nothing_remains_when_everything_is_saved(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     with open_spool_entry("id", "{}", [folder]) as entry:
         entry.write(b"body")
     assert not folder.exists()
 
 
-def test_what_is_not_saved_stays(tmp_path: Path) -> None:
+def test_an_unsaved_response_stays(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path]) as entry:
         entry.write(b"body")
         kept = entry.keep()
@@ -62,7 +62,7 @@ def test_what_is_not_saved_stays(tmp_path: Path) -> None:
         (LimitError("later"), False),
     ],
 )
-def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
+def test_bytes_stay_unless_the_error_says_that_nothing_was_billed(
     tmp_path: Path, error: BaseException, stays: bool
 ) -> None:
     with pytest.raises(type(error)) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
@@ -73,14 +73,14 @@ def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
         assert caught.value.rescued_path == (str(entry.body) if stays else None)
 
 
-def test_a_lost_answer_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
+def test_a_lost_response_without_any_bytes_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnsavedError) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]):
         raise UnsavedError("lost")
     assert caught.value.rescued_path is None
     assert not (tmp_path / "spool").exists()
 
 
-def test_the_next_folder_is_taken_when_the_first_can_t_be(tmp_path: Path) -> None:
+def test_the_next_folder_is_used_if_the_first_is_unusable(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a folder")
     folders = [tmp_path / "state" / "spool", tmp_path / "beside"]
     with open_spool_entry("id", "{}", folders) as entry:
@@ -88,9 +88,9 @@ def test_the_next_folder_is_taken_when_the_first_can_t_be(tmp_path: Path) -> Non
     assert not (tmp_path / "beside").exists()
 
 
-@pytest.mark.parametrize(("total", "free", "taken_"), [(2**40, 2**25 - 1, "b"), (2**40, 2**25, "a"), (0, 0, "a")])
-def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, taken_: str
+@pytest.mark.parametrize(("total", "free", "chosen"), [(2**40, 2**25 - 1, "b"), (2**40, 2**25, "a"), (0, 0, "a")])
+def test_a_folder_with_little_space_is_skipped_and_one_of_unknown_space_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, chosen: str
 ) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
@@ -99,21 +99,21 @@ def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_
     scarce = usage(tmp_path)._replace(total=total, free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: scarce if path == folders[0] else usage(path))
     with open_spool_entry("id", "{}", folders) as entry:
-        assert entry.body.parent.name == taken_
+        assert entry.body.parent.name == chosen
 
 
-def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone: list[str] = []
+def test_an_entrys_description_is_removed_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed: list[str] = []
     unlink = Path.unlink
 
     def on_event(path: Path) -> None:
         unlink(path)
-        gone.append(path.suffix)
+        removed.append(path.suffix)
 
     monkeypatch.setattr(Path, "unlink", on_event)
     with open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.record_sent(None)
-    assert gone == [".body", ".sent", ".json"]
+    assert removed == [".body", ".sent", ".json"]
 
 
 def test_a_description_that_can_t_be_written_leaves_nothing(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_move_that_fails_leaves_no_half_copy(tmp_path: Path, monkeypatch: pyte
         assert entry.body.read_bytes() == b"body"
 
 
-def test_no_folder_at_all_is_found_out_before_sending(tmp_path: Path) -> None:
+def test_a_missing_spool_folder_is_an_error_before_sending(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError) as caught:
         open_spool_entry("id", "{}", [tmp_path / "file" / "a", tmp_path / "file" / "b"])
@@ -146,7 +146,7 @@ def test_no_folder_at_all_is_found_out_before_sending(tmp_path: Path) -> None:
     assert "IMAGECLI_STATE_DIR" in (caught.value.hint or "")
 
 
-def test_neighbours_that_come_and_go_take_no_folder_away(tmp_path: Path) -> None:
+def test_concurrent_entries_do_not_remove_the_folder(tmp_path: Path) -> None:
     problems: list[BaseException] = []
 
     def come_and_go(who: int) -> None:
@@ -165,7 +165,7 @@ def test_neighbours_that_come_and_go_take_no_folder_away(tmp_path: Path) -> None
     assert problems == []
 
 
-def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp_path: Path) -> None:
+def test_the_request_is_marked_as_sent_until_the_server_reports_no_result(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path]) as entry:
         assert not (tmp_path / "id.sent").exists()
         for peer in ("127.0.0.1", "::1"):
@@ -205,7 +205,7 @@ time.sleep(60)
 """
 
 
-def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Children) -> None:
+def test_a_killed_process_releases_its_entry(tmp_path: Path, children: Children) -> None:
     process = children.start([sys.executable, "-c", HOLDER, str(tmp_path)])
     assert process.stdout
     process.stdout.readline()
@@ -217,7 +217,7 @@ def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Childre
     ]
 
 
-def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
+def test_a_kept_entry_outlives_its_block(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.write(b"body")
         entry.open = True
@@ -227,15 +227,15 @@ def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
 
 
 class TestFull:
-    """A disk that takes no more while an answer comes."""
+    """A disk that becomes full while a response arrives."""
 
     def fill(self, entry: SpoolEntry) -> None:
-        """From here on its disk is full."""
+        """From now on its disk is full."""
         full = os.open("/dev/full", os.O_RDWR)
         os.dup2(full, entry.file.fileno())
         os.close(full)
 
-    def test_what_comes_goes_on_in_the_next_folder_that_takes_it(self, tmp_path: Path) -> None:
+    def test_a_response_continues_in_the_next_folder_with_space(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         folders = [tmp_path / "a", tmp_path / "file" / "b", tmp_path / "c"]
         with open_spool_entry("id", '{"a": 1}', folders) as entry:
@@ -253,7 +253,7 @@ class TestFull:
             assert [left.alive for left in list_spooled_calls(SpoolPlaces(own=tmp_path / "c"))] == [True]
         assert not (tmp_path / "c").exists()
 
-    def test_the_disk_error_stands_where_no_folder_takes_it(self, tmp_path: Path) -> None:
+    def test_a_disk_error_is_raised_if_no_folder_has_space(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space left"), open_spool_entry("id", "{}", [tmp_path]) as entry:
             entry.write(b"half")
             self.fill(entry)

@@ -15,7 +15,7 @@ from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.errors import OutputError
 
 NOWHERE = Path("/dev/null/spool")
-"""No folder can be made there."""
+"""No folder can be created there."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def open_beside(beside: Path, *record_folders: Path) -> SpoolEntry:
 
 
 def leave_beside(beside: Path, *record_folders: Path) -> None:
-    """An entry as a killed process leaves it."""
+    """An entry that a killed process left behind."""
     entry = open_beside(beside, *record_folders)
     entry.write(b"body")
     entry.keep()
@@ -44,7 +44,7 @@ def ids(records: Path) -> list[str]:
     return [left.id for left in list_spooled_calls(SpoolPlaces(own=NOWHERE, records=(records,)))]
 
 
-def test_the_record_is_private_and_goes_with_the_entry(beside: Path, records: Path) -> None:
+def test_the_record_is_private_and_removed_with_the_entry(beside: Path, records: Path) -> None:
     with open_beside(beside, records) as entry:
         record = records / "id.json"
         assert entry.record == record
@@ -58,7 +58,7 @@ def test_the_record_is_private_and_goes_with_the_entry(beside: Path, records: Pa
 def test_a_record_stays_as_long_as_the_description(
     beside: Path, records: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An entry that can't be removed wholly is still one that this machine knows."""
+    """This machine still knows an entry that can't be removed completely."""
     unlink = Path.unlink
 
     def keep_descriptions(path: Path) -> None:
@@ -87,9 +87,7 @@ def test_an_entry_that_no_folder_can_record_is_kept_and_not_used(beside: Path, r
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "open", "foreign"])
-def test_a_record_folder_that_is_not_private_is_passed_over(
-    beside: Path, records: Path, tmp_path: Path, kind: str
-) -> None:
+def test_a_record_folder_that_is_not_private_is_skipped(beside: Path, records: Path, tmp_path: Path, kind: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     records.parent.mkdir()
@@ -111,7 +109,7 @@ def test_a_record_folder_that_is_not_private_is_passed_over(
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "open", "foreign"])
-def test_records_in_a_folder_that_is_not_private_are_not_believed(
+def test_records_in_a_folder_that_is_not_private_are_not_trusted(
     beside: Path, records: Path, tmp_path: Path, kind: str
 ) -> None:
     leave_beside(beside, records)

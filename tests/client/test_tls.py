@@ -1,4 +1,4 @@
-"""TLS that fails before the request bought nothing; TLS that fails after it may have."""
+"""TLS that fails before the request bills nothing; TLS that fails after it may have billed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.client.raw import http, raw_server, read_request
 from tests.client.sending import Download
 
 OWN = Path(__file__).parent / "own.pem"
-"""A certificate for 127.0.0.1 and its key, made for these tests and trusted by nobody."""
+"""A certificate for 127.0.0.1 and its key, created for these tests and trusted by no one."""
 
 
 @contextmanager
-def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, list[bytes]]]:
+def tls_server(response: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, list[bytes]]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN)
     requests: list[bytes] = []
@@ -39,7 +39,7 @@ def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, l
                     connection, _ = listener.accept()
                     with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
                         requests.append(read_request(line))
-                        answer(line)
+                        response(line)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -71,7 +71,7 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def garbage(line: ssl.SSLSocket) -> None:
-    """Bytes that are no TLS, past the TLS layer."""
+    """Bytes that are not TLS, bypassing the TLS layer."""
     with socket.socket(fileno=line.detach()) as bare:
         bare.sendall(b"garbage" * 100)
 
@@ -83,7 +83,7 @@ def half_then_gone(line: ssl.SSLSocket) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_trusted_certificate_is_taken_from_its_variable() -> None:
+def test_a_trusted_certificate_is_read_from_its_variable() -> None:
     with tls_server(lambda line: line.sendall(http("200 OK", b"{}"))) as (base_url, _):
         assert send(base_url) == b"{}"
 
@@ -97,7 +97,7 @@ def test_an_untrusted_certificate_gets_no_request() -> None:
     assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
 
 
-def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_is_said() -> None:
+def test_an_untrusted_result_host_gets_no_request_and_the_hint_names_the_fix() -> None:
     into = Download()
     results = ResultDownloader(timeouts=PATIENCE, direct=False, max_wait=0.02)
     with tls_server(lambda line: line.sendall(http("200 OK", b"picture"))) as (url, requests):
@@ -112,9 +112,9 @@ def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("answer", [garbage, half_then_gone])
-def test_a_line_that_breaks_after_the_request_is_perhaps_billed(answer: Callable[[ssl.SSLSocket], None]) -> None:
-    with tls_server(answer) as (base_url, requests):
+@pytest.mark.parametrize("response", [garbage, half_then_gone])
+def test_a_connection_that_breaks_after_the_request_may_be_billed(response: Callable[[ssl.SSLSocket], None]) -> None:
+    with tls_server(response) as (base_url, requests):
         with pytest.raises(ImagecliError) as caught:
             send(base_url)
         assert len(requests) == 1
@@ -129,7 +129,7 @@ def test_tls_to_a_plain_server_sends_nothing() -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_large_upload_goes_whole_through_tls() -> None:
+def test_a_large_upload_is_sent_completely_through_tls() -> None:
     with tls_server(lambda line: line.sendall(http("200 OK", b"{}"))) as (base_url, requests):
         assert send(base_url, "x" * 8_000_000, Timeouts(connect=5, silence=5, total=20)) == b"{}"
     assert requests[0].endswith(b'x"}')
@@ -137,10 +137,10 @@ def test_a_large_upload_goes_whole_through_tls() -> None:
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("prelude", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
-def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too(prelude: bytes) -> None:
+def test_a_response_before_the_upload_is_read_is_used_through_tls_too(prelude: bytes) -> None:
     started = time.monotonic()
-    answer = prelude + http("413 No", b'{"error": "too large"}')
-    with deaf_tls_server(answer) as base_url, pytest.raises(ImagecliError) as caught:
+    response = prelude + http("413 No", b'{"error": "too large"}')
+    with deaf_tls_server(response) as base_url, pytest.raises(ImagecliError) as caught:
         send(base_url, "x" * 20_000_000, Timeouts(connect=5, silence=20, total=20))
     assert (caught.value.exit_code, caught.value.status) == (4, 413)
     assert time.monotonic() - started < 8
@@ -148,15 +148,15 @@ def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too(prelude: by
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("timeouts", [Timeouts(connect=5, silence=0.8), Timeouts(connect=5, total=2)])
-def test_an_upload_that_nobody_takes_behind_tls_ends_in_time(timeouts: Timeouts) -> None:
+def test_an_upload_through_tls_that_is_not_read_times_out(timeouts: Timeouts) -> None:
     with deaf_tls_server(b"") as base_url, pytest.raises(ImagecliError) as caught:
         send(base_url, "x" * 20_000_000, timeouts)
     assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
 
 
 @contextmanager
-def deaf_tls_server(answer: bytes) -> Iterator[str]:
-    """Reads the beginning of a request, answers, and takes nothing more until the test is over."""
+def deaf_tls_server(response: bytes) -> Iterator[str]:
+    """Reads the beginning of a request, responds, and reads nothing more until the test is over."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN)
     over = threading.Event()
@@ -166,7 +166,7 @@ def deaf_tls_server(answer: bytes) -> Iterator[str]:
             connection, _ = listener.accept()
             with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
                 line.recv(1000)
-                line.sendall(answer)
+                line.sendall(response)
                 over.wait(20)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -179,7 +179,7 @@ def deaf_tls_server(answer: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
-def test_a_plain_request_to_a_tls_port_bought_nothing(size: int) -> None:
+def test_a_plain_request_to_a_tls_port_bills_nothing(size: int) -> None:
     with tls_server(lambda line: None) as (base_url, requests):
         with pytest.raises(ImagecliError) as caught:
             send(base_url.replace("https:", "http:"), "x" * size)
@@ -188,7 +188,7 @@ def test_a_plain_request_to_a_tls_port_bought_nothing(size: int) -> None:
     assert "https://" in (caught.value.hint or "")
 
 
-def test_an_alert_is_tls_too() -> None:
+def test_an_alert_is_recognized_as_tls() -> None:
     alert = b"\x15\x03\x01\x00\x02\x02\x46"
     with raw_server(alert) as server, pytest.raises(ImagecliError) as caught:
         send(server.base_url)
@@ -211,7 +211,7 @@ def test_a_bundle_that_holds_no_certificate_is_a_settings_error(
     assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
 
 
-def test_a_bundle_that_is_not_there_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_bundle_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope/ca.pem")
     with pytest.raises(ImagecliError) as caught:
         send("https://127.0.0.1:1/v1")

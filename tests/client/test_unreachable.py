@@ -43,19 +43,19 @@ class Restarting:
                 connection.sendall(OK)
 
 
-def test_a_server_that_is_away_for_a_moment_fails_no_request() -> None:
+def test_a_short_outage_fails_no_request() -> None:
     server = Restarting()
     server.start()
     sender = transport(max_retries=2, max_wait=120)
     send(server.base_url, sender)
     server.stop()
     failures: list[BaseException] = []
-    heard: list[Event] = []
+    events: list[Event] = []
 
     def rows() -> None:
         for _ in range(5):
             try:
-                send(server.base_url, sender, heard)
+                send(server.base_url, sender, events)
             except NetworkError as error:
                 failures.append(error)
 
@@ -69,18 +69,18 @@ def test_a_server_that_is_away_for_a_moment_fails_no_request() -> None:
     server.stop()
     assert failures == []
     assert server.served == 21
-    assert all("could not connect" in event.why for event in heard if isinstance(event, RetryWait))
+    assert all("could not connect" in event.why for event in events if isinstance(event, RetryWait))
 
 
 @pytest.mark.parametrize("max_retries", [0, 2])
 def test_a_server_that_never_responded_fails_after_the_retries(max_retries: int) -> None:
-    heard: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(NetworkError, match="could not connect"):
-        send(Restarting().base_url, transport(max_retries, max_wait=1), heard)
-    assert len([event for event in heard if isinstance(event, RetryWait)]) == max_retries
+        send(Restarting().base_url, transport(max_retries, max_wait=1), events)
+    assert len([event for event in events if isinstance(event, RetryWait)]) == max_retries
 
 
-def test_a_server_that_stays_away_ends_the_others_sooner() -> None:
+def test_a_long_outage_fails_the_other_requests_sooner() -> None:
     server = Restarting()
     server.start()
     sender = transport(max_retries=1, max_wait=0.3)

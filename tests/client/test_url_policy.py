@@ -1,4 +1,4 @@
-"""Result URLs lead nowhere they should not: judged by the address that is connected to, on every hop."""
+"""Result URLs are checked by the address that is connected to, on every hop."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUICK = Timeouts(connect=1, silence=0.5, total=2)
 
 
 def names(**hosts: str | Sequence[str]) -> Resolver:
-    """A resolver that knows these names (`_` is a dot) and all addresses, and counts how often it is asked."""
+    """A resolver that knows these names (`_` is a dot) and all addresses, and counts its lookups."""
 
     def resolve(host: str, port: int) -> Sequence[str]:
         known = hosts.get(host.rstrip(".").replace(".", "_"))
@@ -67,23 +67,23 @@ class Listening:
 
 @contextmanager
 def listening(family: socket.AddressFamily = socket.AF_INET) -> Iterator[Listening]:
-    """On every address of this machine of that family; answers whoever connects with a picture."""
+    """Listens on every address of this machine of that family and responds with an image."""
     host = "::" if family == socket.AF_INET6 else "0.0.0.0"
     with socket.create_server((host, 0), family=family) as listener:
-        seen = Listening(port=listener.getsockname()[1])
+        counter = Listening(port=listener.getsockname()[1])
 
         def serve() -> None:
             with suppress(OSError):
                 while True:
                     connection, address = listener.accept()
-                    seen.connections.append(address)
+                    counter.connections.append(address)
                     with connection, suppress(OSError):
                         connection.recv(10_000)
                         connection.sendall(OK)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield seen
+        yield counter
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(timeout=5)
 
@@ -112,21 +112,21 @@ def listening(family: socket.AddressFamily = socket.AF_INET) -> Iterator[Listeni
 )
 def test_no_spelling_of_this_machine_is_connected_to(host: str) -> None:
     resolve = names(api_example_com="8.8.8.8", inside_example_com="127.0.0.1")
-    with listening() as seen:
+    with listening() as listener:
         with pytest.raises(UnsavedError) as caught:
-            fetch(f"http://{host}:{seen.port}/a.png?sig=hush", resolve=resolve)
-        assert seen.connections == []
+            fetch(f"http://{host}:{listener.port}/a.png?sig=hush", resolve=resolve)
+        assert listener.connections == []
     assert (caught.value.exit_code, caught.value.code) == (7, "result_refused")
     assert "http://" in caught.value.message
     assert "hush" not in caught.value.message
 
 
 @pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "127。0。0。1", "127%2e1", "%31%32%37.1", "127.0.0.1%00.example.com"])
-def test_what_is_no_hosts_name_is_connected_to_nowhere(host: str) -> None:
-    with listening() as seen:
+def test_an_invalid_host_name_is_not_connected_to(host: str) -> None:
+    with listening() as listener:
         with pytest.raises(UnsavedError):
-            fetch(f"http://{host}:{seen.port}/a.png")
-        assert seen.connections == []
+            fetch(f"http://{host}:{listener.port}/a.png")
+        assert listener.connections == []
 
 
 @pytest.mark.parametrize("host", ["[::1]", "[::]", "[0:0:0:0:0:0:0:1]"])
@@ -134,10 +134,10 @@ def test_no_spelling_of_this_machine_by_its_newer_name_is_connected_to(host: str
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     try:
-        with listening(socket.AF_INET6) as seen:
+        with listening(socket.AF_INET6) as listener:
             with pytest.raises(UnsavedError) as caught:
-                fetch(f"http://{host}:{seen.port}/a.png")
-            assert seen.connections == []
+                fetch(f"http://{host}:{listener.port}/a.png")
+            assert listener.connections == []
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     assert caught.value.code == "result_refused"
@@ -167,7 +167,7 @@ def test_no_spelling_of_this_machine_by_its_newer_name_is_connected_to(host: str
         "newer.example.com",
     ],
 )
-def test_no_other_place_off_the_open_network_is_asked(host: str) -> None:
+def test_no_other_address_outside_the_public_network_is_requested(host: str) -> None:
     resolve = names(
         api_example_com="8.8.8.8", metadata_example_com="169.254.169.254", newer_example_com=["fd00::1", "fe80::1"]
     )
@@ -186,32 +186,32 @@ def test_no_other_place_off_the_open_network_is_asked(host: str) -> None:
         "file:///etc/passwd",
     ],
 )
-def test_every_hop_is_judged(location: str) -> None:
-    """The first hop is this machine, as the base URL is; the next one is a place of another kind, or no address."""
-    with listening() as seen:
-        redirect = http("302 Go", b"", f"Location: {location.format(port=seen.port)}")
+def test_every_hop_is_checked(location: str) -> None:
+    """The first hop is this machine, as the base URL is; the next one is an address of another kind, or none."""
+    with listening() as listener:
+        redirect = http("302 Go", b"", f"Location: {location.format(port=listener.port)}")
         with raw_server(redirect) as first, pytest.raises(UnsavedError) as caught:
             fetch(f"http://127.0.0.1:{first.port}/a", first.base_url, names(other_example_com="192.168.1.5"))
-        assert (len(first.requests), seen.connections) == (1, [])
+        assert (len(first.requests), listener.connections) == (1, [])
     assert caught.value.code == "result_refused"
     assert "hush" not in caught.value.message
 
 
-def test_a_name_is_resolved_once_and_what_was_judged_is_connected_to() -> None:
+def test_a_name_is_resolved_once_and_the_checked_address_is_connected_to() -> None:
     """A name that changes its mind between two questions gets only one."""
-    answers = iter([["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"]])
-    asked: list[str] = []
+    responses = iter([["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"]])
+    lookups: list[str] = []
 
     def resolve(host: str, port: int) -> Sequence[str]:
-        asked.append(host)
-        return next(answers)
+        lookups.append(host)
+        return next(responses)
 
-    with listening() as seen:
+    with listening() as listener:
         with pytest.raises(UnsavedError):
-            fetch(f"http://fickle.example.com:{seen.port}/a.png", "", resolve)
-        assert seen.connections == []
-    # Every try asks once: the first was public and gave no connection, the second was this machine.
-    assert asked[:2] == ["fickle.example.com"] * 2
+            fetch(f"http://fickle.example.com:{listener.port}/a.png", "", resolve)
+        assert listener.connections == []
+    # Each attempt makes one lookup: the first address was public and unreachable, the second was this machine.
+    assert lookups[:2] == ["fickle.example.com"] * 2
 
 
 @pytest.mark.parametrize(
@@ -235,32 +235,37 @@ def test_a_server_on_this_machine_may_link_to_itself(base_url: str, peer: str | 
         assert fetch(url, base_url.format(port=server.port), resolve, peer=peer) == b"picture"
 
 
-def test_what_the_name_of_the_base_url_leads_to_later_does_not_count() -> None:
-    with listening() as seen:
-        url = f"http://127.0.0.1:{seen.port}/a.png"
+def test_a_later_lookup_of_the_base_url_does_not_count() -> None:
+    with listening() as listener:
+        url = f"http://127.0.0.1:{listener.port}/a.png"
         with pytest.raises(UnsavedError) as caught:
-            fetch(url, f"http://box.example.com:{seen.port}/v1", names(box_example_com="127.0.0.1"), peer="10.0.0.1")
+            fetch(
+                url,
+                f"http://box.example.com:{listener.port}/v1",
+                names(box_example_com="127.0.0.1"),
+                peer="10.0.0.1",
+            )
         assert caught.value.code == "result_refused"
-        assert seen.connections == []
+        assert listener.connections == []
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "224.0.0.1"])
-def test_a_server_at_an_address_of_cloud_credentials_opens_nothing(address: str) -> None:
+def test_a_server_at_a_metadata_address_allows_nothing(address: str) -> None:
     policy = AddressPolicy.for_response("http://169.254.169.254/v1", "169.254.169.254")
     assert not policy.allows(endpoint_of(parse_address(address), 80))
     assert policy.allows(endpoint_of(parse_address("8.8.8.8"), 80))
 
 
-def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
+def test_a_base_url_that_can_not_be_resolved_allows_nothing() -> None:
     def resolve(host: str, port: int) -> Sequence[str]:
         if host == "api.example.com":
             raise OSError("no such name")
         return [host]
 
-    with listening() as seen:
+    with listening() as listener:
         with pytest.raises(UnsavedError) as caught:
-            fetch(f"http://127.0.0.1:{seen.port}/a.png", "http://api.example.com/v1", resolve)
-        assert seen.connections == []
+            fetch(f"http://127.0.0.1:{listener.port}/a.png", "http://api.example.com/v1", resolve)
+        assert listener.connections == []
     assert caught.value.code == "result_refused"
 
 
@@ -284,12 +289,12 @@ def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
     ],
 )
 def test_any_other_server_may_not_link_there(base_url: str, peer: str | None) -> None:
-    """What a second DNS lookup says of the base URL is not asked: here it says that the server is this machine."""
-    with listening() as seen:
+    """A second DNS lookup of the base URL is not made: here it would return this machine."""
+    with listening() as listener:
         with pytest.raises(UnsavedError) as caught:
             resolve = names(api_example_com="127.0.0.1")
-            fetch(f"http://127.0.0.1:{seen.port}/a.png", base_url.format(port=seen.port), resolve, peer=peer)
-        assert seen.connections == []
+            fetch(f"http://127.0.0.1:{listener.port}/a.png", base_url.format(port=listener.port), resolve, peer=peer)
+        assert listener.connections == []
     assert caught.value.code == "result_refused"
 
 
@@ -333,7 +338,7 @@ class Peers(ExchangeHooks):
         self._peers.append(peer)
 
 
-def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_proxy_no_address_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     peers: list[str | None] = []
@@ -366,16 +371,16 @@ def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch
         "http://127.0.0.1:{port}\r\n/hush",
     ],
 )
-def test_an_address_that_holds_more_than_an_address_is_refused(url: str) -> None:
-    with listening() as seen:
+def test_a_host_with_more_than_an_address_is_refused(url: str) -> None:
+    with listening() as listener:
         with pytest.raises(UnsavedError) as caught:
-            fetch(url.format(port=seen.port), "http://127.0.0.1:1/v1", names())
-        assert seen.connections == []
+            fetch(url.format(port=listener.port), "http://127.0.0.1:1/v1", names())
+        assert listener.connections == []
     assert caught.value.code == "result_refused"
     assert "hush" not in f"{caught.value.message}{caught.value.hint}"
 
 
-def test_a_resolver_that_never_answers_is_not_waited_for() -> None:
+def test_a_resolver_that_never_returns_is_not_waited_for() -> None:
     def resolve(host: str, port: int) -> Sequence[str]:
         threading.Event().wait(5)
         return ["8.8.8.8"]
@@ -397,8 +402,8 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
             pytest.skip("this machine has one loopback address")
         # A listener whose queue is full takes no further connection and refuses none.
         full.listen(0)
-        held = [socket.socket() for _ in range(3)]
-        for one in held:
+        queued = [socket.socket() for _ in range(3)]
+        for one in queued:
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         started = time.monotonic()
@@ -412,31 +417,31 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
         )
         assert into.getvalue() == b"picture"
         assert time.monotonic() - started < 5
-        for one in held:
+        for one in queued:
             one.close()
 
 
 def test_the_name_stays_in_host_and_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address is connected to; the server is asked, and checked, by the name it was called."""
+    """imagecli connects to the address; Host and certificate use the name."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(OWN))
     with tls_server(lambda line: line.sendall(OK)) as (base_url, requests):
         results = ResultDownloader(
-            timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(pictures_example_com="127.0.0.1")
+            timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(images_example_com="127.0.0.1")
         )
         port = base_url.rpartition(":")[2].partition("/")[0]
         with pytest.raises(UnsavedError) as caught:
-            next(results.fetch(f"https://pictures.example.com:{port}/a", Download(), base_url=base_url))
+            next(results.fetch(f"https://images.example.com:{port}/a", Download(), base_url=base_url))
         assert requests == []
-    assert "pictures.example.com" in caught.value.message
+    assert "images.example.com" in caught.value.message
     with raw_server(OK) as server:
-        fetch(f"http://pictures.example.com:{server.port}/a", server.base_url, names(pictures_example_com="127.0.0.1"))
-        assert f"host: pictures.example.com:{server.port}".encode() in server.requests[0].lower()
+        fetch(f"http://images.example.com:{server.port}/a", server.base_url, names(images_example_com="127.0.0.1"))
+        assert f"host: images.example.com:{server.port}".encode() in server.requests[0].lower()
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:9", "127.1", "0x7f.1", "localhost", "169.254.169.254", "[::1]", "10.0.0.1"]
 )
-def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_proxy_the_url_itself_is_checked(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with raw_server(OK) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         for name in ("NO_PROXY", "no_proxy", "http_proxy"):
@@ -447,7 +452,7 @@ def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypa
             next(fetch_by(f"http://{host}/a", into, base_url="http://api.example.com/v1"))
         assert proxy.requests == []
         with pytest.raises(UnsavedError):
-            # What the name would be here says nothing of the server that the proxy asks.
+            # A lookup here says nothing about the server that the proxy connects to.
             resolve = names(api_example_com="127.0.0.1")
             results = ResultDownloader(timeouts=QUICK, direct=False, max_wait=0.02, resolve=resolve)
             next(results.fetch("http://127.0.0.1/a", into, base_url="http://api.example.com/v1"))

@@ -20,13 +20,13 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Nothing but what a process needs."""
+    """Only the variables that a process needs."""
     return {"PATH": os.defpath, "HOME": str(tmp_path / "home"), "OPENAI_API_KEY": "sk-test", "NO_PROXY": "*"}
 
 
 @pytest.fixture
 def start(children: Children, folder: Path, environ: dict[str, str]) -> Start:
-    """Starts the command with the arguments it is given, in *folder*; *extra* variables are set too."""
+    """Starts the command with the given arguments in *folder*; *extra* variables are set too."""
 
     def start(
         *arguments: str, extra: Mapping[str, str] | None = None, command: list[str] = COMMAND, **streams: Any
@@ -38,7 +38,7 @@ def start(children: Children, folder: Path, environ: dict[str, str]) -> Start:
 
 @pytest.fixture
 def slow() -> Iterator[str]:
-    """The base URL of a sandbox that takes its time."""
+    """The base URL of a sandbox with a long latency."""
     with Sandbox(Options(latency=20)) as server:
         yield server.base_url
 

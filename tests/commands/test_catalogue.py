@@ -1,4 +1,4 @@
-"""`models` and `providers` show every row: as a table, whole, and as JSON."""
+"""`models` and `providers` show every row: as a table, in detail, and as JSON."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_the_model_for_drafts_is_the_cheapest_without_an_end_date() -> None:
         assert usd[ROWS.draft_model] == min(usd.values()), quality
 
 
-def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> None:
-    told = imagecli("models", "gpt-image-1.5").stdout
+def test_a_model_is_shown_with_price_dates_limits_and_source(imagecli: Run) -> None:
+    output = imagecli("models", "gpt-image-1.5").stdout
     for words in (
         "shutdown: 2026-12-01",
         "successor: gpt-image-2.6-flare",
@@ -60,8 +60,8 @@ def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> No
         "$0.009",
         "OpenAI API reference",
     ):
-        assert words in told
-    assert max(len(line) for line in told.splitlines()) < 80
+        assert words in output
+    assert max(len(line) for line in output.splitlines()) < 80
 
 
 def test_a_gateways_name_of_a_model_is_explained(imagecli: Run) -> None:
@@ -89,28 +89,28 @@ def test_a_model_past_its_last_day_has_ended(imagecli: Run) -> None:
     assert "ended 2026-05-12" in imagecli("models").stdout
 
 
-def test_an_unknown_price_is_said_to_be_unknown(imagecli: Run) -> None:
+def test_an_unknown_price_is_reported_as_unknown(imagecli: Run) -> None:
     assert "The price is unknown." in imagecli("models", "dall-e-3").stdout
 
 
-def test_a_provider_is_shown_with_address_key_and_what_is_different(imagecli: Run) -> None:
-    told = imagecli("providers", "siliconflow").stdout
+def test_a_provider_is_shown_with_url_key_and_differences(imagecli: Run) -> None:
+    output = imagecli("providers", "siliconflow").stdout
     for words in ("https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", "size: image_size", "read 2026-11-29"):
-        assert words in told
+        assert words in output
 
 
-def test_notes_of_a_provider_stand_a_line_each_and_nothing_is_told_that_is_as_everywhere(imagecli: Run) -> None:
+def test_notes_of_a_provider_have_a_line_each_and_defaults_are_omitted(imagecli: Run) -> None:
     lines = imagecli("providers", "xai").stdout.splitlines()
     assert "  images are JPEG" in lines
     assert {"mask: none", "markup: none", "size_auto: no", "keys: XAI_API_KEY"} <= set(lines)
-    told = {line.partition(":")[0] for line in lines}
-    assert not told & {"jobs", "silence", "mask_habit", "size_separator", "needs_model", "auth", "embedded"}
+    output = {line.partition(":")[0] for line in lines}
+    assert not output & {"jobs", "silence", "mask_habit", "size_separator", "needs_model", "auth", "embedded"}
 
 
-def test_a_fixed_set_of_sizes_is_told_without_limits(imagecli: Run) -> None:
-    told = imagecli("models", "dall-e-2").stdout
-    assert "  set: 256x256, 512x512, 1024x1024\n" in told
-    assert not any(name in told for name in ("multiple:", "min_pixels:", "long_edge:", "lends_fields"))
+def test_a_fixed_set_of_sizes_is_printed_without_limits(imagecli: Run) -> None:
+    output = imagecli("models", "dall-e-2").stdout
+    assert "  set: 256x256, 512x512, 1024x1024\n" in output
+    assert not any(name in output for name in ("multiple:", "min_pixels:", "long_edge:", "lends_fields"))
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_no_word_is_broken_on_a_narrow_terminal(tmp_path: Path, words: list[str]
     assert len(lines) > 8
 
 
-def test_a_retired_endpoint_is_not_offered(imagecli: Run) -> None:
+def test_a_retired_endpoint_is_not_listed(imagecli: Run) -> None:
     lines = {line.split()[0]: line for line in imagecli("providers").stdout.splitlines() if line}
     assert "GE-" in lines["openai"]
     assert "GEV" in lines["sandbox"]
 
 
 @pytest.mark.parametrize("command", ["models", "providers"])
-def test_json_has_every_row_whole(imagecli: Run, command: str) -> None:
+def test_json_has_every_row_completely(imagecli: Run, command: str) -> None:
     document = imagecli(command, "--json").json
     assert (document["schema"], document["command"], document["status"], document["exit_code"]) == (1, command, "ok", 0)
     assert [row["name"] for row in document[command]] == list(getattr(ROWS, command))
@@ -156,14 +156,14 @@ def test_json_of_one_model_has_its_figures(imagecli: Run) -> None:
     assert (row["released"], row["sizes"]["max_pixels"], row["max_images"]) == ("2026-04-21", 8_294_400, 16)
 
 
-def test_a_name_that_is_none_has_the_nearest(imagecli: Run) -> None:
+def test_an_unknown_name_gets_the_nearest_suggestion(imagecli: Run) -> None:
     result = imagecli("models", "gpt-image-3")
     assert result.exit_code == 2
     assert "did you mean gpt-image-" in result.stderr
     assert imagecli("providers", "nobody").exit_code == 2
 
 
-def test_rows_of_ones_own_are_listed(imagecli: Run, tmp_path: Path) -> None:
+def test_rows_of_the_user_are_listed(imagecli: Run, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.mkdir()
     (config / "models.toml").write_text('[models.mine]\nlike = "gpt-image-2"\n')
@@ -185,7 +185,7 @@ UNTRUSTED = 'base_url = "http://127.0.0.1:1/v1"\n[providers.attic]\nbase_url = "
         ("timeout = -5", ""),
     ],
 )
-def test_rows_are_shown_whatever_a_project_s_file_says(
+def test_rows_are_shown_for_any_project_file(
     imagecli: Run, folder: Path, command: str, project: str, noted: str
 ) -> None:
     (folder / "imagecli.toml").write_text(project)
@@ -203,12 +203,12 @@ def test_a_trusted_project_s_providers_are_listed(imagecli: Run, folder: Path) -
     assert ("\nattic " in result.stdout, result.stderr) == (True, "")
 
 
-def test_prices_of_another_model_are_not_shown_for_what_a_row_does_not_make(imagecli: Run, tmp_path: Path) -> None:
+def test_prices_of_another_model_are_not_shown_for_unsupported_outputs(imagecli: Run, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     row = '[models.mine]\nlike = "gpt-image-2"\nsizes = { set = ["512x512"] }\nwords.quality = ["draft"]\n'
     (tmp_path / "config" / "models.toml").write_text(row)
     assert imagecli("models", "mine").stdout.endswith("The price is unknown.\n")
     (line,) = [line for line in imagecli("models").stdout.splitlines() if line.startswith("mine")]
     assert "-       -       -" in line
-    (shown,) = imagecli("models", "mine", "--json").json["models"]
-    assert shown["prices"]["output_tokens"] == {}
+    (listed,) = imagecli("models", "mine", "--json").json["models"]
+    assert listed["prices"]["output_tokens"] == {}

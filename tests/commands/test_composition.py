@@ -11,12 +11,12 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 from tests.images.making import exif, opened, saved, scene
 
 SANDBOX = ("--provider", "sandbox")
 QUICK = ("--provider", "sandbox", "-m", "dall-e-2", "-s", "256x256")
-"""The smallest image that a model of the sandbox makes."""
+"""The smallest image that a model of the sandbox creates."""
 RECT = ("--mask-rect", "100,50,80,60")
 HOLE = (100, 50, 180, 110)
 
@@ -30,16 +30,16 @@ def outside_is_equal(before: Image.Image, after: Image.Image, hole: tuple[int, i
 
 
 class Server:
-    """Answers edits with one image, and remembers what was sent."""
+    """Responds to edits with one image, and records the requests."""
 
     def __init__(self, httpserver: HTTPServer, image: bytes) -> None:
         self.image = image
         self.forms: list[dict[str, str]] = []
         self.files: list[list[tuple[str, bytes]]] = []
-        httpserver.expect_request("/v1/images/edits", method="POST").respond_with_handler(self.answer)
+        httpserver.expect_request("/v1/images/edits", method="POST").respond_with_handler(self.respond)
         self.options = ("--provider", "vllm-omni", "--base-url", httpserver.url_for("/v1"), "-m", "flux")
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         self.forms.append(dict(request.form))
         self.files.append([(name, file.read()) for name, file in request.files.items(multi=True)])
         body = {"created": 1, "data": [{"b64_json": base64.b64encode(self.image).decode()}]}
@@ -55,26 +55,26 @@ def test_the_result_has_the_size_of_the_original_and_its_pixels(
     photo(folder / "in.jpg", 320, 200, exif=exif(6))
     result = imagecli("edit", "in.jpg", "a cat", *RECT, option, "-m", model, *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    before = ImageOps.exif_transpose(picture("in.jpg"))
+    before = ImageOps.exif_transpose(read_image("in.jpg"))
     assert before is not None
-    after = picture(result.paths[0])
+    after = read_image(result.paths[0])
     assert (after.size, after.format) == ((200, 320), "PNG")
     assert outside_is_equal(before, after, HOLE)
     assert "was composed with in.jpg, outside the mask the model had changed nothing visible" in result.stderr
     assert (folder / "in-a-cat.orig.png").exists()
 
 
-def test_what_the_model_changed_elsewhere_is_reported_and_restored(
+def test_changes_outside_the_mask_are_reported_and_restored(
     imagecli: Run, folder: Path, httpserver: HTTPServer
 ) -> None:
     photo(folder / "in.png")
     server = Server(httpserver, saved(Image.new("RGB", (320, 200), (200, 30, 180))))
     result = imagecli("edit", "in.png", "a cat", *RECT, "--keep-outside", *server.options)
     assert result.exit_code == 0, result.stderr
-    assert outside_is_equal(picture("in.png"), picture(result.paths[0]), HOLE)
+    assert outside_is_equal(read_image("in.png"), read_image(result.paths[0]), HOLE)
     assert "the model had changed 100% of the area outside the mask, which is restored" in result.stderr
     assert "may have ignored the mask" not in result.stderr
-    assert picture("in-a-cat.orig.png").getpixel((0, 0)) == (200, 30, 180)
+    assert read_image("in-a-cat.orig.png").getpixel((0, 0)) == (200, 30, 180)
 
 
 @pytest.mark.slow
@@ -106,9 +106,9 @@ def test_a_jpeg_name_gets_a_jpeg_of_a_png_response(imagecli: Run, folder: Path) 
     photo(folder / "in.jpg")
     result = imagecli("edit", "in.jpg", "a cat", *RECT, "--keep-outside", "-o", "out.jpg", *QUICK)
     assert result.exit_code == 0, result.stderr
-    assert picture("out.jpg").format == "JPEG"
-    assert picture("out.orig.png").format == "PNG"
-    difference = ImageChops.difference(picture("in.jpg"), picture("out.jpg")).convert("L")
+    assert read_image("out.jpg").format == "JPEG"
+    assert read_image("out.orig.png").format == "PNG"
+    difference = ImageChops.difference(read_image("in.jpg"), read_image("out.jpg")).convert("L")
     difference.paste(0, (92, 42, 188, 118))
     assert difference.getextrema()[1] <= 12  # type: ignore[operator]
 
@@ -135,7 +135,7 @@ def test_an_original_from_stdin_or_to_stdout(imagecli: Run, folder: Path, name: 
     stdin = data if name == "-" else b""
     result = imagecli("edit", source, "a cat", *RECT, "--crop-to-mask", "-o", "-", *QUICK, stdin=stdin)
     assert result.exit_code == 0, result.stderr
-    assert outside_is_equal(picture("in.png"), opened(result.raw_stdout), HOLE)
+    assert outside_is_equal(read_image("in.png"), opened(result.raw_stdout), HOLE)
 
 
 def test_a_changed_original_keeps_the_image_as_received(imagecli: Run, folder: Path, httpserver: HTTPServer) -> None:
@@ -176,17 +176,17 @@ def test_the_composition_is_in_the_spool_until_the_image_is_saved(
     def leave(request: Request) -> Response:
         (entry,) = (state / "spool").glob("*.json")
         saved_entry.append((entry.name, entry.read_bytes(), entry.stat().st_mode & 0o777))
-        return server.answer(request)
+        return server.respond(request)
 
     saved_entry: list[tuple[str, bytes, int]] = []
     httpserver.clear()
     httpserver.expect_request("/v1/images/edits", method="POST").respond_with_handler(leave)
     result = imagecli("edit", "in.png", "a cat", "--mask", "mask.png", "--keep-outside", "-o", "out/", *server.options)
     assert result.exit_code == 0, result.stderr
-    expected = picture(result.paths[0])
+    expected = read_image(result.paths[0])
     name, description, mode = saved_entry[0]
     assert mode == 0o600
-    # The same entry again, as a process leaves it that was killed when the response was there.
+    # The same entry again, as left by a process that was killed after the response arrived.
     for path in (folder / "out").iterdir():
         path.unlink()
     (folder / "mask.png").unlink()
@@ -199,7 +199,9 @@ def test_the_composition_is_in_the_spool_until_the_image_is_saved(
         path.chmod(0o600)
     recovered = imagecli("recover")
     assert recovered.exit_code == 0, recovered.stderr
-    assert ImageChops.difference(picture(recovered.paths[0]).convert("RGB"), expected.convert("RGB")).getbbox() is None
+    assert (
+        ImageChops.difference(read_image(recovered.paths[0]).convert("RGB"), expected.convert("RGB")).getbbox() is None
+    )
     assert not list(spool.glob("*"))
 
 
@@ -210,27 +212,44 @@ def test_a_portrait_becomes_a_landscape_whose_old_area_is_untouched(imagecli: Ru
     assert result.exit_code == 0, result.stderr
     assert "using the prompt: Extend the image naturally beyond its borders" in result.stderr
     assert result.stdout == "in-extended.png\n"
-    after = picture(result.paths[0])
+    after = read_image(result.paths[0])
     assert after.size == (1423, 800)
     left = 411
     old = after.crop((left, 0, left + 600, 800))
-    assert ImageChops.difference(old.convert("RGB"), picture("in.jpg").convert("RGB")).getbbox() is None
+    assert ImageChops.difference(old.convert("RGB"), read_image("in.jpg").convert("RGB")).getbbox() is None
     # The sandbox painted something into both sides.
     for side in (after.crop((0, 0, left, 800)), after.crop((left + 600, 0, 1423, 800))):
         assert side.convert("L").getextrema() != (0, 0)
         assert side.convert("RGB").filter(ImageFilter.FIND_EDGES).getbbox() is not None
 
 
+def test_the_extension_of_a_template_is_kept_and_an_existing_file_is_not_requested_again(
+    imagecli: Run, folder: Path
+) -> None:
+    photo(folder / "in.png", 60, 80)
+    command = ("edit", "in.png", "--extend", "1:1", "-o", "{stem}-wide.webp", "--if-exists", "skip", *QUICK)
+    planned = imagecli(*command, "--dry-run", "--json").json["requests"]
+    assert [Path(path).name for request in planned for path in request["paths"]] == ["in-wide.webp"]
+    first = imagecli(*command)
+    assert (first.exit_code, first.stdout) == (0, "in-wide.webp\n"), first.stderr
+    assert "in.png: requesting 256x256" in first.stderr
+    assert read_image("in-wide.webp").format == "WEBP"
+    again = imagecli(*command)
+    assert again.stdout == "in-wide.webp\n"
+    assert "requesting" not in again.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["in-wide.orig.png", "in-wide.webp", "in.png"]
+
+
 @pytest.mark.parametrize(
     ("anchor", "left"), [("left", 0), ("right", 823), ("center", 411), ("top-left", 0), ("bottom-right", 823)]
 )
-def test_where_the_original_lies(imagecli: Run, folder: Path, anchor: str, left: int) -> None:
+def test_the_anchor_places_the_original(imagecli: Run, folder: Path, anchor: str, left: int) -> None:
     photo(folder / "in.png", 600, 800)
     result = imagecli("edit", "in.png", "a wall", "--extend", "16:9", "--anchor", anchor, "-o", "out.png", *QUICK)
     assert result.exit_code == 0, result.stderr
     inner = (10, 10, 590, 790)
-    old = picture("out.png").crop((left, 0, left + 600, 800)).crop(inner)
-    assert ImageChops.difference(old.convert("RGB"), picture("in.png").crop(inner)).getbbox() is None
+    old = read_image("out.png").crop((left, 0, left + 600, 800)).crop(inner)
+    assert ImageChops.difference(old.convert("RGB"), read_image("in.png").crop(inner)).getbbox() is None
 
 
 def test_an_extension_is_sent_with_a_mask_of_the_added_area(
@@ -246,7 +265,7 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
     assert mask.getpixel((0, 0)) == (0, 0, 0, 255)
     assert mask.getpixel((799, 5)) == (0, 0, 0, 255)
     assert mask.getpixel((800, 5)) == (255, 255, 255, 0)
-    assert picture(result.paths[0]).size == (960, 800)
+    assert read_image(result.paths[0]).size == (960, 800)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +289,7 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
         (["--mask-rect", "900,900,5,5", "--keep-outside"], "cover no pixel", "check their position"),
     ],
 )
-def test_what_is_refused_before_anything_is_sent(
+def test_invalid_combinations_are_refused_before_anything_is_sent(
     imagecli: Run, folder: Path, arguments: list[str], found: str, hint: str
 ) -> None:
     photo(folder / "in.png")
@@ -286,7 +305,7 @@ def test_what_is_refused_before_anything_is_sent(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [("--crop-to-mask", "--keep-outside"), ("--keep-outside",)])
-def test_a_photograph_of_24_megapixels_that_lies_on_its_side(
+def test_a_rotated_photo_of_24_megapixels_keeps_its_pixels(
     imagecli: Run, folder: Path, options: tuple[str, ...]
 ) -> None:
     """Outside the mask the pixels are the original's, whose size and orientation the result has."""
@@ -298,9 +317,9 @@ def test_a_photograph_of_24_megapixels_that_lies_on_its_side(
         "edit", "photo.jpg", "a barn", "--mask-rect", "30%,40%,25%,20%", *options, "-o", "out.png", *SANDBOX
     )
     assert result.exit_code == 0, result.stderr
-    before = ImageOps.exif_transpose(picture("photo.jpg"))
+    before = ImageOps.exif_transpose(read_image("photo.jpg"))
     assert before is not None
-    after = picture("out.png")
+    after = read_image("out.png")
     assert after.size == before.size == (4000, 6000)
     assert after.getexif().get(0x0112, 1) == 1
     assert outside_is_equal(before, after, (1200, 2400, 2200, 3600))
@@ -317,14 +336,14 @@ def test_every_image_of_several_is_composed(imagecli: Run, folder: Path) -> None
     assert result.stdout == "out-1.png\nout-2.png\n"
     assert len(described(result.stderr)) == 2
     for path in result.paths:
-        assert outside_is_equal(picture("in.png"), picture(path), HOLE)
+        assert outside_is_equal(read_image("in.png"), read_image(path), HOLE)
 
 
 def test_fit_applies_to_the_composed_image(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.png", 600, 800)
     result = imagecli("edit", "in.png", "--extend", "16:9", "--fit", "320x180", "-o", "out.png", *QUICK)
     assert result.exit_code == 0, result.stderr
-    assert picture("out.png").size == (320, 180)
+    assert read_image("out.png").size == (320, 180)
     assert any("cropped and resized to 320x180" in line for line in described(result.stderr))
 
 

@@ -1,4 +1,4 @@
-"""`imagecli config` as a person types it: what is shown, written, asked for, and never shown."""
+"""`imagecli config`: what is printed, written and prompted for, and that keys are never printed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rows(imagecli: Run, **environ: str) -> dict[str, Any]:
 # --- path ------------------------------------------------------------------------------------------------------------
 
 
-def test_paths_are_told_whether_they_exist_or_not(imagecli: Run, home: Path, folder: Path, state: Path) -> None:
+def test_paths_are_printed_whether_they_exist_or_not(imagecli: Run, home: Path, folder: Path, state: Path) -> None:
     (folder / "imagecli.toml").write_text("not = [toml")
     write_user_file(home, "")
     result = imagecli("config", "path", "--json")
@@ -56,7 +56,7 @@ def test_one_path_alone_is_for_a_script(imagecli: Run, home: Path) -> None:
 # --- show ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder: Path) -> None:
+def test_every_setting_is_printed_with_its_origin(imagecli: Run, home: Path, folder: Path) -> None:
     user = write_user_file(home, 'model = "u"\nmax_cost = 20\nquality = "low"')
     (folder / "imagecli.toml").write_text('model = "p"\nmax_cost = 2')
     found = rows(imagecli, IMAGECLI_SIZE="512x512")
@@ -70,7 +70,7 @@ def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder
     assert (found["fit"]["value"], found["fit"]["origin"]) == (None, None)
 
 
-def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -> None:
+def test_printed_settings_are_valid_in_a_settings_file(imagecli: Run, home: Path) -> None:
     write_user_file(home, 'model = "a \\"b\\""\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
     plain = imagecli("config", "list").stdout
     for text in (plain, imagecli("config", "list", "--origin").stdout):
@@ -79,7 +79,7 @@ def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -
     assert "# default" not in plain
 
 
-def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
+def test_a_key_is_only_reported_as_set(imagecli: Run, home: Path) -> None:
     write_user_file(home, f'openai = "{KEY}"', "credentials.toml")
     for environ, origin in (({"OPENAI_API_KEY": KEY}, "OPENAI_API_KEY"), ({}, str(home / "credentials.toml"))):
         result = imagecli("config", "list", "--origin", env=environ)
@@ -102,7 +102,7 @@ def test_secrets_of_a_base_url_are_not_shown(imagecli: Run, home: Path) -> None:
     assert "hunter2" not in result.stdout + result.stderr
 
 
-def test_what_stops_a_command_stops_show_with_the_same_words(imagecli: Run, folder: Path) -> None:
+def test_invalid_settings_stop_list_with_the_same_error_as_a_command(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('base_url = "http://evil.example/v1"')
     result = imagecli("config", "list", "--json")
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "untrusted")
@@ -120,7 +120,7 @@ def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, co
     assert subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=60).returncode == 0
 
 
-# --- get --------------------------------------------------------------------------------------------------------------
+# --- get -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_a_value_has_its_origin_in_json(imagecli: Run) -> None:
     ]
 
 
-def test_show_is_still_another_name_of_list(imagecli: Run) -> None:
+def test_show_is_still_an_alias_of_list(imagecli: Run) -> None:
     assert imagecli("config", "show", "--origin").stdout == imagecli("config", "list", "--origin").stdout
     assert "show" not in imagecli("config", "--help").stdout
 
 
-# --- edit -------------------------------------------------------------------------------------------------------------
+# --- edit ------------------------------------------------------------------------------------------------------------
 
 
 def editor(tmp_path: Path, program: str) -> str:
@@ -208,7 +208,7 @@ def test_edit_opens_the_file_as_it_is_with_visual_before_editor(imagecli: Run, h
     assert path.read_text() == '# mine\nsize = "auto"'
 
 
-def test_what_edit_leaves_is_checked(imagecli: Run, home: Path, tmp_path: Path) -> None:
+def test_an_edited_file_is_checked(imagecli: Run, home: Path, tmp_path: Path) -> None:
     result = imagecli("config", "edit", env={"EDITOR": editor(tmp_path, "text = 'modle = 1'")})
     assert result.exit_code == 2
     assert "unknown setting 'modle'" in result.stderr and "did you mean model?" in result.stderr
@@ -284,7 +284,7 @@ def test_a_setting_is_written_as_loading_reads_it(imagecli: Run, home: Path, nam
     assert rows(imagecli)[name]["origin"] == str(home / "config.toml")
 
 
-def test_a_provider_of_ones_own_is_made_by_setting_it(imagecli: Run, home: Path) -> None:
+def test_setting_a_field_creates_a_provider_of_the_user(imagecli: Run, home: Path) -> None:
     for name, value in (("base_url", "http://localhost:8080/v1"), ("like", "localai"), ("query.tier", "slow")):
         assert imagecli("config", "set", f"providers.mine.{name}", value).exit_code == 0
     table = {"base_url": "http://localhost:8080/v1", "like": "localai", "query": {"tier": "slow"}}
@@ -293,7 +293,7 @@ def test_a_provider_of_ones_own_is_made_by_setting_it(imagecli: Run, home: Path)
     assert imagecli("config", "unset", "providers.mine").exit_code == 2
 
 
-def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) -> None:
+def test_removing_the_last_field_removes_the_table_of_a_provider(imagecli: Run, home: Path) -> None:
     write_user_file(home, '[providers.mine]\nbase_url = "http://localhost:1/v1"\n')
     assert imagecli("config", "unset", "providers.mine.base_url").exit_code == 0
     assert tomllib.loads((home / "config.toml").read_text()) == {}
@@ -314,9 +314,7 @@ def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) ->
         (["", "2"], "invalid setting name", ""),
     ],
 )
-def test_what_loading_would_refuse_is_not_written(
-    imagecli: Run, home: Path, typed: list[str], words: str, hint: str
-) -> None:
+def test_an_invalid_value_is_not_written(imagecli: Run, home: Path, typed: list[str], words: str, hint: str) -> None:
     path = write_user_file(home, "# mine\n")
     result = imagecli("config", "set", *typed)
     assert result.exit_code == 2
@@ -335,7 +333,7 @@ def test_what_loading_would_refuse_is_not_written(
         ("model", "ultra", False),
     ],
 )
-def test_a_word_that_no_model_takes_is_remarked_on(
+def test_a_value_that_no_model_accepts_is_warned_of(
     imagecli: Run, home: Path, name: str, word: str, strange: bool
 ) -> None:
     result = imagecli("config", "set", name, word)
@@ -347,7 +345,7 @@ def test_a_word_that_no_model_takes_is_remarked_on(
 @pytest.mark.parametrize(
     "typed", [["api_key", KEY], ["openai_token", "x"], ["providers.openai.api_key", KEY], ["model", KEY], ["key", "x"]]
 )
-def test_a_key_is_not_taken_from_argv(imagecli: Run, home: Path, typed: list[str]) -> None:
+def test_a_key_is_not_accepted_in_argv(imagecli: Run, home: Path, typed: list[str]) -> None:
     result = imagecli("config", "set", *typed)
     assert result.exit_code == 2
     assert "imagecli login" in result.stderr
@@ -355,7 +353,7 @@ def test_a_key_is_not_taken_from_argv(imagecli: Run, home: Path, typed: list[str
     assert not home.exists()
 
 
-def test_a_broken_file_is_named_with_its_line_and_left_alone(imagecli: Run, home: Path) -> None:
+def test_an_invalid_file_is_named_with_its_line_and_not_changed(imagecli: Run, home: Path) -> None:
     path = write_user_file(home, 'model = "x\nsize = "auto"\n')
     result = imagecli("config", "set", "size", "auto")
     assert result.exit_code == 2
@@ -363,9 +361,9 @@ def test_a_broken_file_is_named_with_its_line_and_left_alone(imagecli: Run, home
     assert path.read_text() == 'model = "x\nsize = "auto"\n'
 
 
-def test_what_goes_before_a_setting_is_said_when_it_is_written(imagecli: Run, folder: Path) -> None:
-    said = imagecli("config", "set", "model", "x", env={"IMAGECLI_MODEL": "y"}).stderr
-    assert "IMAGECLI_MODEL sets model too" in said
+def test_a_source_that_overrides_a_written_setting_is_named(imagecli: Run, folder: Path) -> None:
+    message = imagecli("config", "set", "model", "x", env={"IMAGECLI_MODEL": "y"}).stderr
+    assert "IMAGECLI_MODEL sets model too" in message
     (folder / "imagecli.toml").write_text('size = "auto"')
     assert "imagecli.toml sets size too" in imagecli("config", "set", "size", "512x512").stderr
 
@@ -375,17 +373,17 @@ def test_what_goes_before_a_setting_is_said_when_it_is_written(imagecli: Run, fo
 
 @pytest.fixture
 def delicate(folder: Path) -> Path:
-    """A project's file that wants trust."""
+    """A project's file that needs trust."""
     path = folder / "imagecli.toml"
     path.write_text('base_url = "http://127.0.0.1:1/\\u001b[31m"')
     return path
 
 
-@pytest.mark.parametrize(("answer", "trusted"), [(b"y\n", True), (b"yes\n", True), (b"\n", False), (b"", False)])
-def test_trust_is_asked_for_with_what_it_would_allow(
-    imagecli: Run, delicate: Path, answer: bytes, trusted: bool
+@pytest.mark.parametrize(("response", "trusted"), [(b"y\n", True), (b"yes\n", True), (b"\n", False), (b"", False)])
+def test_the_trust_prompt_lists_what_would_be_allowed(
+    imagecli: Run, delicate: Path, response: bytes, trusted: bool
 ) -> None:
-    result = imagecli("config", "trust", stdin=answer, tty=("stdin",))
+    result = imagecli("config", "trust", stdin=response, tty=("stdin",))
     assert result.exit_code == (0 if trusted else 2)
     assert "base_url = 'http://127.0.0.1:1/" in result.stderr
     assert "\x1b" not in result.stderr
@@ -393,7 +391,7 @@ def test_trust_is_asked_for_with_what_it_would_allow(
     assert refused is not trusted
 
 
-def test_without_a_terminal_trust_wants_a_yes(imagecli: Run, delicate: Path, folder: Path) -> None:
+def test_without_a_terminal_trust_requires_yes(imagecli: Run, delicate: Path, folder: Path) -> None:
     result = imagecli("config", "trust", stdin=b"y\n")
     assert result.exit_code == 2
     assert f"imagecli config trust {folder} --yes" in result.stderr
@@ -403,7 +401,7 @@ def test_without_a_terminal_trust_wants_a_yes(imagecli: Run, delicate: Path, fol
     assert "untrusted" in imagecli("config", "list", "--json").stdout
 
 
-def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state: Path) -> None:
+def test_a_file_that_needs_no_trust_gets_none(imagecli: Run, folder: Path, state: Path) -> None:
     assert imagecli("config", "trust", "--yes").exit_code == 2
     (folder / "imagecli.toml").write_text('model = "x"')
     assert "nothing that requires trust" in imagecli("config", "trust", "--yes").stderr
@@ -421,7 +419,9 @@ def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state
         (["x"], "available commands: list, get, set, unset, edit, path, trust\n"),
     ],
 )
-def test_a_command_that_is_none_is_answered_with_those_there_are(imagecli: Run, typed: list[str], hint: str) -> None:
+def test_an_unknown_subcommand_is_an_error_that_lists_the_valid_ones(
+    imagecli: Run, typed: list[str], hint: str
+) -> None:
     result = imagecli("config", *typed)
     assert (result.exit_code, result.stdout) == (2, "")
     assert hint in result.stderr

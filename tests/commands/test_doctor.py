@@ -1,4 +1,4 @@
-"""`imagecli doctor`: what it finds, that its exit code is a command's, and that it spends and shows nothing."""
+"""`imagecli doctor`: its findings, its exit code, and that it makes no paid request and prints no key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client import server_models
-from tests.client.raw import Answer, http, raw_server, reset, silence
+from tests.client.raw import RawResponse, http, raw_server, reset, silence
 from tests.conftest import NOW, Result, Run
 
 KEY = "sk-test-0123456789abcdef"
@@ -27,12 +27,12 @@ def refusal(status: str, message: str, **more: str) -> bytes:
     return http(status, json.dumps({"error": {"message": message, **more}}).encode())
 
 
-def found(result: Result, topic: str) -> list[dict[str, Any]]:
+def findings(result: Result, topic: str) -> list[dict[str, Any]]:
     """The findings on *topic* of a run with --json."""
     return [finding for finding in result.json["findings"] if finding["topic"] == topic]
 
 
-def test_the_sandbox_lacks_nothing(imagecli: Run) -> None:
+def test_the_sandbox_has_no_findings(imagecli: Run) -> None:
     result = imagecli("doctor", "--provider", "sandbox")
     assert result.exit_code == 0, result.stdout
     assert "FAIL" not in result.stdout
@@ -40,20 +40,20 @@ def test_the_sandbox_lacks_nothing(imagecli: Run) -> None:
     assert "gpt-image-2" in result.stdout
 
 
-def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -> None:
+def test_a_server_gets_one_request_for_its_models(imagecli: Run) -> None:
     with raw_server(http("200 OK", MODELS)) as server:
         result = imagecli("doctor", "--base-url", server.base_url, "--json", env={"OPENAI_API_KEY": KEY})
     assert (result.exit_code, result.json["status"], result.json["errors"]) == (0, "ok", [])
     assert result.json["models"] == ["gpt-image-2", "whisper-1"]
-    assert found(result, "models")[0]["message"] == "2 listed; known to imagecli: gpt-image-2"
-    assert found(result, "key")[0]["message"] == f"set, {len(KEY)} characters, from OPENAI_API_KEY"
+    assert findings(result, "models")[0]["message"] == "2 listed; known to imagecli: gpt-image-2"
+    assert findings(result, "key")[0]["message"] == f"set, {len(KEY)} characters, from OPENAI_API_KEY"
     assert [request.split(b"\r\n")[0] for request in server.requests] == [b"GET /v1/models HTTP/1.1"]
     assert f"Authorization: Bearer {KEY}".encode() in server.requests[0]
     assert KEY not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "words"),
+    ("response", "exit_code", "words"),
     [
         (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none known to imagecli: m"),
         (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none known to imagecli: m, n"),
@@ -73,10 +73,10 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (b"SSH-2.0-OpenSSH_9.2\r\n", 6, ""),
     ],
 )
-def test_each_answer_is_one_finding_and_the_code_of_a_command(
-    imagecli: Run, answer: Answer, exit_code: int, words: str
+def test_each_response_is_one_finding_with_the_exit_code_of_a_command(
+    imagecli: Run, response: RawResponse, exit_code: int, words: str
 ) -> None:
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         result = imagecli("doctor", "--base-url", server.base_url, env={"OPENAI_API_KEY": KEY})
     assert result.exit_code == exit_code, result.stdout
     assert words in result.stdout
@@ -99,7 +99,7 @@ def test_each_answer_is_one_finding_and_the_code_of_a_command(
 @pytest.mark.parametrize(
     ("status", "reason"), [("401 Unauthorized", "who are you?"), ("403 Forbidden", "Not authenticated")]
 )
-def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
+def test_a_missing_key_is_not_reported_as_refused(
     imagecli: Run,
     folder: Path,
     command: tuple[str, ...],
@@ -112,22 +112,22 @@ def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
     with raw_server(refusal(status, reason)) as server:
         result = imagecli(*command, "--base-url", server.base_url, env=environ)
     assert result.exit_code == 3
-    said = result.stdout + result.stderr
-    assert f"the server requires an API key, but none was sent: {reason}" in said
-    assert ways in said
-    assert "refused" not in said
+    output = result.stdout + result.stderr
+    assert f"the server requires an API key, but none was sent: {reason}" in output
+    assert ways in output
+    assert "refused" not in output
 
 
 @pytest.mark.parametrize(
-    ("answer", "hint"),
+    ("response", "hint"),
     [
         (refusal("429 Too Many", "slow down"), "wait a minute, then run imagecli doctor again"),
         (refusal("500 Oops", "oops"), "run imagecli doctor again later"),
         (http("504 Gateway Timeout"), "run imagecli doctor again later"),
     ],
 )
-def test_the_advice_is_for_a_request_that_costs_nothing(imagecli: Run, answer: Answer, hint: str) -> None:
-    with raw_server(answer) as server:
+def test_hints_are_for_free_requests(imagecli: Run, response: RawResponse, hint: str) -> None:
+    with raw_server(response) as server:
         result = imagecli("doctor", "--base-url", server.base_url, env={"OPENAI_API_KEY": KEY})
     (server_line,) = [line for line in result.stdout.partition("FAIL  server")[2].splitlines() if "fix:" in line]
     assert hint in server_line
@@ -141,7 +141,7 @@ def test_the_advice_is_for_a_request_that_costs_nothing(imagecli: Run, answer: A
         ("azure-classic", b"GET /openai/models?api-version=2025-04-01-preview"),
     ],
 )
-def test_an_azure_resource_is_asked_where_purchases_go(imagecli: Run, provider: str, path: bytes) -> None:
+def test_an_azure_resource_is_checked_at_the_url_of_paid_requests(imagecli: Run, provider: str, path: bytes) -> None:
     with raw_server(http("404 Not Found", b"")) as server:
         base_url = server.base_url.removesuffix("/v1")
         result = imagecli(
@@ -155,7 +155,7 @@ def test_an_azure_resource_is_asked_where_purchases_go(imagecli: Run, provider: 
 @pytest.mark.parametrize(
     "path", ["/openai", "/openai/deployments/img", "/openai/deployments/img/", "/openai/deployments/img/images/edits"]
 )
-def test_the_models_of_an_azure_resource_are_beside_its_deployments(imagecli: Run, path: str) -> None:
+def test_the_models_of_an_azure_resource_are_not_its_deployments(imagecli: Run, path: str) -> None:
     with raw_server(http("200 OK", b'{"data": [{"id": "img"}]}')) as server:
         base_url = server.base_url.removesuffix("/v1") + path
         variables = {"AZURE_OPENAI_API_KEY": "azure-key", "AZURE_OPENAI_ENDPOINT": base_url}
@@ -164,13 +164,13 @@ def test_the_models_of_an_azure_resource_are_beside_its_deployments(imagecli: Ru
     assert result.exit_code == 0
 
 
-def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
+def test_checks_that_would_cost_money_are_reported_as_untested(imagecli: Run) -> None:
     with raw_server(http("404 Not Found", b"")) as server:
         result = imagecli(
             "doctor", "--provider", "ark", "--base-url", server.base_url, "--json", env={"ARK_API_KEY": "ark-key"}
         )
     assert result.exit_code == 0
-    (finding,) = found(result, "server")
+    (finding,) = findings(result, "server")
     assert finding["level"] == "note"
     assert finding["message"].endswith("the base URL and key can't be verified without a paid request")
 
@@ -187,17 +187,17 @@ def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
         ({"REQUESTS_CA_BUNDLE": "/nowhere"}, ("--provider", "sandbox"), 0, "certificates", "unset"),
     ],
 )
-def test_what_is_missing_is_named_with_its_fix(
+def test_a_missing_dependency_is_named_with_its_fix(
     imagecli: Run, environ: dict[str, str], arguments: tuple[str, ...], exit_code: int, topic: str, hint: str
 ) -> None:
     result = imagecli("doctor", *arguments, "--json", env=environ)
     assert result.exit_code == result.json["exit_code"] == exit_code
-    wrong = [finding for finding in found(result, topic) if finding["level"] in ("error", "warning")]
+    wrong = [finding for finding in findings(result, topic) if finding["level"] in ("error", "warning")]
     assert any(hint in finding["hint"] for finding in wrong)
     assert bool(result.json["errors"]) is (exit_code != 0)
 
 
-def test_a_silent_server_does_not_keep_it(imagecli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_does_not_block_it(imagecli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_models, "PATIENCE", server_models.PATIENCE._replace(silence=0.5))
     begin = time.monotonic()
     with raw_server(silence(30)) as server:
@@ -206,7 +206,7 @@ def test_a_silent_server_does_not_keep_it(imagecli: Run, monkeypatch: pytest.Mon
     assert time.monotonic() - begin < 10
 
 
-def test_models_that_end_soon_are_named_where_they_end(imagecli: Run, tmp_path: Path) -> None:
+def test_models_that_retire_soon_are_named_at_their_provider(imagecli: Run, tmp_path: Path) -> None:
     days = timedelta(days=60)
     rows = [
         row
@@ -221,13 +221,13 @@ def test_models_that_end_soon_are_named_where_they_end(imagecli: Run, tmp_path: 
         )
         at_home = imagecli("doctor", "--provider", "home", "--json")
         elsewhere = imagecli("doctor", "--base-url", server.base_url, "--json")
-    said = [finding["message"] for finding in found(at_home, "models") if finding["level"] == "warning"]
-    assert len(said) == len(rows)
-    assert all(str(row.shutdown) in message for row, message in zip(rows, said, strict=True))
-    assert not [one for one in found(elsewhere, "models") if one["level"] == "warning"]
+    output = [finding["message"] for finding in findings(at_home, "models") if finding["level"] == "warning"]
+    assert len(output) == len(rows)
+    assert all(str(row.shutdown) in message for row, message in zip(rows, output, strict=True))
+    assert not [one for one in findings(elsewhere, "models") if one["level"] == "warning"]
 
 
-def test_folders_that_can_t_be_used_are_found(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+def test_unusable_folders_are_reported(imagecli: Run, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config").chmod(0o777)
     (tmp_path / "state").write_text("a file")
@@ -237,7 +237,7 @@ def test_folders_that_can_t_be_used_are_found(imagecli: Run, folder: Path, tmp_p
     assert "IMAGECLI_STATE_DIR=FOLDER" in result.stdout
 
 
-def test_a_variable_that_sets_nothing_is_found(imagecli: Run) -> None:
+def test_a_variable_that_sets_nothing_is_reported(imagecli: Run) -> None:
     result = imagecli("doctor", "--provider", "sandbox", env={"IMAGECLI_MODLE": "x"})
     assert "warn  settings: unknown variable IMAGECLI_MODLE; did you mean IMAGECLI_MODEL?" in result.stdout
 
@@ -250,7 +250,7 @@ def test_secrets_of_proxies_are_hidden(imagecli: Run) -> None:
     assert "hunter2" not in result.stdout
 
 
-def test_an_env_file_is_told_not_to_be_read(imagecli: Run, folder: Path) -> None:
+def test_an_env_file_is_reported_as_not_read(imagecli: Run, folder: Path) -> None:
     (folder / ".env").write_text(f"OPENAI_API_KEY={KEY}")
     assert (
         "this folder has a .env file, which imagecli does not read"
@@ -258,14 +258,14 @@ def test_an_env_file_is_told_not_to_be_read(imagecli: Run, folder: Path) -> None
     )
 
 
-def test_foreign_words_do_not_steer_the_terminal(imagecli: Run) -> None:
+def test_untrusted_text_does_not_control_the_terminal(imagecli: Run) -> None:
     with raw_server(listing("evil\x1b[31m\u202e")) as server:
         result = imagecli("doctor", "--base-url", server.base_url)
     assert "evil\\x1b[31m" in result.stdout
     assert "\x1b" not in result.stdout and "\u202e" not in result.stdout
 
 
-def test_nothing_is_made_by_looking(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+def test_doctor_creates_nothing(imagecli: Run, folder: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert imagecli("doctor", "--provider", "sandbox").exit_code == 0
     assert sorted(tmp_path.rglob("*")) == before

@@ -17,7 +17,7 @@ DRY = ("--dry-run",)
 KEY = "sk-test-0123456789"
 
 
-def test_the_plan_tells_request_files_and_price_and_needs_no_key(imagecli: Run, folder: Path, state: Path) -> None:
+def test_the_plan_has_request_files_and_price_and_needs_no_key(imagecli: Run, folder: Path, state: Path) -> None:
     result = imagecli("generate", "a cat", "--size", "1024x1024", "--quality", "high", *DRY)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -41,11 +41,11 @@ def test_json_has_the_plan_in_its_requests(imagecli: Run, folder: Path) -> None:
     result = imagecli(
         "generate", "a cat", "-n", 12, "-s", "1024x1024", "--quality", "low", "-o", "new/", "--json", *DRY
     )
-    said = result.json
-    assert (result.exit_code, said["status"], said["exit_code"]) == (0, "planned", 0)
-    assert (said["images"], said["errors"]) == ([], [])
-    assert [request["body"]["n"] for request in said["requests"]] == [10, 2]
-    first, last = said["requests"]
+    report = result.json
+    assert (result.exit_code, report["status"], report["exit_code"]) == (0, "planned", 0)
+    assert (report["images"], report["errors"]) == ([], [])
+    assert [request["body"]["n"] for request in report["requests"]] == [10, 2]
+    first, last = report["requests"]
     assert last == {
         "request_id": None,
         "provider": "openai",
@@ -62,15 +62,15 @@ def test_json_has_the_plan_in_its_requests(imagecli: Run, folder: Path) -> None:
         "paths": [str(folder / "new" / f"a-cat-{n}.png") for n in (11, 12)],
         "cost": last["cost"],
     }
-    assert said["cost"]["estimated_usd"] == pytest.approx(12 * 196 * 30e-6, abs=1e-4)
-    assert said["cost"]["estimated_max_usd"] >= said["cost"]["estimated_usd"]
-    assert said["cost"]["actual_usd"] is None
+    assert report["cost"]["estimated_usd"] == pytest.approx(12 * 196 * 30e-6, abs=1e-4)
+    assert report["cost"]["estimated_max_usd"] >= report["cost"]["estimated_usd"]
+    assert report["cost"]["actual_usd"] is None
     for key in ("estimated_usd", "estimated_max_usd"):
-        assert first["cost"][key] + last["cost"][key] == pytest.approx(said["cost"][key], abs=1e-5)
+        assert first["cost"][key] + last["cost"][key] == pytest.approx(report["cost"][key], abs=1e-5)
     assert not (folder / "new").exists()
 
 
-WATCHED = """
+AUDITED = """
 import os, sys
 def hook(event, args):
     if event == "socket.bind" and args[1] == ("::1", 0):
@@ -83,36 +83,36 @@ sys.addaudithook(hook)
 from imagecli.__main__ import run
 run()
 """
-"""The command, with every connection, process, folder and file it makes told on stderr."""
+"""The command, with every connection, process, folder and file it creates printed on stderr."""
 
 
 @pytest.mark.parametrize("provider", ["openai", "sandbox"])
 @pytest.mark.parametrize("extra", [[], ["--json"], ["-o", "new/cat.png"], ["-o", "-"]])
-def test_it_touches_neither_network_nor_disk(tmp_path: Path, provider: str, extra: list[str]) -> None:
+def test_it_uses_neither_network_nor_disk(tmp_path: Path, provider: str, extra: list[str]) -> None:
     photo(tmp_path / "photo.jpg")
     mask_for(tmp_path / "mask.png", 320, 200, (0, 0, 9, 9))
     before = sorted(tmp_path.rglob("*"))
     words = ["edit", "photo.jpg", "a cat", "--mask", "mask.png", "--provider", provider, "--dry-run", *extra]
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", WATCHED, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
+        [sys.executable, "-c", AUDITED, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert "SEEN" not in done.stderr
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_watches_sees(tmp_path: Path) -> None:
+def test_the_audit_hook_detects_network_and_disk(tmp_path: Path) -> None:
     words = ["generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--provider", "sandbox"]
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", WATCHED, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
+        [sys.executable, "-c", AUDITED, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
     )
     for event in ("SEEN socket.bind", "SEEN socket.connect", "SEEN open", "SEEN os.mkdir"):
         assert event in done.stderr
 
 
-def test_pictures_are_told_by_name_type_and_length_after_they_were_fitted(imagecli: Run, folder: Path) -> None:
+def test_images_are_printed_with_name_type_and_length_after_fitting(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg")
     mask_for(folder / "mask.png", 320, 200, (0, 0, 99, 99))
     result = imagecli("edit", "photo.jpg", "a cat", "--mask", "mask.png", "--json", *DRY)
@@ -127,7 +127,7 @@ def test_pictures_are_told_by_name_type_and_length_after_they_were_fitted(imagec
 
 
 @pytest.mark.parametrize("image", ["photo.jpg", "photo.png"])
-def test_pictures_inside_json_are_told_by_their_length(imagecli: Run, folder: Path, image: str) -> None:
+def test_images_inside_json_are_printed_as_their_length(imagecli: Run, folder: Path, image: str) -> None:
     photo(folder / image, 640, 480)
     result = imagecli("edit", image, "a cat", "--provider", "openrouter", "-m", "x/y", "--json", *DRY)
     (request,) = result.json["requests"]
@@ -137,7 +137,7 @@ def test_pictures_inside_json_are_told_by_their_length(imagecli: Run, folder: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "exit_code", "found"),
+    ("arguments", "exit_code", "message"),
     [
         (["generate", "a cat", "--size", "10x10"], 2, "10 is not"),
         (["generate", "a cat", "-o", "there.png"], 2, "already exists"),
@@ -147,24 +147,24 @@ def test_pictures_inside_json_are_told_by_their_length(imagecli: Run, folder: Pa
         (["generate", "a cat", "--max-cost", "0.001"], 5, "--max-cost 0.001"),
     ],
 )
-def test_every_check_of_a_purchase_is_made(
-    imagecli: Run, folder: Path, arguments: list[str], exit_code: int, found: str
+def test_every_check_before_a_paid_request_is_made(
+    imagecli: Run, folder: Path, arguments: list[str], exit_code: int, message: str
 ) -> None:
     (folder / "there.png").write_text("no picture")
     result = imagecli(*arguments, *DRY)
     assert result.exit_code == exit_code
-    assert found in result.stderr
+    assert message in result.stderr
 
 
-def test_over_the_cap_the_plan_is_shown_all_the_same(imagecli: Run) -> None:
+def test_a_plan_over_the_cost_limit_is_printed_too(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--quality", "high", "-n", "40", "--json", *DRY)
-    said = result.json
-    assert (result.exit_code, said["status"], len(said["requests"])) == (5, "failed", 4)
-    assert [error["code"] for error in said["errors"]] == ["over_budget"]
-    assert said["cost"]["estimated_max_usd"] > 5
+    report = result.json
+    assert (result.exit_code, report["status"], len(report["requests"])) == (5, "failed", 4)
+    assert [error["code"] for error in report["errors"]] == ["over_budget"]
+    assert report["cost"]["estimated_max_usd"] > 5
 
 
-def test_what_is_there_is_kept_and_costs_nothing(imagecli: Run, folder: Path) -> None:
+def test_existing_images_are_skipped_and_cost_nothing(imagecli: Run, folder: Path) -> None:
     photo(folder / "cat.png")
     result = imagecli("generate", "a cat", "-o", "cat.png", "--if-exists", "skip", *DRY)
     assert result.stdout.splitlines() == [
@@ -174,7 +174,7 @@ def test_what_is_there_is_kept_and_costs_nothing(imagecli: Run, folder: Path) ->
     ]
 
 
-def test_a_picture_for_stdout_is_planned_too(imagecli: Run) -> None:
+def test_an_image_for_stdout_is_planned_too(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "-o", "-", *DRY)
     assert "saves          to stdout\n" in result.stdout
 
@@ -191,7 +191,7 @@ def test_a_picture_for_stdout_is_planned_too(imagecli: Run) -> None:
         ("sandbox", {"OPENAI_API_KEY": KEY}, {}),
     ],
 )
-def test_the_key_is_a_stand_in(imagecli: Run, provider: str, env: dict[str, str], headers: dict[str, Any]) -> None:
+def test_the_key_is_a_placeholder(imagecli: Run, provider: str, env: dict[str, str], headers: dict[str, Any]) -> None:
     result = imagecli("generate", "a cat", "--provider", provider, "--json", *DRY, env=env)
     assert result.json["requests"][0]["headers"] == headers
     assert KEY not in result.stdout + result.stderr
@@ -206,14 +206,14 @@ def test_the_key_is_a_stand_in(imagecli: Run, provider: str, env: dict[str, str]
         (("--base-url", "https://example.com/v1"), {}, "Authorization"),
     ],
 )
-def test_a_key_is_shown_where_one_would_go(
+def test_a_placeholder_is_shown_where_a_key_would_be_sent(
     imagecli: Run, arguments: tuple[str, ...], env: dict[str, str], header: str | None
 ) -> None:
     result = imagecli("generate", "a cat", *arguments, "--json", *DRY, env=env)
     assert list(result.json["requests"][0]["headers"]) == ([header] if header else [])
 
 
-def test_nobody_is_asked_for_a_key(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+def test_no_key_is_prompted_for(imagecli: Run, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     command = [sys.executable, "-c", f"open({str(tmp_path / 'asked')!r}, 'w')"]
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}\n")
@@ -223,13 +223,13 @@ def test_nobody_is_asked_for_a_key(imagecli: Run, folder: Path, tmp_path: Path) 
     assert (tmp_path / "asked").exists()
 
 
-def test_an_address_is_shown_without_what_may_be_secret(imagecli: Run) -> None:
+def test_a_url_is_printed_without_its_secrets(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--base-url", "https://me:hush@example.com/v1?key=hush", "--json", *DRY)
     assert result.json["requests"][0]["url"] == "https://example.com/v1/images/generations?key=[hidden]"
     assert "hush" not in result.stdout + result.stderr
 
 
-def test_many_requests_are_counted_and_json_has_them_all(imagecli: Run) -> None:
+def test_many_requests_are_counted_and_json_lists_them_all(imagecli: Run) -> None:
     many = [word for n in range(30) for word in ("--var", f"name=cat{n}")]
     command = ["generate", "a {name}", *many, "--quality", "low", "-s", "1024x1024", *DRY]
     result = imagecli(*command)
@@ -288,7 +288,7 @@ def test_requests_that_differ_are_shown_one_by_one(imagecli: Run) -> None:
         (["--provider", "sandbox"], "nothing: sandbox is free of charge"),
     ],
 )
-def test_the_price_says_what_the_other_qualities_cost(imagecli: Run, flags: list[str], line: str) -> None:
+def test_the_price_of_the_other_qualities_is_printed(imagecli: Run, flags: list[str], line: str) -> None:
     lines = imagecli("generate", "a fox", *flags, *DRY).stdout.splitlines()
     assert [text.removeprefix("price").strip() for text in lines if text.startswith("price")] == [line]
 
@@ -303,23 +303,23 @@ def test_the_price_says_what_the_other_qualities_cost(imagecli: Run, flags: list
         ([], {"IMAGECLI_SIZE": "1536x1024"}, "1536x1024", 0),
     ],
 )
-def test_a_fit_that_is_typed_beats_a_size_that_is_not_and_is_told(
+def test_a_typed_fit_overrides_a_size_from_settings_with_a_note(
     imagecli: Run, typed: list[str], env: dict[str, str], size: str, notes: int
 ) -> None:
-    said = imagecli("generate", "a cat", *typed, *DRY, "--json", env=env).json
-    assert said["requests"][0]["body"]["size"] == size
-    told = [warning["message"] for warning in said["warnings"]]
-    assert told == [f"--fit 500x500 is generated at {size}, then cropped and resized"] * notes
+    report = imagecli("generate", "a cat", *typed, *DRY, "--json", env=env).json
+    assert report["requests"][0]["body"]["size"] == size
+    warnings = [warning["message"] for warning in report["warnings"]]
+    assert warnings == [f"--fit 500x500 is generated at {size}, then cropped and resized"] * notes
 
 
-def test_a_prompt_cannot_steer_the_terminal(imagecli: Run) -> None:
+def test_a_prompt_cannot_control_the_terminal(imagecli: Run) -> None:
     for tty in ((), ("stdout",)):
         result = imagecli("generate", "a cat\x1b[2J", *DRY, tty=tty)
         assert "\x1b[2J" not in result.stdout
         assert "\\x1b[2J" in result.stdout
 
 
-def test_on_a_terminal_long_words_go_on_below_themselves(imagecli: Run) -> None:
+def test_on_a_terminal_long_values_are_wrapped_with_indentation(imagecli: Run) -> None:
     result = imagecli("generate", "a cat " * 40, *DRY, "--color", "never", tty=("stdout",))
     lines = result.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines)
@@ -327,18 +327,25 @@ def test_on_a_terminal_long_words_go_on_below_themselves(imagecli: Run) -> None:
     assert lines[start + 1].startswith(" " * 15 + "a cat")
 
 
-def test_a_provider_s_own_word_for_a_size_goes_by_param(imagecli: Run) -> None:
+def test_the_title_of_several_requests_is_complete_and_does_not_widen_the_labels(imagecli: Run) -> None:
+    command = ("generate", "a cat", "-n", "30", "--quality", "low", *DRY, "--color", "never")
+    lines = imagecli(*command, tty=("stdout",), env={"COLUMNS": "40"}).stdout.splitlines()
+    assert lines[0] == "30 images in 3 requests of 10"
+    assert "n              10" in lines
+
+
+def test_a_providers_own_size_value_is_set_by_param(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--provider", "ark", "-m", "seedream", "--param", "size=2K", *DRY, "--json")
     assert (result.exit_code, result.json["requests"][0]["body"]["size"]) == (0, "2K")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
-def test_a_folder_that_takes_no_file_is_refused_by_the_plan_too(imagecli: Run) -> None:
+def test_a_folder_that_can_not_be_written_is_refused_by_the_plan_too(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "-o", "/proc/x/y.png", *DRY)
     assert (result.exit_code, "can't save to /proc/x" in result.stderr) == (2, True)
 
 
-def test_a_model_that_is_left_behind_is_noted(imagecli: Run) -> None:
+def test_an_ignored_model_setting_is_noted(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--provider", "xai", *DRY, env={"IMAGECLI_MODEL": "gpt-image-1"})
     assert ["model", "grok-imagine-image"] in [line.split() for line in result.stdout.splitlines()]
     assert (

@@ -1,4 +1,5 @@
-"""A name's ending asks for a format: where that is not made it is said before paying, and what comes is converted."""
+"""A name's extension requests a format: if the model can't create it, a warning comes first and the response is
+converted."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.raw import http, pictures, png, raw_server
-from tests.conftest import Run, picture
+from tests.client.raw import http, images_body, png, raw_server
+from tests.conftest import Run, read_image
 
 FLARE = "-m gpt-image-2.6-flare supports"
 NO_GIF = f"can't return gif; imagecli converts the image to a single frame; {FLARE} gif"
@@ -35,12 +36,12 @@ AZURE = ["--provider", "azure", "--base-url", "https://a.example", "-m"]
         ("x.webp", ["--base-url", "http://127.0.0.1:1/v1"], "webp", None),
     ],
 )
-def test_an_ending_whose_format_is_not_made_is_warned_of_before_paying(
+def test_an_extension_of_an_unsupported_format_is_warned_of_before_paying(
     imagecli: Run, name: str, arguments: list[str], sent: str | None, words: str | None
 ) -> None:
-    said = imagecli("generate", "a cat", "-o", name, *arguments, "--dry-run", "--json").json
-    assert (said["exit_code"], said["requests"][0]["body"].get("output_format")) == (0, sent)
-    messages = [warning["message"] for warning in said["warnings"] if warning["code"] == "other_format"]
+    report = imagecli("generate", "a cat", "-o", name, *arguments, "--dry-run", "--json").json
+    assert (report["exit_code"], report["requests"][0]["body"].get("output_format")) == (0, sent)
+    messages = [warning["message"] for warning in report["warnings"] if warning["code"] == "other_format"]
     assert messages == ([words] if words else [])
 
 
@@ -52,17 +53,17 @@ def test_an_ending_whose_format_is_not_made_is_warned_of_before_paying(
         ([*AZURE, "mine"], "use -o x.png"),
     ],
 )
-def test_a_name_for_an_svg_is_refused_where_none_is_made(imagecli: Run, arguments: list[str], hint: str) -> None:
+def test_a_name_for_an_svg_is_refused_if_the_model_creates_none(imagecli: Run, arguments: list[str], hint: str) -> None:
     (error,) = imagecli("generate", "a cat", "-o", "x.svg", *arguments, "--dry-run", "--json").json["errors"]
     assert (error["code"], error["hint"]) == ("output", hint)
 
 
-def test_what_was_typed_goes_where_no_document_says_that_it_is_made(imagecli: Run) -> None:
-    for made in ("gif", "svg"):
-        words = ["generate", "a cat", "-o", f"x.{made}", "--output-format", made, "--dry-run", "--json"]
-        said = imagecli(*words).json
-        assert (said["exit_code"], said["requests"][0]["body"]["output_format"]) == (0, made)
-        assert [warning["code"] for warning in said["warnings"]] == ["unstated"]
+def test_a_typed_format_is_sent_to_a_model_with_undocumented_support(imagecli: Run) -> None:
+    for format_ in ("gif", "svg"):
+        words = ["generate", "a cat", "-o", f"x.{format_}", "--output-format", format_, "--dry-run", "--json"]
+        report = imagecli(*words).json
+        assert (report["exit_code"], report["requests"][0]["body"]["output_format"]) == (0, format_)
+        assert [warning["code"] for warning in report["warnings"]] == ["unstated"]
 
 
 REFUSAL = {
@@ -74,14 +75,12 @@ REFUSAL = {
 UNKNOWN = http("400 Bad Request", json.dumps({"error": REFUSAL}).encode())
 
 
-def test_a_format_that_only_the_name_asks_for_is_left_out_where_the_server_does_not_know_it(
-    imagecli: Run, folder: Path
-) -> None:
-    with raw_server(UNKNOWN, http("200 OK", pictures(png(1024, 1024)))) as server:
+def test_a_format_requested_by_the_name_alone_is_omitted_if_the_server_rejects_it(imagecli: Run, folder: Path) -> None:
+    with raw_server(UNKNOWN, http("200 OK", images_body(png(1024, 1024)))) as server:
         result = imagecli("generate", "a cat", "-o", "u.jpg", "--base-url", server.base_url)
-        asked = [b"output_format" in request for request in server.requests]
-    assert (result.exit_code, asked) == (0, [True, False])
-    assert picture("u.jpg").format == "JPEG"
+        has_format = [b"output_format" in request for request in server.requests]
+    assert (result.exit_code, has_format) == (0, [True, False])
+    assert read_image("u.jpg").format == "JPEG"
     assert "rejected output_format" in result.stderr
 
 
@@ -94,8 +93,8 @@ def test_a_format_that_only_the_name_asks_for_is_left_out_where_the_server_does_
     ],
     ids=["typed", "no still picture", "no pixels"],
 )
-def test_a_format_that_nothing_else_can_stand_for_is_not(imagecli: Run, folder: Path, arguments: list[str]) -> None:
-    with raw_server(UNKNOWN, http("200 OK", pictures(png(1024, 1024)))) as server:
+def test_a_format_that_can_not_be_replaced_is_not_omitted(imagecli: Run, folder: Path, arguments: list[str]) -> None:
+    with raw_server(UNKNOWN, http("200 OK", images_body(png(1024, 1024)))) as server:
         result = imagecli("generate", "a cat", *arguments, "--base-url", server.base_url)
         assert (result.exit_code, len(server.requests)) == (4, 1)
     assert not list(folder.iterdir())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 SANDBOX = ("--provider", "sandbox")
 
@@ -14,26 +14,26 @@ SANDBOX = ("--provider", "sandbox")
 def test_the_first_command_of_the_readme_saves_one_png_and_prints_its_path(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", "a white siamese cat", *SANDBOX)
     assert (result.exit_code, result.stdout) == (0, "a-white-siamese-cat.png\n")
-    image = picture(folder / "a-white-siamese-cat.png")
+    image = read_image(folder / "a-white-siamese-cat.png")
     assert (image.format, image.size) == ("PNG", (1024, 1024))
     assert sorted(path.name for path in folder.iterdir()) == ["a-white-siamese-cat.png"]
 
 
-def test_three_classic_pictures_come_by_address_and_differ(imagecli: Run) -> None:
+def test_three_classic_images_are_downloaded_from_urls_and_differ(imagecli: Run) -> None:
     result = imagecli(
         "generate", "a cat", "-n", 3, "-m", "dall-e-2", "-s", "256x256", "--response-format", "url", *SANDBOX
     )
     assert result.stdout.split() == ["a-cat-1.png", "a-cat-2.png", "a-cat-3.png"]
-    assert all(picture(path).size == (256, 256) for path in result.paths)
+    assert all(read_image(path).size == (256, 256) for path in result.paths)
     assert len({path.read_bytes() for path in result.paths}) == 3
 
 
-def test_more_than_ten_pictures_are_several_requests(imagecli: Run) -> None:
+def test_more_than_ten_images_are_several_requests(imagecli: Run) -> None:
     result = imagecli("generate", "x", "-n", 12, "-m", "dall-e-2", "-s", "256x256", "--json", *SANDBOX)
-    answer = result.json
+    response = result.json
     assert result.exit_code == 0
-    assert len(answer["requests"]) == 2
-    assert [(image["request"], image["index"]) for image in answer["images"]] == [
+    assert len(response["requests"]) == 2
+    assert [(image["request"], image["index"]) for image in response["images"]] == [
         *((0, index) for index in range(10)),
         *((1, index) for index in range(2)),
     ]
@@ -49,7 +49,7 @@ def test_more_than_ten_pictures_are_several_requests(imagecli: Run) -> None:
         (["-f", "-"], b"a blue owl\r\n"),
     ],
 )
-def test_a_prompt_comes_from_everywhere_and_is_the_same(
+def test_a_prompt_is_the_same_from_every_source(
     imagecli: Run, folder: Path, arguments: list[str], stdin: bytes
 ) -> None:
     (folder / "prompt.txt").write_text("a blue owl\n")
@@ -57,7 +57,7 @@ def test_a_prompt_comes_from_everywhere_and_is_the_same(
     assert result.stdout == "a-blue-owl.png\n"
 
 
-def test_every_combination_of_variables_makes_a_picture_and_other_braces_stay(imagecli: Run) -> None:
+def test_every_combination_of_variables_makes_an_image_and_other_braces_stay(imagecli: Run) -> None:
     result = imagecli(
         "generate",
         "a {colour} {animal} {with braces}",
@@ -76,37 +76,37 @@ def test_every_combination_of_variables_makes_a_picture_and_other_braces_stay(im
         ("webp", ["--background", "transparent"], "WEBP"),
     ],
 )
-def test_the_asked_format_comes_and_names_the_file(
+def test_the_requested_format_is_returned_and_gives_the_extension(
     imagecli: Run, format: str, options: list[object], pillow: str
 ) -> None:
     result = imagecli("generate", "x", "--output-format", format, *options, *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert picture(result.paths[0]).format == pillow
+    assert read_image(result.paths[0]).format == pillow
 
 
-def test_a_literal_ending_asks_for_its_format(imagecli: Run) -> None:
+def test_a_literal_extension_requests_its_format(imagecli: Run) -> None:
     result = imagecli("generate", "x", "-o", "cat.webp", *SANDBOX)
     assert (result.stdout, result.stderr) == ("cat.webp\n", "")
-    assert picture("cat.webp").format == "WEBP"
+    assert read_image("cat.webp").format == "WEBP"
 
 
-def test_a_literal_ending_that_the_model_can_not_make_is_converted_and_the_original_stays(
+def test_a_literal_extension_of_an_unsupported_format_is_converted_and_the_original_stays(
     imagecli: Run, folder: Path
 ) -> None:
     result = imagecli("generate", "x", "-m", "dall-e-2", "-s", "256x256", "-o", "cat.jpg", *SANDBOX)
     assert result.stdout == "cat.jpg\n"
-    assert [picture(folder / name).format for name in ("cat.jpg", "cat.orig.png")] == ["JPEG", "PNG"]
+    assert [read_image(folder / name).format for name in ("cat.jpg", "cat.orig.png")] == ["JPEG", "PNG"]
     assert "the original is cat.orig.png" in result.stderr
 
 
-def test_a_name_of_ours_is_numbered_where_it_is_taken(imagecli: Run, folder: Path) -> None:
+def test_a_generated_name_is_numbered_if_it_exists(imagecli: Run, folder: Path) -> None:
     (folder / "x.png").write_bytes(b"mine")
     assert imagecli("generate", "x", *SANDBOX).stdout == "x_2.png\n"
     assert (folder / "x.png").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(
-    ("rule", "code", "stdout", "kept"),
+    ("rule", "code", "stdout", "exists"),
     [
         (None, 2, "", True),
         ("fail", 2, "", True),
@@ -115,16 +115,16 @@ def test_a_name_of_ours_is_numbered_where_it_is_taken(imagecli: Run, folder: Pat
         ("overwrite", 0, "cat.png\n", False),
     ],
 )
-def test_a_literal_name_that_is_taken_follows_the_rule(
-    imagecli: Run, folder: Path, rule: str | None, code: int, stdout: str, kept: bool
+def test_a_literal_name_that_exists_follows_the_rule(
+    imagecli: Run, folder: Path, rule: str | None, code: int, stdout: str, exists: bool
 ) -> None:
     (folder / "cat.png").write_bytes(b"mine")
     result = imagecli("generate", "x", "-o", "cat.png", *(["--if-exists", rule] if rule else []), *SANDBOX)
     assert (result.exit_code, result.stdout) == (code, stdout)
-    assert ((folder / "cat.png").read_bytes() == b"mine") is kept
+    assert ((folder / "cat.png").read_bytes() == b"mine") is exists
 
 
-def test_skipped_pictures_are_not_asked_for_again(imagecli: Run, folder: Path) -> None:
+def test_skipped_images_are_not_requested_again(imagecli: Run, folder: Path) -> None:
     for name in ("cat-1.png", "cat-3.png"):
         (folder / name).write_bytes(b"mine")
     result = imagecli("generate", "x", "-n", 3, "-o", "cat.png", "--if-exists", "skip", "--json", *SANDBOX)
@@ -133,14 +133,14 @@ def test_skipped_pictures_are_not_asked_for_again(imagecli: Run, folder: Path) -
     assert len(result.json["requests"]) == 1
 
 
-def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
+def test_the_image_itself_is_written_to_stdout(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", "x", "-o", "-", *SANDBOX)
     assert result.raw_stdout.startswith(b"\x89PNG")
     assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "tty", "found"),
+    ("arguments", "tty", "message"),
     [
         (["-o", "-"], ("stdout",), "stdout is a terminal"),
         (["-o", "-", "--json"], (), "both write to stdout"),
@@ -148,28 +148,33 @@ def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
         (["-o", "-", "--var", "a=1", "--var", "a=2"], (), "one image"),
     ],
 )
-def test_stdout_takes_one_picture_and_no_terminal(
-    imagecli: Run, arguments: list[str], tty: tuple[str, ...], found: str
+def test_stdout_accepts_one_image_and_is_not_a_terminal(
+    imagecli: Run, arguments: list[str], tty: tuple[str, ...], message: str
 ) -> None:
     result = imagecli("generate", "x {a}", *arguments, *SANDBOX, tty=tty)
     assert result.exit_code == 2
-    assert found in result.stderr + result.stdout
+    assert message in result.stderr + result.stdout
 
 
 def test_json_is_one_object_with_every_fact(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", "x", "--json", *SANDBOX)
-    answer = result.json
-    image = answer["images"][0]
-    assert list(answer) == [
+    response = result.json
+    image = response["images"][0]
+    assert list(response) == [
         "schema", "command", "status", "exit_code", "images", "partials", "requests", "cost", "warnings", "errors",
     ]  # fmt: skip
-    assert (answer["schema"], answer["command"], answer["status"], answer["exit_code"]) == (1, "generate", "ok", 0)
+    assert (response["schema"], response["command"], response["status"], response["exit_code"]) == (
+        1,
+        "generate",
+        "ok",
+        0,
+    )
     assert Path(image["path"]) == folder / "x.png"
     assert (image["format"], image["width"], image["height"]) == ("png", 1024, 1024)
     assert image["bytes"] == (folder / "x.png").stat().st_size
-    assert answer["requests"][0]["status"] == 200
-    assert answer["requests"][0]["usage"]["total_tokens"] > 0
-    assert answer["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
+    assert response["requests"][0]["status"] == 200
+    assert response["requests"][0]["usage"]["total_tokens"] > 0
+    assert response["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
 
 
 def test_the_sandbox_needs_no_variable_and_reads_none(imagecli: Run) -> None:
@@ -177,6 +182,6 @@ def test_the_sandbox_needs_no_variable_and_reads_none(imagecli: Run) -> None:
     assert (result.exit_code, result.stdout) == (0, "x.png\n")
 
 
-def test_only_the_history_is_left_in_the_state_folder(imagecli: Run, state: Path) -> None:
+def test_only_the_history_remains_in_the_state_folder(imagecli: Run, state: Path) -> None:
     assert imagecli("generate", "x", *SANDBOX).stdout == "x.png\n"
     assert [path for path in state.rglob("*") if path.is_file()] == [state / "history.db"]

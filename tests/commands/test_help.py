@@ -20,7 +20,7 @@ from imagecli.env import Env
 from imagecli.topics import TOPICS, list_topics, read_topic
 from tests.conftest import Run
 from tests.documents import ROOT
-from tests.regenerate import MAN_PAGES, spoken
+from tests.regenerate import MAN_PAGES, run_command
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -83,21 +83,21 @@ def test_headings_are_bold_only_if_wanted() -> None:
 
 
 def test_help_lists_every_command_and_topic(imagecli: Run) -> None:
-    shown = imagecli("help").stdout
-    assert all(re.search(rf"^  {name} ", shown, re.M) for name in (*commands.NAMES, *TOPICS))
-    assert shown == spoken("--help")
-    assert "exit-codes" not in spoken("-h")
+    output = imagecli("help").stdout
+    assert all(re.search(rf"^  {name} ", output, re.M) for name in (*commands.NAMES, *TOPICS))
+    assert output == run_command("--help")
+    assert "exit-codes" not in run_command("-h")
 
 
 def test_help_of_a_command_is_its_long_help(imagecli: Run) -> None:
-    assert imagecli("help", "generate").stdout == spoken("generate", "--help")
-    assert imagecli("help", "config", "set").stdout == spoken("config", "set", "--help")
+    assert imagecli("help", "generate").stdout == run_command("generate", "--help")
+    assert imagecli("help", "config", "set").stdout == run_command("config", "set", "--help")
 
 
 def test_a_word_that_is_both_prints_the_options_and_the_topic(imagecli: Run) -> None:
-    shown = imagecli("help", "sandbox").stdout
-    assert shown.startswith(spoken("sandbox", "--help"))
-    assert shown.endswith(read_topic("sandbox"))
+    output = imagecli("help", "sandbox").stdout
+    assert output.startswith(run_command("sandbox", "--help"))
+    assert output.endswith(read_topic("sandbox"))
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_a_topic_is_rendered_and_paged_on_a_terminal(columns: int, tmp_path: Pat
     child = pexpect.spawn(
         sys.executable, ["-m", "imagecli", "help", "settings"], env=environ, dimensions=(5, columns), encoding="utf-8"
     )
-    shown = child.read()
+    output = child.read()
     child.wait()
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).removeprefix("PAGED") for line in shown.splitlines()]
-    assert "PAGED" in shown
-    assert "```" not in shown
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).removeprefix("PAGED") for line in output.splitlines()]
+    assert "PAGED" in output
+    assert "```" not in output
     assert max(map(len, lines)) <= columns
 
 

@@ -24,7 +24,7 @@ def facts(text: str) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in text.splitlines() if line)
 
 
-def test_a_pipe_gets_one_fact_a_line(imagecli: Run, folder: Path) -> None:
+def test_a_pipe_gets_one_fact_per_line(imagecli: Run, folder: Path) -> None:
     image = scene(60, 40, "RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 30, 20))
     (folder / "cut.png").write_bytes(saved(image))
@@ -67,7 +67,7 @@ def test_a_place_and_a_rotation_are_reported(imagecli: Run, folder: Path) -> Non
     assert "\x1b" not in result.stdout + imagecli("info", "photo.jpg", "--json").stdout
 
 
-def test_one_of_several_files_that_fails_costs_the_exit_code_only(imagecli: Run, folder: Path) -> None:
+def test_a_failing_file_changes_only_the_exit_code(imagecli: Run, folder: Path) -> None:
     (folder / "a.png").write_bytes(saved(scene()))
     (folder / "page.png").write_bytes(b"<html>")
     (folder / "b.gif").write_bytes(saved(scene(), "GIF"))

@@ -1,4 +1,4 @@
-"""A picture watched while it is made: partials told and kept as they come, and stdout as if there were none."""
+"""An image that is streamed: partial images are shown and saved as they arrive, and stdout is the same as without."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.client.raw import raw_server
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 from tests.pipeline.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
 
 
 def slowly(*events: bytes, until: Callable[[int], bool]) -> Callable[[socket.socket], None]:
-    """Sends each event, and the next when *until* says of its number that it was heard; else hangs up."""
+    """Sends each event, and the next one when *until* is true for its number; otherwise disconnects."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(stream())
         for number, event in enumerate(events):
             connection.sendall(event)
@@ -27,14 +27,14 @@ def slowly(*events: bytes, until: Callable[[int], bool]) -> Callable[[socket.soc
                     return
                 time.sleep(0.02)
 
-    return answer
+    return respond
 
 
-def test_a_partial_is_on_disk_while_the_picture_is_made(imagecli: Run, folder: Path) -> None:
-    def kept(number: int) -> bool:
+def test_a_partial_image_is_on_disk_while_the_image_is_generated(imagecli: Run, folder: Path) -> None:
+    def is_saved(number: int) -> bool:
         return number == 2 or (folder / f"cat.partial-{number}.png").exists()
 
-    with raw_server(slowly(partial(0, BLUE), partial(1, GREEN), completed(), until=kept)) as server:
+    with raw_server(slowly(partial(0, BLUE), partial(1, GREEN), completed(), until=is_saved)) as server:
         result = imagecli("generate", "cat", "--partial-images", 2, "--keep-partials", "--base-url", server.base_url)
     assert (result.exit_code, result.stdout) == (0, "cat.png\n")
     assert [line for line in result.stderr.splitlines() if "cost" not in line] == [
@@ -54,17 +54,17 @@ def test_a_partial_is_on_disk_while_the_picture_is_made(imagecli: Run, folder: P
         (["--partial-images", 2, "-v"], ["received partial 1/2 of request 1", "received partial 2/2 of request 1"]),
     ],
 )
-def test_in_a_pipe_nothing_but_the_path_comes_out(imagecli: Run, flags: list[object], lines: list[str]) -> None:
+def test_in_a_pipe_only_the_path_is_printed(imagecli: Run, flags: list[object], lines: list[str]) -> None:
     with raw_server(stream(partial(), partial(1), completed(), DONE)) as server:
         result = imagecli("generate", "cat", *flags, "--base-url", server.base_url)
     assert (result.exit_code, result.stdout) == (0, "cat.png\n")
-    said = [line for line in result.stderr.splitlines() if "partial" in line]
-    assert [line.startswith(f"imagecli: {words}") for line, words in zip(said, lines, strict=True)] == [True] * len(
-        said
+    messages = [line for line in result.stderr.splitlines() if "partial" in line]
+    assert [line.startswith(f"imagecli: {words}") for line, words in zip(messages, lines, strict=True)] == [True] * len(
+        messages
     )
 
 
-def test_on_a_terminal_the_moving_line_counts_partials(imagecli: Run) -> None:
+def test_on_a_terminal_the_live_line_counts_partial_images(imagecli: Run) -> None:
     def a_while(number: int) -> bool:
         time.sleep(0.3)  # the line is drawn ten times a second
         return True
@@ -77,17 +77,17 @@ def test_on_a_terminal_the_moving_line_counts_partials(imagecli: Run) -> None:
     assert "kept" not in result.stderr
 
 
-def test_json_names_partials_beside_the_pictures_and_never_among_them(imagecli: Run, folder: Path) -> None:
+def test_json_lists_partial_images_separately(imagecli: Run, folder: Path) -> None:
     with raw_server(stream(partial(), completed())) as server:
         result = imagecli("generate", "cat", "--keep-partials", "--json", "--base-url", server.base_url)
     assert [image["path"] for image in result.json["images"]] == [str(folder / "cat.png")]
     path = str(folder / "cat.partial-0.png")
     assert result.json["partials"] == [{"path": path, "request": 0, "partial_image_index": 0}]
-    (said,) = [one for one in result.json["warnings"] if one["code"] == "partial"]
-    assert said["message"].endswith("cat.partial-0.png")
+    (messages,) = [warning for warning in result.json["warnings"] if warning["code"] == "partial"]
+    assert messages["message"].endswith("cat.partial-0.png")
 
 
-def test_stdout_gets_the_picture_alone(imagecli: Run, folder: Path) -> None:
+def test_stdout_gets_the_image_alone(imagecli: Run, folder: Path) -> None:
     with raw_server(stream(partial(), completed())) as server:
         result = imagecli("generate", "cat", "--keep-partials", "-o", "-", "--base-url", server.base_url)
     assert (result.exit_code, result.raw_stdout) == (0, RED)
@@ -136,7 +136,7 @@ def test_stdout_gets_the_picture_alone(imagecli: Run, folder: Path) -> None:
         ),
     ],
 )
-def test_partials_are_kept_under_names_of_their_own(
+def test_partial_images_are_saved_under_separate_names(
     imagecli: Run,
     folder: Path,
     argv: list[object],
@@ -152,8 +152,8 @@ def test_partials_are_kept_under_names_of_their_own(
     assert result.stderr.count("is incomplete") == (3 if left == {"cat.png": RED} else 0)
 
 
-def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: Path) -> None:
-    def away(number: int) -> bool:
+def test_a_partial_image_that_can_not_be_saved_costs_no_image(imagecli: Run, folder: Path) -> None:
+    def is_moved(number: int) -> bool:
         if number == 0:
             (folder / "in").rename(folder / "away")
         if number == 1:
@@ -162,24 +162,24 @@ def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: 
         return True
 
     events = (b": ready\n\n", partial(), completed())
-    with raw_server(slowly(*events, until=away)) as server:
+    with raw_server(slowly(*events, until=is_moved)) as server:
         result = imagecli("generate", "cat", "--keep-partials", "-o", "in/cat.png", "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, {"in/cat.png": RED})
     assert "warning: a partial image was not saved: can't write in/cat.partial-0.png" in result.stderr
 
 
-def test_the_sandbox_streams_what_is_kept(imagecli: Run, folder: Path, sandbox: str) -> None:
+def test_the_sandbox_streams_partial_images_that_are_saved(imagecli: Run, folder: Path, sandbox: str) -> None:
     result = imagecli(
         *("generate", "a white siamese cat", "--partial-images", 2, "--keep-partials", "-s", "1024x1024"),
         *("-o", "cat.png", "--base-url", sandbox, "--json"),
     )
     assert (result.exit_code, [Path(image["path"]).name for image in result.json["images"]]) == (0, ["cat.png"])
     assert sorted(files(folder)) == ["cat.partial-0.png", "cat.partial-1.png", "cat.png"]
-    assert {picture(folder / name).size for name in files(folder)} == {(1024, 1024)}
+    assert {read_image(folder / name).size for name in files(folder)} == {(1024, 1024)}
     assert result.json["requests"][0]["usage"]["output_tokens"] > 200
 
 
-def test_partial_pictures_that_are_not_asked_for_can_not_be_kept(imagecli: Run) -> None:
+def test_partial_images_that_are_not_requested_can_not_be_saved(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--stream", "--partial-images", "0", "--keep-partials", "--dry-run")
     assert result.exit_code == 2
     assert "--keep-partials can't be combined with --partial-images 0" in result.stderr

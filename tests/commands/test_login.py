@@ -19,7 +19,7 @@ KEY = "sk-test-0123456789abcdef"
 
 
 @pytest.mark.parametrize("typed", [["openai", "-"], ["-"], ["openai", "--stdin"], ["--stdin"]])
-def test_a_key_is_read_from_stdin_and_kept_for_the_user_alone(imagecli: Run, home: Path, typed: list[str]) -> None:
+def test_a_key_is_read_from_stdin_and_stored_for_the_user_alone(imagecli: Run, home: Path, typed: list[str]) -> None:
     before = os.umask(0)
     try:
         result = imagecli("login", *typed, stdin=f"{KEY}\r\n".encode())
@@ -46,7 +46,7 @@ def test_an_unknown_provider_is_named_without_options_that_login_does_not_have(
 @pytest.mark.parametrize(
     "key", [b"", b"\n", f"“{KEY}”".encode(), f"{KEY} {KEY}".encode(), f"{KEY}\r\nX-Evil: 1".encode(), b"\xff\xfe"]
 )
-def test_what_is_no_key_is_not_kept_and_not_shown(imagecli: Run, home: Path, key: bytes) -> None:
+def test_an_invalid_key_is_not_stored_and_not_printed(imagecli: Run, home: Path, key: bytes) -> None:
     result = imagecli("login", "openai", "-", stdin=key)
     assert result.exit_code in (2, 3)
     assert "the key" in result.stderr
@@ -54,7 +54,7 @@ def test_what_is_no_key_is_not_kept_and_not_shown(imagecli: Run, home: Path, key
     assert not home.exists()
 
 
-def test_nobody_is_asked_where_there_is_no_terminal(imagecli: Run) -> None:
+def test_without_a_terminal_no_key_is_prompted_for(imagecli: Run) -> None:
     result = imagecli("login", stdin=KEY.encode())
     assert result.exit_code == 2
     assert "imagecli login openai - < FILE" in result.stderr
@@ -69,7 +69,7 @@ def test_a_key_in_argv_is_refused(imagecli: Run, home: Path, words: list[str]) -
     assert not home.exists()
 
 
-def test_a_variable_that_goes_before_the_kept_key_is_named(imagecli: Run) -> None:
+def test_a_variable_that_overrides_the_stored_key_is_named(imagecli: Run) -> None:
     result = imagecli("login", "openai", "-", stdin=KEY.encode(), env={"OPENAI_API_KEY": "sk-other"})
     assert "OPENAI_API_KEY is set and overrides it" in result.stderr
 
@@ -142,25 +142,25 @@ class Kept(KeyringBackend):
 
 @pytest.fixture
 def keyring(tmp_path: Path) -> dict[str, str]:
-    """The variables that make a keyring of a file: a backend of our own, chosen as keyring documents it."""
+    """The variables for a keyring in a file: a backend of the test, selected as keyring documents it."""
     place = tmp_path / "backend"
     place.mkdir()
     (place / "kept.py").write_text(BACKEND)
     return {"PYTHONPATH": str(place), "PYTHON_KEYRING_BACKEND": "kept.Kept", "HOME": str(tmp_path)}
 
 
-def test_a_key_goes_into_the_keyring_and_is_found_there(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
+def test_a_key_is_stored_in_the_keyring_and_used_from_there(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
     result = imagecli("login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring)
     assert result.exit_code == 0, result.stderr
     assert KEY not in (home / "credentials.toml").read_text() + result.stderr
     assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {"imagecli openai": KEY}
-    found = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
-    assert f"key: set, {len(KEY)} characters, from the system keyring" in found
+    doctor_output = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
+    assert f"key: set, {len(KEY)} characters, from the system keyring" in doctor_output
     assert imagecli("logout", "openai", env=keyring).exit_code == 0
     assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {}
 
 
-def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
+def test_the_keyring_is_used_only_if_settings_say_so(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
     (Path(keyring["PYTHONPATH"]) / "kept.json").write_text(json.dumps({"imagecli openai": KEY}))
     here = ("doctor", "--base-url", "http://127.0.0.1:1/v1")
     assert "key: not set" in imagecli(*here, env=keyring).stdout
@@ -168,13 +168,15 @@ def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Pa
     assert "from the system keyring" in imagecli(*here, env=keyring).stdout
 
 
-def test_a_keyring_without_the_key_leaves_it_to_the_command(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
+def test_without_the_key_in_the_keyring_the_command_is_used(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
     write_user_file(home, 'keyring = true\n[providers.openai]\napi_key_command = ["printf", "sk-of-the-command"]')
-    said = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
-    assert "key: set, 17 characters, from api_key_command" in said
+    output = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
+    assert "key: set, 17 characters, from api_key_command" in output
 
 
-def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
+def test_a_key_removed_from_the_keyring_is_reported_as_missing(
+    imagecli: Run, home: Path, keyring: dict[str, str]
+) -> None:
     write_user_file(home, "[openai]\nkeyring = true\n", "credentials.toml")
     result = imagecli("generate", "a cat", env=keyring)
     assert result.exit_code == 3
@@ -183,7 +185,7 @@ def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyrin
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"])
-def test_a_keyring_that_keeps_nothing_is_found_out(
+def test_a_keyring_that_stores_nothing_is_detected(
     imagecli: Run, home: Path, keyring: dict[str, str], backend: str
 ) -> None:
     environ = {**keyring, "PYTHON_KEYRING_BACKEND": backend}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 from tests.images.making import exif
 
 SANDBOX = ("--provider", "sandbox")
@@ -16,7 +16,7 @@ SANDBOX = ("--provider", "sandbox")
 
 def clear_area(path: Path | str) -> Image.Image:
     """255 where the mask at *path* has alpha 0, else 0."""
-    return picture(path).getchannel("A").point([255] + [0] * 255)
+    return read_image(path).getchannel("A").point([255] + [0] * 255)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_mask_gets_the_name_of_its_image_and_the_share_is_printed(imagecli: Ru
     result = imagecli("mask", "in.png", "--rect", "32,20,160,100")
     assert (result.exit_code, result.stdout) == (0, "in-mask.png\n")
     assert result.stderr == "imagecli: note: 25.0% of the image may change\n"
-    mask = picture(inputs / "in-mask.png")
+    mask = read_image(inputs / "in-mask.png")
     assert (mask.format, mask.mode, mask.size) == ("PNG", "RGBA", (320, 200))
     assert clear_area("in-mask.png").getbbox() == (32, 20, 192, 120)
     assert (mask.getpixel((40, 40)), mask.getpixel((0, 0))) == ((255, 255, 255, 0), (0, 0, 0, 255))
@@ -87,20 +87,20 @@ def test_the_order_across_options_counts(imagecli: Run, inputs: Path) -> None:
     assert (outside.exit_code, all_of_it.exit_code) == (0, 0)
 
 
-def test_coordinates_are_those_of_the_turned_photograph(imagecli: Run, folder: Path) -> None:
+def test_coordinates_are_those_of_the_rotated_photo(imagecli: Run, folder: Path) -> None:
     stored = Image.new("RGB", (200, 320), "white")
     stored.paste((200, 30, 30), (0, 300, 20, 320))
     stored.save(folder / "turned.jpg", exif=exif(6), quality=95)
     result = imagecli("mask", "turned.jpg", "--flood", "2,2", "-o", "flood.png")
     assert result.exit_code == 0, result.stderr
-    assert picture("flood.png").size == (320, 200)
+    assert read_image("flood.png").size == (320, 200)
     box = clear_area("flood.png").getbbox()
     assert box and max(abs(one - other) for one, other in zip(box, (0, 0, 20, 20), strict=True)) <= 2
 
 
 def test_a_feathered_mask_is_sent_byte_for_byte(imagecli: Run, inputs: Path) -> None:
     imagecli("mask", "in.png", "--ellipse", "60,20,200,160", "--feather", "30")
-    alpha = picture("in-mask.png").getchannel("A")
+    alpha = read_image("in-mask.png").getchannel("A")
     assert any(alpha.histogram()[16:255]) and not any(alpha.histogram()[1:16])
     result = imagecli("edit", "in.png", "a boat", "--mask", "in-mask.png", *SANDBOX)
     assert result.exit_code == 0, result.stderr
@@ -108,9 +108,9 @@ def test_a_feathered_mask_is_sent_byte_for_byte(imagecli: Run, inputs: Path) -> 
 
 
 def test_a_mask_goes_through_a_pipe(imagecli: Run, inputs: Path) -> None:
-    made = imagecli("mask", "-", "--rect", "0,0,50%,100%", "-o", "-", stdin=(inputs / "in.png").read_bytes())
-    assert made.exit_code == 0 and made.raw_stdout.startswith(b"\x89PNG")
-    result = imagecli("edit", "in.png", "a boat", "--mask", "-", *SANDBOX, stdin=made.raw_stdout)
+    mask = imagecli("mask", "-", "--rect", "0,0,50%,100%", "-o", "-", stdin=(inputs / "in.png").read_bytes())
+    assert mask.exit_code == 0 and mask.raw_stdout.startswith(b"\x89PNG")
+    result = imagecli("edit", "in.png", "a boat", "--mask", "-", *SANDBOX, stdin=mask.raw_stdout)
     assert result.exit_code == 0, result.stderr
     assert "50.0% of the image may change" in result.stderr
 
@@ -118,7 +118,7 @@ def test_a_mask_goes_through_a_pipe(imagecli: Run, inputs: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "path"), [("skip", "in-mask.png"), ("overwrite", "in-mask.png"), ("number", "in-mask_2.png")]
 )
-def test_an_existing_file_is_treated_as_elsewhere(imagecli: Run, inputs: Path, rule: str, path: str) -> None:
+def test_an_existing_file_is_handled_as_in_other_commands(imagecli: Run, inputs: Path, rule: str, path: str) -> None:
     mask_for(inputs / "in-mask.png", 320, 200, (0, 0, 9, 9))
     before = (inputs / "in-mask.png").read_bytes()
     result = imagecli("mask", "in.png", "--rect", "0,0,50,50", "--if-exists", rule)
@@ -158,7 +158,7 @@ def test_json_has_path_coverage_and_notes(imagecli: Run, inputs: Path) -> None:
         (["--from", "missing.png"], "missing.png does not exist", ""),
     ],
 )  # fmt: skip
-def test_what_makes_no_mask_is_refused_and_nothing_is_written(
+def test_invalid_options_create_no_mask(
     imagecli: Run, inputs: Path, options: list[str], message: str, hint: str
 ) -> None:
     mask_for(inputs / "small.png", 100, 80, (0, 0, 9, 9))
@@ -174,7 +174,7 @@ def test_what_makes_no_mask_is_refused_and_nothing_is_written(
 
 
 def changed_box(before: str, after: Path) -> tuple[int, int, int, int] | None:
-    return ImageChops.difference(picture(before).convert("RGB"), picture(after).convert("RGB")).getbbox()
+    return ImageChops.difference(read_image(before).convert("RGB"), read_image(after).convert("RGB")).getbbox()
 
 
 def test_edit_changes_only_the_rectangle(imagecli: Run, inputs: Path) -> None:
@@ -197,7 +197,7 @@ def test_edit_changes_only_the_rectangle(imagecli: Run, inputs: Path) -> None:
         (["--mask", "half.png", "--mask-fit"], "--mask-invert swaps them, scaled to 320x200"),
     ],
 )  # fmt: skip
-def test_what_a_mask_covers_is_noted_before_the_request(
+def test_the_coverage_of_a_mask_is_noted_before_the_request(
     imagecli: Run, inputs: Path, options: list[str], note: str
 ) -> None:
     white = Image.new("L", (320, 200))
@@ -227,7 +227,7 @@ def test_a_mask_that_changes_nothing_is_refused_before_anything_is_sent(
     assert message in result.stderr and hint in result.stderr
 
 
-def test_a_provider_that_reads_no_soft_edges_gets_none(imagecli: Run, inputs: Path) -> None:
+def test_a_provider_without_soft_edges_gets_none(imagecli: Run, inputs: Path) -> None:
     imagecli("mask", "in.png", "--ellipse", "60,20,200,160", "--feather", "30")
     where = ("--provider", "xinference", "-m", "any", "--dry-run")
     result = imagecli("edit", "in.png", "a boat", "--mask", "in-mask.png", *where)
@@ -238,7 +238,7 @@ def test_a_provider_that_reads_no_soft_edges_gets_none(imagecli: Run, inputs: Pa
 # --- manifests -------------------------------------------------------------------------------------------------------
 
 
-def test_rows_have_fields_of_the_same_names(imagecli: Run, inputs: Path) -> None:
+def test_rows_have_fields_with_the_same_names(imagecli: Run, inputs: Path) -> None:
     rows: list[dict[str, object]] = [
         {"mask_rect": "10%,10%,50%,50%", "output": "a.png"},
         {"mask_ellipse": ["0,0,50,50", "100,100,50,50"], "mask_invert": True, "output": "b.png"},
@@ -286,8 +286,8 @@ def test_a_cell_of_a_table_holds_a_rectangle(imagecli: Run, inputs: Path) -> Non
     assert "25.0% of the image may change" in result.stderr
 
 
-def test_a_photo_of_a_phone_is_edited_where_it_is_shown(imagecli: Run, folder: Path) -> None:
+def test_a_photo_of_a_phone_is_edited_as_displayed(imagecli: Run, folder: Path) -> None:
     photo(folder / "p.jpg", 300, 400, exif=exif(6))
     result = imagecli("edit", "p.jpg", "a boat", "--mask-rect", "0,0,50%,50%", *SANDBOX, "-o", "out.png")
     assert result.exit_code == 0, result.stderr
-    assert picture("out.png").size == (400, 300)
+    assert read_image("out.png").size == (400, 300)

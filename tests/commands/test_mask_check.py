@@ -77,7 +77,7 @@ def test_an_ignored_mask_is_a_warning_on_stderr_and_in_json(
 
 
 @pytest.mark.parametrize("more", [[], ["--fit", "100x100"]])
-def test_an_applied_mask_is_no_warning(imagecli: Run, inputs: Path, httpserver: HTTPServer, more: list[str]) -> None:
+def test_an_applied_mask_gives_no_warning(imagecli: Run, inputs: Path, httpserver: HTTPServer, more: list[str]) -> None:
     result = edit(imagecli, serve(httpserver, applied()), "-o", "boat.png", *more)
     assert (result.exit_code, "outside the mask" in result.stderr) == (0, False)
 

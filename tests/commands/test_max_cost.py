@@ -1,4 +1,4 @@
-"""`--max-cost`: refused before anything is sent, stopped while it runs, and the bill at the end."""
+"""`--max-cost`: checked before anything is sent, enforced during the run, and the cost at the end."""
 
 from __future__ import annotations
 
@@ -27,23 +27,22 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.estimate import Estimate
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot, CallSlots
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 HIGH = ("-s", "1024x1024", "--quality", "high")
 
 
-def answer(output_tokens: int | None) -> bytes:
+def response(output_tokens: int | None) -> bytes:
     usage: dict[str, Any] = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}}
     return http(
         "200 OK",
-        pictures(png(1024, 1024), **({"usage": {**usage, "output_tokens": output_tokens}} if output_tokens else {})),
+        images_body(png(1024, 1024), **({"usage": {**usage, "output_tokens": output_tokens}} if output_tokens else {})),
     )
 
 
@@ -101,7 +100,7 @@ def answer(output_tokens: int | None) -> bytes:
         ),
     ],
 )
-def test_what_can_cost_more_than_the_cap_is_refused(
+def test_a_command_that_could_exceed_the_limit_is_refused(
     imagecli: Run, folder: Path, arguments: list[str], env: dict[str, str], message: str, hint: str
 ) -> None:
     result = imagecli("generate", "a cat", *arguments, "-o", "new/", "--json", env=env)
@@ -122,13 +121,13 @@ def test_what_can_cost_more_than_the_cap_is_refused(
     ],
     ids=["under the built-in cap", "under the flag", "unknown", "free", "another server may bill nothing"],
 )
-def test_what_fits_is_not(imagecli: Run, arguments: list[str]) -> None:
+def test_a_command_within_the_limit_is_not_refused(imagecli: Run, arguments: list[str]) -> None:
     result = imagecli("generate", "a cat", *arguments, "--dry-run")
     assert result.exit_code == 0
     assert "a-cat-1.png" in result.stdout
 
 
-def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:
+def test_an_explicit_limit_applies_to_another_server(imagecli: Run) -> None:
     base = ("--base-url", "http://127.0.0.1:1/v1")
     assert imagecli("generate", "a cat", "-n", "25", *base, "--max-cost", "5").exit_code == 5
     assert imagecli("generate", "a cat", "-n", "40", *HIGH, *base).exit_code == 5
@@ -136,17 +135,17 @@ def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:
     assert "1024x1024; prices of 2026-11; assuming this server bills like openai" in said
 
 
-# --- while it runs ---------------------------------------------------------------------------------------------------
+# --- during the run --------------------------------------------------------------------------------------------------
 
 
-def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path) -> None:
+def test_responses_that_cost_more_than_estimated_stop_the_rest(imagecli: Run, folder: Path) -> None:
     names = [word for n in range(6) for word in ("--var", f"x={n}")]
 
     def when_all_slots_are_full(connection: socket.socket) -> None:
         time.sleep(0.5)
-        connection.sendall(answer(30_000))
+        connection.sendall(response(30_000))
 
-    with raw_server(when_all_slots_are_full, answer(30_000)) as server:
+    with raw_server(when_all_slots_are_full, response(30_000)) as server:
         result = imagecli(
             *("generate", "{x}", *names, *HIGH, "--max-cost", "1.3", "--json"), "--base-url", server.base_url
         )
@@ -167,9 +166,9 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
     settings = load_settings(SettingFlags(), env, rows, Path("/"))._replace(max_cost=cap, max_cost_origin=origin)
-    ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
+    request_ = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
-        requests=tuple(PlannedCall(index=index, request=ask) for index in range(len(prices))),
+        requests=(request_,) * len(prices),
         rows=(rows.model("gpt-image-2"),) * len(prices),
         settings=settings,
         estimates=tuple(None if usd is None else Estimate(low_usd=usd / 2, high_usd=usd, about="x") for usd in prices),
@@ -189,7 +188,7 @@ USAGE = {10_000: {"input_tokens": 0, "output_tokens": 10_000}, 30_000: {"input_t
 
 
 def run_call(guard: SpendGuard, index: int, tokens: int | None = None, error: BaseException | None = None) -> bool:
-    """One call whose response reports *tokens*, or that ends with *error*. False if there is no room for it."""
+    """One call whose response reports *tokens*, or that ends with *error*. False if the limit has no room for it."""
     try:
         with suppress(ImagecliError), guard.reserve(index, free()) as reservation:
             if error:
@@ -219,7 +218,7 @@ def test_a_known_cost_counts_before_the_images_are_saved() -> None:
     assert guard.refusals() == ()
 
 
-def test_what_was_not_sent_was_not_bought() -> None:
+def test_a_request_that_was_not_sent_costs_nothing() -> None:
     guard, slots = SpendGuard(budget(1.0, 0.6, 0.6)), CallSlots(1)
     slots.stop()
     with pytest.raises(NotSentError), guard.reserve(0, slots.new_slot()):
@@ -228,7 +227,7 @@ def test_what_was_not_sent_was_not_bought() -> None:
     assert guard.refusals() == ()
 
 
-def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> None:
+def test_a_request_waits_until_one_in_flight_reports_a_low_cost() -> None:
     guard = SpendGuard(budget(1.0, 0.6, 0.6))
     entered, first, second = threading.Event(), threading.Event(), threading.Event()
 
@@ -267,7 +266,7 @@ def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> Non
         (30_000, None, False),
     ],
 )
-def test_what_may_have_been_bought_counts_at_its_upper_end(
+def test_a_possibly_billed_request_counts_at_its_upper_estimate(
     tokens: int | None, error: ImagecliError | None, more: bool
 ) -> None:
     guard = SpendGuard(budget(1.0, 0.6, 0.6))
@@ -277,14 +276,14 @@ def test_what_may_have_been_bought_counts_at_its_upper_end(
 
 
 @pytest.mark.parametrize(("may_be_billed", "more"), [(True, False), (False, True)])
-def test_a_response_that_names_a_reason_for_every_missing_image_counts_nothing(may_be_billed: bool, more: bool) -> None:
+def test_a_response_with_a_reason_for_every_missing_image_costs_nothing(may_be_billed: bool, more: bool) -> None:
     guard = SpendGuard(budget(1.0, 0.6, 0.6))
     with guard.reserve(0, free()) as reservation:
         reservation.settle(None, may_be_billed=may_be_billed)
     assert run_call(guard, 1) is more
 
 
-def test_a_bug_under_way_counts_too_and_lets_nobody_wait_for_ever() -> None:
+def test_a_bug_in_a_call_counts_too_and_blocks_no_other_call() -> None:
     guard = SpendGuard(budget(1.0, 0.6, 0.6))
     with pytest.raises(ZeroDivisionError):
         run_call(guard, 0, error=ZeroDivisionError())
@@ -310,7 +309,7 @@ def test_a_failed_call_keeps_its_slot_until_its_result_is_handled() -> None:
     thread.join(20)
 
 
-def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
+def test_requests_of_unknown_price_stop_when_the_default_limit_is_spent() -> None:
     guard = SpendGuard(budget(1.0, None, None, None, origin=None))
     assert run_call(guard, 0, 10_000)
     assert run_call(guard, 1, 30_000)
@@ -319,7 +318,7 @@ def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
     assert error.message == "up to $1.20 was spent: more than the built-in cost limit of $1"
 
 
-def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None:
+def test_the_suggested_limit_counts_a_finished_request_once() -> None:
     guard = SpendGuard(budget(10, 6, 6))
     assert run_call(guard, 0, error=UnsavedError("lost"))
     assert not run_call(guard, 1)
@@ -327,7 +326,7 @@ def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None
     assert error.hint == "--max-cost 12 is enough for all requests"
 
 
-def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
+def test_sums_that_differ_in_the_last_digit_still_fit() -> None:
     guard = SpendGuard(budget(0.3, 0.1, 0.1, 0.1))
     assert all(run_call(guard, index) for index in range(3))
 
@@ -348,7 +347,7 @@ def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
         ([outcome(0, 10_000), outcome(1, None, LimitError("later"))], 0.3),
     ],
 )
-def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: float | None) -> None:
+def test_the_total_cost_is_unknown_if_a_part_of_it_is(ends: list[CallResult], usd: float | None) -> None:
     assert budget(9, 1, 1).cost(ends).actual_usd == (None if usd is None else pytest.approx(usd))
 
 
@@ -367,10 +366,10 @@ def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: 
         (None, ["-m", "flux", "--quiet"], "", None),
     ],
 )
-def test_the_bill_is_a_line_at_the_end(
+def test_the_total_cost_is_printed_at_the_end(
     imagecli: Run, tokens: int | None, flags: list[str], line: str, usd: float | None
 ) -> None:
-    with raw_server(answer(tokens)) as server:
+    with raw_server(response(tokens)) as server:
         command = [
             "generate",
             "a cat",
@@ -392,9 +391,9 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h
 AUTHOR = {"model": "writer", "input_tokens": 200, "output_tokens": 5000, "reasoning_tokens": 256, "total_tokens": 5200}
 
 
-def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run) -> None:
+def test_the_known_part_of_an_svgs_cost_is_printed_without_a_total(imagecli: Run) -> None:
     usage = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10}, "output_tokens": 1756}
-    with raw_server(http("200 OK", pictures(SVG, usage=usage, svg_usage=AUTHOR))) as server:
+    with raw_server(http("200 OK", images_body(SVG, usage=usage, svg_usage=AUTHOR))) as server:
         command = ["generate", "a cat", "-m", "gpt-image-2.6-flare", "-o", "cat.svg", "--if-exists", "number"]
         plain = imagecli(*command, "--base-url", server.base_url)
         said = imagecli(*command, "--base-url", server.base_url, "--json").json
@@ -413,10 +412,10 @@ def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run
         (33_333, ["--max-cost", "1"], "the command cost $1.01, more than --max-cost 1"),
     ],
 )
-def test_what_cost_more_than_the_cap_is_said_and_is_saved(
+def test_a_result_that_exceeds_the_limit_is_saved_with_a_warning(
     imagecli: Run, tokens: int, flags: list[str], words: str | None
 ) -> None:
-    with raw_server(answer(tokens)) as server:
+    with raw_server(response(tokens)) as server:
         command = ["generate", "a cat", *HIGH, *flags, "--base-url", server.base_url, "--if-exists", "number"]
         plain, said = imagecli(*command), imagecli(*command, "--json").json
     expected = [{"code": "cost_over_cap", "message": words, "level": "warning"}] if words else []
@@ -424,10 +423,10 @@ def test_what_cost_more_than_the_cap_is_said_and_is_saved(
     assert (f"imagecli: warning: {words}\n" in plain.stderr) is bool(words)
 
 
-def test_a_batch_that_cost_more_than_its_cap_says_so(imagecli: Run, folder: Path) -> None:
+def test_a_batch_that_exceeds_its_limit_has_a_warning(imagecli: Run, folder: Path) -> None:
     row = {"prompt": "a cat", "output": "cat.png", "size": "1024x1024", "quality": "high"}
     (folder / "cats.jsonl").write_text(json.dumps(row))
-    with raw_server(answer(200_000)) as server:
+    with raw_server(response(200_000)) as server:
         result = imagecli("batch", "cats.jsonl", "--max-cost", "1", "--base-url", server.base_url, "--json")
     summary = json.loads(result.stdout.splitlines()[-1])
     assert result.exit_code == 0
@@ -435,7 +434,7 @@ def test_a_batch_that_cost_more_than_its_cap_says_so(imagecli: Run, folder: Path
     assert "the command cost $6.01, more than --max-cost 1" in result.stderr
 
 
-def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
+def test_the_known_part_of_a_cost_can_exceed_the_limit() -> None:
     ends = [outcome(0, 200_000), outcome(1)]
     (said,) = [budget(1, 1, 1).overrun_warning(ends)]
     assert said
@@ -453,13 +452,13 @@ def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
         ("/src/imagecli.toml, which can't raise the built-in limit", "remove max_cost from /src/imagecli.toml"),
     ],
 )
-def test_a_cap_is_lifted_where_it_was_said(origin: str, way: str) -> None:
+def test_a_limit_is_raised_where_it_was_set(origin: str, way: str) -> None:
     error = budget(1, None, origin=origin).refusal()
     assert error
     assert error.hint == f"to remove the cost limit: {way}; or choose a model with a price: imagecli models"
 
 
-def test_the_sandbox_is_known_to_cost_nothing_and_says_no_word_of_it(imagecli: Run) -> None:
+def test_the_sandbox_costs_nothing_and_prints_no_cost(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--provider", "sandbox", "--json")
     assert result.json["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
     assert "cost" not in result.stderr

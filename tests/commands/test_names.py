@@ -1,4 +1,4 @@
-"""Names, endings and variables as they are typed; what is kept, and in which order all of it is told."""
+"""Names, extensions and variables as typed; which files are skipped, and the order of the output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLASSIC = ("-m", "dall-e-2", "-s", "256x256", *SANDBOX)
         ("brand-new", "fox.avif", "hint: use -o fox.png"),
     ],
 )
-def test_an_ending_that_can_not_be_saved_is_refused_before_paying(
+def test_an_extension_that_can_not_be_saved_is_refused_before_paying(
     imagecli: Run, folder: Path, model: str, name: str, hint: str
 ) -> None:
     result = imagecli("generate", "a fox", "-o", name, "-m", model, "--base-url", "http://127.0.0.1:1/v1")
@@ -34,13 +34,13 @@ def test_an_ending_that_can_not_be_saved_is_refused_before_paying(
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "said"), [("fox", False), ("v1.2", False), ("fox.xyz", True)])
-def test_an_ending_is_added_once_and_a_second_run_is_refused(
-    imagecli: Run, folder: Path, name: str, said: bool
+@pytest.mark.parametrize(("name", "warned"), [("fox", False), ("v1.2", False), ("fox.xyz", True)])
+def test_a_missing_extension_is_added_and_a_second_run_is_refused(
+    imagecli: Run, folder: Path, name: str, warned: bool
 ) -> None:
     result = imagecli("generate", "a fox", "-o", name, *CLASSIC)
     assert (result.exit_code, result.stdout) == (0, f"{name}.png\n")
-    assert ("imagecli adds the correct one" in result.stderr) is said
+    assert ("imagecli adds the correct one" in result.stderr) is warned
     result = imagecli("generate", "a fox", "-o", name, *CLASSIC)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"{name}.png already exists" in result.stderr
@@ -48,7 +48,7 @@ def test_an_ending_is_added_once_and_a_second_run_is_refused(
 
 
 @pytest.mark.parametrize("there", [{2}, {1}, {3}, {1, 2}, {1, 3}, {1, 2, 3}])
-def test_kept_and_bought_pictures_are_told_in_their_order(imagecli: Run, folder: Path, there: set[int]) -> None:
+def test_skipped_and_created_images_are_listed_in_request_order(imagecli: Run, folder: Path, there: set[int]) -> None:
     for number in there:
         photo(folder / f"fox-{number}.png", 300, 200)
     result = imagecli("generate", "a fox", "-n", 3, "-o", "fox.png", "--if-exists", "skip", "--json", *CLASSIC)
@@ -58,12 +58,12 @@ def test_kept_and_bought_pictures_are_told_in_their_order(imagecli: Run, folder:
     for number, image in enumerate(images, 1):
         data = Path(image["path"]).read_bytes()
         assert (image["bytes"], image["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
-        kept = number in there
-        assert (image["format"], image["width"]) == ("png", 300 if kept else 256)
-        assert (image["request"] is None, image["index"] is None) == (kept, kept)
+        exists = number in there
+        assert (image["format"], image["width"]) == ("png", 300 if exists else 256)
+        assert (image["request"] is None, image["index"] is None) == (exists, exists)
 
 
-def test_each_prompts_kept_pictures_stand_beside_its_own(imagecli: Run, folder: Path) -> None:
+def test_the_skipped_images_of_a_prompt_are_listed_with_its_new_ones(imagecli: Run, folder: Path) -> None:
     for name in ("b-1.png", "b-2.png", "a-2.png"):
         photo(folder / name)
     variables = ("--var", "x=a", "--var", "x=b", "--var", "x=c")
@@ -72,18 +72,20 @@ def test_each_prompts_kept_pictures_stand_beside_its_own(imagecli: Run, folder: 
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "warned"),
     [(b"", "not a complete image: empty"), (b"hello", "not a complete image"), (b"\x89PNG\r\n\x1a\n", "ends in")],
 )
-def test_a_kept_file_that_is_no_picture_is_said(imagecli: Run, folder: Path, data: bytes, said: str) -> None:
+def test_a_skipped_file_that_is_not_an_image_is_warned_of(
+    imagecli: Run, folder: Path, data: bytes, warned: str
+) -> None:
     (folder / "fox.png").write_bytes(data)
     result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
     assert (result.exit_code, result.stdout) == (0, "fox.png\n")
     assert "warning: skipped fox.png" in result.stderr
-    assert said in result.stderr
+    assert warned in result.stderr
 
 
-def test_a_kept_link_that_leads_nowhere_is_no_picture_on_disk(imagecli: Run, folder: Path) -> None:
+def test_a_dangling_link_does_not_count_as_an_image(imagecli: Run, folder: Path) -> None:
     (folder / "fox.png").symlink_to("gone.png")
     result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -102,7 +104,7 @@ def test_a_kept_link_that_leads_nowhere_is_no_picture_on_disk(imagecli: Run, fol
         (["a {x:02}", "--var", "x=1"], "add {x}"),
     ],
 )
-def test_a_variable_that_goes_nowhere_is_refused(imagecli: Run, folder: Path, arguments: list[str], hint: str) -> None:
+def test_an_unused_variable_is_refused(imagecli: Run, folder: Path, arguments: list[str], hint: str) -> None:
     result = imagecli("generate", *arguments, *CLASSIC)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "is used neither in the prompt nor in -o" in result.stderr
@@ -110,7 +112,7 @@ def test_a_variable_that_goes_nowhere_is_refused(imagecli: Run, folder: Path, ar
     assert list(folder.iterdir()) == []
 
 
-def test_a_variable_may_stand_in_the_name_alone(imagecli: Run) -> None:
+def test_a_variable_may_be_in_the_name_alone(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--var", "v=1", "--var", "v=2", "-o", "cat-{v}", *CLASSIC)
     assert result.stdout.split() == ["cat-1.png", "cat-2.png"]
 
@@ -130,7 +132,7 @@ def test_a_path_is_one_line(imagecli: Run, name: str, tty: tuple[str, ...], line
     assert Path(name).exists()
 
 
-def test_what_came_is_kept_beside_a_conversion_and_replaces_nothing(imagecli: Run, folder: Path) -> None:
+def test_the_original_is_kept_beside_a_conversion_and_replaces_nothing(imagecli: Run, folder: Path) -> None:
     for name in ("x.jpg", "x.orig.png"):
         (folder / name).write_bytes(b"mine")
     options = ("-m", "dall-e-2", "-s", "256x256", "-o", "x.jpg", "--if-exists", "overwrite")
@@ -140,7 +142,7 @@ def test_what_came_is_kept_beside_a_conversion_and_replaces_nothing(imagecli: Ru
     assert (folder / "x.orig_2.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_variable_sends_no_picture_where_json_goes(imagecli: Run) -> None:
+def test_a_variable_sends_no_image_to_stdout_with_json(imagecli: Run) -> None:
     result = imagecli("generate", "x", "--json", "--provider", "sandbox", env={"IMAGECLI_OUTPUT": "-"})
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "usage")
 
@@ -232,7 +234,7 @@ def test_a_tilde_elsewhere_in_a_name_is_a_tilde(imagecli: Run, folder: Path, hom
         ("file:///tmp/cat.png", "file:///tmp/cat.png is a URL"),
     ],
 )
-def test_an_output_that_a_shell_or_another_program_resolves_makes_no_folder_of_that_name(
+def test_an_unexpanded_shell_pattern_creates_no_folder(
     imagecli: Run, folder: Path, home: Path, name: str, words: str
 ) -> None:
     for command, env in (

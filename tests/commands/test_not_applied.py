@@ -30,7 +30,7 @@ def generate(imagecli: Run, base_url: str, *more: object) -> Any:
 
 
 def not_applied(document: Any) -> list[str]:
-    return [one["message"] for one in document["warnings"] if one["code"] == "not_applied"]
+    return [warning["message"] for warning in document["warnings"] if warning["code"] == "not_applied"]
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,17 @@ def test_many_requests_are_one_warning(imagecli: Run, folder: Path, httpserver: 
     assert not_applied(json.loads(done.stdout.splitlines()[-1])) == ["the server reports quality low instead of high"]
 
 
-def test_pixels_that_a_server_chooses_for_a_ratio_are_no_other_size(imagecli: Run, httpserver: HTTPServer) -> None:
+def test_pixels_that_a_server_chooses_for_a_ratio_are_not_reported(imagecli: Run, httpserver: HTTPServer) -> None:
     words = ("generate", "a cat", "--provider", "xai", "--base-url", serve(httpserver), "-s", "1024x1024", "--json")
     result = imagecli(*words, env={"XAI_API_KEY": "xai-0123456789"})
-    assert (result.exit_code, [one["code"] for one in result.json["warnings"]]) == (0, [])
+    assert (result.exit_code, [warning["code"] for warning in result.json["warnings"]]) == (0, [])
 
 
 OPAQUE = "requested a transparent background, received an opaque image"
 
 
 def warnings_in(document: Any) -> list[str]:
-    return [one["message"] for one in document["warnings"] if one["level"] == "warning"]
+    return [warning["message"] for warning in document["warnings"] if warning["level"] == "warning"]
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_a_missing_transparency_is_a_warning(
     argv = ("generate", "a cat", "-m", "gpt-image-1", "--base-url", base_url, *flags)
     result = imagecli(*argv, env=KEY)
     assert result.exit_code == 0, result.stderr
-    found = [line for line in result.stderr.splitlines() if line.startswith("imagecli: warning: ")]
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("imagecli: warning: ")]
     # A typed name is converted instead, which a note says.
-    expected = [one for one in warned if output != "x.png" or one == OPAQUE]
-    assert found == [f"imagecli: warning: {one}" for one in expected]
+    expected = [warning for warning in warned if output != "x.png" or warning == OPAQUE]
+    assert warnings == [f"imagecli: warning: {warning}" for warning in expected]
 
 
 def test_transparency_is_not_checked_unless_it_was_requested(imagecli: Run, httpserver: HTTPServer) -> None:

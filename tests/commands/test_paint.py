@@ -1,4 +1,4 @@
-"""`--paint`: the command and its page, with what a browser sends and, at the end, with Chromium."""
+"""`--paint`: the command and its page, with the requests of a browser and, at the end, with Chromium."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from PIL import Image, ImageChops, ImageOps
 
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
+from tests.batch.test_batch_runs import until
 from tests.browser import OpenPage
 from tests.commands.conftest import COMMAND, Start
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 from tests.images.making import exif
 from tests.web.conftest import Stage
 
@@ -33,7 +34,7 @@ URL = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/")
 
 
 class Painting:
-    """A command that waits for its page, seen from the browser."""
+    """A command that waits for its page, as the browser sees it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -76,7 +77,7 @@ def rectangle(width: int, height: int, box: tuple[int, int, int, int]) -> bytes:
 
 def clear_box(path: Path) -> tuple[int, int, int, int] | None:
     """The box around the pixels with alpha 0."""
-    return picture(path).getchannel("A").point([255] + [0] * 255).getbbox()
+    return read_image(path).getchannel("A").point([255] + [0] * 255).getbbox()
 
 
 def test_the_painted_mask_is_saved_and_its_path_printed(start: Start, folder: Path) -> None:
@@ -88,7 +89,7 @@ def test_the_painted_mask_is_saved_and_its_path_printed(start: Start, folder: Pa
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (0, "in-mask.png\n")
     assert stderr.endswith("imagecli: note: 15.6% of the image may change\n")
-    mask = picture(folder / "in-mask.png")
+    mask = read_image(folder / "in-mask.png")
     assert (mask.mode, mask.size, clear_box(folder / "in-mask.png")) == ("RGBA", (320, 200), (10, 20, 110, 120))
     assert (mask.getpixel((50, 50)), mask.getpixel((0, 0))) == ((255, 255, 255, 0), (0, 0, 0, 255))
 
@@ -96,8 +97,8 @@ def test_the_painted_mask_is_saved_and_its_path_printed(start: Start, folder: Pa
 def test_painting_starts_from_the_other_options(start: Start, folder: Path) -> None:
     photo(folder / "in.png")
     painting = Painting(start("mask", "in.png", "--paint", "--rect", "0,0,50%,100%", "--invert", "--json", "-q"))
-    with Image.open(io.BytesIO(painting.get("image"))) as shown:
-        assert shown.size == (320, 200)
+    with Image.open(io.BytesIO(painting.get("image"))) as displayed:
+        assert displayed.size == (320, 200)
     assert painting.post("save", rectangle(320, 200, (0, 0, 320, 100))) == 204
     code, stdout, _ = painting.end()
     assert (code, json.loads(stdout)["coverage"]) == (0, 0.5)
@@ -162,7 +163,7 @@ def test_over_ssh_the_command_for_a_tunnel_is_printed(start: Start, folder: Path
     )
 
 
-def test_the_browser_gets_an_address_that_works_once(start: Start, folder: Path, tmp_path: Path) -> None:
+def test_the_browser_gets_a_url_that_works_once(start: Start, folder: Path, tmp_path: Path) -> None:
     photo(folder / "in.png")
     browser = tmp_path / "browser"
     browser.write_text(
@@ -206,8 +207,8 @@ def test_everything_is_checked_before_anyone_paints(
     assert message in result.stderr and "http://" not in result.stderr
 
 
-def turned_photo(path: Path) -> Path:
-    """A 24-megapixel photo as a phone stores it: turned, with a red box that is at 3000,1000 as displayed."""
+def rotated_photo(path: Path) -> Path:
+    """A 24-megapixel photo as a phone stores it: rotated, with a red box that is at 3000,1000 as displayed."""
     upright = Image.linear_gradient("L").resize((6000, 4000)).convert("RGB")
     upright.paste((220, 20, 30), (3000, 1000, 3800, 1600))
     upright.transpose(Image.Transpose.ROTATE_90).save(path, quality=90, exif=exif(6))
@@ -223,8 +224,8 @@ def paint_over_red_box(page: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_large_turned_photo_is_painted_as_it_is_displayed(start: Start, folder: Path, open_page: OpenPage) -> None:
-    turned_photo(folder / "phone.jpg")
+def test_a_large_rotated_photo_is_painted_as_displayed(start: Start, folder: Path, open_page: OpenPage) -> None:
+    rotated_photo(folder / "phone.jpg")
     painting = Painting(start("mask", "phone.jpg", "--paint"))
     page = open_page(painting.url)
     Stage(page)
@@ -243,7 +244,7 @@ def test_a_large_turned_photo_is_painted_as_it_is_displayed(start: Start, folder
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (0, "phone-mask.png\n"), stderr
     page.get_by_text("Mask saved").wait_for()
-    mask = picture(folder / "phone-mask.png")
+    mask = read_image(folder / "phone-mask.png")
     assert mask.size == (6000, 4000)
     box = clear_box(folder / "phone-mask.png")
     assert box is not None
@@ -253,11 +254,11 @@ def test_a_large_turned_photo_is_painted_as_it_is_displayed(start: Start, folder
 
 
 @pytest.mark.slow
-def test_a_large_turned_photo_is_edited_only_where_it_was_painted(
+def test_a_large_rotated_photo_is_edited_only_where_it_was_painted(
     start: Start, folder: Path, open_page: OpenPage, sandbox: str
 ) -> None:
     """Bar 2 of issue 15: painted in a browser, only the region sent, and pasted back at full size."""
-    before = turned_photo(folder / "phone.jpg")
+    before = rotated_photo(folder / "phone.jpg")
     options = ("--paint", "--crop-to-mask", "--keep-outside", "-m", "gpt-image-2", "-o", "out.png")
     painting = Painting(start("edit", "phone.jpg", "a blue door", *options, "--base-url", sandbox))
     page = open_page(painting.url)
@@ -267,7 +268,7 @@ def test_a_large_turned_photo_is_edited_only_where_it_was_painted(
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (0, "out.png\n"), stderr
     page.get_by_text("Mask saved").wait_for()
-    original, result = ImageOps.exif_transpose(picture(before)), picture(folder / "out.png").convert("RGB")
+    original, result = ImageOps.exif_transpose(read_image(before)), read_image(folder / "out.png").convert("RGB")
     assert original.size == result.size == (6000, 4000)
     changed = ImageChops.difference(original.convert("RGB"), result)
     box = changed.getbbox()
@@ -283,13 +284,13 @@ EDIT = ("edit", "in.png", "a red boat", "--paint", "-m", "gpt-image-2")
 
 
 def is_only_changed_in(before: Path, after: Path, box: tuple[int, int, int, int]) -> bool:
-    one, other = picture(before).convert("RGB"), picture(after).convert("RGB")
+    one, other = read_image(before).convert("RGB"), read_image(after).convert("RGB")
     changed = ImageChops.difference(one, other.resize(one.size)).convert("L").point([0] * 12 + [255] * 244).getbbox()
     assert changed is not None
     return all(abs(found - edge) <= 2 for found, edge in zip(changed, box, strict=True))
 
 
-def test_an_edit_goes_straight_through_with_the_painted_mask(start: Start, folder: Path, sandbox: str) -> None:
+def test_an_edit_sends_the_painted_mask(start: Start, folder: Path, sandbox: str) -> None:
     photo(folder / "in.png", 1024, 1024)
     painting = Painting(start(*EDIT, "--base-url", sandbox, "-o", "out.png"))
     assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
@@ -325,7 +326,7 @@ def test_a_painted_edit_is_requested_again_with_a_mask_file_or_a_new_mask(
     ]
 
 
-def test_an_edit_paints_on_from_its_other_masks(start: Start, folder: Path, sandbox: str) -> None:
+def test_painting_of_an_edit_starts_from_its_other_masks(start: Start, folder: Path, sandbox: str) -> None:
     photo(folder / "in.png")
     options = ("--mask-rect", "0,0,160,200", "--mask-invert")
     painting = Painting(start(*EDIT, *options, "--base-url", sandbox))
@@ -434,6 +435,39 @@ def test_ctrl_c_after_painting_keeps_the_mask(start: Start, folder: Path, slow: 
     assert (code, stdout) == (130, "")
     assert "the painted mask is saved as in-mask.png" in stderr
     assert clear_box(folder / "in-mask.png") == (200, 300, 600, 700)
+
+
+def test_a_mask_that_was_painted_for_a_killed_edit_is_saved_by_recover(
+    start: Start, folder: Path, state: Path, slow: str, imagecli: Run
+) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    painting = Painting(start(*EDIT, "--base-url", slow, extra={"IMAGECLI_STATE_DIR": str(state)}))
+    assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+    until(lambda: any(state.rglob("*.body")))
+    kept = str(state / "painted" / "in-mask.png")
+    assert imagecli("recover", "--list", "--json").json["masks"] == []  # it is in use
+    painting.process.kill()
+    painting.end()
+    assert imagecli("recover", "--list", "--json").json["masks"] == [kept]
+    assert f"{kept} was painted for an edit that was interrupted" in imagecli("recover", "--list").stderr
+    done = imagecli("recover")
+    assert done.exit_code == 0
+    assert "the painted mask is saved as in-mask.png; use --mask in-mask.png instead of --paint" in done.stderr
+    assert clear_box(folder / "in-mask.png") == (200, 300, 600, 700)
+    assert not (state / "painted").exists()
+
+
+def test_the_next_painted_edit_names_masks_of_interrupted_ones(
+    start: Start, folder: Path, state: Path, sandbox: str
+) -> None:
+    photo(folder / "in.png", 1024, 1024)
+    (state / "painted").mkdir(parents=True)
+    mask_for(state / "painted" / "other-mask.png", 64, 64, (1, 1, 9, 9))
+    painting = Painting(start(*EDIT, "--base-url", sandbox, extra={"IMAGECLI_STATE_DIR": str(state)}))
+    assert "1 mask of interrupted edits: imagecli recover saves what was painted" in painting.stderr
+    assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
+    assert painting.end()[0] == 0
+    assert [path.name for path in (state / "painted").iterdir()] == ["other-mask.png"]
 
 
 def test_ctrl_c_while_painting_an_edit_sends_nothing(start: Start, folder: Path, sandbox: str) -> None:

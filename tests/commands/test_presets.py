@@ -25,7 +25,7 @@ prompt = "a watercolor of it"
 """
 
 
-def sent(result: Result) -> list[Any]:
+def planned_bodies(result: Result) -> list[Any]:
     """The bodies of the requests that a dry run would send."""
     assert result.exit_code == 0, result.stderr
     return [request["body"] for request in result.json["requests"]]
@@ -39,7 +39,7 @@ def user_file(home: Path) -> Path:
 def test_a_preset_sets_the_prompt_and_the_options_and_a_flag_overrides_them(imagecli: Run) -> None:
     flags = ("--preset", "icon", "--quality", "high", *SANDBOX, "--dry-run", "--json")
     result = imagecli("generate", "a cat", *flags, env={"IMAGECLI_SIZE": "1024x1024"})
-    assert sent(result) == [
+    assert planned_bodies(result) == [
         {
             "model": "gpt-image-1",
             "prompt": "a cat, flat icon",
@@ -50,7 +50,7 @@ def test_a_preset_sets_the_prompt_and_the_options_and_a_flag_overrides_them(imag
     ]
 
 
-def test_files_are_named_after_the_users_own_words_or_else_after_the_preset(imagecli: Run, folder: Path) -> None:
+def test_files_are_named_after_the_users_prompt_or_else_after_the_preset(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.jpg", 64, 64)
     assert imagecli("generate", "a cat", "--preset", "icon", *SANDBOX).stdout == "a-cat.png\n"
     assert imagecli("edit", "in.jpg", "--preset", "watercolor", *SANDBOX).stdout == "in-watercolor.png\n"
@@ -77,11 +77,11 @@ def test_the_prompt_is_filled_once(
 ) -> None:
     write_user_file(home, ICON + NO_PROMPT + '[presets.nested]\nprompt = "{prompt} by {b}, {{a}} {x}"\n')
     photo(folder / "in.jpg", 64, 64)
-    assert [body["prompt"] for body in sent(imagecli(*argv, *SANDBOX, "--dry-run", "--json"))] == prompts
+    assert [body["prompt"] for body in planned_bodies(imagecli(*argv, *SANDBOX, "--dry-run", "--json"))] == prompts
 
 
 @pytest.mark.parametrize(
-    ("argv", "found", "hint"),
+    ("argv", "message", "hint"),
     [
         (["generate", "x", "--preset", "icno"], "unknown preset 'icno'", "did you mean icon?"),
         (["generate", "x", "--preset", "zz"], "unknown preset 'zz'", "available: icon, watercolor"),
@@ -89,23 +89,31 @@ def test_the_prompt_is_filled_once(
         (["generate", "x", "--preset", "watercolor"], "has no {prompt}", "omit the prompt"),
         (["generate", "x", "--preset", "icon", "--var", "prompt=y"], "--var prompt", "give it as PROMPT"),
         (["generate", "x", "--preset", "icon", "--var", "y=1"], "is used neither in the prompt", "add {y}"),
-        (["edit", "in.jpg", "--preset", "icon"], "missing prompt", "imagecli edit in.jpg"),
-        (["vary", "in.jpg", "--preset", "icon"], "missing prompt", "imagecli vary in.jpg"),
+        (
+            ["edit", "in.jpg", "--preset", "icon"],
+            "missing prompt",
+            'edit in.jpg "what the complete new image shows" --preset icon',
+        ),
+        (
+            ["vary", "in.jpg", "--preset", "icon"],
+            "missing prompt",
+            'vary in.jpg "what the complete new image shows" --preset icon',
+        ),
         (["generate", "x", "--preset", "icon", "-m", "dall-e-3"], "size comes from preset icon in", ""),
     ],
 )
 def test_a_preset_that_can_not_be_used_is_an_error(
-    imagecli: Run, folder: Path, argv: list[str], found: str, hint: str
+    imagecli: Run, folder: Path, argv: list[str], message: str, hint: str
 ) -> None:
     photo(folder / "in.jpg", 64, 64)
     result = imagecli(*argv, "--base-url", "http://127.0.0.1:1/v1")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert found in result.stderr
+    assert message in result.stderr
     assert hint in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "message"),
     [
         ('provider = "sandbox"', "'provider' can't be set in a preset"),
         ('base_url = "http://127.0.0.1:1/v1"', "'base_url' can't be set in a preset"),
@@ -119,8 +127,8 @@ def test_a_preset_that_can_not_be_used_is_an_error(
     ],
 )
 @pytest.mark.parametrize("place", ["config.toml", "imagecli.toml"])
-def test_what_a_preset_may_not_set_is_refused_with_file_and_line(
-    imagecli: Run, folder: Path, home: Path, line: str, found: str, place: str
+def test_a_forbidden_setting_of_a_preset_is_refused_with_file_and_line(
+    imagecli: Run, folder: Path, home: Path, line: str, message: str, place: str
 ) -> None:
     text = f"# mine\n[presets.x]\n\n{line}\n"
     if place == "config.toml":
@@ -130,7 +138,7 @@ def test_what_a_preset_may_not_set_is_refused_with_file_and_line(
         path.write_text(text)
     result = imagecli("generate", "a cat", *SANDBOX)
     assert result.exit_code == 2
-    assert f"{path}:4: preset x: {found}" in result.stderr
+    assert f"{path}:4: preset x: {message}" in result.stderr
 
 
 def test_the_prompt_of_a_projects_preset_is_shown(imagecli: Run, folder: Path) -> None:

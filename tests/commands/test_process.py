@@ -14,7 +14,7 @@ from tests.children import interruptible
 from tests.commands.conftest import COMMAND, Start
 
 SANDBOX = ["--provider", "sandbox", "-m", "dall-e-2", "-s", "256x256"]
-"""Its smallest image, because it is painted by each process."""
+"""With its smallest image, because each process paints it."""
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
 
@@ -24,7 +24,7 @@ def closing(streams: str) -> list[str]:
     return ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", *COMMAND]
 
 
-def test_a_reader_that_went_away_is_no_failure(folder: Path, start: Start) -> None:
+def test_a_reader_that_exits_early_is_not_a_failure(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", *SANDBOX)
     assert process.stdout
     process.stdout.close()
@@ -34,7 +34,7 @@ def test_a_reader_that_went_away_is_no_failure(folder: Path, start: Start) -> No
     assert (folder / "a-cat.png").exists()
 
 
-def test_a_picture_that_a_closed_pipe_did_not_take_becomes_a_file(folder: Path, start: Start) -> None:
+def test_an_image_for_a_closed_pipe_becomes_a_file(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", "-o", "-", *SANDBOX)
     assert process.stdout
     process.stdout.close()
@@ -45,9 +45,9 @@ def test_a_picture_that_a_closed_pipe_did_not_take_becomes_a_file(folder: Path, 
 
 
 @needs_full
-@pytest.mark.parametrize(("output", "kept"), [([], "a-cat.png"), (["-o", "-"], "a-cat.png")])
-def test_a_full_disk_behind_stdout_exits_8_and_the_picture_is_a_file(
-    folder: Path, start: Start, output: list[str], kept: str
+@pytest.mark.parametrize(("output", "saved_name"), [([], "a-cat.png"), (["-o", "-"], "a-cat.png")])
+def test_a_full_disk_behind_stdout_exits_8_and_the_image_is_a_file(
+    folder: Path, start: Start, output: list[str], saved_name: str
 ) -> None:
     with FULL.open("wb") as full:
         process = start("generate", "a cat", *output, *SANDBOX, stdout=full)
@@ -55,7 +55,7 @@ def test_a_full_disk_behind_stdout_exits_8_and_the_picture_is_a_file(
     assert process.returncode == 8
     assert b"No space left on device" in stderr
     assert b"Exception ignored" not in stderr
-    assert (folder / kept).read_bytes().startswith(b"\x89PNG")
+    assert (folder / saved_name).read_bytes().startswith(b"\x89PNG")
 
 
 @needs_full
@@ -68,7 +68,7 @@ def test_a_full_disk_behind_both_streams_exits_8_too(folder: Path, start: Start,
 
 
 @needs_full
-def test_a_full_disk_behind_stderr_alone_loses_words_and_nothing_else(folder: Path, start: Start) -> None:
+def test_a_full_disk_behind_stderr_alone_loses_only_messages(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", "-v", *SANDBOX, command=closing("2>/dev/full"))
     stdout, _ = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (0, b"a-cat.png\n")
@@ -97,7 +97,7 @@ def test_closed_streams_do_not_matter(folder: Path, start: Start, streams: str) 
 
 @pytest.mark.parametrize("streams", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
 @pytest.mark.parametrize("argument", ["--version", "--help"])
-def test_closed_streams_are_no_bug_to_help_and_version(start: Start, argument: str, streams: str) -> None:
+def test_help_and_version_work_with_closed_streams(start: Start, argument: str, streams: str) -> None:
     process = start(argument, command=closing(streams))
     _, stderr = process.communicate(timeout=30)
     assert process.returncode != 1, stderr
@@ -105,12 +105,12 @@ def test_closed_streams_are_no_bug_to_help_and_version(start: Start, argument: s
         assert word not in stderr
 
 
-def test_a_picture_for_a_closed_stdout_is_not_bought(folder: Path, start: Start) -> None:
-    asked: list[str] = []
-    with Sandbox(log=asked.append) as server:
+def test_an_image_for_a_closed_stdout_is_not_requested(folder: Path, start: Start) -> None:
+    requests: list[str] = []
+    with Sandbox(log=requests.append) as server:
         process = start("generate", "a cat", "-o", "-", "--base-url", server.base_url, command=closing("1>&-"))
         _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, asked, list(folder.iterdir())) == (2, [], []), stderr
+    assert (process.returncode, requests, list(folder.iterdir())) == (2, [], []), stderr
     assert b"stdout" in stderr
     assert b"Traceback" not in stderr
 
@@ -127,7 +127,7 @@ def test_a_picture_for_a_closed_stdout_is_not_bought(folder: Path, start: Start)
     ],
     ids=["ascii", "dumb", "home is missing", "home is below a file", "home is no folder", "dead proxy"],
 )
-def test_odd_environments_make_the_picture_all_the_same(tmp_path: Path, start: Start, extra: dict[str, str]) -> None:
+def test_the_image_is_saved_in_unusual_environments(tmp_path: Path, start: Start, extra: dict[str, str]) -> None:
     (tmp_path / "file").write_text("no folder")
     extra = {name: value.replace("{tmp_path}", str(tmp_path)) for name, value in extra.items()}
     process = start("generate", "a cät 猫", "-o", "cat.png", "-v", *SANDBOX, extra=extra)
@@ -137,7 +137,7 @@ def test_odd_environments_make_the_picture_all_the_same(tmp_path: Path, start: S
 
 
 def screen_of(arguments: list[str], folder: Path, environ: dict[str, str], columns: int, until: str) -> pyte.Screen:
-    """What a person sees in a terminal of *columns* once *until* has been shown, with Ctrl-C pressed then."""
+    """The screen of a terminal of *columns* once *until* has been shown; then Ctrl-C is pressed."""
     screen = pyte.Screen(columns, 24)
     stream = pyte.ByteStream(screen)
     with interruptible():
@@ -158,7 +158,7 @@ def screen_of(arguments: list[str], folder: Path, environ: dict[str, str], colum
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-def test_a_terminal_shows_what_is_waited_for_and_is_left_clean(
+def test_a_terminal_shows_the_progress_and_is_clean_afterwards(
     folder: Path, environ: dict[str, str], slow: str, columns: int
 ) -> None:
     terminal = environ | {"TERM": "xterm-256color", "NO_COLOR": "1"}

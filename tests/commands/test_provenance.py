@@ -1,4 +1,4 @@
-"""Promise 4: the API's bytes are saved unchanged, and a converted image says how it was made."""
+"""Promise 4: the API's bytes are saved unchanged, and a converted image is marked with how it was created."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from tests.client.raw import png
-from tests.conftest import Run, photo, picture
+from tests.conftest import Run, photo, read_image
 
 SANDBOX = ("--provider", "sandbox")
 VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -32,11 +32,11 @@ def test_a_fitted_image_says_whether_a_model_created_or_edited_it(
     photo(folder / "in.jpg")
     result = imagecli(*arguments, "--fit", "90x60", "-o", "made.png", *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert term in picture("made.png").info["XML:com.adobe.xmp"]
-    assert "XML:com.adobe.xmp" not in picture("made.orig.png").info
+    assert term in read_image("made.png").info["XML:com.adobe.xmp"]
+    assert "XML:com.adobe.xmp" not in read_image("made.orig.png").info
 
 
-def test_a_row_of_a_manifest_says_it_too(imagecli: Run, folder: Path) -> None:
+def test_a_row_of_a_manifest_is_marked_too(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.jpg")
     rows = [
         {"prompt": "a cat", "output": "cat.png", "fit": "90x60"},
@@ -45,8 +45,8 @@ def test_a_row_of_a_manifest_says_it_too(imagecli: Run, folder: Path) -> None:
     (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     result = imagecli("batch", "rows.jsonl", *SANDBOX)
     assert result.exit_code == 0, result.stderr
-    assert CREATED in picture("cat.png").info["XML:com.adobe.xmp"]
-    assert EDITED in picture("night.png").info["XML:com.adobe.xmp"]
+    assert CREATED in read_image("cat.png").info["XML:com.adobe.xmp"]
+    assert EDITED in read_image("night.png").info["XML:com.adobe.xmp"]
 
 
 def test_the_bytes_of_the_api_are_saved_unchanged(imagecli: Run, folder: Path, httpserver: HTTPServer) -> None:

@@ -1,4 +1,4 @@
-"""What is refused before a cent is spent, and what the refusal says."""
+"""Commands that are refused before anything is sent, and their error messages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ SANDBOX = ("--provider", "sandbox")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "found", "hint"),
+    ("arguments", "message", "hint"),
     [
         (["photo.jpg"], "'photo.jpg' is an image file name", 'imagecli edit photo.jpg "what to change"'),
         (["notes.txt"], "'notes.txt' is a file", "-f notes.txt"),
         ([], "missing prompt", "imagecli generate"),
         (["x", "--editor"], "more than one prompt given", "--prompt-file and --editor"),
-        (["   "], "the prompt is empty", ""),
+        (["   "], "the prompt is empty", "hint: describe what the complete image shows"),
         (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 accepts at most 1,000", "shorten"),
         (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
         (["x", "-s", "1920x1080"], "1080 is not a multiple of 16", ""),
+        (["x", "-s", "99999x99999"], "99999 is not a multiple of 16", "hint: use --size 2880x2880\n"),
         (["x", "-s", "big"], "invalid size 'big'", "for example 1024x1024"),
         (["a photo of photo.jpg"], "an image file name", "; to send it as text, use --prompt"),
         (["x", "--moderation", "none"], "gpt-image-2 accepts low, auto", "--moderation low"),
@@ -70,8 +71,8 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--max-cost", "-1"], "--max-cost -1: expected an amount in USD", ""),
     ],
 )
-def test_nothing_is_sent_and_the_way_out_is_named(
-    imagecli: Run, folder: Path, arguments: list[str], found: str, hint: str
+def test_nothing_is_sent_and_the_hint_names_the_fix(
+    imagecli: Run, folder: Path, arguments: list[str], message: str, hint: str
 ) -> None:
     (folder / "notes.txt").write_text("a cat")
     where = () if "--provider" in arguments else ("--base-url", "http://127.0.0.1:1/v1")
@@ -80,13 +81,13 @@ def test_nothing_is_sent_and_the_way_out_is_named(
     result = imagecli("generate", *arguments, *where)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("imagecli: error: ")
-    assert found in result.stderr
+    assert message in result.stderr
     assert hint in result.stderr
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("argv", "found", "hint"),
+    ("argv", "message", "hint"),
     [
         (["a cat"], "unknown command 'a cat'", 'imagecli generate "a cat"'),
         (["generat", "x"], "unknown command 'generat'", "did you mean imagecli generate?"),
@@ -96,6 +97,10 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (["auth", "logout"], "'auth'", "hint: imagecli logout\n"),
         (["create", "a cat"], "'create'", 'imagecli generate "a white siamese cat"'),
         (["generate", "a", "white", "cat"], "arguments: white cat", 'quotes: imagecli generate "a white cat"\n'),
+        (["generate", "--", "--a cat", "-n", "2"], "arguments: -n 2", "put -n before --"),
+        (["edit", "-in.png", "x"], "unknown option -in.png", "if it is a file: ./-in.png\n"),
+        (["show", "--a.webp"], "unknown option --a.webp", "if it is a file: ./--a.webp\n"),
+        (["batch", "m.toml", "-j", "0"], "invalid value for --jobs: expected 1 to 1000, found 0", "batch --help"),
         (["edit", "a.jpg", "a", "sofa"], "'a' is not a file", 'quotes: imagecli edit a.jpg "a sofa"\n'),
         (["edit", "a", "sofa"], "a does not exist", "check the name"),
         (["edit", "a", "red", "sofa"], "'a' is not a file", 'quotes: imagecli edit photo.jpg "a red sofa"\n'),
@@ -115,24 +120,29 @@ def test_nothing_is_sent_and_the_way_out_is_named(
         (["edit", "a.jpg", "“at", "night”"], "'“at' is not a file", 'quotes: imagecli edit a.jpg "at night"\n'),
         (["generate", "“a", "cat”"], "argument: cat”", 'quotes: imagecli generate "a cat"\n'),
         (["generate", "-n"], "-n requires a value", "imagecli generate --help"),
+        (["history", "list", "--count", "3"], "unknown option --count", "hint: use --limit COUNT\n"),
+        (["history", "list", "-n", "3"], "unknown option -n", "hint: use --limit COUNT\n"),
+        (["generate", "a cat", "--count", "3"], "unknown option --count", "hint: use -n COUNT\n"),
+        (["models", "--count", "3"], "unknown option --count", "hint: imagecli models --help\n"),
+        (["edit", "a.jpg", "red", "and/or", "blue"], "'red' is not a file", 'quotes: imagecli edit a.jpg "red and/or'),
+        (["edit", "a.jpg", "and/or"], "and/or does not exist", "the folder and/ does not exist; to use it as the"),
+        (["edit", "a.jpg", "-s", "1024x1024", "-q"], "missing prompt", 'shows" -s 1024x1024 -q\n'),
         (["mask", "a.png", "--rect"], "--rect requires a value", "imagecli mask --help"),
         (["edit", "a.png", "--mask-rect"], "--mask-rect requires a value", "imagecli edit --help"),
         (["edit", "a.png", "a hat", "--image"], "--image requires a value", "imagecli edit --help"),
     ],
 )
-def test_a_wrong_command_line_gets_the_right_one(imagecli: Run, argv: list[str], found: str, hint: str) -> None:
+def test_a_wrong_command_line_gets_the_right_one(imagecli: Run, argv: list[str], message: str, hint: str) -> None:
     result = imagecli(*argv)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert found in result.stderr
+    assert message in result.stderr
     assert hint in result.stderr
 
 
 @pytest.mark.parametrize(
     ("model", "near"), [("gpt-image", "gpt-image-2"), ("dalle-3", "dall-e-3"), ("somebody/flux-9", None)]
 )
-def test_a_misspelled_model_is_a_warning_with_the_one_that_was_probably_meant(
-    imagecli: Run, model: str, near: str | None
-) -> None:
+def test_a_misspelled_model_is_a_warning_with_the_probable_name(imagecli: Run, model: str, near: str | None) -> None:
     result = imagecli("generate", "a cat", "-m", model, "--dry-run")
     assert result.exit_code == 0
     assert f"warning: unknown model {model}" in result.stderr
@@ -151,7 +161,7 @@ def test_a_refusal_by_a_provider_names_the_variable_that_chose_it(imagecli: Run)
     assert "hint: use --quality low, medium or auto; unset IMAGECLI_QUALITY\n" in both
 
 
-def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) -> None:
+def test_bare_imagecli_prints_three_commands_and_fails(imagecli: Run) -> None:
     result = imagecli()
     assert (result.exit_code, result.stdout) == (2, "")
     assert [word in result.stderr for word in ("imagecli generate", "imagecli edit", "imagecli vary")] == [True] * 3
@@ -160,10 +170,10 @@ def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) 
 @pytest.mark.parametrize("argv", [["generate", "--json"], ["generate", "x", "--nope", "--json"], ["a cat", "--json"]])
 def test_json_is_one_object_for_usage_errors_too(imagecli: Run, argv: list[str]) -> None:
     result = imagecli(*argv)
-    answer = json.loads(result.stdout)
-    assert (result.exit_code, answer["exit_code"], answer["status"]) == (2, 2, "failed")
-    assert answer["errors"][0]["code"] == "usage"
-    assert answer["images"] == []
+    response = json.loads(result.stdout)
+    assert (result.exit_code, response["exit_code"], response["status"]) == (2, 2, "failed")
+    assert response["errors"][0]["code"] == "usage"
+    assert response["images"] == []
 
 
 NO_KEY = """\
@@ -194,7 +204,7 @@ def test_an_unknown_model_passes_with_one_warning(imagecli: Run, sandbox: str) -
     assert "model_not_found" in result.stderr
 
 
-def test_a_prompt_that_is_no_text_is_refused(imagecli: Run) -> None:
+def test_a_prompt_that_is_not_text_is_refused(imagecli: Run) -> None:
     result = imagecli("generate", "caf\udce9", *SANDBOX)
     assert result.exit_code == 2
     assert "the prompt is not valid Unicode (character 4)" in result.stderr
@@ -258,7 +268,7 @@ def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
         ('size = "100x100"', [], "--size 100x100", "for exactly that size; imagecli config unset size"),
     ],
 )
-def test_what_a_file_says_is_dropped_there(
+def test_the_hint_removes_a_setting_from_its_file(
     imagecli: Run, tmp_path: Path, settings: str, arguments: list[str], words: str, hint: str
 ) -> None:
     (tmp_path / "config").mkdir()
@@ -269,7 +279,7 @@ def test_what_a_file_says_is_dropped_there(
     assert "leave --" not in error["hint"]
 
 
-def test_what_a_variable_says_is_dropped_there_and_a_flag_is_left_out(imagecli: Run) -> None:
+def test_the_hint_unsets_a_variable_or_omits_a_flag(imagecli: Run) -> None:
     command = ["generate", "a cat", "--provider", "sandbox", "-m", "dall-e-2", "--json"]
     (error,) = imagecli(*command, env={"IMAGECLI_QUALITY": "high"}).json["errors"]
     assert error["hint"].startswith("unset IMAGECLI_QUALITY, or use -m ")
@@ -277,7 +287,7 @@ def test_what_a_variable_says_is_dropped_there_and_a_flag_is_left_out(imagecli: 
     assert error["hint"].startswith("omit --quality, or use -m ")
 
 
-def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: Run) -> None:
+def test_an_option_is_not_attributed_to_a_setting_with_a_similar_name(imagecli: Run) -> None:
     words = ["generate", "a cat", "--provider", "sandbox", "--output-format", "bmp", "--json"]
     (error,) = imagecli(*words, env={"IMAGECLI_OUTPUT": "new/"}).json["errors"]
     assert error["message"].startswith("--output-format bmp:")
@@ -286,7 +296,7 @@ def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
 @pytest.mark.parametrize("command", [["models"], ["generate", "a cat", "--dry-run"]])
-def test_no_pictures_are_said_to_be_saved_where_none_were_made(tmp_path: Path, command: list[str]) -> None:
+def test_no_images_are_reported_as_saved_if_none_were_created(tmp_path: Path, command: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "imagecli", *command],
@@ -312,7 +322,7 @@ def test_a_prompt_that_starts_with_dashes_gets_the_hint(imagecli: Run, prompt: s
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_text_in_utf_16_is_refused_alike_everywhere(imagecli: Run, folder: Path, encoding: str) -> None:
+def test_text_in_utf_16_is_refused_everywhere_with_the_same_message(imagecli: Run, folder: Path, encoding: str) -> None:
     for name, text in (("prompt.txt", "a cat"), ("m.jsonl", '{"prompt": "a cat"}\n'), ("m.txt", "a cat\n")):
         (folder / name).write_bytes(text.encode(encoding))
     (folder / "row.jsonl").write_text('{"prompt_file": "prompt.txt"}\n')

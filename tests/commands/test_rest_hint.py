@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.raw import Raw, http, pictures, png, raw_server
+from tests.client.raw import Raw, http, images_body, png, raw_server
 from tests.conftest import Run
 
 OVERLOADED = http("503 No", b'{"error": {"message": "overloaded", "type": "server_error"}}')
@@ -17,7 +17,7 @@ WITH_KEY = {"OPENAI_API_KEY": "sk-test-0123456789"}
 
 
 class FailingOnce:
-    """The first request of *count* images is refused; all others get what they request."""
+    """The first request for *count* images fails; all others succeed."""
 
     def __init__(self, count: int) -> None:
         self.count, self.server = count, Raw(port=0)
@@ -29,11 +29,11 @@ class FailingOnce:
             self.failed = True
             connection.sendall(OVERLOADED)
         else:
-            connection.sendall(http("200 OK", pictures(*[png()] * requested)))
+            connection.sendall(http("200 OK", images_body(*[png()] * requested)))
 
 
 def counts(server: Raw) -> list[int]:
-    """How many images each request was for."""
+    """The number of images of each request."""
     return [json.loads(request.partition(b"\r\n\r\n")[2]).get("n", 1) for request in server.requests]
 
 
@@ -76,7 +76,7 @@ def test_the_command_of_the_hint_requests_only_the_rest(
 @pytest.mark.parametrize(
     ("argv", "before"), [(["-o", "{date}.png"], None), (["-o", "{time}.png"], None), ([], "a-cat-3.png")]
 )
-def test_names_that_are_not_found_again_get_no_command(
+def test_names_that_a_second_run_can_not_find_get_no_command(
     imagecli: Run, folder: Path, argv: list[str], before: str | None
 ) -> None:
     if before:

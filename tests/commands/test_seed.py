@@ -31,7 +31,7 @@ def test_requests_of_one_image_each_have_different_seeds(imagecli: Run) -> None:
     assert [body["seed"] for body in bodies(imagecli, "generate", "a cat", "-n", 3, "--seed", 7, *LOCAL)] == [7, 8, 9]
 
 
-def test_what_is_skipped_keeps_its_seed(imagecli: Run, folder: Path) -> None:
+def test_a_skipped_image_keeps_its_seed(imagecli: Run, folder: Path) -> None:
     photo(folder / "cat-1.png")
     skipping = ("-n", 2, "-o", "cat-{n}.png", "--if-exists", "skip")
     assert [body["seed"] for body in bodies(imagecli, "generate", "a cat", "--seed", 7, *skipping, *LOCAL)] == [8]
@@ -43,7 +43,7 @@ def test_prompts_of_one_command_share_the_seed(imagecli: Run) -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "xai", "zhipu"])
-def test_a_provider_without_seed_refuses_it_and_names_the_way_around(imagecli: Run, provider: str) -> None:
+def test_a_provider_without_seed_refuses_it_with_a_hint(imagecli: Run, provider: str) -> None:
     result = imagecli("generate", "a cat", "--seed", 7, "--provider", provider, "--dry-run")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [

@@ -80,12 +80,12 @@ def test_further_inputs_and_the_price_are_those_of_every_edit(imagecli: Run, pho
 
 def test_a_dry_run_lists_each_image_with_its_result(imagecli: Run, photos: Path) -> None:
     lines = imagecli("edit", "a.jpg", "b.jpg", "x", "--dry-run").stdout.splitlines()
-    shown = [line.split()[1] for line in lines if line.startswith(("uploads", "saves"))]
-    assert shown == ["a.jpg", "a-x.png", "b.jpg", "b-x.png"]
+    planned = [line.split()[1] for line in lines if line.startswith(("uploads", "saves"))]
+    assert planned == ["a.jpg", "a-x.png", "b.jpg", "b-x.png"]
 
 
 @pytest.mark.parametrize(
-    ("words", "found", "hint"),
+    ("words", "message", "hint"),
     [
         (
             ["edit", "a.jpg", "b.jp"],
@@ -108,15 +108,15 @@ def test_a_dry_run_lists_each_image_with_its_result(imagecli: Run, photos: Path)
         (["vary", "photo2"], "photo2 does not exist", "did you mean photo2.png?"),
     ],
 )
-def test_a_mistyped_line_is_refused_with_the_line_that_was_meant(
-    imagecli: Run, photos: Path, words: list[str], found: str, hint: str
+def test_a_mistyped_command_is_refused_with_the_corrected_one(
+    imagecli: Run, photos: Path, words: list[str], message: str, hint: str
 ) -> None:
     (photos / "notes.txt").write_text("x")
     photo(photos / "my photo.jpg", 64, 64)
     photo(photos / "photo2.png", 64, 64)
     result = imagecli(*words, *NOWHERE)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert found in result.stderr
+    assert message in result.stderr
     assert hint in result.stderr
 
 
@@ -124,8 +124,8 @@ def test_a_mistyped_line_is_refused_with_the_line_that_was_meant(
 def test_all_bad_images_are_reported_before_anything_is_sent(imagecli: Run, photos: Path, more: int) -> None:
     good = [photo(photos / f"{number}.jpg", 64, 64).name for number in range(more)]
     (photos / "bad.jpg").write_text("no image")
-    whole = (photos / "a.jpg").read_bytes()
-    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    original = (photos / "a.jpg").read_bytes()
+    (photos / "cut.jpg").write_bytes(original[: len(original) // 2])
     result = imagecli("edit", "a.jpg", "bad.jpg", "cut.jpg", "gone.png", *good, "x", "--json", *NOWHERE)
     assert (result.exit_code, result.json["images"]) == (2, [])
     first, second, third, summary = result.json["errors"]
@@ -151,29 +151,29 @@ def test_the_pasted_hint_requests_only_the_images_that_failed(
     refused = {"b.jpg": True}
     pixels = {name: (photos / name).read_bytes() for name in ("a.jpg", "b.jpg", "c.png")}
     photo(photos / "b.jpg", 32, 32)
-    sent: list[str] = []
+    prompts: list[str] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         data = request.files["image[]"].read() if "image[]" in request.files else request.files["image"].read()
         name = next((name for name, content in pixels.items() if content == data), "b.jpg")
-        sent.append(name)
+        prompts.append(name)
         if refused.get(name):
             return Response(
                 '{"error": {"message": "no", "code": "moderation_blocked"}}', 400, mimetype="application/json"
             )
         return Response(large_png(3_000), mimetype="image/png")
 
-    httpserver.expect_request("/v1/images/edits").respond_with_handler(answer)
+    httpserver.expect_request("/v1/images/edits").respond_with_handler(respond)
     argv = ["edit", "a.jpg", "b.jpg", "c.png", "x", "--base-url", httpserver.url_for("/v1")]
     result = imagecli(*argv, env={"OPENAI_API_KEY": "sk-test"})
     assert (result.exit_code, result.stdout) == (9, "a-x.png\nc-x.png\n")
     assert "2 of 3 images are saved" in result.stderr
     refused.clear()
-    sent.clear()
+    prompts.clear()
     pasted = shlex.split(result.stderr.partition("only the rest: imagecli ")[2].partition("\n")[0])
     again = imagecli(*pasted, env={"OPENAI_API_KEY": "sk-test"})
     assert (again.exit_code, again.stdout) == (0, "a-x.png\nb-x.png\nc-x.png\n")
-    assert sent == ["b.jpg"]
+    assert prompts == ["b.jpg"]
 
 
 PEAK = """
@@ -206,5 +206,5 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path: Path, httpserv
         return int(done.stdout.splitlines()[-1]) * 1024
 
     few, many = measure_peak(15), measure_peak(60)
-    # How many are in memory at the same time depends on the machine's load; 45 more would be.
+    # The number of photos in memory depends on the load of the machine; 45 more would be visible.
     assert many - few < 15 * len(data), f"{few:,} to {many:,} bytes"

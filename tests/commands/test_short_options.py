@@ -1,4 +1,4 @@
-"""The short options: the same letter means the same everywhere, and there are no others."""
+"""The short options: each letter has the same meaning in all commands, and there are no others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def leaves(command: Any) -> Iterator[Any]:
         yield from leaves(command.get_command(None, name))
 
 
-def test_there_are_ten_and_each_has_one_meaning() -> None:
+def test_there_are_ten_short_options_with_one_meaning_each() -> None:
     meanings: dict[str, set[str]] = {"-h": {"help"}}
     for command in leaves(typer.main.get_command(cli.app)):
         for parameter in command.params:

@@ -22,9 +22,9 @@ TTY = ("stdin", "stdout", "stderr")
 def test_one_image_fills_the_window(imagecli: Run, folder: Path) -> None:
     photo(folder / "a.png", 1000, 1000)
     result = imagecli("show", "a.png", env=KITTY, tty=TTY)
-    shown, options = decode_kitty(result.stdout)
+    image, options = decode_kitty(result.stdout)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert (options["r"], options["c"], shown.size) == ("22", "44", (440, 440))
+    assert (options["r"], options["c"], image.size) == ("22", "44", (440, 440))
 
 
 def test_several_images_have_numbers_and_names(imagecli: Run, folder: Path) -> None:
@@ -38,7 +38,7 @@ def test_several_images_have_numbers_and_names(imagecli: Run, folder: Path) -> N
     assert captions[0].split() == ["1", "1.jpg", "2", "2.jpg", "3", "3.jpg"]
 
 
-def test_it_shows_images_whatever_the_setting_says_and_uses_its_protocol(imagecli: Run, folder: Path) -> None:
+def test_it_shows_images_for_any_setting_and_uses_its_protocol(imagecli: Run, folder: Path) -> None:
     photo(folder / "a.png")
     off = imagecli("show", "a.png", env={**KITTY, "IMAGECLI_PREVIEW": "none"}, tty=TTY)
     decode_kitty(off.stdout)
@@ -76,7 +76,7 @@ def test_a_terminal_that_shows_no_images_is_an_error(
     )
 
 
-def test_what_can_not_be_shown_is_an_error_and_the_rest_is_shown(imagecli: Run, folder: Path) -> None:
+def test_a_file_that_can_not_be_shown_is_an_error_and_the_rest_is_shown(imagecli: Run, folder: Path) -> None:
     photo(folder / "good.png")
     (folder / "damaged.png").write_bytes((folder / "good.png").read_bytes()[:-400])
     (folder / "text.png").write_text("not an image")
@@ -95,8 +95,8 @@ def test_what_can_not_be_shown_is_an_error_and_the_rest_is_shown(imagecli: Run, 
 def test_any_size_is_shown(imagecli: Run, folder: Path, size: tuple[int, int]) -> None:
     Image.new("RGB", size, "red").save(folder / "a.png")
     result = imagecli("show", "a.png", env=KITTY, tty=TTY)
-    shown, options = decode_kitty(result.stdout)
-    assert (result.exit_code, shown.getpixel((0, 0))) == (0, (255, 0, 0, 255))
+    image, options = decode_kitty(result.stdout)
+    assert (result.exit_code, image.getpixel((0, 0))) == (0, (255, 0, 0, 255))
     assert int(options["c"]) <= 79
     assert int(options["r"]) <= 22
 
@@ -133,7 +133,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="xdg-open")
 
 
 @linux_only
-def test_open_hands_saved_images_to_the_viewer_also_from_a_script(
+def test_open_starts_the_viewer_with_saved_images_also_in_a_script(
     imagecli: Run, folder: Path, tmp_path: Path, desktop: dict[str, str]
 ) -> None:
     result = imagecli(*GENERATE, "-n", 2, "--open", "-o", "-x.png", env=desktop)
@@ -203,7 +203,7 @@ def test_a_viewer_that_stays_open_is_not_waited_for(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full")
 @pytest.mark.parametrize(("end", "code", "stderr"), [("> /dev/full", 8, b"can't write to stdout"), ("| true", 0, b"")])
-def test_a_full_disk_is_an_error_and_a_reader_that_is_gone_is_none(
+def test_a_full_disk_is_an_error_and_a_closed_pipe_is_not(
     children: Children, folder: Path, end: str, code: int, stderr: bytes
 ) -> None:
     Image.effect_noise((900, 900), 90).save(folder / "a.png")

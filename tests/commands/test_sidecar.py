@@ -27,15 +27,15 @@ def sidecar(path: str) -> dict[str, Any]:
 
 @pytest.fixture
 def base_url(httpserver: HTTPServer) -> str:
-    """A server that answers every generation with two images."""
+    """A server that responds to every generation with two images."""
     body = {"data": [{"b64_json": base64.b64encode(png(color=color)).decode()} for color in ("red", "blue")]}
     body["data"][0]["revised_prompt"] = "a revised cat"
-    answer = {**body, "usage": USAGE}
-    httpserver.expect_request("/v1/images/generations").respond_with_json(answer, headers={"x-request-id": "req_1"})
+    response = {**body, "usage": USAGE}
+    httpserver.expect_request("/v1/images/generations").respond_with_json(response, headers={"x-request-id": "req_1"})
     return httpserver.url_for("/v1")
 
 
-def test_it_has_everything_that_is_known_and_nothing_secret(imagecli: Run, folder: Path, base_url: str) -> None:
+def test_it_has_every_known_fact_and_no_secret(imagecli: Run, folder: Path, base_url: str) -> None:
     address = base_url.replace("http://", "http://anna:password@")
     result = imagecli(
         *("generate", "a cat", "-n", 2, "--quality", "low", "--user", "anna", "--param", "x=1"),
@@ -43,10 +43,10 @@ def test_it_has_everything_that_is_known_and_nothing_secret(imagecli: Run, folde
         env=KEY,
     )
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n"), result.stderr
-    one, two = sidecar("cat-1.png.json"), sidecar("cat-2.png.json")
-    assert one | {"created": "", "cost_usd": 0} == {
+    first, two = sidecar("cat-1.png.json"), sidecar("cat-2.png.json")
+    assert first | {"created": "", "cost_usd": 0} == {
         "schema": 1,
-        "imagecli": one["imagecli"],
+        "imagecli": first["imagecli"],
         "file": "cat-1.png",
         "sha256": hashlib.sha256((folder / "cat-1.png").read_bytes()).hexdigest(),
         "bytes": len(png()),
@@ -67,8 +67,8 @@ def test_it_has_everything_that_is_known_and_nothing_secret(imagecli: Run, folde
         "usage": USAGE,
         "cost_usd": 0,
     }
-    assert two["revised_prompt"] is None and two["sha256"] != one["sha256"]
-    assert one["cost_usd"] == two["cost_usd"] == pytest.approx((10 * 5 + 400 * 30) / 1e6 / 2, abs=1e-6)
+    assert two["revised_prompt"] is None and two["sha256"] != first["sha256"]
+    assert first["cost_usd"] == two["cost_usd"] == pytest.approx((10 * 5 + 400 * 30) / 1e6 / 2, abs=1e-6)
     text = (folder / "cat-1.png.json").read_text("utf-8")
     for secret in ("secret", "password", "anna", "127.0.0.1", "localhost", str(folder)):
         assert secret not in text
@@ -139,7 +139,7 @@ def test_info_reads_any_file_of_that_name(imagecli: Run, folder: Path, content: 
     assert imagecli("info", "a.png", "--json").exit_code == 0
 
 
-def test_a_file_of_someone_else_is_not_replaced(imagecli: Run, folder: Path) -> None:
+def test_a_file_of_another_program_is_not_replaced(imagecli: Run, folder: Path) -> None:
     (folder / "cat.png.json").write_text('{"mine": true}')
     result = imagecli("generate", "a cat", "-o", "cat.png", "--sidecar", *SANDBOX, env=NO_HISTORY)
     assert result.exit_code == 0
@@ -159,7 +159,7 @@ def test_the_sidecar_of_an_earlier_image_is_replaced(imagecli: Run, folder: Path
     assert sorted(path.name for path in folder.iterdir()) == ["x.png", "x.png.json"]
 
 
-def test_a_numbered_image_has_a_sidecar_of_its_own(imagecli: Run, folder: Path) -> None:
+def test_a_numbered_image_has_its_own_sidecar(imagecli: Run, folder: Path) -> None:
     for _ in range(2):
         assert imagecli("generate", "a cat", "--sidecar", *SANDBOX).exit_code == 0
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -172,7 +172,7 @@ def test_an_image_whose_sidecar_can_not_be_written_is_saved(imagecli: Run, folde
     name = f"{'x' * 250}.png"
     result = imagecli("generate", "a cat", "-o", name, "--sidecar", "--json", *SANDBOX)
     assert (result.exit_code, [path.name for path in folder.iterdir()]) == (0, [name])
-    (warning,) = [one for one in result.json["warnings"] if one["level"] == "warning"]
+    (warning,) = [first for first in result.json["warnings"] if first["level"] == "warning"]
     assert warning["code"] == "no_sidecar"
     assert f"{name} is saved, but not its sidecar: can't write" in warning["message"]
 
@@ -226,7 +226,7 @@ def test_a_batch_writes_one_for_each_file(imagecli: Run, folder: Path) -> None:
     assert sidecar("cat.png.json")["command"] == "batch"
 
 
-def test_a_row_can_ask_for_one_and_is_not_another_request_then(imagecli: Run, folder: Path) -> None:
+def test_a_row_can_request_one_without_changing_its_hash(imagecli: Run, folder: Path) -> None:
     write_rows(folder)
     assert imagecli("batch", "rows.jsonl", *SANDBOX).exit_code == 0
     assert not list(folder.glob("*.json"))
@@ -245,7 +245,7 @@ def test_a_changed_row_replaces_image_and_sidecar(imagecli: Run, folder: Path) -
     assert len(list(folder.glob("x.png*"))) == 2
 
 
-def test_recovered_images_have_one_too(imagecli: Run, folder: Path, httpserver: HTTPServer) -> None:
+def test_recovered_images_have_a_sidecar_too(imagecli: Run, folder: Path, httpserver: HTTPServer) -> None:
     url = httpserver.url_for("/late.png")
     httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"url": url}], "usage": USAGE})
     httpserver.expect_request("/late.png").respond_with_data("gone", status=404)

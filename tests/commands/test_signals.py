@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, sent to the command as a process: at its start, while it waits, while nobody reads."""
+"""Ctrl-C and SIGTERM, sent to the command as a process: at its start, while it waits, while its output is not read."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from werkzeug import Request, Response
 from tests.children import interruptible
 from tests.client.raw import png
 from tests.commands.conftest import COMMAND, Start
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 
 PIPE_BYTES = 65536
-"""What a pipe takes on Linux before its writer has to wait."""
+"""The number of bytes that a pipe holds on Linux before its writer blocks."""
 
 READY = """
 import os
@@ -35,15 +35,15 @@ from imagecli.__main__ import run
 os.write(1, b".")
 run()
 """
-"""The installed command's function, with a sign that Python's own start is over: what comes before is not ours."""
+"""The installed command's function, with a marker at its start: what precedes it belongs to Python."""
 
 
 PROMPT_SECONDS = 5
-"""A second by promise; a loaded machine needs some more to end a process. The server is silent for longer."""
+"""A second by promise; a loaded machine needs longer to end a process. The server is silent for longer."""
 
 
 def wait_for_request(state: Path) -> None:
-    """Until a request is in the spool, so that it is under way."""
+    """Returns when a request is in the spool, so that it is in flight."""
     deadline = time.monotonic() + 20
     while not list(state.rglob("*.body")):
         assert time.monotonic() < deadline
@@ -52,7 +52,7 @@ def wait_for_request(state: Path) -> None:
 
 
 def wait_until_read(pipe: IO[bytes]) -> None:
-    """Until the process has read all of *pipe*, and waits for more or for its end."""
+    """Returns when the process has read all of *pipe*, and waits for more or for its end."""
     deadline = time.monotonic() + 20
     while int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder):
         assert time.monotonic() < deadline
@@ -60,7 +60,7 @@ def wait_until_read(pipe: IO[bytes]) -> None:
 
 
 def shell_code(process: subprocess.Popen[bytes]) -> int:
-    """The exit code as a shell tells it: 128 and the signal where that ended the process by itself."""
+    """The exit code as a shell reports it: 128 plus the signal that ended the process."""
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
@@ -68,7 +68,7 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_signal_ends_it_within_a_second_and_says_what_may_be_paid(
+def test_a_signal_ends_it_within_a_second_and_reports_possible_costs(
     folder: Path, tmp_path: Path, start: Start, slow: str, number: signal.Signals, code: int
 ) -> None:
     process = start("generate", "a cat", "--base-url", slow, "--json")
@@ -80,8 +80,8 @@ def test_a_signal_ends_it_within_a_second_and_says_what_may_be_paid(
     assert process.returncode == code
     assert b"0 of 1 images saved; 1 request in flight may be billed" in stderr
     assert b"Traceback" not in stderr
-    answer = json.loads(stdout)
-    assert (answer["exit_code"], answer["errors"][0]["code"]) == (code, "interrupted")
+    response = json.loads(stdout)
+    assert (response["exit_code"], response["errors"][0]["code"]) == (code, "interrupted")
     assert list(folder.iterdir()) == []
 
 
@@ -129,7 +129,7 @@ def test_a_signal_inside_a_destructor_is_not_lost(start: Start, slow: str, numbe
 
 
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="no pipes that can be watched here")
-def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start) -> None:
+def test_ctrl_c_while_stdout_is_not_read_keeps_the_image(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", "-o", "-", "--provider", "sandbox")
     assert process.stdout
     assert process.stderr
@@ -144,11 +144,11 @@ def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start)
     assert b"Traceback" not in stderr
     assert b"a-cat.png" in stderr
     assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
-    assert picture(folder / "a-cat.png").size == (1024, 1024)
+    assert read_image(folder / "a-cat.png").size == (1024, 1024)
     assert (folder / "a-cat.png").stat().st_size > PIPE_BYTES
 
 
-def test_a_terminal_that_is_closed_leaves_what_can_be_recovered(folder: Path, tmp_path: Path, slow: str) -> None:
+def test_a_closed_terminal_leaves_a_recoverable_response(folder: Path, tmp_path: Path, slow: str) -> None:
     typed = ["-m", "imagecli", "generate", "a cat", "--base-url", slow]
     environ = {**os.environ, "TERM": "xterm", "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
     with interruptible():
@@ -161,7 +161,7 @@ def test_a_terminal_that_is_closed_leaves_what_can_be_recovered(folder: Path, tm
     assert not list(folder.iterdir())
 
 
-def test_a_hang_up_that_is_ignored_stays_ignored(folder: Path, start: Start, slow: str, tmp_path: Path) -> None:
+def test_an_ignored_sighup_stays_ignored(folder: Path, start: Start, slow: str, tmp_path: Path) -> None:
     process = start(
         "generate", "a cat", "--base-url", slow, command=["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND]
     )
@@ -175,7 +175,9 @@ def test_a_hang_up_that_is_ignored_stays_ignored(folder: Path, start: Start, slo
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_signal_while_stdin_is_read_has_its_object_too(start: Start, number: signal.Signals, code: int) -> None:
+def test_a_signal_while_stdin_is_read_prints_the_json_object_too(
+    start: Start, number: signal.Signals, code: int
+) -> None:
     process = start("generate", "-", "--json", "--provider", "sandbox", stdin=subprocess.PIPE)
     assert process.stdin
     process.stdin.write(b"a cat")
@@ -183,11 +185,11 @@ def test_a_signal_while_stdin_is_read_has_its_object_too(start: Start, number: s
     wait_until_read(process.stdin)
     process.send_signal(number)
     stdout, _ = process.communicate(timeout=10)
-    answer = json.loads(stdout)
-    assert (process.returncode, answer["exit_code"], answer["errors"][0]["code"]) == (code, code, "interrupted")
+    response = json.loads(stdout)
+    assert (process.returncode, response["exit_code"], response["errors"][0]["code"]) == (code, code, "interrupted")
 
 
-def test_what_an_interrupted_run_saved_is_in_the_history(
+def test_images_of_an_interrupted_run_are_in_the_history(
     folder: Path, state: Path, start: Start, imagecli: Run, httpserver: HTTPServer
 ) -> None:
     is_over = threading.Event()
@@ -213,5 +215,5 @@ def test_what_an_interrupted_run_saved_is_in_the_history(
         is_over.set()
     assert process.returncode == 130, stderr
     (saved,) = json.loads(stdout)["images"]
-    (image_found,) = imagecli("history", "list", "--json").json["images"]
-    assert Path(image_found["path"]).name == Path(saved["path"]).name
+    (listed_image,) = imagecli("history", "list", "--json").json["images"]
+    assert Path(listed_image["path"]).name == Path(saved["path"]).name

@@ -1,4 +1,4 @@
-"""The server that a command talks to."""
+"""The server that a command connects to."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def settings_for(tmp_path: Path, flags: SettingFlags) -> Settings:
     return load_settings(flags, env, catalog.load_shipped_catalog(), tmp_path)
 
 
-def test_an_embedded_sandbox_accepts_only_a_key_of_its_own(tmp_path: Path) -> None:
+def test_an_embedded_sandbox_accepts_only_its_own_key(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, SettingFlags(provider="sandbox"))
     with ExitStack() as stack:
-        one, other = (server_of(settings, catalog.load_shipped_catalog(), stack) for _ in range(2))
+        first, other = (server_of(settings, catalog.load_shipped_catalog(), stack) for _ in range(2))
         for server, key, status in (
-            (one, one.key, 200),
-            (one, None, 401),
-            (one, Secret("any"), 401),
-            (one, other.key, 401),
+            (first, first.key, 200),
+            (first, None, 401),
+            (first, Secret("any"), 401),
+            (first, other.key, 401),
         ):
             headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
             assert requests.get(f"{server.base_url}/models", headers=headers, timeout=9).status_code == status

@@ -1,4 +1,4 @@
-"""A user's home as settings see it: a config folder, a repository with a project, an environment."""
+"""A user's home for settings: a config folder, a repository with a project, an environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a key is found, what is no key, and that its text is never shown."""
+"""Where a key is found, what is not a valid key, and that its text is never printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
 from imagecli.output import progress
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 OPENAI = load_shipped_catalog().provider("openai")
@@ -69,14 +69,14 @@ def test_white_space_around_a_key_is_not_part_of_it(tmp_path: Path, text: str) -
 
 
 @pytest.mark.parametrize("text", [" ", "\n", ""])
-def test_a_blank_key_is_none(tmp_path: Path, text: str) -> None:
+def test_a_blank_key_counts_as_missing(tmp_path: Path, text: str) -> None:
     assert find(tmp_path, OPENAI_API_KEY=text) is None
 
 
 @pytest.mark.parametrize(
     "text", [f"{KEY}\r\nX-Evil: 1", f"“{KEY}”", f"{KEY} {KEY}", f"{KEY}\x00", f"{KEY}\u200b", f"{KEY}\udce9"]
 )
-def test_what_no_key_can_hold_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+def test_an_invalid_key_is_refused_and_not_printed(tmp_path: Path, text: str) -> None:
     with pytest.raises(ImagecliError) as caught:
         find(tmp_path, OPENAI_API_KEY=text)
     assert (caught.value.exit_code, caught.value.code) == (3, "bad_key")
@@ -85,7 +85,7 @@ def test_what_no_key_can_hold_is_refused_and_not_shown(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize("quote", ['"', "'", "`"])
-def test_a_key_in_quotes_is_refused_and_not_shown(tmp_path: Path, quote: str) -> None:
+def test_a_key_in_quotes_is_refused_and_not_printed(tmp_path: Path, quote: str) -> None:
     with pytest.raises(ImagecliError, match="the key in OPENAI_API_KEY is wrapped in quotes") as caught:
         find(tmp_path, OPENAI_API_KEY=f"{quote}{KEY}{quote}")
     assert (caught.value.code, caught.value.hint) == ("bad_key", "remove the quotes")
@@ -127,7 +127,7 @@ def test_a_file_without_this_providers_key_has_none(tmp_path: Path, text: str) -
         ("import os; os.write(1, b'\\xff\\xfe')", "contains an invalid character"),
     ],
 )
-def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, code: str, words: str) -> None:
+def test_a_failing_key_command_is_reported_without_its_output(tmp_path: Path, code: str, words: str) -> None:
     with pytest.raises(ImagecliError) as caught:
         find(tmp_path, script(tmp_path, code))
     assert (caught.value.exit_code, caught.value.code) == (3, "bad_key" if "character" in words else "no_key")
@@ -135,14 +135,14 @@ def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, cod
     assert KEY not in caught.value.message
 
 
-def test_a_key_command_that_can_not_be_run_is_said(tmp_path: Path) -> None:
+def test_a_key_command_that_can_not_be_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ImagecliError, match="failed: program not found"):
         find(tmp_path, ["no-such-program-anywhere"])
     with pytest.raises(ImagecliError, match="failed: permission denied"):
         find(tmp_path, [str(tmp_path)])
 
 
-def test_a_key_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_command_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_keys, "KEY_COMMAND_SECONDS", 0.2)
     with pytest.raises(ImagecliError, match=r"failed: timed out after 0\.2 s") as caught:
         find(tmp_path, script(tmp_path, "import time; time.sleep(20)"))
@@ -150,13 +150,13 @@ def test_a_key_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: p
 
 
 def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
-    """In a process of its own, whose stdin brings the prompts."""
+    """In a separate process, whose stdin holds the prompts."""
     code = "import sys; print(f'sk-{len(sys.stdin.read())}-{sys.argv[1]}')"
     (tmp_path / "config.toml").write_text(
         f"[providers.openai]\napi_key_command = {json.dumps([*script(tmp_path, code), '$HOME;x'])}"
     )
     environ = {"PATH": os.defpath, "IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
-    with raw_server(http("200 OK", pictures(png()))) as server:
+    with raw_server(http("200 OK", images_body(png()))) as server:
         command = [sys.executable, "-m", "imagecli", "batch", "-", "--base-url", server.base_url]
         subprocess.run(command, cwd=tmp_path, env=environ, input=b"a cat in the rain", check=True, capture_output=True)
     (request,) = server.requests
@@ -169,13 +169,15 @@ def test_a_key_command_does_not_see_the_keys_of_other_providers(tmp_path: Path) 
         '[providers.mine]\nbase_url = "http://localhost:1/v1"\nkeys = [{ env = "MINE" }]\n'
         'query_env = { code = "MY_QUERY_TOKEN", version = "MY_VERSION" }'
     )
-    foreign = {key.env for row in load_shipped_catalog().providers.values() for key in row.keys} - {"OPENAI_API_KEY"}
-    assert {"AZURE_OPENAI_AD_TOKEN", "XAI_API_KEY"} < foreign
-    hidden = dict.fromkeys([*foreign, "MINE", "MY_QUERY_TOKEN"], KEY)
-    kept = {"OPENAI_API_KEY": " ", "OPENAI_ORG_ID": "org", "MY_VERSION": "1", "VAULT_TOKEN": "vault"}
+    other_variables = {key.env for row in load_shipped_catalog().providers.values() for key in row.keys} - {
+        "OPENAI_API_KEY"
+    }
+    assert {"AZURE_OPENAI_AD_TOKEN", "XAI_API_KEY"} < other_variables
+    hidden = dict.fromkeys([*other_variables, "MINE", "MY_QUERY_TOKEN"], KEY)
+    visible = {"OPENAI_API_KEY": " ", "OPENAI_ORG_ID": "org", "MY_VERSION": "1", "VAULT_TOKEN": "vault"}
     command = script(tmp_path, "import os; print('+'.join(sorted(os.environ)))")
-    seen = revealed(find(tmp_path, command, **hidden, **kept))
-    assert set((seen or "").split("+")) - {"LC_CTYPE"} == {*kept, "IMAGECLI_CONFIG_DIR"}
+    child_environ = revealed(find(tmp_path, command, **hidden, **visible))
+    assert set((child_environ or "").split("+")) - {"LC_CTYPE"} == {*visible, "IMAGECLI_CONFIG_DIR"}
 
 
 def program(folder: Path, key: str) -> None:
@@ -228,13 +230,13 @@ def test_a_secret_is_not_printed_by_accident() -> None:
     assert KEY not in f"{secret} {secret!r} {[secret]} {secret:}"
 
 
-def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> None:
+def test_a_server_on_this_machine_needs_no_key(imagecli: Run, sandbox: str) -> None:
     result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--base-url", sandbox)
     assert result.exit_code == 0, result.stderr
 
 
 @pytest.mark.parametrize(("flags", "noted"), [([], True), (["--quiet"], False)])
-def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
+def test_waiting_for_a_slow_key_command_is_reported(
     imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], noted: bool
 ) -> None:
     monkeypatch.setattr(progress, "SLOW_SECONDS", 0.2)

@@ -1,4 +1,4 @@
-"""Base URLs: which can be asked, and which are this machine's or a private network's."""
+"""Base URLs: which are valid, and which belong to this machine or a private network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.config.conftest import Home
         "javascript:alert(1)",
     ],
 )
-def test_what_can_t_be_asked_is_refused(text: str) -> None:
+def test_an_invalid_base_url_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         validate_base_url(text)
     assert "base URL" in caught.value.message
@@ -51,7 +51,7 @@ def test_what_can_t_be_asked_is_refused(text: str) -> None:
         "https://a.example./v1",
     ],
 )
-def test_what_can_be_asked_stays_as_typed(text: str) -> None:
+def test_a_valid_base_url_stays_as_typed(text: str) -> None:
     assert validate_base_url(f"  {text}\n") == text
 
 
@@ -124,7 +124,7 @@ def test_a_host_is_public_unless_its_name_or_address_is_private(host: str, publi
         ("https://a.example/my-images/edits", "https://a.example/my-images/edits"),
     ],
 )
-def test_the_path_of_a_request_is_no_part_of_a_base_url(typed: str, base_url: str) -> None:
+def test_the_path_of_a_request_is_not_part_of_a_base_url(typed: str, base_url: str) -> None:
     assert without_endpoint(typed) == base_url
 
 
@@ -132,7 +132,7 @@ AZURE_CLASSIC = "https://r.example/openai/deployments/img"
 
 
 @pytest.mark.parametrize("end", ["", "/images/generations", "/images/edits?api-version=2025-04-01-preview"])
-def test_an_address_of_azure_s_other_form_is_refused_with_the_provider_for_it(home: Home, end: str) -> None:
+def test_a_url_of_azures_other_form_is_refused_with_the_provider_for_it(home: Home, end: str) -> None:
     environ = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": AZURE_CLASSIC + end}
     with pytest.raises(UsageError, match="which is for provider azure-classic, not azure") as caught:
         home.load({"provider": "azure"}, environ)
@@ -144,7 +144,7 @@ def test_an_address_of_azure_s_other_form_is_refused_with_the_provider_for_it(ho
 
 
 @pytest.mark.parametrize("base_url", ["https://r.example/openai", "https://r.example/openai/v1", "https://r.example"])
-def test_azure_s_endpoint_is_taken_in_each_of_its_spellings(home: Home, base_url: str) -> None:
+def test_azures_endpoint_is_accepted_in_each_of_its_spellings(home: Home, base_url: str) -> None:
     assert home.load({"provider": "azure"}, {"AZURE_OPENAI_ENDPOINT": base_url}).base_url == base_url
-    # Azure's v1 form is one that OpenAI's own clients use, too.
+    # OpenAI's own clients use Azure's v1 form, too.
     assert home.load({"base_url": base_url}).base_url == base_url

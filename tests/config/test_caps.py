@@ -1,4 +1,4 @@
-"""The cap on what a command may cost: who can lower it, who can raise it, and where it is said to come from."""
+"""The cost limit of a command: who can lower it, who can raise it, and the origin that is printed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.config.conftest import LOCAL, Home
         (None, "8", 10, None, 8.0, "IMAGECLI_MAX_COST"),
     ],
 )
-def test_the_lowest_cap_holds_and_only_a_flag_goes_over_it(
+def test_the_lowest_limit_applies_and_only_a_flag_replaces_it(
     home: Home,
     flag: float | None,
     variable: str | None,

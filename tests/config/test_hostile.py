@@ -1,4 +1,4 @@
-"""Whatever a settings file holds, it is settings or a sentence with the file's name: never a traceback."""
+"""Any content of a settings file gives settings or an error with the file's name, never a traceback."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def home() -> Iterator[Home]:
 
 
 def loaded(home: Home) -> ImagecliError | None:
-    """How it ended: an error of ours, or settings."""
+    """The outcome: an imagecli error, or settings."""
     try:
         home.load(LOCAL)
     except (SettingsError, UsageError) as error:
@@ -62,17 +62,17 @@ def loaded(home: Home) -> ImagecliError | None:
 @example({"timeout": float("nan")}, True)
 @example({"providers": {"openai": {"base_url": ["http://127.0.0.1:1"]}}}, False)
 @example({"providers": {"mine": {"like": {"x": 1}}}}, True)
-def test_any_document_is_settings_or_a_sentence(document: dict[str, Any], own: bool) -> None:
+def test_any_document_is_settings_or_an_error(document: dict[str, Any], own: bool) -> None:
     try:
         text = tomlkit.dumps(document)
-    except (ValueError, TypeError):  # what TOML can't say
+    except (ValueError, TypeError):  # not representable in TOML
         return
     with home() as place:
         path = place.user(text) if own else place.in_project(text)
         error = loaded(place)
     if error:
         assert error.exit_code == 2
-        # `keyring = true` is sound, and there may be none here.
+        # `keyring = true` is valid, and there may be no keyring here.
         assert path.name in error.message or "keyring" in error.message
         assert len(error.message) < 1000
 
@@ -83,7 +83,7 @@ def test_any_document_is_settings_or_a_sentence(document: dict[str, Any], own: b
 @example(b"a = " + b"[" * 50_000)
 @example(b"a = " + b"9" * 5000)
 @example(b"'''\n" * 3)
-def test_any_bytes_are_settings_or_a_sentence(data: bytes) -> None:
+def test_any_bytes_are_settings_or_an_error(data: bytes) -> None:
     with home() as place:
         path = place.config / "config.toml"
         path.write_bytes(data)
@@ -92,7 +92,7 @@ def test_any_bytes_are_settings_or_a_sentence(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", [f'api_key = "{KEY}', f'model = "{KEY}" x', f"[{KEY}\n", f'"{KEY}" = [\n'])
-def test_what_is_no_toml_is_named_without_what_it_holds(text: str) -> None:
+def test_an_invalid_toml_file_is_named_without_its_content(text: str) -> None:
     with home() as place:
         place.user(text)
         error = loaded(place)
@@ -117,7 +117,7 @@ VARIABLES = st.dictionaries(
 
 @settings(max_examples=150, deadline=None)
 @given(VARIABLES)
-def test_any_variables_are_settings_or_a_sentence(variables: dict[str, str]) -> None:
+def test_any_variables_are_settings_or_an_error(variables: dict[str, str]) -> None:
     with home() as place:
         try:
             place.load(LOCAL, {name: value for name, value in variables.items() if value})

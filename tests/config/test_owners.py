@@ -1,7 +1,5 @@
-"""Files that decide are used only if they belong to whom they should, and only those who may can change them.
-
-The tests start as root, which can give files to others, and do the work as a user without its rights.
-"""
+"""Files that decide something are used only if they have the right owner, and only the right users can change
+them.\n\nThe tests start as root, which can give files to others, and do the work as a user without its rights."""
 
 from __future__ import annotations
 
@@ -60,7 +58,7 @@ def home() -> Iterator[Home]:
     place = Path(tempfile.mkdtemp())
     try:
         place.chmod(0o755)
-        made = Home(place)
+        home_ = Home(place)
         for folder in (place, *place.rglob("*")):
             os.chown(folder, USER, USER)
         with acting_as(USER):
@@ -68,12 +66,12 @@ def home() -> Iterator[Home]:
                 Path(__file__).read_bytes()
             except PermissionError:
                 pytest.skip("other users can't read this working tree")
-        yield made
+        yield home_
     finally:
         shutil.rmtree(place)
 
 
-def put(path: Path, owner: int = USER, mode: int = 0o644, text: str = LINE) -> Path:
+def write_owned(path: Path, owner: int = USER, mode: int = 0o644, text: str = LINE) -> Path:
     path.write_text(text)
     path.chmod(mode)
     os.chown(path, owner, owner)
@@ -90,7 +88,7 @@ def env_of(home: Home, **environ: str) -> Env:
     return Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ={**home.environ, **environ}, now=lambda: NOW)
 
 
-# --- the user's own files ---------------------------------------------------------------------------------------------
+# --- the user's own files --------------------------------------------------------------------------------------------
 
 OWN_FILES = [
     (USER, 0o600, ""),
@@ -118,7 +116,7 @@ PRIVATE_FILES = [
 def test_an_own_file_is_read_if_its_owner_and_mode_are_right(
     home: Home, read: Callable[[Path], bytes | None], owner: int, mode: int, refusal: str
 ) -> None:
-    path = put(home.config / "file", owner, mode)
+    path = write_owned(home.config / "file", owner, mode)
     with acting_as(USER):
         if not refusal:
             assert read(path) == LINE.encode()
@@ -139,8 +137,8 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
     state = Path(home.environ["IMAGECLI_STATE_DIR"])
     state.mkdir()
     os.chown(state, USER, USER)
-    put((state if name == "trusted.json" else home.config) / name, OTHER)
-    put(home.project / "imagecli.toml", text="keyring = true")
+    write_owned((state if name == "trusted.json" else home.config) / name, OTHER)
+    write_owned(home.project / "imagecli.toml", text="keyring = true")
     places = Folders(config=home.config, state=state)
     steps: dict[str, Callable[[], object]] = {
         "config.toml": lambda: load_catalog_with_providers(env_of(home)),
@@ -153,13 +151,13 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
 
 
 @pytest.mark.parametrize("read", [read_user_file, read_private_file])
-def test_an_own_file_may_be_a_link_of_ones_own(home: Home, read: Callable[[Path], bytes | None]) -> None:
-    path = link(home.config / "file", put(home.project / "dotfile", mode=0o600))
+def test_an_own_file_may_be_a_link_of_the_user(home: Home, read: Callable[[Path], bytes | None]) -> None:
+    path = link(home.config / "file", write_owned(home.project / "dotfile", mode=0o600))
     missing = link(home.config / "dangling", "nowhere")
     with acting_as(USER):
         assert read(path) == LINE.encode()
         assert read(missing) is None
-    put(home.project / "dotfile", OTHER)
+    write_owned(home.project / "dotfile", OTHER)
     with acting_as(USER), pytest.raises(SettingsError, match="another user"):
         read(path)
 
@@ -167,14 +165,14 @@ def test_an_own_file_may_be_a_link_of_ones_own(home: Home, read: Callable[[Path]
 @pytest.mark.parametrize("target", ["there", "nowhere"])
 @pytest.mark.parametrize("read", [read_user_file, read_private_file])
 def test_a_link_of_another_user_is_not_followed(home: Home, read: Callable[[Path], bytes | None], target: str) -> None:
-    put(home.config / "there", mode=0o600)
+    write_owned(home.config / "there", mode=0o600)
     path = link(home.config / "file", target, OTHER)
     with acting_as(USER), pytest.raises(SettingsError, match=rf"a symbolic link owned by another user \(uid {OTHER}\)"):
         read(path)
 
 
 def fill(path: Path, kind: str) -> None:
-    """Makes *path* something that is no file of settings."""
+    """Makes *path* something that is not a settings file."""
     match kind:
         case "pipe":
             os.mkfifo(path)
@@ -211,10 +209,10 @@ def test_an_own_file_is_a_regular_one_of_a_bounded_size(
 
 
 def test_root_uses_the_files_of_the_owner_of_its_settings_folder(home: Home) -> None:
-    put(home.config / "config.toml", mode=0o600)
+    write_owned(home.config / "config.toml", mode=0o600)
     assert read_user_file(home.config / "config.toml") == LINE.encode()
     assert read_private_file(home.config / "config.toml") == LINE.encode()
-    put(home.config / "config.toml", OTHER, 0o600)
+    write_owned(home.config / "config.toml", OTHER, 0o600)
     with pytest.raises(SettingsError, match="another user"):
         read_user_file(home.config / "config.toml")
 
@@ -222,7 +220,7 @@ def test_root_uses_the_files_of_the_owner_of_its_settings_folder(home: Home) -> 
 def test_on_a_disk_that_stores_no_modes_only_keys_are_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     types = frozenset(mount.partition(" - ")[2].split(" ")[0] for mount in mounts)
-    path = put(home.config / "config.toml", mode=0o777)
+    path = write_owned(home.config / "config.toml", mode=0o777)
     with acting_as(USER):
         with pytest.raises(SettingsError):
             read_user_file(path)
@@ -232,7 +230,7 @@ def test_on_a_disk_that_stores_no_modes_only_keys_are_refused(home: Home, monkey
             read_private_file(path)
 
 
-# --- a project's file -------------------------------------------------------------------------------------------------
+# --- a project's file ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("up", [1, 2, 3])
@@ -251,12 +249,12 @@ def test_a_project_s_file_is_read_if_its_owner_and_mode_are_right(
     home: Home, up: int, owner: int, mode: int, refusal: str
 ) -> None:
     path = home.in_project(LINE, up)
-    put(path, owner, mode)
+    write_owned(path, owner, mode)
     with acting_as(USER):
         if not refusal:
-            found = find_project(home.project)
-            assert found
-            assert (found.path, found.note) == (path, None)
+            project = find_project(home.project)
+            assert project
+            assert (project.path, project.note) == (path, None)
             return
         with pytest.raises(SettingsError, match=refusal) as caught:
             home.load()
@@ -265,16 +263,16 @@ def test_a_project_s_file_is_read_if_its_owner_and_mode_are_right(
 
 
 def test_the_owner_of_the_current_folder_may_own_the_project_s_file(home: Home) -> None:
-    put(home.in_project(LINE), OTHER)
+    write_owned(home.in_project(LINE), OTHER)
     os.chown(home.project, OTHER, OTHER)
     with acting_as(USER):
         assert home.load().notes == ()
 
 
-def test_a_file_in_a_folder_that_is_open_to_all_stops_nobody_who_has_a_repository(home: Home) -> None:
+def test_a_file_in_a_folder_open_to_all_does_not_affect_a_repository(home: Home) -> None:
     folder = home.config.parent
     folder.chmod(0o1777)
-    put(folder / "imagecli.toml", OTHER)
+    write_owned(folder / "imagecli.toml", OTHER)
     (folder / "mine").mkdir()
     os.chown(folder / "mine", USER, USER)
     with acting_as(USER):
@@ -306,9 +304,9 @@ def test_a_project_s_file_is_a_regular_one_of_a_bounded_size(home: Home, kind: s
     ],
 )
 def test_a_project_s_file_may_be_a_link_inside_its_repository(home: Home, target: str, refusal: str) -> None:
-    put(home.project.parent / "shared.toml")
-    put(home.project.parent / "foreign.toml", OTHER)
-    put(home.config / "config.toml")
+    write_owned(home.project.parent / "shared.toml")
+    write_owned(home.project.parent / "foreign.toml", OTHER)
+    write_owned(home.config / "config.toml")
     link(home.project / "out", home.config)
     link(home.project / "imagecli.toml", target)
     with acting_as(USER):
@@ -321,7 +319,7 @@ def test_a_project_s_file_may_be_a_link_inside_its_repository(home: Home, target
 
 def test_without_a_repository_a_link_must_stay_in_its_folder(home: Home) -> None:
     (home.config.parent / "repository" / ".git").rmdir()
-    put(home.project.parent / "shared.toml")
+    write_owned(home.project.parent / "shared.toml")
     link(home.project / "imagecli.toml", "../shared.toml")
     with acting_as(USER), pytest.raises(SettingsError, match="a link to a file outside"):
         find_project(home.project)
@@ -329,7 +327,7 @@ def test_without_a_repository_a_link_must_stay_in_its_folder(home: Home) -> None
 
 @pytest.mark.parametrize("user", [ROOT, USER])
 def test_as_root_and_in_ci_another_owner_of_the_repository_is_a_note(home: Home, user: int) -> None:
-    path = put(home.in_project(LINE), OTHER)
+    path = write_owned(home.in_project(LINE), OTHER)
     environ = {"CI": "true"} if user == USER else {}
     with acting_as(user), pytest.raises(SettingsError, match="another user"):
         home.load(environ=environ)  # the repository is not OTHER's, this file alone is
@@ -344,14 +342,14 @@ def test_as_root_and_in_ci_another_owner_of_the_repository_is_a_note(home: Home,
 
 
 def test_in_ci_a_project_s_file_may_be_open_to_all(home: Home) -> None:
-    path = put(home.in_project(LINE), mode=0o666)
+    path = write_owned(home.in_project(LINE), mode=0o666)
     with acting_as(USER):
         assert read_project_file(path, home.project, in_ci=True) == (LINE.encode(), None)
         with pytest.raises(SettingsError):
             home.load(environ={"CI": "false"})
 
 
-# --- folders ----------------------------------------------------------------------------------------------------------
+# --- folders ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -366,7 +364,7 @@ def test_in_ci_a_project_s_file_may_be_open_to_all(home: Home) -> None:
         (USER, 0o700, OTHER, rf"a symbolic link owned by another user \(uid {OTHER}\)"),
     ],
 )
-def test_trust_is_neither_read_nor_kept_in_a_state_folder_that_others_can_change(
+def test_trust_is_neither_read_nor_stored_in_a_state_folder_that_others_can_change(
     home: Home, owner: int, mode: int, linked_by: int | None, refusal: str
 ) -> None:
     state = Path(home.environ["IMAGECLI_STATE_DIR"])
@@ -376,7 +374,7 @@ def test_trust_is_neither_read_nor_kept_in_a_state_folder_that_others_can_change
     os.chown(real, owner, owner)
     if linked_by is not None:
         link(state, real, linked_by)
-    project = put(home.in_project(LINE))
+    project = write_owned(home.in_project(LINE))
     places = Folders(config=home.config, state=state)
     with acting_as(USER):
         if not refusal:
@@ -390,14 +388,14 @@ def test_trust_is_neither_read_nor_kept_in_a_state_folder_that_others_can_change
     assert list(real.iterdir()) == []
 
 
-def test_what_login_and_trust_make_is_closed_whatever_the_umask(home: Home) -> None:
+def test_files_of_login_and_trust_are_private_for_any_umask(home: Home) -> None:
     top = home.config.parent / "new"
     places = Folders(config=top / "config" / "imagecli", state=top / "state" / "imagecli")
     with acting_as(USER):
         before = os.umask(0)
         try:
             api_keys.write_credential(places, "openai", Secret("sk-1"))
-            set_trusted(put(home.in_project(LINE)), "digest", places)
+            set_trusted(write_owned(home.in_project(LINE)), "digest", places)
         finally:
             os.umask(before)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (top, *top.rglob("*")) if path.is_dir()}
@@ -405,11 +403,11 @@ def test_what_login_and_trust_make_is_closed_whatever_the_umask(home: Home) -> N
     assert (modes, files) == ({0o700}, {0o600})
 
 
-# --- as it is typed ---------------------------------------------------------------------------------------------------
+# --- as it is typed --------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_project_stops_a_command_and_not_a_look_at_rows(home: Home, imagecli: Run) -> None:
-    path = put(home.in_project('[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"'), OTHER)
+def test_a_refused_project_stops_a_command_but_not_the_catalog(home: Home, imagecli: Run) -> None:
+    path = write_owned(home.in_project('[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"'), OTHER)
     here = Path.cwd()
     try:
         os.chdir(home.project)
@@ -425,8 +423,8 @@ def test_a_refused_project_stops_a_command_and_not_a_look_at_rows(home: Home, im
     assert "sandbox" in rows.stdout
 
 
-def test_a_batch_and_doctor_tell_of_the_owner_too(home: Home, imagecli: Run) -> None:
-    put(home.in_project(LINE), OTHER)
+def test_a_batch_and_doctor_report_the_owner_too(home: Home, imagecli: Run) -> None:
+    write_owned(home.in_project(LINE), OTHER)
     os.chown(home.project.parent, OTHER, OTHER)
     here = Path.cwd()
     try:
@@ -445,14 +443,14 @@ def test_doctor_names_a_state_folder_of_another_user(home: Home, imagecli: Run) 
     state = Path(home.environ["IMAGECLI_STATE_DIR"])
     state.mkdir()
     os.chown(state, OTHER, OTHER)
-    found = imagecli("doctor", "--provider", "sandbox", "--json", env=home.environ).json["findings"]
-    of_state = next(finding for finding in found if finding["topic"] == "state folder")
+    project = imagecli("doctor", "--provider", "sandbox", "--json", env=home.environ).json["findings"]
+    of_state = next(finding for finding in project if finding["topic"] == "state folder")
     assert (of_state["level"], f"owned by another user (uid {OTHER})" in of_state["message"]) == ("warning", True)
 
 
-def test_completion_offers_words_beside_a_refused_project(home: Home) -> None:
-    put(home.in_project('[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"'), OTHER)
-    put(home.config / "config.toml", text='[providers.own]\nbase_url = "http://127.0.0.1:1/v1"')
+def test_completion_works_in_a_refused_project(home: Home) -> None:
+    write_owned(home.in_project('[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"'), OTHER)
+    write_owned(home.config / "config.toml", text='[providers.own]\nbase_url = "http://127.0.0.1:1/v1"')
     here = Path.cwd()
     try:
         os.chdir(home.project)

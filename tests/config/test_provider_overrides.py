@@ -1,4 +1,4 @@
-"""Providers that settings define or change: which key they get, which variables they read, what is wrong in them."""
+"""Providers that settings define or change: their keys, their variables, and errors in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPENAI = {
 }
 
 
-def test_a_provider_of_ones_own_is_like_another_and_has_nothing_of_its_name(home: Home) -> None:
+def test_a_provider_of_the_user_is_like_another_without_its_variables(home: Home) -> None:
     home.user(MINE + 'like = "localai"\njobs = 2')
     settings = home.load({"provider": "mine"}, OPENAI)
     assert (settings.provider.name, settings.base_url) == ("mine", "http://localhost:8080/v1")
@@ -25,7 +25,7 @@ def test_a_provider_of_ones_own_is_like_another_and_has_nothing_of_its_name(home
     assert (settings.key, settings.headers) == (None, {})
 
 
-def test_without_like_it_speaks_as_openai_and_its_key_stays_at_home(home: Home) -> None:
+def test_without_like_it_is_like_openai_and_gets_no_openai_key(home: Home) -> None:
     home.user('[providers.mine]\nbase_url = "https://images.example/v1"')
     settings = home.load({"provider": "mine"}, OPENAI)
     assert settings.provider.paths["edits"] == "/images/edits"
@@ -34,7 +34,7 @@ def test_without_like_it_speaks_as_openai_and_its_key_stays_at_home(home: Home) 
     assert "imagecli login mine" in (settings.no_key.hint or "")
 
 
-def test_its_key_stands_under_its_own_name(home: Home) -> None:
+def test_its_key_is_stored_under_its_own_name(home: Home) -> None:
     home.user(MINE)
     home.user('openai = "sk-openai-1"\nmine = "sk-mine-1"', "credentials.toml").chmod(0o600)
     key = home.load({"provider": "mine"}, OPENAI).key
@@ -57,7 +57,7 @@ def test_a_key_variable_of_another_provider_is_refused(home: Home, name: str) ->
     assert f"imagecli login {name}" in (caught.value.hint or "")
 
 
-def test_a_row_that_ships_is_changed_and_keeps_the_rest(home: Home) -> None:
+def test_a_shipped_row_is_changed_and_keeps_the_rest(home: Home) -> None:
     home.user('[providers.openai]\njobs = 1\ntimeout = 60\nquery = { tier = "slow" }')
     settings = home.load({}, {"OPENAI_API_KEY": "sk-1"})
     assert (settings.provider.jobs, settings.timeout, settings.query) == (1, 60.0, {"tier": "slow"})
@@ -66,7 +66,7 @@ def test_a_row_that_ships_is_changed_and_keeps_the_rest(home: Home) -> None:
     assert settings.key
 
 
-def test_at_another_base_url_nothing_is_known_of_prices_and_last_days(home: Home) -> None:
+def test_at_another_base_url_prices_and_retirement_dates_are_unknown(home: Home) -> None:
     home.user('[providers.openai]\nbase_url = "https://gateway.example/v1"')
     settings = home.load({}, {"OPENAI_API_KEY": "sk-1"})
     assert settings.base_url == "https://gateway.example/v1"
@@ -74,7 +74,7 @@ def test_at_another_base_url_nothing_is_known_of_prices_and_last_days(home: Home
 
 
 @pytest.mark.parametrize("flags", [{"timeout": 5.0}, {}])
-def test_a_typed_timeout_goes_before_the_providers(home: Home, flags: dict[str, float]) -> None:
+def test_a_typed_timeout_overrides_the_providers(home: Home, flags: dict[str, float]) -> None:
     home.user(MINE + "timeout = 60")
     assert home.load({"provider": "mine", **flags}).timeout == flags.get("timeout", 60.0)
 
@@ -99,7 +99,7 @@ def test_a_typed_timeout_goes_before_the_providers(home: Home, flags: dict[str, 
         ('[providers.mine]\nbase_url = "http://u:sk-1@x y/v1"', "[providers.mine]", ""),
     ],
 )
-def test_what_is_wrong_in_a_table_is_named_with_file_and_key(home: Home, text: str, words: str, hint: str) -> None:
+def test_an_error_in_a_table_is_named_with_file_and_key(home: Home, text: str, words: str, hint: str) -> None:
     path = home.user(text)
     with pytest.raises(SettingsError) as caught:
         home.load()
@@ -109,7 +109,7 @@ def test_what_is_wrong_in_a_table_is_named_with_file_and_key(home: Home, text: s
     assert "sk-1" not in caught.value.message + (caught.value.hint or "")
 
 
-def test_a_base_url_in_a_file_is_left_behind_by_another_provider(home: Home) -> None:
+def test_a_base_url_in_a_file_is_ignored_for_another_provider(home: Home) -> None:
     home.user('base_url = "http://127.0.0.1:1/mine"')
     assert home.load({}).base_url == "http://127.0.0.1:1/mine"
     assert home.load({"provider": "xai"}).base_url == "https://api.x.ai/v1"
@@ -121,7 +121,7 @@ def test_a_base_url_in_a_file_is_left_behind_by_another_provider(home: Home) -> 
     assert home.load({}, {"IMAGECLI_BASE_URL": "http://127.0.0.1:1/v"}).base_url == "http://127.0.0.1:1/v"
 
 
-def test_a_provider_without_a_base_url_says_how_to_give_one(home: Home) -> None:
+def test_a_provider_without_a_base_url_is_an_error_with_a_hint(home: Home) -> None:
     with pytest.raises(UsageError, match="azure has no default base URL") as caught:
         home.load({"provider": "azure"})
     assert "AZURE_OPENAI_ENDPOINT" in (caught.value.hint or "")
@@ -150,7 +150,7 @@ def test_a_header_needs_trust_in_a_project_and_can_be_removed_there(home: Home) 
     assert home.load({"provider": "mine"}).headers == {"x-gateway-key": "hush-0123456789"}
 
 
-def test_a_header_does_not_go_over_plain_http_to_a_public_host(home: Home) -> None:
+def test_a_header_is_not_sent_over_plain_http_to_a_public_host(home: Home) -> None:
     home.user(GATEWAY.replace("http://localhost:8080", "http://gateway.example")).chmod(0o600)
     with pytest.raises(UsageError, match="a header with a key would be sent over plain http"):
         home.load({"provider": "mine"})

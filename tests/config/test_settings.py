@@ -1,4 +1,4 @@
-"""Which of several settings counts, where it came from, and what a settings file may not say."""
+"""The precedence of settings, their origins, and what a settings file may not contain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.config.conftest import LOCAL, Home
 
 
 @pytest.mark.parametrize(
-    ("written", "value", "origin"),
+    ("line", "value", "origin"),
     [
         ("flag environment project user", "from-flag", "--model"),
         ("environment project user", "from-environment", "IMAGECLI_MODEL"),
@@ -28,13 +28,13 @@ from tests.config.conftest import LOCAL, Home
         ("", None, None),
     ],
 )
-def test_the_nearest_setting_counts(home: Home, written: str, value: str | None, origin: str | None) -> None:
-    if "user" in written:
+def test_the_nearest_setting_applies(home: Home, line: str, value: str | None, origin: str | None) -> None:
+    if "user" in line:
         home.user('model = "from-user"')
-    if "project" in written:
+    if "project" in line:
         home.in_project('model = "from-project"')
-    environ = {"IMAGECLI_MODEL": "from-environment"} if "environment" in written else {}
-    settings = home.load(LOCAL | ({"model": "from-flag"} if "flag" in written else {}), environ)
+    environ = {"IMAGECLI_MODEL": "from-environment"} if "environment" in line else {}
+    settings = home.load(LOCAL | ({"model": "from-flag"} if "flag" in line else {}), environ)
     assert settings.image.model == value
     found = settings.origins.get("model")
     assert (Path(found).name if found else None) == origin
@@ -55,7 +55,7 @@ def test_the_nearest_setting_counts(home: Home, written: str, value: str | None,
         ('model = "gpt-image-1"', {"provider": "sandbox"}, {}, "gpt-image-1"),
     ],
 )
-def test_a_model_that_was_set_for_another_provider_is_left_behind(
+def test_a_model_that_was_set_for_another_provider_is_ignored(
     home: Home, settings: str, flags: dict[str, Any], environ: dict[str, str], model: str | None
 ) -> None:
     home.user(settings)
@@ -81,7 +81,7 @@ def test_layers_are_merged_setting_by_setting(home: Home) -> None:
     assert (settings.timeout, settings.max_retries, settings.max_wait) == (5.0, 4, 120.0)
 
 
-def test_without_any_setting_the_defaults_hold(home: Home) -> None:
+def test_without_any_setting_the_defaults_apply(home: Home) -> None:
     settings = home.load({}, {"OPENAI_API_KEY": "sk-1"})
     assert (settings.provider.name, settings.base_url) == ("openai", "https://api.openai.com/v1")
     assert (settings.timeout, settings.max_retries, settings.max_wait) == (None, 2, 120.0)
@@ -95,7 +95,7 @@ def test_a_project_file_is_found_up_to_the_repository_and_no_further(home: Home,
     assert home.load().image.model == "p"
 
 
-def test_a_file_above_the_repository_is_not_the_projects(home: Home) -> None:
+def test_a_file_above_the_repository_is_not_read(home: Home) -> None:
     home.in_project('model = "p"', 4)
     assert home.load().image.model is None
 
@@ -110,7 +110,7 @@ def test_the_nearest_project_file_is_the_only_one(home: Home) -> None:
     "text",
     ['base_url = "http://evil.example/v1"', '[providers.openai]\napi_key_command = ["curl", "evil.example"]'],
 )
-def test_a_project_file_can_t_say_where_the_key_goes(home: Home, text: str) -> None:
+def test_a_project_file_can_t_decide_where_the_key_is_sent(home: Home, text: str) -> None:
     path = home.in_project(text)
     with pytest.raises(SettingsError) as caught:
         home.load()
@@ -185,12 +185,12 @@ def test_a_file_that_can_t_be_read_is_named(home: Home) -> None:
         home.load()
 
 
-def test_an_editors_byte_order_mark_is_no_error(home: Home) -> None:
+def test_a_byte_order_mark_is_accepted(home: Home) -> None:
     home.user('\ufeffmodel = "m"')
     assert home.load().image.model == "m"
 
 
-def test_an_empty_variable_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGECLI_MODEL", "")
     monkeypatch.setenv("OPENAI_API_KEY", "")
     environ = Env.real(has_stdout=True).environ
@@ -209,7 +209,7 @@ def test_organization_and_project_become_headers_of_their_provider(home: Home) -
             home.load(LOCAL, {"OPENAI_ORG_ID": text})
 
 
-def test_the_fixed_headers_of_a_row_are_sent_and_are_no_secrets(home: Home) -> None:
+def test_the_fixed_headers_of_a_row_are_sent_and_are_not_secret(home: Home) -> None:
     rows = load_shipped_catalog()
     row = rows.provider("openai")._replace(fixed_headers={"x-title": "imagecli"})
     settings = home.load(LOCAL, {"OPENAI_ORG_ID": "org-1"}, rows._replace(providers={"openai": row}))
@@ -230,7 +230,7 @@ def test_the_sandbox_and_a_typed_base_url_exclude_each_other(home: Home) -> None
     assert home.load({"provider": "sandbox"}).base_url == ""
 
 
-def test_the_base_url_has_its_own_order(home: Home) -> None:
+def test_the_base_url_has_its_own_precedence(home: Home) -> None:
     own = {"OPENAI_BASE_URL": "http://127.0.0.1:1/own"}
     assert home.load({}, own).base_url == "http://127.0.0.1:1/own"
     home.user('base_url = "http://127.0.0.1:1/user"')
@@ -238,7 +238,7 @@ def test_the_base_url_has_its_own_order(home: Home) -> None:
     assert home.load(LOCAL, own).base_url == LOCAL["base_url"]
 
 
-def test_an_unknown_provider_is_answered_with_the_known(home: Home) -> None:
+def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(home: Home) -> None:
     with pytest.raises(UsageError, match="unknown provider 'x'") as caught:
         home.load({"provider": "x"})
     assert "openai" in (caught.value.hint or "")
@@ -270,7 +270,7 @@ def test_a_key_over_plain_http_to_a_public_host_is_refused(home: Home, base_url:
         assert [warning.code for warning in settings.warnings] == ["insecure_base_url"]
 
 
-def test_no_key_may_go_over_plain_http(home: Home) -> None:
+def test_no_key_is_sent_over_plain_http(home: Home) -> None:
     assert home.load({"base_url": "http://api.example/v1"}).key is None
 
 
@@ -317,11 +317,11 @@ def test_every_setting_has_a_typed_field() -> None:
     assert set(SettingFlags._fields) <= set(SETTINGS)
 
 
-def test_every_setting_says_what_it_is_about() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(setting.about for setting in SETTINGS.values())
 
 
-def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
+def test_a_variable_that_sets_nothing_is_warned_of(home: Home) -> None:
     warnings = home.load(environ={"IMAGECLI_MODLE": "x", "IMAGECLI_QQQ": "x"}).warnings
     assert [warning.message for warning in warnings if warning.code == "unknown_variable"] == [
         "unknown variable IMAGECLI_MODLE; did you mean IMAGECLI_MODEL?",
@@ -329,7 +329,7 @@ def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
     ]
 
 
-def test_a_settings_folder_that_anybody_can_write_to_is_warned_of(home: Home) -> None:
+def test_a_settings_folder_that_everyone_can_write_to_is_warned_of(home: Home) -> None:
     assert not home.load().warnings
     home.config.chmod(0o777)
     assert [warning.code for warning in home.load().warnings] == ["open_folder"]

@@ -1,4 +1,4 @@
-"""Files of the user's own: changed without losing a comment, replaced as a whole, never readable by others."""
+"""The user's own files: changed without losing a comment, replaced as a whole, never readable by others."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_only_the_value_changes(names: tuple[str, ...], value: Any, after: str) 
     assert set_toml_value(TEXT, names, value, HERE) == after
 
 
-def test_a_top_setting_is_not_put_into_a_table() -> None:
+def test_a_top_level_setting_is_not_put_into_a_table() -> None:
     after = set_toml_value(TEXT, ("model",), "x", HERE)
     assert tomllib.loads(after)["model"] == "x"
     assert all(line in after for line in TEXT.splitlines())
 
 
-def test_what_is_taken_out_takes_nothing_with_it() -> None:
+def test_removing_a_value_removes_nothing_else() -> None:
     after = remove_toml_value(TEXT, ("size",), HERE)
     assert after is not None
     assert tomllib.loads(after) == {"providers": {"openai": {"jobs": 2}}}
@@ -58,13 +58,13 @@ def test_what_is_taken_out_takes_nothing_with_it() -> None:
     assert remove_toml_value(TEXT, ("size", "x"), HERE) is None
 
 
-def test_a_value_is_not_made_a_table() -> None:
+def test_a_value_does_not_become_a_table() -> None:
     with pytest.raises(SettingsError, match="size is not a table"):
         set_toml_value(TEXT, ("size", "x"), 1, HERE)
 
 
 def full(value: Any) -> Any:
-    """Without empty tables, which say nothing."""
+    """Without empty tables, which mean nothing."""
     if not isinstance(value, dict):
         return value
     return {name: full(inner) for name, inner in value.items() if full(inner) != {}}
@@ -84,12 +84,12 @@ PLAIN = st.recursive(
     st.lists(st.sampled_from("abcd"), min_size=1, max_size=3),
     PLAIN,
 )
-def test_the_file_says_what_was_meant_or_is_left_alone(document: dict[str, Any], names: list[str], value: Any) -> None:
+def test_the_file_has_the_new_value_or_is_unchanged(document: dict[str, Any], names: list[str], value: Any) -> None:
     import tomlkit
 
     text = tomlkit.dumps(document)
-    wanted = tomllib.loads(text)
-    place = wanted
+    expected = tomllib.loads(text)
+    place = expected
     for name in names[:-1]:
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
@@ -102,10 +102,10 @@ def test_the_file_says_what_was_meant_or_is_left_alone(document: dict[str, Any],
     except SettingsError as error:
         assert "can't be changed safely" in error.message
         return
-    assert full(tomllib.loads(after)) == full(wanted)
+    assert full(tomllib.loads(after)) == full(expected)
 
 
-def test_a_file_and_its_folders_are_made_for_the_user_alone(tmp_path: Path) -> None:
+def test_a_file_and_its_folders_are_created_for_the_user_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         replace_file(tmp_path / "a" / "b" / "c.toml", "x")
@@ -115,7 +115,7 @@ def test_a_file_and_its_folders_are_made_for_the_user_alone(tmp_path: Path) -> N
     assert modes == [0o700, 0o700, 0o600]
 
 
-def test_a_file_keeps_its_rights_and_a_link_stays_one(tmp_path: Path) -> None:
+def test_a_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path) -> None:
     real = tmp_path / "dotfiles.toml"
     real.write_text("old")
     real.chmod(0o644)
@@ -132,7 +132,7 @@ def test_a_file_that_can_t_be_replaced_leaves_nothing_behind(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
 
-def test_keys_are_kept_side_by_side_with_comments_and_closed_again(tmp_path: Path) -> None:
+def test_keys_are_stored_together_with_comments_kept_and_mode_restored(tmp_path: Path) -> None:
     places = Folders(config=tmp_path, state=tmp_path)
     places.credentials.write_text('# work\nopenai = "sk-1"\n')
     places.credentials.chmod(0o400)

@@ -1,4 +1,4 @@
-"""A project's file decides where a key goes only while its user trusts just what it says."""
+"""A project's file decides where a key is sent only while the user trusts its exact content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trust(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", [DELICATE, "keyring = true", '[providers.openai]\napi_key_command = ["x"]'])
-def test_what_is_delicate_is_refused_with_the_way_to_trust_it(home: Home, text: str) -> None:
+def test_sensitive_settings_are_refused_with_the_command_that_trusts_them(home: Home, text: str) -> None:
     path = home.in_project(text)
     with pytest.raises(SettingsError) as caught:
         home.load({})
@@ -69,9 +69,7 @@ def test_a_project_may_choose_the_users_provider_or_the_sandbox_or_one_that_is_n
         ('[providers.mine]\nbase_url = "http://localhost:2/v1"', "mine"),
     ],
 )
-def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
-    home: Home, user: str, project: str
-) -> None:
+def test_a_project_that_chooses_another_provider_needs_trust(home: Home, user: str, project: str) -> None:
     home.user(user)
     path = home.in_project(f'provider = "{project}"')
     with pytest.raises(SettingsError, match=f"sets provider {project}, which is not yours") as caught:
@@ -84,7 +82,7 @@ def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
     assert [note.code for note in settings.notes] == ["provider"]
 
 
-def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(imagecli: Run, folder: Path) -> None:
+def test_the_trust_command_names_a_provider_only_if_needed(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('provider = "sandbox"')
     assert "sets nothing that requires trust" in imagecli("config", "trust", "--yes").stderr
     (folder / "imagecli.toml").write_text('provider = "xai"')
@@ -137,14 +135,14 @@ def test_a_project_s_overwrite_replaces_nothing_and_its_output_does_not_follow_a
     assert imagecli("generate", "a cat", "-o", "out/").exit_code == 0
 
 
-def test_a_trusted_file_may_say_everything(home: Home) -> None:
+def test_a_trusted_file_may_set_everything(home: Home) -> None:
     home.in_project(DELICATE + '\n[providers.mine]\nbase_url = "http://localhost:2/v1"')
     trust(home)
     assert home.load({}).base_url == "http://127.0.0.1:1/project"
     assert home.load({"provider": "mine"}).base_url == "http://localhost:2/v1"
 
 
-def test_a_changed_file_is_trusted_no_more(home: Home) -> None:
+def test_a_changed_file_is_no_longer_trusted(home: Home) -> None:
     home.in_project(DELICATE)
     trust(home)
     home.in_project(DELICATE + " ")
@@ -153,7 +151,7 @@ def test_a_changed_file_is_trusted_no_more(home: Home) -> None:
 
 
 @pytest.mark.parametrize("through", ["trusted", "read"])
-def test_trust_is_of_the_file_and_not_of_the_link_that_led_to_it(home: Home, tmp_path: Path, through: str) -> None:
+def test_trust_applies_to_the_file_and_not_to_a_link_to_it(home: Home, tmp_path: Path, through: str) -> None:
     path = home.in_project(DELICATE)
     (tmp_path / "link").symlink_to(path.parent)
     linked = tmp_path / "link" / path.name
@@ -169,7 +167,7 @@ def test_a_repository_ends_the_search_also_where_git_is_a_file(home: Home, tmp_p
     assert nearest_project(home.project) is None
 
 
-def test_trust_holds_for_that_folder_alone(home: Home, tmp_path: Path) -> None:
+def test_trust_applies_to_that_folder_alone(home: Home, tmp_path: Path) -> None:
     path = home.in_project(DELICATE, 2)
     trust(home)
     nearer = home.project / "imagecli.toml"
@@ -178,13 +176,13 @@ def test_trust_holds_for_that_folder_alone(home: Home, tmp_path: Path) -> None:
         home.load({})
 
 
-def test_a_trusted_file_still_does_not_raise_the_cap(home: Home) -> None:
+def test_a_trusted_file_still_does_not_raise_the_limit(home: Home) -> None:
     home.in_project(DELICATE + "\nmax_cost = 100")
     trust(home)
     assert home.load({}).max_cost == 5.0
 
 
-def test_what_is_trusted_is_written_for_the_user_alone_and_can_be_taken_back(home: Home) -> None:
+def test_trust_is_stored_for_the_user_alone_and_can_be_revoked(home: Home) -> None:
     path = home.in_project(DELICATE)
     trust(home)
     known = folders(home).trusted_projects
@@ -196,7 +194,7 @@ def test_what_is_trusted_is_written_for_the_user_alone_and_can_be_taken_back(hom
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', "{", "\xff", "[" * 100_000])
-def test_a_damaged_list_trusts_nothing_and_says_so(home: Home, text: str) -> None:
+def test_a_damaged_trust_list_trusts_nothing_with_a_warning(home: Home, text: str) -> None:
     home.in_project(DELICATE)
     known = folders(home).trusted_projects
     known.parent.mkdir()

@@ -1,4 +1,4 @@
-"""A user's models.toml: one row makes a model, a row of ours can be changed, and a slip is named."""
+"""A user's models.toml: one row defines a model, a shipped row can be changed, and an error is named."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from hypothesis import strategies as st
 from imagecli.catalog.catalog import load_shipped_catalog, with_user_models
 from imagecli.domain import Size
 from imagecli.errors import UsageError
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 from tests.documents import block
 
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    """The user's file, not yet there."""
+    """The user's file, not created yet."""
     (tmp_path / "config").mkdir(exist_ok=True)
     return tmp_path / "config" / "models.toml"
 
 
-def test_a_row_of_two_lines_is_a_model(imagecli: Run, rows: Path) -> None:
+def test_a_row_of_two_lines_defines_a_model(imagecli: Run, rows: Path) -> None:
     rows.write_text('[models."gpt-image-3"]\nlike = "gpt-image-2"\n')
     done = imagecli("generate", "a cat", "-m", "gpt-image-3", "-s", "816x816", "--provider", "sandbox")
     assert done.exit_code == 0, done.stderr
-    assert picture(done.paths[0]).size == (816, 816)
+    assert read_image(done.paths[0]).size == (816, 816)
     assert "unknown model" not in done.stderr
 
 
@@ -48,10 +48,10 @@ def test_a_models_own_limits_are_checked(imagecli: Run, rows: Path) -> None:
     assert "mine accepts at most 10" in imagecli(*run, "a very white cat").stderr
     done = imagecli(*run, "a cat", "-s", "640x480", "--quality", "final")
     assert done.exit_code == 0, done.stderr
-    assert picture(done.paths[0]).size == (640, 480)
+    assert read_image(done.paths[0]).size == (640, 480)
 
 
-def test_a_row_has_a_price_of_its_own(imagecli: Run, rows: Path) -> None:
+def test_a_row_has_its_own_price(imagecli: Run, rows: Path) -> None:
     rows.write_text(
         """
         [models.mine]
@@ -72,14 +72,14 @@ def test_a_row_has_a_price_of_its_own(imagecli: Run, rows: Path) -> None:
     assert round(done.json["cost"]["estimated_max_usd"], 2) == 2.0
 
 
-def test_a_model_past_its_day_is_refused_by_a_users_row_too(imagecli: Run, rows: Path) -> None:
+def test_a_user_row_can_retire_a_model(imagecli: Run, rows: Path) -> None:
     rows.write_text('[models.old]\nlike = "gpt-image-2"\nshutdown = 2026-01-01\nsuccessor = "new"\n')
     done = imagecli("generate", "a cat", "-m", "old")
     assert (done.exit_code, "old was shut down on 2026-01-01" in done.stderr) == (2, True)
     assert "-m new" in done.stderr
 
 
-def test_a_row_of_ours_is_changed_and_the_rest_of_it_stays(imagecli: Run, rows: Path) -> None:
+def test_a_shipped_row_is_changed_and_keeps_the_rest(imagecli: Run, rows: Path) -> None:
     rows.write_text('[models.dall-e-2]\nmax_prompt = 5\n[models."gpt-image-2"]\nwords.moderation = ["off"]\n')
     run = ("generate", "--provider", "sandbox")
     assert "dall-e-2 accepts at most 5" in imagecli(*run, "a white cat", "-m", "dall-e-2").stderr
@@ -88,7 +88,7 @@ def test_a_row_of_ours_is_changed_and_the_rest_of_it_stays(imagecli: Run, rows: 
     assert "accepts low, medium, high, auto" in imagecli(*run, "a cat", "--quality", "best").stderr
 
 
-def test_a_price_of_ours_is_changed_for_all_its_models() -> None:
+def test_a_shipped_price_is_changed_for_all_its_models() -> None:
     rows = with_user_models({"prices": {"two": {"image_out": 99.0}}}, "mine.toml")
     prices = rows.model("gpt-image-2-2026-04-21").prices
     assert prices is not None
@@ -96,34 +96,34 @@ def test_a_price_of_ours_is_changed_for_all_its_models() -> None:
     assert prices.output_tokens["high"][Size(1024, 1024)] == 7024
 
 
-def test_a_row_without_a_likeness_takes_what_it_does_not_limit() -> None:
+def test_a_row_without_like_accepts_what_it_does_not_limit() -> None:
     row = with_user_models({"models": {"flux": {"max_n": 4, "released": date(2026, 1, 2)}}}, "mine.toml").model("flux")
     assert (row.known, row.max_n, row.source, row.released) == (True, 4, "mine.toml", date(2026, 1, 2))
     assert row.sizes.objection(Size(777, 333)) is None
     assert not row.allowed_values("quality")
 
 
-def test_part_of_an_inputs_rule_can_be_said() -> None:
+def test_part_of_an_input_rule_can_be_set() -> None:
     row = with_user_models({"models": {"m": {"like": "gpt-image-2", "image": {"max_bytes": 1000}}}}, "x").model("m")
     assert (row.image.max_bytes, row.image.formats) == (1000, ("png", "jpeg", "webp"))
 
 
-def test_what_a_row_no_longer_takes_has_no_words() -> None:
+def test_a_removed_parameter_has_no_values() -> None:
     row = with_user_models({"models": {"m": {"like": "gpt-image-2", "parameters": ["user"]}}}, "x").model("m")
     assert (row.parameters, row.words, row.ranges) == (("user",), {}, {})
 
 
-def test_a_row_that_is_like_itself_is_a_change_of_it() -> None:
+def test_a_row_that_is_like_itself_changes_itself() -> None:
     row = with_user_models({"models": {"dall-e-3": {"like": "dall-e-3", "max_prompt": 7}}}, "x").model("dall-e-3")
     assert (row.max_prompt, row.max_n, row.allowed_values("style")) == (7, 1, ("vivid", "natural"))
 
 
-def test_a_row_of_ours_can_be_made_like_another() -> None:
+def test_a_shipped_row_can_be_like_another() -> None:
     row = with_user_models({"models": {"dall-e-2": {"like": "gpt-image-2"}}}, "x").model("dall-e-2")
     assert (row.operations, row.shutdown, row.max_prompt) == (("generations", "edits"), None, 32_000)
 
 
-def test_the_shipped_rows_are_whole_by_the_same_rules() -> None:
+def test_the_shipped_rows_are_valid_by_the_same_rules() -> None:
     shipped = load_shipped_catalog()
     again = with_user_models({"models": {name: {} for name in shipped.models}}, "x")
     for name, row in shipped.models.items():
@@ -131,7 +131,7 @@ def test_the_shipped_rows_are_whole_by_the_same_rules() -> None:
         assert again.model(name).sizes == row.sizes
 
 
-def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
+def test_without_a_file_the_shipped_rows_apply(imagecli: Run) -> None:
     assert imagecli("generate", "a cat", "--provider", "sandbox", "-s", "512x512").exit_code == 2
 
 
@@ -203,7 +203,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "circular like: ", "remove like from one of them"),
     ],
 )
-def test_a_slip_is_named_with_its_place(imagecli: Run, rows: Path, text: str, words: str, hint: str) -> None:
+def test_an_error_is_named_with_its_place(imagecli: Run, rows: Path, text: str, words: str, hint: str) -> None:
     rows.write_text(text)
     done = imagecli("generate", "a cat", "--provider", "sandbox", "--json")
     assert done.exit_code == 2, done.stderr
@@ -241,7 +241,7 @@ TABLES = {
 @given(st.fixed_dictionaries({}, optional=TABLES))
 @example({"families": {"gpt-image-2": {"max_prompt": 1}}})
 @example({"models": {"a": {"like": "b"}, "b": {"like": "a"}}})
-def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
+def test_any_tables_are_rows_or_an_error(tables: dict[str, object]) -> None:
     try:
         rows = with_user_models(tables, "mine.toml")
     except UsageError as error:
@@ -250,7 +250,7 @@ def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
         assert set(load_shipped_catalog().models) <= set(rows.models)
 
 
-def test_the_file_that_the_topic_shows_is_one(imagecli: Run, rows: Path) -> None:
+def test_the_file_in_the_topic_is_valid(imagecli: Run, rows: Path) -> None:
     rows.write_text(block("toml", "# models.toml\n"))
     done = imagecli("generate", "a cat", "-m", "my-model", "-s", "2:2", "--quality", "best", "--provider", "sandbox")
     assert "--quality best: my-model accepts draft, final" in done.stderr

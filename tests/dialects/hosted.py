@@ -1,4 +1,4 @@
-"""The services. What each takes, refuses and answers is typed from its documents, read 2026-11-22 and 2026-11-29."""
+"""The services. What each takes, refuses and responses is typed from its documents, read 2026-11-22 and 2026-11-29."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OpenAI(Dialect):
 
     edit_fields = OPENAI | {"input_fidelity"}
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         self.admit(asked)
         if asked.json is not None:
             want_path(asked, *self.paths("generations"))
@@ -100,11 +100,11 @@ class AzureClassic(Azure):
 
 
 class OpenRouter(Dialect):
-    """One path of its own; pictures go up as references; its codes are numbers."""
+    """One path of its own; images go up as references; its codes are numbers."""
 
     below = "/api/v1"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/api/v1/images")
         want_bearer(asked)
         body = asked.body()
@@ -127,7 +127,7 @@ class XAI(Dialect):
 
     ratios = ("1:1", "3:2", "2:3", "16:9", "9:16", "4:3", "3:4", "21:9", "5:2")
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/imgen/1.jpg":
             return fetched(asked, JPEG)
         want_path(asked, "/v1/images/generations", "/v1/images/edits")
@@ -156,7 +156,7 @@ class XAI(Dialect):
 class Together(Dialect):
     """width and height; base64 has its plain name; edits are generations; the addresses want a User-Agent."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/imgproxy/1":
             return fetched(asked, JPEG)
         want_path(asked, "/v1/images/generations")
@@ -178,9 +178,9 @@ class Together(Dialect):
 
 
 class SiliconFlow(Dialect):
-    """image_size and batch_size; pictures go up as image, image2, image3; they come as `images` of addresses."""
+    """image_size and batch_size; images go up as image, image2, image3; they come as `images` of addresses."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/outputs/1.png":
             return fetched(asked, RED)
         want_path(asked, "/v1/images/generations")
@@ -212,11 +212,11 @@ class SiliconFlow(Dialect):
 
 
 class Ark(Dialect):
-    """No n; one picture is text, several a list; JPEG; an item may hold an error in place of a picture."""
+    """No n; one image is text, several a list; JPEG; an item may hold an error in place of an image."""
 
     below = "/api/v3"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/api/v3/images/generations")
         want_bearer(asked)
         body = asked.body()
@@ -246,7 +246,7 @@ class Zhipu(Dialect):
 
     below = "/api/paas/v4"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/u/1.png":
             return fetched(asked, BLUE)
         want_path(asked, "/api/paas/v4/images/generations")
@@ -265,7 +265,7 @@ class Gemini(Dialect):
 
     below = "/v1beta/openai"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/v1beta/openai/images/generations")
         want_bearer(asked)
         body = asked.body()
@@ -280,7 +280,7 @@ class DeepInfra(Dialect):
 
     below = "/v1/openai"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/v1/openai/images/generations", "/v1/openai/images/edits")
         want_bearer(asked)
         fields = asked.json or asked.form
@@ -296,7 +296,7 @@ class DeepInfra(Dialect):
 class Recraft(Dialect):
     """Generations only; sizes of its own; an address unless base64 is asked for."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/img/1":
             return fetched(asked, RED)
         want_path(asked, "/v1/images/generations")
@@ -319,7 +319,7 @@ class Venice(Dialect):
     sizes = ("auto", "256x256", "512x512", "1024x1024", "1536x1024", "1024x1536", "1792x1024", "1024x1792")
     ignored = ("quality", "style", "background", "output_compression", "user")
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/api/v1/models":
             want(asked.query == {"type": "image"}, "type")
             return {"data": [{"id": "z-image-turbo"}, {"id": "venice-sd35"}]}
@@ -341,7 +341,7 @@ class Venice(Dialect):
 class Pollinations(Dialect):
     """One image; of a form it reads image or image[], prompt, model, size and quality, and ignores the rest."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/v1/images/generations", "/v1/images/edits")
         want_bearer(asked)
         fields = asked.json or asked.form
@@ -354,10 +354,10 @@ class Pollinations(Dialect):
 class LiteLLM(OpenAI):
     """A proxy: it passes on what the model behind it supports, and reads only image and mask of a form."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if {name for name, _ in asked.files} - {"image", "image[]", "mask", "mask[]"}:
             raise RefusedError(500, {"error": {"message": "unexpected file", "type": "None", "code": "500"}})
-        return super().answer(asked)
+        return super().respond(asked)
 
 
 class Vercel(LiteLLM):

@@ -1,4 +1,4 @@
-"""Servers of one's own: what each takes, refuses and answers, from its source or seen of it, 2026-11-22 and 29."""
+"""Servers of one's own: what each takes, refuses and responses, from its source or seen of it, 2026-11-22 and 29."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.dialects.serving import (
 )
 
 
-def pictures_of(asked: Asked) -> list[bytes]:
+def images_of(asked: Asked) -> list[bytes]:
     return [data for name, data in asked.files if name in ("image", "image[]")]
 
 
 class SdServer(Dialect):
     """stable-diffusion.cpp: ignores what it does not know; the error is a bare text."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/v1/images/generations", "/v1/images/edits")
         fields = asked.json or asked.form
         if not fields.get("prompt"):
@@ -37,16 +37,16 @@ class SdServer(Dialect):
         formats = ("png", "jpeg", "webp") if asked.json else ("png", "jpeg")
         if fields.get("output_format", "png") not in formats:
             raise RefusedError(400, {"error": "invalid output_format"})
-        if asked.path.endswith("/edits") and not pictures_of(asked):
+        if asked.path.endswith("/edits") and not images_of(asked):
             raise RefusedError(400, {"error": "at least one image required"})
         data = [{"b64_json": base64_of(RED)}] * int(fields.get("n", 1))
         return {"created": 1, "data": data, "output_format": "png"}
 
 
 class LocalAI(Dialect):
-    """No edits endpoint: a picture goes with a generation, as bare base64. It answers by addresses at itself."""
+    """No edits endpoint: an image goes with a generation, as bare base64. It answers by addresses at itself."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/generated-images/1.png":
             return Response(RED)
         want_path(asked, "/v1/images/generations")
@@ -66,16 +66,16 @@ class LocalAI(Dialect):
 
 
 class Lemonade(Dialect):
-    """A generation makes one picture, whatever n says; it varies too; a mask's white is edited."""
+    """A generation makes one image, whatever n says; it varies too; a mask's white is edited."""
 
     below = "/api/v1"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, *(f"/api/v1/images/{word}" for word in ("generations", "edits", "variations")))
         fields = asked.json or asked.form
         if fields.get("response_format", "b64_json") != "b64_json" or not 1 <= int(fields.get("n", 1)) <= 10:
             raise RefusedError(400, {"error": {"message": "n must be from 1 to 10", "type": "invalid_request_error"}})
-        if asked.json is None and not pictures_of(asked):
+        if asked.json is None and not images_of(asked):
             raise RefusedError(400, {"error": {"message": "an image is wanted", "type": "invalid_request_error"}})
         return {"created": 1, "data": [{"b64_json": base64_of(RED)}]}
 
@@ -84,7 +84,7 @@ class VllmOmni(Dialect):
     """One model a server; errors as FastAPI says them; empty places in what it answers; a file that it does not know,
     such as `mask`, is dropped."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path not in ("/v1/images/generations", "/v1/images/edits"):
             raise RefusedError(404, {"detail": "Not Found"})
         fields = asked.json or asked.form
@@ -106,7 +106,7 @@ class VllmOmni(Dialect):
 class SGLang(Dialect):
     """Asked for an address without a store behind it, it gives a path below itself; it drops a mask."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         if asked.path == "/v1/images/img_7/content":
             return Response(RED, content_type="image/png")
         want_path(asked, "/v1/images/generations", "/v1/images/edits")
@@ -120,7 +120,7 @@ class SGLang(Dialect):
 class Xinference(Dialect):
     """Sizes with a star, extras as the text of JSON, variations with a prompt; an address is a file on its own disk."""
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         paths = [f"/v1/images/{word}" for word in ("generations", "edits", "variations")]
         if asked.path not in paths:
             raise RefusedError(404, {"detail": "Not Found"})
@@ -147,7 +147,7 @@ class Docker(Dialect):
 
     below = "/engines/diffusers/v1"
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         want_path(asked, "/engines/diffusers/v1/images/generations")
         body = asked.body()
         if not {"model", "prompt"} <= set(body) <= {"model", "prompt", "size"}:

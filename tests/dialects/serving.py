@@ -1,4 +1,4 @@
-"""What every dialect's server is made of: a request as it came, a refusal, pictures to answer with."""
+"""What every dialect's server is made of: a request as it came, a refusal, images to answer with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLACK = png(16, 16, "black")
 
 
 class RefusedError(Exception):
-    """What a server answers instead of a picture."""
+    """What a server answers instead of an image."""
 
     def __init__(self, status: int, body: object) -> None:
         self.status, self.body = status, body
@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass
 class Dialect:
-    """A server that keeps what it was asked and answers by `answer`, at whatever path."""
+    """A server that keeps what it was asked and responses by `answer`, at whatever path."""
 
     server: HTTPServer
     asked: list[Asked] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Dialect:
     def base_url(self) -> str:
         return self.server.url_for(self.below)
 
-    def answer(self, asked: Asked) -> object:
+    def respond(self, asked: Asked) -> object:
         """JSON, or a Response. Raises RefusedError."""
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ class Dialect:
         asked = read(request)
         self.asked.append(asked)
         try:
-            said = self.answer(asked)
+            said = self.respond(asked)
         except RefusedError as refused:
             body = refused.body if isinstance(refused.body, str) else json.dumps(refused.body)
             return Response(body, refused.status)
@@ -131,7 +131,7 @@ def base64_of(data: bytes) -> str:
 
 
 def is_data_url(text: object) -> bool:
-    """Whether it is a whole picture as a data URL."""
+    """Whether it is a whole image as a data URL."""
     if not isinstance(text, str):
         return False
     head, _, tail = text.partition(",")
@@ -142,7 +142,7 @@ def is_data_url(text: object) -> bool:
 
 
 def fetched(asked: Asked, data: bytes) -> Response:
-    """A content network: a picture for a browser, nothing for who shows a key or no name."""
+    """A content network: an image for a browser, nothing for who shows a key or no name."""
     if "authorization" in asked.headers or "api-key" in asked.headers or not asked.headers.get("user-agent"):
         return Response("<Error><Code>AccessDenied</Code></Error>", 403, content_type="application/xml")
     return Response(data, content_type="application/octet-stream")

@@ -174,8 +174,8 @@ def sent(provider: str, ask: ImageRequest, **uploads: Any) -> HttpRequest:
     return build_http_request(ask, RequestImages(**uploads), row, base_url, row.query)
 
 
-def files(pictures: list[tuple[str, InputImage]]) -> list[tuple[str, bytes]]:
-    return [(name, image.data) for name, image in pictures]
+def files(images: list[tuple[str, InputImage]]) -> list[tuple[str, bytes]]:
+    return [(name, image.data) for name, image in images]
 
 
 def test_every_row_has_its_literals() -> None:
@@ -195,10 +195,10 @@ def test_a_generation_is_what_the_provider_takes(provider: str) -> None:
 @pytest.mark.parametrize("provider", EDITS)
 def test_an_edit_is_what_the_provider_takes(provider: str) -> None:
     http = sent(provider, Edit(prompt="a cat", images=(HOUSE,), options=ImageOptions(model="m")), images=(PNG,))
-    url, fields, pictures = EDITS[provider]
+    url, fields, images = EDITS[provider]
     assert (http.url, http.json if http.json is not None else dict(http.form)) == (url, fields)
-    assert [(file.name, file.data) for file in http.files] == files(pictures)
-    assert (http.json is None) == bool(pictures)
+    assert [(file.name, file.data) for file in http.files] == files(images)
+    assert (http.json is None) == bool(images)
 
 
 @pytest.mark.parametrize("provider", ROWS.providers)
@@ -220,13 +220,13 @@ def test_what_the_user_set_by_param_is_the_users() -> None:
 
 
 @pytest.mark.parametrize("provider", SEVERAL)
-def test_several_pictures_have_the_fields_for_several(provider: str) -> None:
-    fields, pictures = SEVERAL[provider]
+def test_several_images_have_the_fields_for_several(provider: str) -> None:
+    fields, images = SEVERAL[provider]
     ask = Edit(prompt="a cat", images=(HOUSE, HOUSE), options=ImageOptions(model="m"))
     http = sent(provider, ask, images=(PNG, JPEG))
     assert http.url == EDITS[provider][0]
     assert (http.json if http.json is not None else dict(http.form)) == {**CAT, **fields}
-    assert [(file.name, file.data) for file in http.files] == files(pictures)
+    assert [(file.name, file.data) for file in http.files] == files(images)
 
 
 @pytest.mark.parametrize("provider", MASKED)

@@ -1,4 +1,4 @@
-"""The real command against a server of each dialect: a picture is saved, an edit too, and a refusal is said."""
+"""The real command against a server of each dialect: an image is saved, an edit too, and a refusal is said."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from tests.conftest import Run, mask_for, photo, picture
+from tests.conftest import Run, mask_for, photo, read_image
 from tests.dialects import hosted, own
 from tests.dialects.serving import KEY, Asked, Dialect
 
@@ -90,14 +90,14 @@ def test_every_row_has_a_server_here() -> None:
 
 
 @pytest.mark.parametrize("provider", DIALECTS)
-def test_a_picture_is_made(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_an_image_is_made(imagecli: Run, server: Dialect, provider: str) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
-    assert picture(result.paths[0]).size == (16, 16)
+    assert read_image(result.paths[0]).size == (16, 16)
 
 
 @pytest.mark.parametrize("provider", DIALECTS)
-def test_two_pictures_of_a_size_are_made_in_as_many_requests_as_it_takes(
+def test_two_images_of_a_size_are_made_in_as_many_requests_as_it_takes(
     imagecli: Run, server: Dialect, provider: str
 ) -> None:
     options = ["-n", "2", "--size", "1536x1024"]
@@ -108,15 +108,15 @@ def test_two_pictures_of_a_size_are_made_in_as_many_requests_as_it_takes(
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_a_picture_is_changed(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+def test_an_image_is_changed(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png")
     result = imagecli("edit", "in.png", "at night", *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
-    assert picture(result.paths[0]).size == (16, 16)
+    assert read_image(result.paths[0]).size == (16, 16)
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_two_pictures_become_one(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+def test_two_images_become_one(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png")
     photo(folder / "on.png")
     result = imagecli("edit", "in.png", "both", "--image", "on.png", *flags(provider, server), env=env(provider))
@@ -124,7 +124,7 @@ def test_two_pictures_become_one(imagecli: Run, server: Dialect, folder: Path, p
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_a_picture_is_varied_by_the_endpoint_there_is(
+def test_an_image_is_varied_by_the_endpoint_there_is(
     imagecli: Run, server: Dialect, folder: Path, provider: str
 ) -> None:
     photo(folder / "in.png")
@@ -182,7 +182,7 @@ def test_a_mask_is_white_too_where_only_that_is_read(
     assert imagecli("edit", "in.png", "at night", *flagged, env=env(provider)).exit_code == 0
     (sent,) = mask_in(provider, server.asked[0])
     (folder / "sent.png").write_bytes(sent)
-    mask = picture(folder / "sent.png")
+    mask = read_image(folder / "sent.png")
     changes, stays = mask.getpixel((5, 5)), mask.getpixel((50, 5))
     if provider in WHITE:
         assert (changes, stays) == ((255, 255, 255, 0), (0, 0, 0, 255))
@@ -191,7 +191,7 @@ def test_a_mask_is_white_too_where_only_that_is_read(
 
 
 @pytest.mark.parametrize("provider", ["openai"])
-def test_a_drawing_goes_up_beside_its_picture(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+def test_a_drawing_goes_up_beside_its_image(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png", 64, 48)
     mask_for(folder / "arrows.png", 64, 48, (0, 0, 32, 48))
     drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]

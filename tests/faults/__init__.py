@@ -1,1 +1,1 @@
-"""What goes wrong between a purchase and a picture, provoked on real sockets; `outcomes.toml` says how each ends."""
+"""What goes wrong between a purchase and an image, provoked on real sockets; `outcomes.toml` says how each ends."""

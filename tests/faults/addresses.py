@@ -1,4 +1,4 @@
-"""U: pictures that lie behind an address."""
+"""U: images that lie behind an address."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import gzip
 
 from tests.client.raw import http
 from tests.conftest import Result
-from tests.faults.answers import PICTURE, PNG, answer, at, chunked, cut, endless, linked, raw, redirect, silent
 from tests.faults.case import Case, Place
+from tests.faults.responses import IMAGE, PNG, at, chunked, cut, endless, json_response, linked, raw, redirect, silent
 from tests.faults.server import Act, Call, Lab
 
 EXPIRED = b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code><Detail>too late</Detail></Error>"
@@ -67,7 +67,7 @@ def the_proxy_heard_of_one_hop(place: Place, lab: Lab, result: Result) -> None:
 
 
 def ourselves(host: str) -> Act:
-    """A picture at a port of this machine that listens, under one of its names."""
+    """An image at a port of this machine that listens, under one of its names."""
 
     def act(call: Call) -> None:
         call.send(at(f"http://{host}:{call.lab.results.host.split(':')[1]}/x.png"))
@@ -85,12 +85,12 @@ def netrc(place: Place) -> None:
 
 def both(call: Call) -> None:
     url = call.lab.results.url
-    call.send(answer({"data": [{"url": f"{url}/1.png"}, {"url": f"{url}/2.png"}]}))
+    call.send(json_response({"data": [{"url": f"{url}/1.png"}, {"url": f"{url}/2.png"}]}))
 
 
 def with_secrets(call: Call) -> None:
     url = call.lab.results.url.replace("http://", "http://user:hunter2@")
-    call.send(answer({"data": [{"url": f"{url}/x.png?sig=hunter2"}]}))
+    call.send(json_response({"data": [{"url": f"{url}/x.png?sig=hunter2"}]}))
 
 
 def hopping(to: str) -> tuple[Act, ...]:
@@ -119,15 +119,15 @@ CASES = (
     Case(id="U2", case="410", posts=LINK, gets=(http("410 Gone"),)),
     Case(id="U3", case="a page", posts=LINK, gets=(http("200 OK", b"<html>", "Content-Type: text/html"),)),
     Case(id="U3", case="a page called png", posts=LINK, gets=(http("200 OK", b"<html>", "Content-Type: image/png"),)),
-    Case(id="U4", case="500 once", posts=LINK, gets=(http("500 Oops"), PICTURE)),
-    Case(id="U4", case="503 once", posts=LINK, gets=(http("503 Oops"), PICTURE)),
-    Case(id="U4", case="429 once", posts=LINK, gets=(http("429 Oops"), PICTURE)),
-    Case(id="U5", case="reset once", posts=LINK, gets=(cut(HALF, by_reset=True), PICTURE)),
-    Case(id="U5", case="short once", posts=LINK, gets=(cut(HALF), PICTURE)),
+    Case(id="U4", case="500 once", posts=LINK, gets=(http("500 Oops"), IMAGE)),
+    Case(id="U4", case="503 once", posts=LINK, gets=(http("503 Oops"), IMAGE)),
+    Case(id="U4", case="429 once", posts=LINK, gets=(http("429 Oops"), IMAGE)),
+    Case(id="U5", case="reset once", posts=LINK, gets=(cut(HALF, by_reset=True), IMAGE)),
+    Case(id="U5", case="short once", posts=LINK, gets=(cut(HALF), IMAGE)),
     Case(id="U6", case="silence for ever", posts=LINK, gets=(silent(HALF),), argv=QUICK),
     Case(id="U7", case="a cut picture of the right length", posts=LINK, gets=(http("200 OK", PNG[:-20]),)),
     Case(id="U8", case="no bytes", posts=LINK, gets=(http("200 OK"),)),
-    Case(id="U9", case="same host", posts=LINK, gets=(redirect(to_same, "302 Found"), PICTURE)),
+    Case(id="U9", case="same host", posts=LINK, gets=(redirect(to_same, "302 Found"), IMAGE)),
     Case(id="U10", case="to itself", posts=LINK, gets=(redirect(to_same, "302 Found"),)),
     Case(id="U10", case="to a file", posts=LINK, gets=hopping("file:///etc/passwd")),
     Case(id="U11", case="without end", posts=LINK, gets=(endless(raw("HTTP/1.1 200 OK\n"), bytes(2**20)),), slow=True),
@@ -197,12 +197,12 @@ CASES = (
         id="U19",
         case="at home",
         posts=LINK,
-        gets=(redirect(to_same, "302 Found"), PICTURE),
+        gets=(redirect(to_same, "302 Found"), IMAGE),
         before=lambda place: place.home.joinpath(".netrc").write_text("default login me password hunter2\n"),
     ),
     Case(id="U20", case="signed, and verbose", posts=(linked("/x.png?se=2026&sig=hunter2"),), argv=("-v",)),
     Case(
         id="U20", case="signed, refused", posts=(linked("/x.png?se=2026&sig=hunter2"),), gets=(http("404 Not Found"),)
     ),
-    Case(id="U21", case="one of two", posts=(both,), gets=(PICTURE, http("404 Not Found")), argv=("-n", "2")),
+    Case(id="U21", case="one of two", posts=(both,), gets=(IMAGE, http("404 Not Found")), argv=("-n", "2")),
 )

@@ -1,4 +1,4 @@
-"""B: a 200 that holds something else than a whole picture."""
+"""B: a 200 that holds something else than a whole image."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from tests.client.raw import http, pictures, png
-from tests.faults.answers import PNG, answer, large, linked, made
+from tests.client.raw import http, images_body, png
 from tests.faults.case import Case
+from tests.faults.responses import PNG, json_response, large, linked, made
 
 B64 = base64.b64encode(PNG).decode()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -25,11 +25,11 @@ def said(body: bytes, *headers: str) -> tuple[bytes, ...]:
 
 
 def item(**fields: Any) -> tuple[bytes, ...]:
-    return (answer({"data": [fields]}),)
+    return (json_response({"data": [fields]}),)
 
 
 def holding(data: bytes) -> tuple[bytes, ...]:
-    return (http("200 OK", pictures(data)),)
+    return (http("200 OK", images_body(data)),)
 
 
 def noise(format: str) -> bytes:
@@ -64,7 +64,7 @@ def blank_png(side: int) -> bytes:
 
 
 def odd() -> dict[str, bytes]:
-    """Bodies that hold no picture, each in its own way."""
+    """Bodies that hold no image, each in its own way."""
     return {
         "no items": b'{"data": []}',
         "null": b'{"data": null}',
@@ -77,14 +77,14 @@ def odd() -> dict[str, bytes]:
     }
 
 
-WHOLE = pictures(PNG)
-TWO_LISTS = WHOLE[:-1] + b"," + pictures(png(9, 9), png(8, 9))[1:]
+WHOLE = images_body(PNG)
+TWO_LISTS = WHOLE[:-1] + b"," + images_body(png(9, 9), png(8, 9))[1:]
 CASES = (
     Case(id="B1", case="a login page", posts=said(b"<html><title>Log in</title>", "Content-Type: text/html")),
-    Case(id="B2", case="an error object", posts=(answer({"error": {"message": "no", "code": "x"}}),)),
+    Case(id="B2", case="an error object", posts=(json_response({"error": {"message": "no", "code": "x"}}),)),
     Case(id="B3", case="empty", posts=said(b"")),
     Case(id="B3", case="204", posts=(http("204 No Content"),)),
-    Case(id="B3", case="a job", posts=(answer({"id": "job_1"}, status="202 Accepted"),)),
+    Case(id="B3", case="a job", posts=(json_response({"id": "job_1"}, status="202 Accepted"),)),
     *(Case(id="B4", case=name, posts=said(body)) for name, body in odd().items()),
     Case(id="B5", case="cut", posts=said(WHOLE[:-60])),
     Case(id="B5", case="a byte order mark", posts=said(b"\xef\xbb\xbf" + WHOLE)),
@@ -94,8 +94,8 @@ CASES = (
         id="B6", case="deep usage", posts=said(WHOLE[:-1] + b',"usage":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001)
     ),
     Case(id="B6", case="5000 digits", posts=said(WHOLE[:-1] + b',"created":' + b"9" * 5000 + b"}")),
-    Case(id="B7", case="two of three", posts=(http("200 OK", pictures(PNG, png(9, 9))),), argv=("-n", "3")),
-    Case(id="B8", case="three of one", posts=(http("200 OK", pictures(PNG, png(9, 9), png(8, 9))),)),
+    Case(id="B7", case="two of three", posts=(http("200 OK", images_body(PNG, png(9, 9))),), argv=("-n", "3")),
+    Case(id="B8", case="three of one", posts=(http("200 OK", images_body(PNG, png(9, 9), png(8, 9))),)),
     Case(id="B8", case="two lists by one name", posts=said(TWO_LISTS)),
     Case(id="B9", case="null beside a url", posts=(linked(more={"b64_json": None}),)),
     Case(id="B9", case="null", posts=item(b64_json=None)),
@@ -108,7 +108,7 @@ CASES = (
     Case(id="B11", case="no padding", posts=item(b64_json=B64.rstrip("="))),
     Case(id="B11", case="a data URL", posts=item(b64_json="data:image/png;base64," + B64)),
     Case(id="B11", case="a name of its own", posts=item(image_base64=B64)),
-    Case(id="B11", case="no list", posts=(answer({"result": {"image": {"bytes": B64}}}),)),
+    Case(id="B11", case="no list", posts=(json_response({"result": {"image": {"bytes": B64}}}),)),
     Case(id="B11", case="escaped slashes", posts=said(WHOLE.replace(b"/", b"\\/"))),
     Case(id="B12", case="16 MB", posts=made(large)),
     Case(id="B13", case="HTML", posts=holding(b"<html>sorry</html>")),
@@ -119,18 +119,20 @@ CASES = (
     Case(id="B15", case="WebP under a PNG's name", posts=holding(noise("WEBP")), argv=("-o", "x.png")),
     Case(id="B16", case="pixel bomb", posts=made(bomb), slow=True),
     Case(id="B16", case="pixel bomb to be converted", posts=made(bomb), argv=("-o", "x.jpg")),
-    Case(id="B17", case="one of three", posts=(http("200 OK", pictures(PNG, PNG[:60], png(9, 9))),), argv=("-n", "3")),
-    Case(id="B18", case="two alike", posts=(http("200 OK", pictures(PNG, PNG)),), argv=("-n", "2")),
+    Case(
+        id="B17", case="one of three", posts=(http("200 OK", images_body(PNG, PNG[:60], png(9, 9))),), argv=("-n", "3")
+    ),
+    Case(id="B18", case="two alike", posts=(http("200 OK", images_body(PNG, PNG)),), argv=("-n", "2")),
     Case(
         id="B19",
         case="prompt and request id",
-        posts=(answer({"data": [{"b64_json": B64, "revised_prompt": NASTY}]}, "x-request-id: a\x1b[31mb\x9b"),),
+        posts=(json_response({"data": [{"b64_json": B64, "revised_prompt": NASTY}]}, "x-request-id: a\x1b[31mb\x9b"),),
         argv=("-v",),
     ),
     Case(
         id="B19",
         case="in JSON",
-        posts=(answer({"data": [{"b64_json": B64, "revised_prompt": NASTY}]}),),
+        posts=(json_response({"data": [{"b64_json": B64, "revised_prompt": NASTY}]}),),
         argv=("--json",),
     ),
     Case(id="B20", case="text/html", posts=said(WHOLE, "Content-Type: text/html")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.conftest import Result
-from tests.faults.answers import OK, PICTURE
+from tests.faults.responses import IMAGE, OK
 from tests.faults.server import Act, Lab
 
 
@@ -72,8 +72,8 @@ class Case:
     case: str
     """Which way of provoking it."""
     posts: Sequence[bytes | Act] = (OK,)
-    gets: Sequence[bytes | Act] = (PICTURE,)
-    elsewhere: Sequence[bytes | Act] = (PICTURE,)
+    gets: Sequence[bytes | Act] = (IMAGE,)
+    elsewhere: Sequence[bytes | Act] = (IMAGE,)
     tls: bool = False
     """The API speaks TLS, with a certificate that nobody trusts."""
     argv: Sequence[str] = ()

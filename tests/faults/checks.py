@@ -21,7 +21,7 @@ MANY_PIXELS = 100_000_000
 """More are not decoded here either."""
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 TRUE_ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "AVIF": ".avif"}
-PICTURES = {*TRUE_ENDINGS.values(), ".svg"}
+IMAGES = {*TRUE_ENDINGS.values(), ".svg"}
 
 LARGE_BYTES = 1_000_000
 """Of larger files the digest is kept: a spooled response can be half a gigabyte."""
@@ -42,18 +42,18 @@ def seen(*folders: Path) -> Seen:
 
 
 def saved(case: Case, place: Place, before: Seen) -> list[Path]:
-    """The pictures that have come."""
+    """The images that have come."""
     there = {path for path in before if path.name not in case.replaces}
-    return [path for path in seen(place.folder) if path not in there and path.suffix in PICTURES]
+    return [path for path in seen(place.folder) if path not in there and path.suffix in IMAGES]
 
 
 def stays(place: Place) -> set[str]:
-    """What is kept beside pictures under their final names."""
+    """What is kept beside images under their final names."""
     spools = (place.state, place.folder)
-    answers = [path for folder in spools for path in folder.rglob("*.body") if path.stat().st_size]
+    responses = [path for folder in spools for path in folder.rglob("*.body") if path.stat().st_size]
     found = {
-        "answer": answers,
-        "request": [] if answers else [path for folder in spools for path in folder.rglob("*.sent")],
+        "answer": responses,
+        "request": [] if responses else [path for folder in spools for path in folder.rglob("*.sent")],
         "rescued": [*(place.state / "rescued").rglob("*.*"), *place.folder.rglob("*.damaged.*")],
         "original": list(place.folder.rglob("*.orig.*")),
     }
@@ -61,7 +61,7 @@ def stays(place: Place) -> set[str]:
 
 
 def check_files(case: Case, place: Place, before: Seen) -> None:
-    """Pictures are whole and what their names say (a pixel bomb by its header); what was there is as it was."""
+    """Images are whole and what their names say (a pixel bomb by its header); what was there is as it was."""
     now = seen(*place.own)
     for path in saved(case, place, before):
         with Image.open(io.BytesIO(path.read_bytes()), formats=list(TRUE_ENDINGS)) as image:

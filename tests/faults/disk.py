@@ -1,4 +1,4 @@
-"""D: the disk that pictures go to: before paying, while waiting, behind stdout. Their names are in names.py."""
+"""D: the disk that images go to: before paying, while waiting, behind stdout. Their names are in names.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from tests.conftest import Result
-from tests.faults.answers import PNG, large, made
 from tests.faults.case import Case, Child, Place
 from tests.faults.names import OLD, names, while_waiting
+from tests.faults.responses import PNG, large, made
 from tests.faults.running import SMALL_DISK, can_mount, powerless, rights_hold
 from tests.faults.server import Lab
 

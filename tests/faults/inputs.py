@@ -1,4 +1,4 @@
-"""I: pictures that go up, looked at before anything is sent."""
+"""I: images that go up, looked at before anything is sent."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from PIL import Image
 
 from tests.conftest import Result, photo
-from tests.faults.answers import OK, large, refusal
 from tests.faults.bodies import blank_png, bomb
 from tests.faults.case import Before, Case, Child, Place
+from tests.faults.responses import OK, large, refusal
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
-from tests.faults.uploads import pictures_in, sent
+from tests.faults.uploads import images_in, sent
 from tests.images.making import exif, lying_png, mask_of, saved, scene, with_chunk
 from tests.images.test_header import bomb as lying
 from tests.images.test_tiff import tiff, with_tags
@@ -41,7 +41,7 @@ def broken() -> dict[str, bytes]:
 
 
 UPRIGHT = saved(scene(64, 48), "JPEG", exif=exif(1, place=True))
-NO_PICTURES = {
+NO_IMAGES = {
     "text": b"hello",
     "a page": b"<!doctype html><title>404</title>",
     "a PDF": b"%PDF-1.7\n",
@@ -90,17 +90,17 @@ def changing(call: Call) -> None:
 
 
 def same_twice(place: Place, lab: Lab, result: Result) -> None:
-    first, second = (pictures_in(call)[0] for call in lab.api.calls)
+    first, second = (images_in(call)[0] for call in lab.api.calls)
     assert first.data == second.data
     assert first.image.size == (320, 200)
 
 
 def whole_twice(place: Place, lab: Lab, result: Result) -> None:
-    assert [pictures_in(call)[0].data for call in lab.api.calls] == [large(1000)] * 2
+    assert [images_in(call)[0].data for call in lab.api.calls] == [large(1000)] * 2
 
 
 def neutral(place: Place, lab: Lab, result: Result) -> None:
-    (part,) = pictures_in(lab.api.calls[0])
+    (part,) = images_in(lab.api.calls[0])
     assert b'filename="image.png"' in part.head
     assert len(part.head.split(b"\r\n")) == 2
 
@@ -142,7 +142,7 @@ ODD_NAMES = {
 }
 CASES = (
     *(edit("I1", case, data) for case, data in broken().items()),
-    *(edit("I2", case, data) for case, data in NO_PICTURES.items()),
+    *(edit("I2", case, data) for case, data in NO_IMAGES.items()),
     edit("I3", "a lying header", lying_png(50_000, 50_000), child=LITTLE_MEMORY, seconds=10),
     edit("I3", "pixels", bomb, child=LITTLE_MEMORY, seconds=10),
     edit("I6", "large text", text_bomb, child=LITTLE_MEMORY, seconds=10),

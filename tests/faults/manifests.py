@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.conftest import Result
-from tests.faults.answers import OK, PNG, refusal
 from tests.faults.case import After, Case, Child, Place
+from tests.faults.responses import OK, PNG, refusal
 from tests.faults.server import Lab
 from tests.faults.statuses import NASTY
 

@@ -1,4 +1,4 @@
-"""D: the names that pictures get: taken, too long, leading elsewhere, alike."""
+"""D: the names that images get: taken, too long, leading elsewhere, alike."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from pathlib import Path
 
 from tests.client.raw import png
 from tests.conftest import Result
-from tests.faults.answers import OK, PNG
 from tests.faults.case import After, Before, Case, Place
+from tests.faults.responses import OK, PNG
 from tests.faults.running import COMMAND
 from tests.faults.server import Act, Call, Lab
 
 OLD = png(5, 5)
-"""A picture that was there before, or came there by another hand."""
+"""An image that was there before, or came there by another hand."""
 LONG = "x" * 300
 TO_CAT = ("-o", "cat.png")
 
 
 def while_waiting(act: Callable[[Path], object]) -> tuple[Act]:
-    """Something happens in the folder before the answer comes."""
+    """Something happens in the folder before the response comes."""
 
-    def answer(call: Call) -> None:
+    def respond(call: Call) -> None:
         act(call.lab.folder)
         call.send(OK)
 
-    return (answer,)
+    return (respond,)
 
 
 def names(*wanted: str) -> After:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 
-from tests.client.raw import http, pictures
+from tests.client.raw import http, images_body
 from tests.conftest import Result
-from tests.faults.answers import OK, PNG, at, chunked, cut, dripping, endless, raw, redirect, silent
 from tests.faults.case import Case, Child, Place
+from tests.faults.responses import OK, PNG, at, chunked, cut, dripping, endless, raw, redirect, silent
 from tests.faults.server import Call, Lab
 
-BODY = pictures(PNG)
+BODY = images_body(PNG)
 HALF = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
 QUICK = ("--timeout", "1")
 SEVERAL = ("--max-retries", "2")

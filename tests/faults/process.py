@@ -6,15 +6,15 @@ import json
 import time
 from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
-from tests.client.raw import http, pictures
+from tests.client.raw import http, images_body
 from tests.conftest import Result
 from tests.faults.addresses import EXPIRED
-from tests.faults.answers import OK, PNG, large, linked, made, refusal, silent
 from tests.faults.case import Case, Child, Place, When, asked
+from tests.faults.responses import OK, PNG, large, linked, made, refusal, silent
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
 
-BODY = pictures(PNG)
+BODY = images_body(PNG)
 HALF = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
 HUGE = http("200 OK", BODY[:-1] + b', "x": [' + b"{}," * 1_300_000 + b"{}]}")
 """Four megabytes that are a hundred once they are read."""
@@ -46,7 +46,7 @@ def first_then_silence(call: Call) -> None:
         silent()(call)
 
 
-def large_pictures(place: Place, lab: Lab, result: Result) -> None:
+def large_images(place: Place, lab: Lab, result: Result) -> None:
     """Which is more than the memory that the process was given."""
     assert sum((place.folder / path).stat().st_size for path in result.paths) > 1.05e8
 
@@ -206,6 +206,6 @@ CASES = (
         child=Child(shell="ulimit -d 100000"),
         seconds=60,
         slow=True,
-        after=large_pictures,
+        after=large_images,
     ),
 )

@@ -22,7 +22,7 @@ START_SECONDS = 60
 STRAY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables of whoever runs the tests that would change what is provoked; in small letters too."""
 
-# --- what this machine can provoke ------------------------------------------------------------------------------------
+# --- what this machine can provoke -----------------------------------------------------------------------------------
 
 POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
 """Takes from root what goes over the rights of files."""
@@ -47,7 +47,7 @@ def _works(*command: str) -> bool:
     return bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True, timeout=10).returncode
 
 
-# --- a run ------------------------------------------------------------------------------------------------------------
+# --- a run -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

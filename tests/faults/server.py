@@ -1,4 +1,4 @@
-"""Origins made of bare sockets that answer as they are told and count what comes.
+"""Origins made of bare sockets that response as they are told and count what comes.
 
 An API on this machine may link to results on its own host and port alone, so the results are there too: requests for
 them are told apart by their path.
@@ -21,7 +21,7 @@ OWN = Path(__file__).parent.parent / "client" / "own.pem"
 TLS = b"\x16"
 """How a handshake begins."""
 Act = Callable[["Call"], None]
-"""Answers one request, by its connection."""
+"""Responds one request, by its connection."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Origin:
     """One listening port. Its answers are given in order, the last one again and again."""
 
     listener: socket.socket
-    answers: Sequence[bytes | Act]
+    responses: Sequence[bytes | Act]
     tls: bool = False
     calls: list[bytes] = field(default_factory=list)
     """Every request's raw bytes."""
@@ -86,7 +86,7 @@ def lab(
 ) -> Iterator[Lab]:
     """The origins, answering until the block is left."""
     api, stranger = origins = [
-        Origin(socket.create_server(("127.0.0.1", 0), backlog=100), answers) for answers in (posts, elsewhere)
+        Origin(socket.create_server(("127.0.0.1", 0), backlog=100), responses) for responses in (posts, elsewhere)
     ]
     results = Origin(api.listener, gets)
     api.tls = tls
@@ -119,26 +119,26 @@ def _meet(origin: Origin, connection: socket.socket, address: object, made: Lab)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(OWN)
             with context.wrap_socket(connection, server_side=True) as line:
-                _answer(origin, line, address, made)
+                _respond(origin, line, address, made)
         elif connection.recv(1, socket.MSG_PEEK) == TLS:
             connection.sendall(http("400 Bad Request", b"plain HTTP is spoken here"))
         else:
-            _answer(origin, connection, address, made)
+            _respond(origin, connection, address, made)
 
 
-def _answer(origin: Origin, connection: socket.socket, address: object, made: Lab) -> None:
+def _respond(origin: Origin, connection: socket.socket, address: object, made: Lab) -> None:
     raw = read_request(connection)
     if origin is made.api and raw.startswith(b"GET /") and not raw.startswith(b"GET /v1"):
         origin.connections.remove(address)
         origin = made.results
         origin.connections.append(address)
     origin.calls.append(raw)
-    answer = origin.answers[min(len(origin.calls), len(origin.answers)) - 1]
+    response = origin.responses[min(len(origin.calls), len(origin.responses)) - 1]
     method, target = raw.split(b" ", 2)[:2]
-    if callable(answer):
-        answer(Call(connection, method.decode("latin-1"), target.decode("latin-1"), raw, made))
+    if callable(response):
+        response(Call(connection, method.decode("latin-1"), target.decode("latin-1"), raw, made))
     else:
-        connection.sendall(answer)
+        connection.sendall(response)
     with suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
         connection.settimeout(1)

@@ -1,10 +1,10 @@
-"""H: what a server says instead of a picture."""
+"""H: what a server says instead of an image."""
 
 from __future__ import annotations
 
-from tests.client.raw import http, pictures
-from tests.faults.answers import OK, PNG, answer, cut, refusal
+from tests.client.raw import http, images_body
 from tests.faults.case import Case
+from tests.faults.responses import OK, PNG, cut, json_response, refusal
 from tests.faults.server import Act, Call
 
 PAGE = (
@@ -24,7 +24,7 @@ def too_large(call: Call) -> None:
 
 
 def limited(*headers: str) -> tuple[bytes | Act, ...]:
-    """One 429 with these headers, then the picture."""
+    """One 429 with these headers, then the image."""
     return (refusal("429 Too Many Requests", "slow down", *headers, code="rate_limit_exceeded"), OK)
 
 
@@ -50,7 +50,10 @@ CASES = (
         posts=always("400 Bad Request", type="image_generation_user_error", code="moderation_blocked"),
     ),
     Case(id="H2", case="content policy", posts=always("400 Bad Request", code="content_policy_violation")),
-    *(Case(id="H3", case=name, posts=(answer(body, status="400 Bad Request"),)) for name, body in SHAPES.items()),
+    *(
+        Case(id="H3", case=name, posts=(json_response(body, status="400 Bad Request"),))
+        for name, body in SHAPES.items()
+    ),
     Case(id="H3", case="a page", posts=(http("400 Bad Request", PAGE),)),
     Case(id="H3", case="nothing", posts=(http("400 Bad Request"),)),
     Case(id="H3", case="plain text", posts=(http("400 Bad Request", b"no such thing"),)),
@@ -106,7 +109,7 @@ CASES = (
     ),
     Case(id="H16", case="once", posts=(*always("500 Internal Server Error", type="server_error"), OK)),
     Case(id="H16", case="a timeout", posts=(refusal("500 Oops", "litellm.Timeout: Request timed out."), OK)),
-    Case(id="H16", case="with an image", posts=(http("500 Oops", pictures(PNG)), OK)),
+    Case(id="H16", case="with an image", posts=(http("500 Oops", images_body(PNG)), OK)),
     Case(id="H17", case="a page of 30 kB", posts=(http("502 Bad Gateway", PAGE), OK)),
     Case(id="H17", case="a reset", posts=(refusal("502 Bad Gateway", "upstream connection reset"), OK)),
     Case(id="H18", case="503 and seconds", posts=(*always("503 Service Unavailable", "Retry-After: 1"), OK)),

@@ -6,9 +6,9 @@ import base64
 import json
 from typing import Any
 
-from tests.client.raw import http, pictures, png
-from tests.faults.answers import OK, PNG, cut, dripping, endless, refusal, silent
+from tests.client.raw import http, images_body, png
 from tests.faults.case import Case, Child
+from tests.faults.responses import OK, PNG, cut, dripping, endless, refusal, silent
 from tests.faults.server import Act, Call
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -39,7 +39,7 @@ def with_url(call: Call) -> None:
 
 
 def strangely() -> bytes:
-    """Everything the rules of event streams allow, around one picture."""
+    """Everything the rules of event streams allow, around one image."""
     data = json.dumps({"type": "image_generation.completed", "b64_json": base64.b64encode(PNG).decode()})
     first, second = data.split(", ", 1)
     return (
@@ -73,7 +73,7 @@ POSTS: dict[str, tuple[str, tuple[bytes | Act, ...]]] = {
     "JSON that is none": ("S7", stream(b'event: image_generation.completed\ndata: {"b64_json": "iVBO\n\n', DONE)),
     "base64 that is none": ("S7", stream(event("completed", b64_json="%%%" * 30), DONE)),
     "silence": ("S8", (silent(HEAD + partial()), OK)),
-    "plain JSON": ("S9", (http("200 OK", pictures(PNG), "Content-Type: application/json"), OK)),
+    "plain JSON": ("S9", (http("200 OK", images_body(PNG), "Content-Type: application/json"), OK)),
     "a url": ("S10", (with_url, OK)),
     "an event without end": ("S11", (endless(HEAD + b"data: ", b"x" * 2**20), OK)),
     "429 before it": ("S12", (refusal("429 Too Many Requests", "x", "retry-after-ms: 20"), WHOLE + DONE)),

@@ -28,7 +28,7 @@ class Part:
             return opened
 
 
-def pictures_in(call: bytes) -> list[Part]:
+def images_in(call: bytes) -> list[Part]:
     """The parts of a multipart request that have a file's name."""
     head, _, body = call.partition(b"\r\n\r\n")
     found = re.search(rb'boundary="?([^"\r\n;]+)', head)
@@ -46,12 +46,12 @@ def sent(
     data: bytes | None = None,
     without: bytes = b"\0no such bytes",
 ) -> After:
-    """Every purchase carried one picture: of this format and size, of at most so many bytes, exactly these bytes."""
+    """Every purchase carried one image: of this format and size, of at most so many bytes, exactly these bytes."""
 
     def check(place: Place, lab: Lab, result: Result) -> None:
         posts = [call for call in lab.api.calls if call.startswith(b"POST ")]
         for call in posts:
-            (part,) = pictures_in(call)
+            (part,) = images_in(call)
             image = part.image
             assert format in (None, image.format)
             assert f"image/{(image.format or '').lower()}".encode() in part.head

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, picture
+from tests.conftest import Run, read_image
 from tests.github.assets_folder import needs, saved
 from tests.github.readme import FILES, MANIFEST, block
 
@@ -16,11 +16,14 @@ from tests.github.readme import FILES, MANIFEST, block
 def test_the_manifest_makes_what_its_rows_say(imagecli: Run, assets: Path) -> None:
     result = imagecli("batch", "assets.toml", "--provider", "sandbox")
     assert (result.exit_code, saved(assets)) == (0, [*FILES]), result.stderr
-    assert [picture(assets / name).size for name in ("icons/bell-64.png", "icons/bell-512.png")] == [
+    assert [read_image(assets / name).size for name in ("icons/bell-64.png", "icons/bell-512.png")] == [
         (64, 64),
         (512, 512),
     ]
-    assert (picture(assets / "img/hero.webp").format, picture(assets / "img/hero.webp").size) == ("WEBP", (1536, 1024))
+    assert (read_image(assets / "img/hero.webp").format, read_image(assets / "img/hero.webp").size) == (
+        "WEBP",
+        (1536, 1024),
+    )
     assert tomllib.loads(MANIFEST)["max_cost"] == 5
 
 

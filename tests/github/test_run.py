@@ -196,7 +196,7 @@ def test_a_servers_message_is_no_command_in_the_log(children: Children, folder: 
 
 @contextmanager
 def cancelled(children: Children, folder: Path, world: dict[str, str], number: int) -> Iterator[Ran]:
-    """A step that got a signal when its second picture was there: the first one has ended then."""
+    """A step that got a signal when its second image was there: the first one has ended then."""
     manifest(folder, *({"prompt": f"cat {one}", "output": f"{one}.png"} for one in range(8)))
     with serving(latency=0.5) as server:
         environ = {**world, "ARGS": f"-j 1 --base-url {server.base_url}", "API_KEY": "any"}

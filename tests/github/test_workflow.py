@@ -236,7 +236,7 @@ jobs:
 """
 
 
-def test_pictures_that_are_not_committed_come_from_the_cache(hub: Hub, server: Server, clone: Path) -> None:
+def test_images_that_are_not_committed_come_from_the_cache(hub: Hub, server: Server, clone: Path) -> None:
     caching = parsed(CACHING)
     (first,) = hub.run(caching)["one"]
     assert (first.ok, len(server.prompts), len(hub.caches)) == (True, 5, 1), first.log

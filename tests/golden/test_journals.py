@@ -25,15 +25,15 @@ each_folder = pytest.mark.parametrize("golden", FOLDERS, ids=lambda path: path.n
 
 def read_state(manifest: Path) -> dict[str, Any]:
     """What the journals of a manifest say. The one place that names classes and functions of the program."""
-    heard: list[Event] = []
-    ledger = read_journals(manifest, heard.append)
+    events: list[Event] = []
+    ledger = read_journals(manifest, events.append)
     last = {name: ledger.last_entry(name) for name in ids_in(manifest.parent)}
     hashes = sorted({entry.hash for entry in last.values() if entry})
     return {
         "runs": ledger.runs,
         "manifests": sorted(ledger.manifests),
         "submissions": sorted(ledger.submissions),
-        "warnings": sum(isinstance(event, WarningEvent) for event in heard),
+        "warnings": sum(isinstance(event, WarningEvent) for event in events),
         "away": sorted(entry.id for entry in ledger.pending()),
         "last": {name: as_json(entry) for name, entry in last.items()},
         "in_doubt": [name for name, entry in last.items() if entry and entry.is_possibly_billed],

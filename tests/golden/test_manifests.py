@@ -1,7 +1,7 @@
 """Manifests that 48b1051 read: every row keeps its request hash, its id and the paths of its files.
 
 The expected values beside them are literals, written once from 48b1051; don't regenerate them. Where they differ,
-users who run such a manifest again pay for every picture a second time.
+users who run such a manifest again pay for every image a second time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from imagecli.batch.item_identity import identify_item
-from imagecli.batch.manifest.errors import ManifestError
+from imagecli.batch.manifest.errors import ManifestError, Problems
 from imagecli.batch.manifest.load_items import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest
 from imagecli.batch.request_hash import FileDigests
@@ -76,13 +76,13 @@ def read_one_by_one(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
     """Per row its items; None where it is refused."""
     read = read_manifest(path)
     found: list[list[dict[str, Any]] | None] = []
-    rows = read.content.rows
+    rows = list(read.content.rows)
     ends = [row.line for row in rows[1:]] + [2**31]
     for row, end in zip(rows, ends, strict=True):
-        own_problems = tuple(problem for problem in read.problems if row.line <= problem.line < end)
+        stored = [problem for problem in read.problems.stored if row.line <= problem.line < end]
         try:
             one_row = replace(read.content, rows=(row,))
-            found.append(read_rows(replace(read, content=one_row, problems=own_problems), way))
+            found.append(read_rows(replace(read, content=one_row, problems=Problems(read.name, stored)), way))
         except ManifestError:
             found.append(None)
     return found

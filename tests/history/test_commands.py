@@ -225,7 +225,7 @@ def test_show_says_how_it_was_made(imagecli: Run, folder: Path) -> None:
     text = imagecli("history", "show", "@last").stdout
     for line in (
         f"file: {folder / 'hat.png'}",
-        "created: 2026-11-23 14:22",
+        "created: 2026-11-23 14:22:33 UTC",
         "prompt: a hat",
         "made by: gpt-image-2 at sandbox, imagecli edit",
         "input: photo.jpg",
@@ -277,11 +277,11 @@ def test_clear_gives_the_space_back(imagecli: Run, state: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(("answer", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
+@pytest.mark.parametrize(("response", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
 def test_clear_asks_on_a_terminal(
-    answer: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
+    response: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
 ) -> None:
-    done = imagecli("history", "clear", stdin=answer, tty=TTY)
+    done = imagecli("history", "clear", stdin=response, tty=TTY)
     assert done.exit_code == 0
     assert "Remove 3 images from the history? The files stay. [y/N]" in done.stderr
     assert len(read_history()) == left
@@ -383,3 +383,14 @@ def test_times_are_stored_in_utc(read_history: ReadHistory, imagecli: Run, state
         (created,) = connection.execute("SELECT created FROM requests").fetchone()
     assert created == "2026-11-23T14:22:33Z"
     assert read_history()[0].created == datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
+
+
+def test_show_and_info_print_the_same_local_time_with_its_zone(imagecli: Run) -> None:
+    imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png", "--sidecar")
+    created = "created: 2026-11-23 14:22:33 UTC\n"
+    assert created in imagecli("history", "show", "@last").stdout
+    assert created in imagecli("info", "cat.png").stdout
+    imagecli("history", "clear", "--yes")
+    sidecar = Path("cat.png.json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"created": "in spring"}))
+    assert "created: in spring\n" in imagecli("info", "cat.png").stdout

@@ -19,7 +19,7 @@ from imagecli.history.record import MAX_IMAGES
 from imagecli.history.schema import VERSION
 from imagecli.safe_open import mounted_file_systems
 from tests.conftest import Run
-from tests.faults.running import powerless
+from tests.faults.running import can_mount, powerless
 
 SANDBOX = ("--provider", "sandbox")
 
@@ -158,11 +158,43 @@ def test_a_network_disk_gets_no_write_ahead_log(state: Path, monkeypatch: pytest
         assert list_images(connection) == []
 
 
+FULL = 'mount -t tmpfs -o size=160k,mode=700 t "$1" && cp "$2" "$1" && ! dd if=/dev/zero of="$1/fill" 2> "$1/errors"'
+READ_ONLY = 'mount -t tmpfs -o mode=700 t "$1" && cp "$2" "$1" && mount -o remount,ro "$1"'
+
+
 @pytest.mark.slow
-def test_a_history_on_a_read_only_disk_can_be_read(imagecli: Run, folder: Path, state: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mount", "problem", "hint"),
+    [(FULL, "the disk is full", "free some space in "), (READ_ONLY, "it can't be written", "make it and ")],
+    ids=["full", "read-only"],
+)
+def test_a_history_on_a_full_or_read_only_disk_can_be_read(
+    mount: str, problem: str, hint: str, imagecli: Run, state: Path, tmp_path: Path
+) -> None:
+    if not can_mount():
+        pytest.skip("needs unprivileged mounts")
+    imagecli("generate", "a cat", *SANDBOX)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    shell = ["unshare", "-rm", "sh", "-c", f'{mount} && shift 2 && exec "$@"', "sh", str(disk), str(state / FILE_NAME)]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "IMAGECLI_STATE_DIR": str(disk)}
+    command = [*shell, sys.executable, "-m", "imagecli", "history"]
+    done = subprocess.run([*command, "list"], env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\ta cat\n")
+    done = subprocess.run([*command, "clear", "--yes"], env=environ, capture_output=True, text=True)
+    assert done.returncode == 8
+    assert f"error: can't use {disk / FILE_NAME}: {problem}\nhint: {hint}" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [0o400, 0o600])
+def test_a_history_in_a_read_only_folder_can_be_read(
+    mode: int, imagecli: Run, folder: Path, state: Path, tmp_path: Path
+) -> None:
     imagecli("generate", "a cat", *SANDBOX)
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "IMAGECLI_STATE_DIR": str(state)}
-    (state / FILE_NAME).chmod(0o400)
+    (state / FILE_NAME).chmod(mode)
     state.chmod(0o500)
     try:
         command = [*powerless(), sys.executable, "-m", "imagecli", "history", "list"]

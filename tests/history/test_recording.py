@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.batch.serving import picture_of, serving
+from tests.batch.serving import image_of, serving
 from tests.batch.test_batch import manifest
 from tests.batch.test_batch_runs import until
 from tests.batch.test_waiting_responses import serving_urls
@@ -190,7 +190,7 @@ def kill_with_response(words: tuple[str, ...], prompt: str, folder: Path, state:
     process.kill()
     process.wait(timeout=10)
     (body,) = (state / "spool").glob("*.body")
-    body.write_bytes(picture_of(prompt).partition(b"\r\n\r\n")[2])
+    body.write_bytes(image_of(prompt).partition(b"\r\n\r\n")[2])
 
 
 def test_a_recovered_image_is_recorded_as_the_killed_command_would_have_recorded_it(

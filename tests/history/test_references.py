@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.history.reference import is_reference
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run, mask_for, photo
 from tests.history.conftest import ReadHistory
 
@@ -92,7 +92,7 @@ def test_the_hint_for_the_rest_names_the_file(imagecli: Run, folder: Path) -> No
     """After the command, `@last` is one of its own images."""
     imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
     refusal = http("503 No", b'{"error": {"message": "overloaded", "type": "server_error"}}')
-    with raw_server(http("200 OK", pictures(png())), refusal) as server:
+    with raw_server(http("200 OK", images_body(png())), refusal) as server:
         argv = ("edit", "@last", "a {thing}", "--var", "thing=hat", "--var", "thing=coat")
         done = imagecli(*argv, "--base-url", server.base_url, "--max-retries", "0", "-o", "{thing}.png")
     assert done.exit_code == 9, done.stderr

@@ -263,3 +263,20 @@ def test_lineage_stays(imagecli: Run, read_history: ReadHistory) -> None:
     imagecli("history", "rerun", "@last", "--prompt", "in rain")
     _, night, snow, rain = read_history()
     assert snow.parents == rain.parents == (night.id,)
+
+
+@pytest.mark.parametrize("name", ["hat.jpg", "hat.webp", "{stem}-hat.jpeg"])
+def test_a_composed_image_keeps_the_format_that_its_name_asked_for(
+    name: str, imagecli: Run, folder: Path, read_history: ReadHistory
+) -> None:
+    """It is requested as a PNG, and encoded again."""
+    photo(folder / "in.png", 64, 64)
+    area = ("--mask-rect", "10,10,20,20", "--keep-outside")
+    done = imagecli("edit", "in.png", "a hat", *area, *SANDBOX, "-m", "dall-e-2", "-s", "256x256", "-o", name)
+    assert done.exit_code == 0, done.stderr
+    assert imagecli("history", "rerun", "@last").exit_code == 0
+    assert imagecli("history", "rerun", "@last", "--output-format", "png", "-m", "gpt-image-1-mini").exit_code == 0
+    first, second, third = read_history()
+    assert [image.format for image in (first, second)] == ["webp" if name.endswith("webp") else "jpeg"] * 2
+    assert second.path and second.path.stem == "in-a-hat"
+    assert third.format == "png"

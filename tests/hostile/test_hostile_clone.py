@@ -87,14 +87,14 @@ def api(httpserver: HTTPServer, tmp_path: Path) -> HTTPServer:
     """An API that makes one and the same image of every request."""
     image = base64.b64encode(make_image(tmp_path / "result.png", (0, 0, 250)).read_bytes()).decode()
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         if request.method != "POST":
             return Response('{"data": []}', 200, content_type="application/json")
         body = f'{{"created": 1, "data": [{{"b64_json": "{image}"}}], "usage": {{"total_tokens": 3}}}}'
         return Response(body, 200, content_type="application/json")
 
     for path in ("/v1/images/generations", "/v1/images/edits", "/v1/images/variations", "/v1/models"):
-        httpserver.expect_request(path).respond_with_handler(answer)
+        httpserver.expect_request(path).respond_with_handler(respond)
     return httpserver
 
 

@@ -1,4 +1,4 @@
-"""Pictures made for the tests: a scene whose corners differ, so that turned, mirrored and cropped can be told apart."""
+"""Images made for the tests: a scene whose corners differ, so that turned, mirrored and cropped can be told apart."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def corners(image: Image.Image) -> tuple[Pixel, ...]:
-    """The colours near the four corners, in the order of CORNERS."""
+    """The colors near the four corners, in the order of CORNERS."""
     rgb = image.convert("RGB")
     right, bottom = rgb.width - 3, rgb.height - 3
     pixels = [rgb.getpixel(at) for at in ((2, 2), (right, 2), (2, bottom), (right, bottom))]
@@ -92,12 +92,12 @@ def png_of(header: tuple[int, ...], packed: bytes, *before: bytes) -> bytes:
 
 
 def lying_png(width: int, height: int) -> bytes:
-    """A few bytes that say they are a picture of this size."""
+    """A few bytes that say they are an image of this size."""
     return png_of((width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 1000))
 
 
 def large_png(size: int, dice: random.Random | None = None) -> bytes:
-    """A whole picture of about *size* bytes, packed and unpacked: black, or the noise of *dice*."""
+    """A whole image of about *size* bytes, packed and unpacked: black, or the noise of *dice*."""
     row, rows = 1_001, size // 1_001
     pixels = bytearray(dice.randbytes(row * rows) if dice else row * rows)
     pixels[::row] = bytes(rows)

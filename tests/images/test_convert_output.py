@@ -46,12 +46,12 @@ def test_transparency_is_kept_where_the_format_has_it(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["png", "jpeg", "webp"])
-def test_the_colour_profile_is_kept(target: str) -> None:
+def test_the_color_profile_is_kept(target: str) -> None:
     data = convert(saved(scene(), "JPEG", icc_profile=PROFILE), target)
     assert opened(data).info["icc_profile"] == PROFILE
 
 
-def test_the_profile_of_printing_colours_goes_with_them() -> None:
+def test_the_profile_of_printing_colors_goes_with_them() -> None:
     data = saved(scene(mode="CMYK"), "JPEG", icc_profile=PROFILE)
     assert "icc_profile" not in opened(convert(data, "png")).info
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_converted_is_refused(data: bytes, target: str) -> None:
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
 @pytest.mark.parametrize("fit", [Size(30, 40), Size(90, 40), Size(60, 38), Size(128, 96), Size(1, 1), Size(7, 200)])
-def test_a_picture_is_brought_to_exactly_the_size(format: str, fit: Size) -> None:
+def test_an_image_is_brought_to_exactly_the_size(format: str, fit: Size) -> None:
     made = convert(saved(scene(64, 48), format), format.lower(), fit)
     found = inspect_image(made)
     assert (found.format, found.size, found.whole) == (format.lower(), fit, True)
@@ -150,6 +150,6 @@ def test_more_frames_than_memory_holds_are_refused() -> None:
         convert(source, "gif", Size(2048, 2048))
 
 
-def test_a_fitted_picture_keeps_its_profile() -> None:
+def test_a_fitted_image_keeps_its_profile() -> None:
     info = opened(convert(saved(scene(), "PNG", icc_profile=PROFILE), "png", Size(9, 9))).info
     assert info["icc_profile"] == PROFILE

@@ -1,4 +1,4 @@
-"""fit: whatever picture comes, what the endpoint takes goes out, and every change is said."""
+"""fit: whatever image comes, what the endpoint takes goes out, and every change is said."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ BOXES = {
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", BOXES)
 @pytest.mark.parametrize("crop", ["left", "right", "top", "bottom"])
-def test_the_crop_lies_in_the_upright_picture(orientation: int, size: tuple[int, int], crop: str) -> None:
+def test_the_crop_lies_in_the_upright_image(orientation: int, size: tuple[int, int], crop: str) -> None:
     data = saved(stored_as(scene(*size), orientation), "JPEG", exif=exif(orientation), quality=95)
     result = fitted(data, CLASSIC, InputFit(crop=crop))  # type: ignore[arg-type]
     assert result.transform.crop == BOXES[size][crop]
@@ -206,7 +206,7 @@ def test_every_kind_of_transparency_survives(data: bytes, clear: bool) -> None:
     ],
     ids=["cmyk jpeg", "cmyk tiff", "ycc tiff", "avif", "bmp", "tiff", "gif"],
 )
-def test_colours_are_the_same_after_conversion(data: bytes, within: int) -> None:
+def test_colors_are_the_same_after_conversion(data: bytes, within: int) -> None:
     result = fitted(data)
     assert result.image.format in GPT.formats
     assert opened(result.image.data).mode == "RGB"
@@ -232,13 +232,13 @@ def swapped_profile() -> bytes:
     return bytes(profile).replace("sRGB".encode("utf-16-be"), "odd!".encode("utf-16-be"))
 
 
-def test_a_colour_profile_is_applied_when_the_pixels_are_touched() -> None:
+def test_a_color_profile_is_applied_when_the_pixels_are_touched() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=swapped_profile()))
     assert "colors converted to sRGB" in result.changes
     assert alike(corners(opened(result.image.data))[:1], (BLUE,), 40)
 
 
-def test_a_broken_colour_profile_is_ignored_and_said() -> None:
+def test_a_broken_color_profile_is_ignored_and_said() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=b"no profile at all"))
     assert "invalid color profile ignored" in result.changes
     assert "icc_profile" not in opened(result.image.data).info

@@ -1,4 +1,4 @@
-"""look and the refusals of fit: whatever is not a whole picture is named, and nothing foreign escapes."""
+"""look and the refusals of fit: whatever is not a whole image is named, and nothing foreign escapes."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def test_the_headers_tell_what_it_is(format: str) -> None:
         ),
         (b"<svg width='1' height='1'/>", "x.png is an SVG drawing; expected a raster image"),
         (b"\0" * 500, "x.png is unknown data; expected an image"),
+        (b"\0\0\0\x0cjP" + b"\0" * 90, "x.png is a JPEG 2000 image, which is not supported"),
         (b"8BPS" + b"\0" * 90, "x.png is a Photoshop file; expected an image"),
         (SOME["PNG"][:20], "x.png is damaged: PNG ends in the middle of its headers"),
         (SOME["JPEG"][:50], "x.png is damaged: JPEG ends in the middle of its headers"),
@@ -64,7 +65,7 @@ def test_the_headers_tell_what_it_is(format: str) -> None:
         (lying_png(0, 9), "x.png is damaged: PNG has an invalid size, 0x9"),
     ],
 )
-def test_what_is_no_picture_is_refused_by_name(data: bytes, words: str) -> None:
+def test_what_is_no_image_is_refused_by_name(data: bytes, words: str) -> None:
     with pytest.raises(InputImageError) as caught:
         read_header(data, "x.png")
     assert caught.value.message.startswith(words)
@@ -81,7 +82,7 @@ def test_what_is_no_picture_is_refused_by_name(data: bytes, words: str) -> None:
     ],
 )
 @pytest.mark.parametrize("rule", [GPT, CLASSIC], ids=["gpt", "classic"])
-def test_a_truncated_picture_is_refused_before_it_is_sent(data: bytes, words: str, rule: object) -> None:
+def test_a_truncated_image_is_refused_before_it_is_sent(data: bytes, words: str, rule: object) -> None:
     with pytest.raises(InputImageError) as caught:
         fitted(data, rule)  # type: ignore[arg-type]
     assert caught.value.message == f"photo.jpg is damaged: {words}"
@@ -89,7 +90,7 @@ def test_a_truncated_picture_is_refused_before_it_is_sent(data: bytes, words: st
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_half_a_picture_of_any_format_is_refused(format: str, share: float) -> None:
+def test_half_an_image_of_any_format_is_refused(format: str, share: float) -> None:
     data = saved(Image.effect_noise((64, 64), 80).convert("RGB"), format)
     with pytest.raises(InputImageError):
         fitted(data[: int(len(data) * share)])
@@ -181,7 +182,7 @@ def test_hostile_bytes_are_refused_and_nothing_foreign_escapes(head: bytes, tail
     st.sampled_from(sorted(SOME.values())), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4)
 )
 @pytest.mark.filterwarnings("ignore:::PIL")
-def test_damaged_pictures_are_refused_or_read(data: bytes, changes: list[tuple[int, int]]) -> None:
+def test_damaged_images_are_refused_or_read(data: bytes, changes: list[tuple[int, int]]) -> None:
     damaged = bytearray(data)
     for at, byte in changes:
         damaged[at % len(data)] = byte

@@ -61,7 +61,7 @@ RASTER = {name: data for name, data in WHOLE.items() if name != "svg"}
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_picture_is_told_with_its_format_and_size(name: str) -> None:
+def test_a_whole_image_is_told_with_its_format_and_size(name: str) -> None:
     size = Size(600, 400) if name == "jpeg-restarts" else Size(60, 40)
     expected = ImageInfo(format=name.split("-")[0].removeprefix("a"), size=size)
     assert inspect_image(WHOLE[name]) == expected
@@ -157,8 +157,8 @@ def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
         (bytes(range(256)), "unknown data"),
     ],
 )
-def test_what_is_no_picture_is_named(data: bytes, problem: str) -> None:
-    assert inspect_image(data) == identify_image(data) == ImageInfo(format=None, whole=False, problem=problem)
+def test_what_is_no_image_is_named(data: bytes, problem: str) -> None:
+    assert inspect_image(data) == identify_image(data) == ImageInfo(format=None, problem=problem)
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,12 @@ def test_an_svg_inside_a_page_is_a_page() -> None:
     assert inspect_image(b'<!doctype html><html><svg width="1" height="1"></svg></html>').problem == "an HTML page"
 
 
-def test_a_view_and_a_mapped_file_are_judged_like_bytes(tmp_path: Path) -> None:
+def test_a_view_and_a_mapped_file_are_identified_like_bytes(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
     path.write_bytes(WHOLE["jpeg"])
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        assert (
-            inspect_image(mapped) == inspect_image(memoryview(WHOLE["jpeg"])) == inspect_image(bytearray(WHOLE["jpeg"]))
-        )
-        assert inspect_image(mapped).whole
+        views = (mapped, memoryview(WHOLE["jpeg"]), bytearray(WHOLE["jpeg"]))
+        assert [identify_image(view) for view in views] == [identify_image(WHOLE["jpeg"])] * 3
 
 
 LARGE = ("large-png", "large-jpeg", "large-webp", "large-gif")
@@ -227,7 +225,7 @@ def test_a_damaged_file_is_judged_like_its_bytes(name: str, at: int, junk: bytes
     data = sample(name)
     changed = bytearray(data)
     changed[at % len(data) : at % len(data) + len(junk)] = junk
-    assert inspect_image_file(io.BytesIO(changed)) == inspect_image(changed)
+    assert inspect_image_file(io.BytesIO(changed)) == inspect_image(bytes(changed))
 
 
 @cache
@@ -273,7 +271,7 @@ def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: 
 
 
 @pytest.mark.slow
-def test_of_a_huge_picture_a_part_is_unpacked_and_the_rest_believed() -> None:
+def test_of_a_huge_image_a_part_is_unpacked_and_the_rest_believed() -> None:
     header = (MAX_INFLATED_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
     packed = zeros(header[0] * 1_100 + 1_100)
     assert inspect_image(png_of(header, packed[:-1] + b"x")).whole
@@ -319,10 +317,10 @@ def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
 def test_a_changed_byte_makes_it_raise_nothing(data: bytes, at: int, byte: int) -> None:
     changed = bytearray(data)
     changed[at % len(data)] = byte
-    inspect_image(changed)
+    inspect_image(bytes(changed))
 
 
-def test_a_thumbnail_inside_the_headers_does_not_end_the_picture() -> None:
+def test_a_thumbnail_inside_the_headers_does_not_end_the_image() -> None:
     inner = WHOLE["jpeg"]
     data = with_segment(inner, 0xE1, b"Exif\0\0" + inner)
     assert inspect_image(data).whole
@@ -332,7 +330,7 @@ def test_a_thumbnail_inside_the_headers_does_not_end_the_picture() -> None:
 def test_a_bad_crc_outside_the_pixels_is_seen_too() -> None:
     data = bytearray(with_chunk(WHOLE["png"], b"tEXt", b"Title\0a cat"))
     data[45] ^= 1
-    assert inspect_image(data).problem == "PNG has a bad CRC in its tEXt chunk"
+    assert inspect_image(bytes(data)).problem == "PNG has a bad CRC in its tEXt chunk"
 
 
 ADAM7 = ("16462646", "77777777", "56565656", "77777777", "36463646", "77777777", "56565656", "77777777")
@@ -348,11 +346,11 @@ def unpacked_size(width: int, height: int, bits: int, interlaced: int) -> int:
 
 
 @pytest.mark.parametrize("interlaced", [0, 1], ids=["straight", "interlaced"])
-@pytest.mark.parametrize(("colour", "depth"), [(colour, depth) for colour, depths in KINDS.items() for depth in depths])
+@pytest.mark.parametrize(("color", "depth"), [(color, depth) for color, depths in KINDS.items() for depth in depths])
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (17, 29), (5, 1), (1, 9)], ids=str)
-def test_one_byte_too_few_is_seen(size: tuple[int, int], colour: int, depth: int, interlaced: int) -> None:
-    header = (*size, depth, colour, 0, 0, interlaced)
-    wanted = unpacked_size(*size, depth * SAMPLES[colour], interlaced)
+def test_one_byte_too_few_is_seen(size: tuple[int, int], color: int, depth: int, interlaced: int) -> None:
+    header = (*size, depth, color, 0, 0, interlaced)
+    wanted = unpacked_size(*size, depth * SAMPLES[color], interlaced)
     assert inspect_image(png_of(header, zlib.compress(bytes(wanted)))).whole
     assert inspect_image(png_of(header, zlib.compress(bytes(wanted - 1)))).problem == "PNG has too few pixels"
 
@@ -392,7 +390,7 @@ def test_checksums_that_are_right_do_not_make_a_png_whole(data: bytes, problem: 
     assert (
         inspect_image(data)
         == inspect_image_file(io.BytesIO(data))
-        == ImageInfo(format="png", size=Size(10, 10), whole=problem is None, problem=problem)
+        == ImageInfo(format="png", size=Size(10, 10), problem=problem)
     )
 
 

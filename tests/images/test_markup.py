@@ -1,4 +1,4 @@
-"""A drawing over a picture: sent as it is where it lies on its image, moved with it, or refused with the reason."""
+"""A drawing over an image: sent as it is where it lies on its image, moved with it, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def photo(width: int = 60, height: int = 40, orientation: int = 1) -> bytes:
 
 
 def drawing(width: int = 60, height: int = 40, format: str = "PNG", mode: str = "RGBA") -> bytes:
-    """Its left half is red, the rest shows the picture."""
+    """Its left half is red, the rest shows the image."""
     image = Image.new("RGBA", (width, height), CLEAR)
     image.paste(RED, (0, 0, width // 2, height))
     buffer = io.BytesIO()
@@ -52,14 +52,14 @@ def test_a_drawing_of_its_images_size_is_sent_byte_for_byte() -> None:
     assert (fitted.image.data, fitted.changes) == (data, ())
 
 
-def test_it_has_the_size_of_the_upright_picture() -> None:
+def test_it_has_the_size_of_the_upright_image() -> None:
     turned = photo(60, 40, orientation=6)
     assert beside(drawing(40, 60), turned).image.size == Size(40, 60)
     with pytest.raises(MaskError, match=r"arrows\.png is 60x40, in\.jpg is 40x60 after rotation; a drawing must have"):
         beside(drawing(60, 40), turned)
 
 
-def test_it_is_shrunk_and_cropped_with_its_picture() -> None:
+def test_it_is_shrunk_and_cropped_with_its_image() -> None:
     square = InputRule(formats=("png",), max_bytes=10_000_000, square=True)
     small = beside(drawing(), photo(), InputFit(input_size=Size(30, 30)))
     assert (small.image.size, small.changes) == (Size(30, 20), ("resized like its image",))
@@ -69,7 +69,7 @@ def test_it_is_shrunk_and_cropped_with_its_picture() -> None:
     assert (pixels(cut).getpixel((8, 5)), pixels(cut).getpixel((12, 5))) == (RED, CLEAR)
 
 
-def test_colours_stay_and_another_format_becomes_png() -> None:
+def test_colors_stay_and_another_format_becomes_png() -> None:
     fitted = beside(drawing(format="WEBP"), photo())
     assert fitted.changes == ("converted to PNG",)
     assert (pixels(fitted).getpixel((2, 2)), pixels(fitted).getpixel((50, 2))) == (RED, CLEAR)
@@ -84,7 +84,7 @@ def test_colours_stay_and_another_format_becomes_png() -> None:
         (drawing(), InputRule(formats=("jpeg",), max_bytes=100), "the limit is 100"),
     ],
 )
-def test_what_can_not_lie_on_the_picture_is_refused(data: bytes, rule: InputRule, words: str) -> None:
+def test_what_can_not_lie_on_the_image_is_refused(data: bytes, rule: InputRule, words: str) -> None:
     image = fit_input(read_header(photo(), "in.jpg"), RULE, InputFit())
     with pytest.raises(MaskError, match=words):
         fit_markup(read_header(data, "arrows.png"), rule.max_bytes, image, InputFit())

@@ -44,7 +44,7 @@ def test_a_mask_that_fits_is_sent_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("name", ["mask", "markup"])
-def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_a_picture(name: str) -> None:
+def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_an_image(name: str) -> None:
     data = saved(mask_of(160, 80, (10, 10, 50, 50)), exif=exif(place=True))
     image = fitted(PHOTO)
     result = masked(data, image) if name == "mask" else fit_markup(read_header(data, "m.png"), 10**6, image, InputFit())
@@ -213,13 +213,13 @@ def test_coverage_is_the_share_that_may_change(clear: tuple[int, int, int, int],
 @pytest.mark.parametrize("crop", ["center", "left", "right"])
 @pytest.mark.parametrize("size", [(2999, 1201), (1201, 2999), (333, 222)])
 def test_image_and_mask_show_the_same_place(crop: str, size: tuple[int, int]) -> None:
-    """The picture is black exactly where its mask is clear, before and after."""
+    """The image is black exactly where its mask is clear, before and after."""
     width, height = size
     box = (width // 5, height // 4, width * 4 // 5, height * 3 // 5)
-    picture = Image.new("RGB", size, "white")
-    picture.paste("black", box)
+    image_ = Image.new("RGB", size, "white")
+    image_.paste("black", box)
     framing = InputFit(crop=crop, input_size=Size(200, 200))  # type: ignore[arg-type]
-    image = fit_input(read_header(saved(picture), "p.png"), CLASSIC, framing)
+    image = fit_input(read_header(saved(image_), "p.png"), CLASSIC, framing)
     result = masked(saved(mask_of(width, height, box)), image, CLASSIC_MASK, framing)
     dark = opened(image.image.data).convert("L").point(lambda value: 255 * (value < 128)).getbbox()
     clear = clear_box(result)

@@ -37,7 +37,7 @@ def white_on_black(mode: str = "L", size: tuple[int, int] = (WIDTH, HEIGHT)) -> 
 
 
 def gimp() -> bytes:
-    """Erased with a soft brush, so its edge has every alpha, and colours are under it."""
+    """Erased with a soft brush, so its edge has every alpha, and colors are under it."""
     area = white_on_black().filter(ImageFilter.GaussianBlur(1.5))
     image = scene(WIDTH, HEIGHT).convert("RGBA")
     image.putalpha(Image.eval(area, lambda value: 255 - value))

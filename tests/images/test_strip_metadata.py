@@ -112,12 +112,12 @@ def test_keep_metadata_sends_the_file_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("format", BARE)
-def test_a_bare_picture_has_nothing_to_cut(format: str) -> None:
+def test_a_bare_image_has_nothing_to_cut(format: str) -> None:
     assert strip_metadata(BARE[format], format) is None
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-def test_the_colour_profile_stays(format: str) -> None:
+def test_the_color_profile_stays(format: str) -> None:
     data = saved(scene(), format, exif=PLACE, icc_profile=PROFILE)
     assert opened(fitted(data).image.data).info["icc_profile"] == PROFILE
 

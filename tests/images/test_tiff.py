@@ -15,7 +15,7 @@ from tests.images.making import fitted, opened
 
 RED, BLUE, GREEN = (200, 0, 0), (0, 0, 200), (0, 200, 0)
 Page = tuple[tuple[int, int], tuple[int, int, int], int]
-"""Size, colour, subfile type."""
+"""Size, color, subfile type."""
 
 
 def tiff(*pages: Page, order: str = "<") -> bytes:

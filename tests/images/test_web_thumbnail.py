@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.web_thumbnail import MAX_SVG_BYTES, make_web_thumbnail
+from imagecli.images.thumbnail import MAX_SVG_BYTES, make_web_thumbnail
 from tests.conftest import photo
 
 

@@ -14,7 +14,7 @@ def output(text: str) -> OutputPattern:
 
 
 @pytest.mark.parametrize("ending", sorted(OTHER_ENDINGS))
-def test_a_picture_that_can_not_be_saved_is_refused(ending: str) -> None:
+def test_an_image_that_can_not_be_saved_is_refused(ending: str) -> None:
     with pytest.raises(OutputError, match=f"can't save as {ending}"):
         check_output_ending(output(f"cat.{ending}"), svg=True)
 

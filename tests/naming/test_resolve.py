@@ -1,4 +1,4 @@
-"""Every picture gets a name of its own before anything is paid for, and no file is lost by it."""
+"""Every image gets a name of its own before anything is paid for, and no file is lost by it."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def test_the_longest_literal_name_is_taken_as_it_is() -> None:
         planned("x" * 251 + ".png", count=2)
 
 
-def test_stdout_takes_one_picture() -> None:
+def test_stdout_takes_one_image() -> None:
     with pytest.raises(UsageError, match="stdout accepts one image; 2"):
         planned("-", count=2)
 

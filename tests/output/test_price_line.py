@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
 
 COMMAND = ("generate", "a cat", "-s", "1024x1024", "--quality", "medium")
 LINE = "imagecli: price: about $0.053 at medium (low $0.006, high $0.21)"
-PICTURE = http("200 OK", pictures(png(64, 64)))
+IMAGE = http("200 OK", images_body(png(64, 64)))
 
 
 def lines(stderr: str) -> list[str]:
@@ -35,7 +35,7 @@ def lines(stderr: str) -> list[str]:
 def test_the_price_is_shown_on_a_terminal(
     imagecli: Run, arguments: list[str], tty: tuple[str, ...], shown: bool
 ) -> None:
-    with raw_server(PICTURE) as server:
+    with raw_server(IMAGE) as server:
         result = imagecli(*COMMAND, *arguments, "--base-url", server.base_url, tty=tty)
     assert result.exit_code == 0
     assert (LINE in lines(result.stderr)) is shown
@@ -56,7 +56,7 @@ def test_what_costs_nothing_has_no_price(imagecli: Run) -> None:
 
 
 def test_an_unknown_price_says_so(imagecli: Run) -> None:
-    with raw_server(PICTURE) as server:
+    with raw_server(IMAGE) as server:
         command = ["generate", "a cat", "--provider", "openrouter", "-m", "a/b", "--base-url", server.base_url]
         result = imagecli(*command, env={"OPENROUTER_API_KEY": "sk-or-v1-0123456789"}, tty=("stderr",))
     assert "imagecli: price: unknown: imagecli has no prices for openrouter; its responses report the cost" in lines(
@@ -70,7 +70,7 @@ def test_the_price_of_a_batch_is_that_of_all_its_images(imagecli: Run, folder: P
         for x, quality in (("cat", "low"), ("dog", "high"))
     ]
     (folder / "pets.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    with raw_server(PICTURE) as server:
+    with raw_server(IMAGE) as server:
         result = imagecli("batch", "pets.jsonl", "--base-url", server.base_url, tty=("stderr",))
         again = imagecli("batch", "pets.jsonl", "--base-url", server.base_url, tty=("stderr",))
     assert result.exit_code == 0

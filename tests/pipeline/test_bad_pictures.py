@@ -1,4 +1,4 @@
-"""Hundreds of pictures broken in every way: none gets its final name unless a decoder reads it to its end."""
+"""Hundreds of images broken in every way: none gets its final name unless a decoder reads it to its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from imagecli.images.identify import identify_image
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
 from tests.images.making import png_of
 from tests.images.test_identify import LARGE, RASTER, sample
@@ -73,7 +73,7 @@ def decodes(data: bytes) -> bool:
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
+def test_a_broken_image_gets_no_final_name(tmp_path: Path, name: str) -> None:
     dice = random.Random(name)
     for turn in range(BROKEN_EACH):
         broken = bytearray(sample(name))
@@ -82,7 +82,7 @@ def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
         data = bytes(broken)
         place = tmp_path / str(turn)
         place.mkdir()
-        outcome, _ = finished(of(place, "cat"), pictures(data) if data else b'{"data": [{"b64_json": "="}]}')
+        outcome, _ = finished(of(place, "cat"), images_body(data) if data else b'{"data": [{"b64_json": "="}]}')
         (kept,) = files(place).items() if data else [("", b"")]
         assert kept[1] == data
         if outcome.saved:
@@ -102,38 +102,38 @@ def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
     ],
     ids=["png-rows", "png-pixels"],
 )
-def test_a_broken_picture_that_was_wrapped_well_gets_no_final_name(tmp_path: Path, data: bytes) -> None:
-    outcome, _ = finished(of(tmp_path, "cat"), pictures(data))
+def test_a_broken_image_that_was_wrapped_well_gets_no_final_name(tmp_path: Path, data: bytes) -> None:
+    outcome, _ = finished(of(tmp_path, "cat"), images_body(data))
     (name,) = files(tmp_path)
     assert (code(outcome), name.startswith("cat.damaged."), files(tmp_path)[name]) == (7, True, data)
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_whole_one_gets_it(tmp_path: Path, name: str) -> None:
-    outcome, _ = finished(of(tmp_path, "cat"), pictures(sample(name)))
+    outcome, _ = finished(of(tmp_path, "cat"), images_body(sample(name)))
     assert (code(outcome), list(files(tmp_path).values())) == (0, [sample(name)])
 
 
 @pytest.mark.parametrize("name", ["jpeg", "jpeg-progressive", "jpeg-restarts", "large-jpeg"])
 def test_a_jpeg_without_its_end_marker_is_saved_and_can_be_converted(tmp_path: Path, name: str) -> None:
     data = sample(name).removesuffix(EOI)
-    outcome, _ = finished(of(tmp_path, "cat"), pictures(data))
+    outcome, _ = finished(of(tmp_path, "cat"), images_body(data))
     assert (code(outcome), files(tmp_path)) == (0, {"cat.jpg": data})
-    outcome, _ = finished(of(tmp_path, "owl", literal="png"), pictures(data))
+    outcome, _ = finished(of(tmp_path, "owl", literal="png"), images_body(data))
     assert (code(outcome), decodes((tmp_path / "owl.png").read_bytes())) == (0, True)
-    outcome, _ = finished(of(tmp_path, "fox"), pictures(data[: -len(data) // 3]))
+    outcome, _ = finished(of(tmp_path, "fox"), images_body(data[: -len(data) // 3]))
     assert (code(outcome), (tmp_path / "fox.jpg").exists()) == (7, False)
 
 
-def test_an_answer_with_fewer_pictures_is_named_by_its_id(imagecli: Run) -> None:
-    with raw_server(http("200 OK", pictures(png()), "x-request-id: req_7")) as server:
+def test_a_response_with_fewer_images_is_named_by_its_id(imagecli: Run) -> None:
+    with raw_server(http("200 OK", images_body(png()), "x-request-id: req_7")) as server:
         result = imagecli("generate", "cat", "-n", 2, "--base-url", server.base_url)
     assert result.exit_code == 9
     assert "request: req_7" in result.stderr
 
 
 def test_recover_is_named_only_for_what_it_knows(imagecli: Run, folder: Path) -> None:
-    with raw_server(http("200 OK", pictures(png()[:-20]))) as server:
+    with raw_server(http("200 OK", images_body(png()[:-20]))) as server:
         result = imagecli("generate", "cat", "--base-url", server.base_url)
     assert result.exit_code == 7
     assert (folder / "cat.damaged.png.bin").exists()

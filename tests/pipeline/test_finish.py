@@ -1,4 +1,4 @@
-"""The half after the answer: everything that came is kept, under its name when it is whole and right."""
+"""The half after the response: everything that came is kept, under its name when it is whole and right."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared_call import OutputFile, PreparedCall, prepared_to_json
 from imagecli.providers.response import parse_or_salvage
 from imagecli.results import CallResult, CommandResult
-from tests.client.raw import http, pictures, png, raw_server, then
+from tests.client.raw import http, images_body, png, raw_server, then
 from tests.images.making import large_png, png_of, saved, scene
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
@@ -87,10 +87,10 @@ def finish_call(
 
 
 def finished(prepared: PreparedCall, body: bytes) -> tuple[CallResult, list[Event]]:
-    heard: list[Event] = []
+    events: list[Event] = []
     results = ResultDownloader(timeouts=Timeouts(connect=1, silence=1, total=2), direct=True, max_wait=0.02)
-    outcome = finish_call(prepared, io.BytesIO(body), results, prepared.names[0].folder / "rescued", heard.append)
-    return outcome, heard
+    outcome = finish_call(prepared, io.BytesIO(body), results, prepared.names[0].folder / "rescued", events.append)
+    return outcome, events
 
 
 def code(outcome: CallResult) -> int:
@@ -101,17 +101,17 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def codes(heard: list[Event]) -> list[str]:
-    return [event.code for event in heard if isinstance(event, (NoteEvent, WarningEvent))]
+def codes(events: list[Event]) -> list[str]:
+    return [event.code for event in events if isinstance(event, (NoteEvent, WarningEvent))]
 
 
 def test_the_apis_own_bytes_are_on_disk(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, heard = finished(prepared, pictures(RED, usage={"total_tokens": 9}))
+    outcome, events = finished(prepared, images_body(RED, usage={"total_tokens": 9}))
     assert files(tmp_path) == {"cat.png": RED}
     assert (code(outcome), outcome.usage) == (0, {"total_tokens": 9})
     image = outcome.saved[0]
     assert (image.path, image.bytes, image.format, image.size) == (tmp_path / "cat.png", len(RED), "png", Size(8, 8))
-    assert [event for event in heard if isinstance(event, ImageSaved)] == [ImageSaved(image=image)]
+    assert [event for event in events if isinstance(event, ImageSaved)] == [ImageSaved(image=image)]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_what_came_is_kept_under_a_name_that_is_true(
     exit_code: int,
     said: list[str],
 ) -> None:
-    outcome, heard = finished(of(tmp_path, *asked), pictures(*came))
+    outcome, events = finished(of(tmp_path, *asked), images_body(*came))
     assert files(tmp_path) == left
-    assert (code(outcome), codes(heard)) == (exit_code, said)
+    assert (code(outcome), codes(events)) == (exit_code, said)
 
 
 @pytest.mark.parametrize("item", [None, {}, {"b64_json": None}, {"b64_json": "no base64!"}, {"url": "ftp://x/a"}, 5])
@@ -165,8 +165,8 @@ def test_one_bad_item_leaves_the_others(tmp_path: Path, item: Any) -> None:
 def test_another_format_or_size_than_asked_is_said(
     tmp_path: Path, asked: dict[str, Any], more: dict[str, Any], came: bytes, said: list[str]
 ) -> None:
-    outcome, heard = finished(of(tmp_path, "a", **asked), pictures(came))
-    assert (code(outcome), codes(heard)) == (0, said)
+    outcome, events = finished(of(tmp_path, "a", **asked), images_body(came))
+    assert (code(outcome), codes(events)) == (0, said)
 
 
 ACTIVE = b'<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'
@@ -178,19 +178,19 @@ ACTIVE = b'<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'
 def test_what_should_be_opened_with_care_is_saved_with_a_warning(
     tmp_path: Path, asked: str, came: bytes, warned: list[str]
 ) -> None:
-    outcome, heard = finished(of(tmp_path, "a", output_format=asked), pictures(came))
-    assert (code(outcome), codes(heard), files(tmp_path)) == (0, warned, {f"a.{asked}": came})
+    outcome, events = finished(of(tmp_path, "a", output_format=asked), images_body(came))
+    assert (code(outcome), codes(events), files(tmp_path)) == (0, warned, {f"a.{asked}": came})
 
 
 def test_so_many_urls_are_fetched_as_were_asked_for_and_four_more(tmp_path: Path) -> None:
     with raw_server(http("200 OK", RED)) as server:
         data = [{"url": f"{server.base_url}/{number}.png"} for number in range(20)]
         where = of(tmp_path, "a", "b", base_url=server.base_url)
-        outcome, heard = finished(where, json.dumps({"data": data}).encode())
+        outcome, events = finished(where, json.dumps({"data": data}).encode())
         asked = sorted(int(request.split(b"/v1/")[1].split(b".")[0]) for request in server.requests)
     assert asked == [0, 1, 2, 3, 4, 5]
     assert (code(outcome), outcome.unfetched, len(files(tmp_path))) == (0, 14, 6)
-    assert codes(heard) == ["more_pictures"]
+    assert codes(events) == ["more_pictures"]
 
 
 def test_urls_beside_base64_are_no_reason_to_leave_anything(tmp_path: Path) -> None:
@@ -200,17 +200,17 @@ def test_urls_beside_base64_are_no_reason_to_leave_anything(tmp_path: Path) -> N
 
 
 def test_a_literal_ending_is_kept_by_converting_and_the_original_stays(tmp_path: Path) -> None:
-    outcome, heard = finished(of(tmp_path, "cat", literal="png", output_format="png"), pictures(JPEG))
+    outcome, events = finished(of(tmp_path, "cat", literal="png", output_format="png"), images_body(JPEG))
     left = files(tmp_path)
     assert left["cat.orig.jpg"] == JPEG
     assert left["cat.png"].startswith(b"\x89PNG")
     assert sorted(left) == ["cat.orig.jpg", "cat.png"]
     assert (outcome.saved[0].format, outcome.saved[0].bytes) == ("png", len(left["cat.png"]))
-    assert codes(heard) == ["converted"]
+    assert codes(events) == ["converted"]
 
 
 def test_what_can_t_be_converted_is_kept_and_paid_for(tmp_path: Path) -> None:
-    outcome, _ = finished(of(tmp_path, "cat", literal="jpeg"), pictures(HUGE))
+    outcome, _ = finished(of(tmp_path, "cat", literal="jpeg"), images_body(HUGE))
     (error,) = outcome.errors
     assert (code(outcome), error.code) == (7, "not_converted")
     assert error.rescued_path == str(tmp_path / "cat.orig.png")
@@ -221,14 +221,14 @@ LARGE = png(64, 34)
 
 
 def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> None:
-    outcome, heard = finished(of(tmp_path, "cat", fit=Size(32, 16), size=Size(64, 34)), pictures(LARGE))
+    outcome, events = finished(of(tmp_path, "cat", fit=Size(32, 16), size=Size(64, 34)), images_body(LARGE))
     left = files(tmp_path)
     assert left["cat.orig.png"] == LARGE
     assert sorted(left) == ["cat.orig.png", "cat.png"]
     image = outcome.saved[0]
     assert (image.path, image.size, image.bytes) == (tmp_path / "cat.png", Size(32, 16), len(left["cat.png"]))
     assert image.sha256 == hashlib.sha256(left["cat.png"]).hexdigest()
-    assert [event.message for event in heard if isinstance(event, NoteEvent)] == [
+    assert [event.message for event in events if isinstance(event, NoteEvent)] == [
         f"{tmp_path / 'cat.png'} was cropped and resized from 64x34 to 32x16, Content Credentials (C2PA) removed; "
         f"the original is {tmp_path / 'cat.orig.png'}"
     ]
@@ -244,31 +244,31 @@ def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> 
     ],
 )
 def test_fit_says_what_it_did(tmp_path: Path, fit: Size, words: str) -> None:
-    _, heard = finished(of(tmp_path, "cat", fit=fit), pictures(LARGE))
-    (note,) = [event for event in heard if isinstance(event, NoteEvent)]
+    _, events = finished(of(tmp_path, "cat", fit=fit), images_body(LARGE))
+    (note,) = [event for event in events if isinstance(event, NoteEvent)]
     assert (note.code, f"was {words}, Content" in note.message) == ("fitted", True)
 
 
 def test_what_has_the_size_already_is_not_touched(tmp_path: Path) -> None:
-    _, heard = finished(of(tmp_path, "cat", fit=Size(64, 34)), pictures(LARGE))
-    assert (files(tmp_path), codes(heard)) == ({"cat.png": LARGE}, [])
+    _, events = finished(of(tmp_path, "cat", fit=Size(64, 34)), images_body(LARGE))
+    assert (files(tmp_path), codes(events)) == ({"cat.png": LARGE}, [])
 
 
 def test_fit_and_a_literal_ending_are_one_change(tmp_path: Path) -> None:
-    outcome, heard = finished(of(tmp_path, "cat", literal="jpeg", fit=Size(32, 17)), pictures(LARGE))
+    outcome, events = finished(of(tmp_path, "cat", literal="jpeg", fit=Size(32, 17)), images_body(LARGE))
     assert sorted(files(tmp_path)) == ["cat.jpg", "cat.orig.png"]
     assert (outcome.saved[0].format, outcome.saved[0].size) == ("jpeg", Size(32, 17))
-    (note,) = [event for event in heard if isinstance(event, NoteEvent)]
+    (note,) = [event for event in events if isinstance(event, NoteEvent)]
     assert "converted from png, resized from 64x34 to 32x17" in note.message
 
 
 def test_an_svg_is_kept_as_it_is_and_that_is_said(tmp_path: Path) -> None:
-    _, heard = finished(of(tmp_path, "cat", output_format="svg", fit=Size(4, 4)), pictures(SVG))
-    assert (files(tmp_path), codes(heard)) == ({"cat.svg": SVG}, ["not_fitted"])
+    _, events = finished(of(tmp_path, "cat", output_format="svg", fit=Size(4, 4)), images_body(SVG))
+    assert (files(tmp_path), codes(events)) == ({"cat.svg": SVG}, ["not_fitted"])
 
 
 def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
-    outcome, _ = finished(of(tmp_path, "cat", fit=Size(4, 4)), pictures(HUGE))
+    outcome, _ = finished(of(tmp_path, "cat", fit=Size(4, 4)), images_body(HUGE))
     (error,) = outcome.errors
     assert (code(outcome), error.code) == (7, "not_fitted")
     assert error.rescued_path == str(tmp_path / "cat.orig.png")
@@ -276,10 +276,10 @@ def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
 
 
 def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, heard = finished(prepared._replace(stdout=True, fit=Size(32, 17)), pictures(LARGE))
+    outcome, events = finished(prepared._replace(stdout=True, fit=Size(32, 17)), images_body(LARGE))
     assert outcome.stdout_image
     assert inspect_image(outcome.stdout_image.path.read_bytes()).size == Size(32, 17)
-    assert codes(heard) == ["fitted"]
+    assert codes(events) == ["fitted"]
     outcome.stdout_image.close()
     assert files(tmp_path) == {}
 
@@ -287,7 +287,7 @@ def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "b64_json", ["no base64!", base64.b64encode(CUT).decode(), base64.b64encode(b"<html>").decode(), "A" * 99_997]
 )
-def test_an_address_beside_base64_that_is_no_picture_is_fetched(tmp_path: Path, b64_json: str) -> None:
+def test_an_address_beside_base64_that_is_no_image_is_fetched(tmp_path: Path, b64_json: str) -> None:
     with raw_server(http("200 OK", RED)) as server:
         item = {"b64_json": b64_json, "url": f"{server.base_url}/a.png"}
         where = of(tmp_path, "cat", base_url=server.base_url)
@@ -301,7 +301,7 @@ def test_damaged_base64_is_rescued_where_its_address_gives_nothing(tmp_path: Pat
     assert (code(outcome), files(tmp_path)) == (7, {"cat.damaged.png.bin": CUT})
 
 
-def test_large_pictures_come_whole_out_of_an_answer_that_escapes_them(tmp_path: Path) -> None:
+def test_large_images_come_whole_out_of_a_response_that_escapes_them(tmp_path: Path) -> None:
     large = large_png(900_000, random.Random(7))
     plain = base64.b64encode(large).decode()
     text = plain.replace("/", "\\/").replace("+", "\\u002b")
@@ -313,10 +313,10 @@ def test_large_pictures_come_whole_out_of_an_answer_that_escapes_them(tmp_path: 
     assert outcome.saved[0].revised_prompt == prompt
 
 
-def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
     large = large_png(12_000_000)
     path = tmp_path / "body"
-    path.write_bytes(pictures(large, large, large))
+    path.write_bytes(images_body(large, large, large))
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
     with path.open("rb") as body:
         tracemalloc.start()
@@ -330,7 +330,7 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="the system does not count what a process reads")
 def test_an_image_that_is_a_png_is_not_read_back(tmp_path: Path) -> None:
     large = large_png(3_000_000)
-    body = io.BytesIO(pictures(large))
+    body = io.BytesIO(images_body(large))
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
     before = bytes_read()
     outcome = finish_call(of(tmp_path, "a"), body, results, tmp_path / "rescued", lambda event: None)
@@ -345,20 +345,20 @@ def bytes_read() -> int:
 
 
 def test_nothing_temporary_is_left(tmp_path: Path) -> None:
-    finished(of(tmp_path, "a", "b", "c", fit=Size(4, 4), literal="jpeg"), pictures(RED, CUT, b"<html>"))
+    finished(of(tmp_path, "a", "b", "c", fit=Size(4, 4), literal="jpeg"), images_body(RED, CUT, b"<html>"))
     assert not [name for name in files(tmp_path) if name.endswith(".part")]
 
 
 def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: PreparedCall, tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(b"old")
-    finished(prepared, pictures(RED))
+    finished(prepared, images_body(RED))
     assert files(tmp_path) == {"cat.png": b"old", "cat_2.png": RED}
 
 
 def test_overwrite_replaces_its_own_name_and_no_more(prepared: PreparedCall, tmp_path: Path) -> None:
     for name in ("cat.png", "cat_2.png"):
         (tmp_path / name).write_bytes(b"old")
-    finished(prepared._replace(if_exists="overwrite"), pictures(RED, BLUE))
+    finished(prepared._replace(if_exists="overwrite"), images_body(RED, BLUE))
     assert files(tmp_path) == {"cat.png": RED, "cat_2.png": b"old", "cat_3.png": BLUE}
 
 
@@ -368,12 +368,12 @@ def test_overwrite_replaces_its_own_name_and_no_more(prepared: PreparedCall, tmp
 def test_a_file_is_replaced_only_while_it_is_what_it_was(tmp_path: Path, known: bytes, left: dict[str, bytes]) -> None:
     (tmp_path / "cat.png").write_bytes(b"old")
     replaces = ((tmp_path / "cat.png", hashlib.sha256(known).hexdigest()),)
-    finished(of(tmp_path, "cat", replaces=replaces), pictures(RED))
+    finished(of(tmp_path, "cat", replaces=replaces), images_body(RED))
     assert files(tmp_path) == left
 
 
 def made_of(folder: Path, *, literal: str | None = None) -> PreparedCall:
-    """One picture of which two files are made: `cat`, and `cat-64.png`."""
+    """One image of which two files are made: `cat`, and `cat-64.png`."""
     first = of(folder, "cat", literal=literal)
     further = of(folder, "cat-64", literal="png")
     return first._replace(files=((OutputFile(name=first.name(0)), OutputFile(name=further.name(0))),))
@@ -381,22 +381,22 @@ def made_of(folder: Path, *, literal: str | None = None) -> PreparedCall:
 
 def test_a_further_file_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "cat-64.png").write_bytes(b"old")
-    outcome, _ = finished(made_of(tmp_path), pictures(RED))
+    outcome, _ = finished(made_of(tmp_path), images_body(RED))
     assert files(tmp_path) == {"cat.png": RED, "cat-64.png": b"old", "cat-64_2.png": RED}
     assert [image.copy for image in outcome.saved] == [0, 1]
 
 
 def test_what_is_done_for_a_further_file_is_said(tmp_path: Path) -> None:
-    outcome, heard = finished(made_of(tmp_path), pictures(JPEG))
-    assert (codes(heard), [image.path for image in outcome.saved]) == (
+    outcome, events = finished(made_of(tmp_path), images_body(JPEG))
+    assert (codes(events), [image.path for image in outcome.saved]) == (
         ["converted"],
         [tmp_path / "cat.jpg", tmp_path / "cat-64.png"],
     )
 
 
-def test_a_prompt_that_can_not_be_read_costs_no_picture(tmp_path: Path) -> None:
+def test_a_prompt_that_can_not_be_read_costs_no_image(tmp_path: Path) -> None:
     broken = b"x" * 20_000 + b"\\uZZZZ"
-    body = pictures(RED).replace(b'"b64_json"', b'"revised_prompt": "' + broken + b'", "b64_json"')
+    body = images_body(RED).replace(b'"b64_json"', b'"revised_prompt": "' + broken + b'", "b64_json"')
     outcome, _ = finished(of(tmp_path, "cat"), body)
     assert [(image.path, image.revised_prompt) for image in outcome.saved] == [(tmp_path / "cat.png", None)]
 
@@ -407,14 +407,14 @@ REFUSED = b'event: error\ndata: {"type": "error", "error": {"message": "no", "co
 @pytest.mark.parametrize(
     ("asked", "warned", "failed"), [(1, ["moderation_blocked"], []), (2, [], ["moderation_blocked"])]
 )
-def test_an_error_of_a_stream_counts_where_a_picture_is_missing(
+def test_an_error_of_a_stream_counts_where_an_image_is_missing(
     tmp_path: Path, asked: int, warned: list[str], failed: list[str]
 ) -> None:
     done = json.dumps({"type": "image_generation.completed", "b64_json": base64.b64encode(RED).decode()}).encode()
     body = REFUSED + b"event: image_generation.completed\ndata: " + done + b"\n\n"
-    outcome, heard = finished(of(tmp_path, *"ab"[:asked]), body)
+    outcome, events = finished(of(tmp_path, *"ab"[:asked]), body)
     assert len(outcome.saved) == 1
-    assert (codes(heard), [error.code for error in outcome.errors]) == (warned, failed)
+    assert (codes(events), [error.code for error in outcome.errors]) == (warned, failed)
 
 
 @contextmanager
@@ -432,25 +432,25 @@ NOISE = saved(Image.effect_noise((128, 128), 90).convert("RGB"), "JPEG", quality
 """Several times as large when it is a PNG."""
 
 
-def test_a_conversion_that_the_disk_refuses_is_an_error_of_the_disk_and_the_picture_stays(tmp_path: Path) -> None:
+def test_a_conversion_that_the_disk_refuses_is_an_error_of_the_disk_and_the_image_stays(tmp_path: Path) -> None:
     with small_files(3 * len(NOISE)):
-        outcome, _ = finished(of(tmp_path, "cat", literal="png"), pictures(NOISE))
+        outcome, _ = finished(of(tmp_path, "cat", literal="png"), images_body(NOISE))
     (error,) = outcome.errors
     assert error.exit_code == 8
     assert str(tmp_path / "cat.png") in error.message
     assert files(tmp_path) == {"cat.orig.jpg": NOISE}
 
 
-def test_a_further_file_that_the_disk_refuses_says_where_the_picture_is(tmp_path: Path) -> None:
+def test_a_further_file_that_the_disk_refuses_says_where_the_image_is(tmp_path: Path) -> None:
     with small_files(3 * len(NOISE)):
-        outcome, _ = finished(made_of(tmp_path), pictures(NOISE))
+        outcome, _ = finished(made_of(tmp_path), images_body(NOISE))
     (error,) = outcome.errors
     assert (error.exit_code, error.rescued_path) == (8, str(tmp_path / "cat.jpg"))
     assert files(tmp_path) == {"cat.jpg": NOISE}
 
 
 def test_stdout_gets_the_first_and_a_file_every_other(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, _ = finished(prepared._replace(stdout=True), pictures(RED, BLUE))
+    outcome, _ = finished(prepared._replace(stdout=True), images_body(RED, BLUE))
     assert [image.path for image in outcome.saved] == [None, tmp_path / "cat_2.png"]
     assert outcome.stdout_image
     assert outcome.stdout_image.path.read_bytes() == RED
@@ -472,22 +472,22 @@ def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: Pr
 
 
 def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, _ = finished(prepared._replace(stdout=True), pictures(RED))
+    outcome, _ = finished(prepared._replace(stdout=True), images_body(RED))
     assert outcome.stdout_image
     assert outcome.stdout_image.save() == tmp_path / "cat.png"
     assert files(tmp_path) == {"cat.png": RED}
 
 
 def test_an_svg_that_was_asked_for_is_saved(tmp_path: Path) -> None:
-    finished(of(tmp_path, "cat", output_format="svg"), pictures(SVG))
+    finished(of(tmp_path, "cat", output_format="svg"), images_body(SVG))
     assert files(tmp_path) == {"cat.svg": SVG}
 
 
 def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
     gone = of(tmp_path / "gone", "cat")
-    heard: list[Event] = []
+    events: list[Event] = []
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
-    outcome = finish_call(gone, io.BytesIO(pictures(RED)), results, tmp_path / "rescued", heard.append)
+    outcome = finish_call(gone, io.BytesIO(images_body(RED)), results, tmp_path / "rescued", events.append)
     assert code(outcome) == 8
     assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.run-0000-0.png")
     assert files(tmp_path) == {"rescued/cat.run-0000-0.png": RED}
@@ -504,7 +504,7 @@ B64 = base64.b64encode(RED)
         (WEBP, "cat.webp"),
         (AVIF, "cat.avif"),
         (base64.b64encode(AVIF), "cat.avif"),
-        (pictures(HEIC), "cat.heic"),
+        (images_body(HEIC), "cat.heic"),
         (HEIC, "cat.heic"),
         (json.dumps({"output": [base64.b64encode(HEIC).decode()]}).encode(), "cat.heic"),
         (TIFF, "cat.tiff"),
@@ -514,8 +514,8 @@ B64 = base64.b64encode(RED)
         (b"data:image/png;base64," + B64, "cat.png"),
         (b'"' + B64 + b'"', "cat.png"),
         (json.dumps([{"b64_json": B64.decode()}]).encode(), "cat.png"),
-        (b'{"status": "working"}\n' + pictures(RED), "cat.png"),
-        (pictures(RED) + b"\n<!-- added by a proxy -->", "cat.png"),
+        (b'{"status": "working"}\n' + images_body(RED), "cat.png"),
+        (images_body(RED) + b"\n<!-- added by a proxy -->", "cat.png"),
         (gzip.compress(RED), "cat.png"),
     ],
     ids=[
@@ -568,12 +568,12 @@ def test_a_body_that_is_a_truncated_image_is_kept_as_damaged(
 def test_an_image_that_can_only_be_received_is_converted_to_the_typed_extension(
     tmp_path: Path, image: bytes, format: str
 ) -> None:
-    outcome, heard = finished(of(tmp_path, "cat", literal="png"), image)
+    outcome, events = finished(of(tmp_path, "cat", literal="png"), image)
     left = files(tmp_path)
     assert sorted(left) == [f"cat.orig.{format}", "cat.png"]
     assert left[f"cat.orig.{format}"] == image
     assert inspect_image(left["cat.png"]).size == outcome.saved[0].size
-    assert codes(heard) == ["converted"]
+    assert codes(events) == ["converted"]
 
 
 def test_large_bodies_that_are_images_are_saved(prepared: PreparedCall, tmp_path: Path) -> None:
@@ -587,14 +587,14 @@ def test_images_are_counted_and_not_their_places(tmp_path: Path) -> None:
     items = [{"b64_json": B64.decode()}, {}]
     outcome, _ = finished(of(tmp_path, "a", "b", "c"), json.dumps({"data": items}).encode())
     assert "1 of 3" in outcome.errors[-1].message
-    outcome, heard = finished(of(tmp_path, "d"), json.dumps({"data": [*items, {}]}).encode())
-    assert "more_pictures" not in codes(heard)
+    outcome, events = finished(of(tmp_path, "d"), json.dumps({"data": [*items, {}]}).encode())
+    assert "more_pictures" not in codes(events)
 
 
 @pytest.mark.parametrize(
     ("body", "exit_code"), [(b"", 7), (b"<html>", 6), (b'{"error": "no"}', 4), (b'{"data": []}', 7)]
 )
-def test_an_answer_without_pictures_is_an_error(prepared: PreparedCall, body: bytes, exit_code: int) -> None:
+def test_a_response_without_images_is_an_error(prepared: PreparedCall, body: bytes, exit_code: int) -> None:
     with pytest.raises(ImagecliError) as caught:
         finished(prepared, body)
     assert caught.value.exit_code == exit_code
@@ -604,7 +604,7 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
     prepared: PreparedCall, tmp_path: Path, python: Callable[[str], str]
 ) -> None:
     (tmp_path / "a.json").write_text(prepared_to_json(prepared))
-    (tmp_path / "a.body").write_bytes(pictures(RED))
+    (tmp_path / "a.body").write_bytes(images_body(RED))
     said = python(
         f"""
         from pathlib import Path

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.children import Children
-from tests.client.raw import http, linking, pictures, png, raw_server, silence, then
+from tests.client.raw import http, images_body, linking, png, raw_server, silence, then
 from tests.client.test_spool import MOUNT, can_mount
 from tests.images.making import large_png, saved, scene
 
@@ -61,7 +61,7 @@ def recovered(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProc
 def test_a_kill_while_nobody_reads_stdout_loses_nothing(
     folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
 ) -> None:
-    with raw_server(http("200 OK", pictures(LARGE))) as server:
+    with raw_server(http("200 OK", images_body(LARGE))) as server:
         arguments = ["generate", "cat", "-o", "-", "--base-url", server.base_url]
         process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
         assert process.stdout
@@ -78,7 +78,7 @@ def test_a_kill_while_nobody_reads_stdout_loses_nothing(
 def test_stdout_that_took_all_leaves_nothing(
     folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
 ) -> None:
-    with raw_server(http("200 OK", pictures(LARGE))) as server:
+    with raw_server(http("200 OK", images_body(LARGE))) as server:
         arguments = ["generate", "cat", "-o", "-", "--base-url", server.base_url]
         process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
         assert process.communicate(timeout=60)[0] == LARGE
@@ -99,7 +99,7 @@ def test_a_signal_names_the_folder_that_really_has_it(
     if beside:
         (tmp_path / "state").write_text("no folder")
     spool = Path(".imagecli-spool") if beside else tmp_path / "state" / "spool"
-    body = pictures(RED)
+    body = images_body(RED)
     with raw_server(then(http("200 OK", body[:-9], length=len(body)), silence(20))) as server:
         process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
         wait_for(lambda: any(path.stat().st_size for path in (folder / spool).glob("*.body")), process)
@@ -144,9 +144,9 @@ def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
 ) -> None:
     another = ".imagecli-another-0000-0123.part"
     (folder / another).write_bytes(b"of a run that lives")
-    answer = linking(lambda base_url: http("200 OK", json.dumps({"data": [{"url": f"{base_url}/a.png"}]}).encode()))
+    response = linking(lambda base_url: http("200 OK", json.dumps({"data": [{"url": f"{base_url}/a.png"}]}).encode()))
     half = then(http("200 OK", RED[:20], length=len(RED)), silence(20))
-    with raw_server(answer, half, http("200 OK", RED)) as server:
+    with raw_server(response, half, http("200 OK", RED)) as server:
         arguments = ["generate", "cat", "--base-url", server.base_url]
         process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
         wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
@@ -183,34 +183,34 @@ class TestFullDisks:
         )
         return {**json.loads(done.stdout), "stderr": done.stderr}
 
-    def test_the_answer_goes_on_beside_the_output(self, small: Path, folder: Path, environ: dict[str, str]) -> None:
-        picture = large_png(40_000_000, random.Random(5))
-        with raw_server(http("200 OK", pictures(picture))) as server:
+    def test_the_response_goes_on_beside_the_output(self, small: Path, folder: Path, environ: dict[str, str]) -> None:
+        image = large_png(40_000_000, random.Random(5))
+        with raw_server(http("200 OK", images_body(image))) as server:
             environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
             said = self.run(small, environ, folder, "generate", "cat", "--base-url", server.base_url)
         assert (said["exit_code"], said["errors"]) == (0, [])
-        assert files(folder) == {"cat.png": picture}
+        assert files(folder) == {"cat.png": image}
         assert ".body" not in str(said["stderr"])
 
-    def test_a_picture_whose_own_disk_is_full_is_rescued(
+    def test_an_image_whose_own_disk_is_full_is_rescued(
         self, small: Path, folder: Path, tmp_path: Path, environ: dict[str, str]
     ) -> None:
-        picture = large_png(20_000_000, random.Random(6))
-        with raw_server(http("200 OK", pictures(picture))) as server:
+        image = large_png(20_000_000, random.Random(6))
+        with raw_server(http("200 OK", images_body(image))) as server:
             command = ("generate", "cat", "-o", f"{small}/out/", "--base-url", server.base_url)
             said = self.run(small, environ, folder, *command, size="18m")
         errors = said["errors"]
         assert isinstance(errors, list)
         (rescued,) = (tmp_path / "state" / "rescued").iterdir()
         assert (said["exit_code"], errors[0]["rescued_path"]) == (8, str(rescued))
-        assert rescued.read_bytes() == picture
+        assert rescued.read_bytes() == image
         assert ".part" not in str(said["stderr"])
 
     def test_no_disk_at_all_is_a_disk_error_that_keeps_what_came(
         self, small: Path, folder: Path, environ: dict[str, str]
     ) -> None:
-        picture = large_png(40_000_000, random.Random(7))
-        with raw_server(http("200 OK", pictures(picture))) as server:
+        image = large_png(40_000_000, random.Random(7))
+        with raw_server(http("200 OK", images_body(image))) as server:
             environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
             out = f"{small}/out/"
             said = self.run(small, environ, folder, "generate", "cat", "-o", out, "--base-url", server.base_url)

@@ -18,26 +18,26 @@ import pytest
 
 from imagecli.images.integrity import inspect_image
 from tests.children import Children
-from tests.client.raw import http, pictures, read_request
+from tests.client.raw import http, images_body, read_request
 from tests.conftest import Result, Run
 from tests.images.making import saved, scene
 from tests.listening import listening
 
 COMMAND = [sys.executable, "-m", "imagecli"]
-PICTURES = [saved(scene(200 + k, 100).convert("RGB"), "PNG", compress_level=0) for k in range(3)]
+IMAGES = [saved(scene(200 + k, 100).convert("RGB"), "PNG", compress_level=0) for k in range(3)]
 """Some 60 kB each, all different."""
-BODY = pictures(*PICTURES)
+BODY = images_body(*IMAGES)
 PIECES = 24
 START_SECONDS = 0.8
 """Until the command sends its request, about; a fifth of the kills fall into it."""
-ANSWER_SECONDS = 1.2
+RESPONSE_SECONDS = 1.2
 """From the request until all is saved, about."""
 KILLS_A_SEED = 5
 
 
 @dataclass
 class Slow:
-    """A server that sends its answer in pieces with pauses, and knows when the client had all of it."""
+    """A server that sends its response in pieces with pauses, and knows when the client had all of it."""
 
     base_url: str
     asked: float | None = None
@@ -49,19 +49,19 @@ class Slow:
 def slow_server(dice: random.Random) -> Iterator[Slow]:
     slow = Slow(base_url="")
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         read_request(connection)
         slow.asked = time.monotonic()
-        answer = http("200 OK", BODY)
-        step = len(answer) // PIECES + 1
-        for at in range(0, len(answer), step):
+        response = http("200 OK", BODY)
+        step = len(response) // PIECES + 1
+        for at in range(0, len(response), step):
             time.sleep(dice.uniform(0, 2 * 0.4 / PIECES))
-            connection.sendall(answer[at : at + step])
+            connection.sendall(response[at : at + step])
         connection.settimeout(5)
         if connection.recv(1) == b"":
             slow.had_all = time.monotonic()
 
-    with listening(answer) as slow.base_url:
+    with listening(respond) as slow.base_url:
         yield slow
 
 
@@ -105,7 +105,7 @@ def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
             server = stack.enter_context(slow_server(random.Random(f"{way} {seed} {turn}")))
             arguments = ["generate", "cat", *WAYS[way], "--base-url", server.base_url]
             process = children.start([*COMMAND, *arguments], cwd=place / "work", env=environ_of(place))
-            seconds = dice.uniform(0, ANSWER_SECONDS if turn else START_SECONDS)
+            seconds = dice.uniform(0, RESPONSE_SECONDS if turn else START_SECONDS)
             lives.append(Life(place=place, server=server, process=process, early=not turn, seconds=seconds))
         with ThreadPoolExecutor(KILLS_A_SEED) as pool:
             came = list(pool.map(killed, lives))
@@ -115,7 +115,7 @@ def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
 
 
 def killed(life: Life) -> bool:
-    """Kills it when its time has come; whether it had all of its answer by then."""
+    """Kills it when its time has come; whether it had all of its response by then."""
     give_up = time.monotonic() + 30
     while not life.early and not life.server.asked and time.monotonic() < give_up:
         time.sleep(0.005)
@@ -138,12 +138,12 @@ def check(life: Life, had_all: bool, recovered: Result) -> None:
         assert recovered.exit_code == 0, recovered.stderr
         assert life.process.stdout
         there = {path.read_bytes() for path in (life.place / "work").rglob("*.*") if path.is_file()}
-        assert {*PICTURES} <= there | {life.process.stdout.read()}, recovered.stderr
+        assert {*IMAGES} <= there | {life.process.stdout.read()}, recovered.stderr
         assert not list((life.place / "state").rglob("*.body"))
 
 
 def check_names(folder: Path) -> None:
-    """Whatever has a picture's name is a whole picture."""
+    """Whatever has an image's name is a whole image."""
     for path in folder.rglob("*.*"):
         if path.suffix in (".png", ".webp", ".jpg"):
             found = inspect_image(path.read_bytes())

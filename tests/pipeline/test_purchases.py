@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.client.raw import Answer, drip, http, pictures, png, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, drip, http, images_body, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
 pytestmark = pytest.mark.usefixtures("quick_tls_probe")
@@ -21,7 +21,7 @@ WITH_KEY = {"OPENAI_API_KEY": KEY}
 RED, BLUE = png(), png(color="blue")
 QUICK = ("--max-wait", "0.05", "--timeout", "2")
 OVERLOADED = b'{"error": {"message": "overloaded", "type": "server_error"}}'
-OK = http("200 OK", pictures(RED), "x-request-id: req_7")
+OK = http("200 OK", images_body(RED), "x-request-id: req_7")
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,16 @@ OK = http("200 OK", pictures(RED), "x-request-id: req_7")
         (["-n", "1"], [1]),
     ],
 )
-def test_more_pictures_than_a_request_makes_are_several_requests(
+def test_more_images_than_a_request_makes_are_several_requests(
     imagecli: Run, httpserver: HTTPServer, arguments: list[str], counts: list[int]
 ) -> None:
     bodies: list[dict[str, Any]] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         bodies.append(json.loads(request.get_data()))
-        return Response(pictures(*[RED] * bodies[-1].get("n", 1)))
+        return Response(images_body(*[RED] * bodies[-1].get("n", 1)))
 
-    httpserver.expect_request("/v1/images/generations").respond_with_handler(answer)
+    httpserver.expect_request("/v1/images/generations").respond_with_handler(respond)
     result = imagecli("generate", "a cat", *arguments, "--base-url", httpserver.url_for("/v1"))
     assert (result.exit_code, len(set(result.paths))) == (0, sum(counts))
     assert all(path.read_bytes() == RED for path in result.paths)
@@ -52,7 +52,7 @@ def test_more_pictures_than_a_request_makes_are_several_requests(
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "posts", "code"),
+    ("response", "exit_code", "posts", "code"),
     [
         (OK, 0, 1, None),
         (http("400 No", b'{"error": {"message": "no", "code": "moderation_blocked"}}'), 4, 1, "moderation_blocked"),
@@ -72,16 +72,16 @@ def test_more_pictures_than_a_request_makes_are_several_requests(
         (http("200 OK", b'{"data": []}'), 7, 1, "unsaved"),
         (http("202 Accepted", b'{"id": "job"}'), 7, 1, "unsaved"),
         (http("204 No Content"), 7, 1, "unsaved"),
-        (http("200 OK", pictures(RED[:-9])), 7, 1, "damaged"),
-        (http("200 OK", pictures(RED), length=99_999), 7, 1, "answer_lost"),
+        (http("200 OK", images_body(RED[:-9])), 7, 1, "damaged"),
+        (http("200 OK", images_body(RED), length=99_999), 7, 1, "answer_lost"),
         (reset, 7, 1, "answer_lost"),
         (lambda connection: None, 7, 1, "answer_lost"),
     ],
 )
-def test_each_answer_has_its_exit_code_and_its_number_of_posts(
-    imagecli: Run, answer: Answer, exit_code: int, posts: int, code: str | None
+def test_each_response_has_its_exit_code_and_its_number_of_posts(
+    imagecli: Run, response: RawResponse, exit_code: int, posts: int, code: str | None
 ) -> None:
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url, *QUICK, env=WITH_KEY)
         assert len(server.requests) == posts
     said = result.json
@@ -113,7 +113,7 @@ def test_nobody_there_is_said_and_nothing_was_bought(imagecli: Run, state: Path)
 
 
 def test_what_came_of_a_cut_answer_is_kept_and_named(imagecli: Run, state: Path) -> None:
-    cut = pictures(RED)[:-30]
+    cut = images_body(RED)[:-30]
     with raw_server(http("200 OK", cut, length=9999)) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url, env=WITH_KEY)
     (error,) = result.json["errors"]
@@ -128,7 +128,7 @@ def test_what_came_of_a_cut_answer_is_kept_and_named(imagecli: Run, state: Path)
     assert json.loads(description.read_text())["prompt"] == "a cat"
 
 
-def test_an_answer_that_holds_no_picture_names_its_request(imagecli: Run) -> None:
+def test_a_response_that_holds_no_image_names_its_request(imagecli: Run) -> None:
     with raw_server(http("200 OK", b'{"data": []}', "x-request-id: req_7")) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url)
     assert "req_7" in result.stderr
@@ -143,7 +143,7 @@ def test_the_spool_is_empty_when_all_is_saved(imagecli: Run, state: Path, folder
     assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
 
 
-def test_the_answer_is_kept_beside_the_output_when_there_is_no_state_folder(
+def test_the_response_is_kept_beside_the_output_when_there_is_no_state_folder(
     imagecli: Run, state: Path, folder: Path
 ) -> None:
     state.write_text("a file where the folder should be")
@@ -185,18 +185,18 @@ def test_another_server_is_reached_by_the_proxy_and_its_password_is_not_shown(
     assert "hush" not in result.stderr
 
 
-def test_the_picture_goes_to_stdout_whole_and_alone(imagecli: Run, folder: Path) -> None:
+def test_the_image_goes_to_stdout_whole_and_alone(imagecli: Run, folder: Path) -> None:
     with raw_server(OK) as server:
         result = imagecli("generate", "a cat", "-o", "-", "--base-url", server.base_url)
     assert (result.exit_code, result.raw_stdout, list(folder.iterdir())) == (0, RED, [])
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code"),
-    [(http("503 No", OVERLOADED), 6), (http("200 OK", pictures(RED[:-9])), 7), (http("200 OK", b"{}"), 7)],
+    ("response", "exit_code"),
+    [(http("503 No", OVERLOADED), 6), (http("200 OK", images_body(RED[:-9])), 7), (http("200 OK", b"{}"), 7)],
 )
-def test_stdout_stays_empty_when_there_is_no_picture(imagecli: Run, answer: Answer, exit_code: int) -> None:
-    with raw_server(answer) as server:
+def test_stdout_stays_empty_when_there_is_no_image(imagecli: Run, response: RawResponse, exit_code: int) -> None:
+    with raw_server(response) as server:
         result = imagecli("generate", "a cat", "-o", "-", "--base-url", server.base_url, *QUICK)
     assert (result.exit_code, result.raw_stdout) == (exit_code, b"")
 
@@ -219,7 +219,7 @@ def test_no_further_request_is_begun_after_a_last_straw(imagecli: Run, status: i
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         http("200 OK", b'{"data": []}'),
         http("502 No"),
@@ -228,8 +228,8 @@ def test_no_further_request_is_begun_after_a_last_straw(imagecli: Run, status: i
         reset,
     ],
 )
-def test_a_provider_that_bills_nothing_is_never_said_to_bill(imagecli: Run, answer: Answer) -> None:
-    with raw_server(answer) as server:
+def test_a_provider_that_bills_nothing_is_never_said_to_bill(imagecli: Run, response: RawResponse) -> None:
+    with raw_server(response) as server:
         result = imagecli("generate", "a cat", "--provider", "local", "--base-url", server.base_url, *QUICK)
         assert len(server.requests) == 1
     assert result.exit_code in (6, 7)

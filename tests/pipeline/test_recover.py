@@ -20,7 +20,7 @@ from imagecli.domain import OutputName
 from imagecli.events import Event, NoteEvent, WarningEvent
 from imagecli.pipeline.pipeline import discard_unanswered
 from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
 from tests.images.making import chunk, large_png
 
@@ -151,10 +151,10 @@ def test_result_urls_may_lead_to_where_the_request_was_sent_to(
     assert (result.exit_code, (folder / "cat.png").exists()) == ((0, True) if allowed else (7, False))
 
 
-def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool(
+def test_a_whole_response_is_saved_under_its_planned_names_and_gone_from_the_spool(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
-    leave(pictures(RED, BLUE), n=2)
+    leave(images_body(RED, BLUE), n=2)
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n")
     assert files(folder) == {"cat-1.png": RED, "cat-2.png": BLUE}
@@ -162,8 +162,8 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
 
 
 LARGE = large_png(30_000, random.Random(12))
-QUOTED = json.dumps({"error": {"message": f"can't read {pictures(LARGE).decode()}", "code": "500"}}).encode()
-IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + b"\n\n"
+QUOTED = json.dumps({"error": {"message": f"can't read {images_body(LARGE).decode()}", "code": "500"}}).encode()
+IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + images_body(RED)[1:] + b"\n\n"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + 
     [
         (RED, RED),
         (base64.b64encode(RED), RED),
-        (b'{"status": "working"}\n' + pictures(RED), RED),
+        (b'{"status": "working"}\n' + images_body(RED), RED),
         (IN_AN_EVENT, RED),
         (QUOTED, LARGE),
     ],
@@ -187,11 +187,11 @@ def test_an_image_in_an_unusual_body_is_recovered(
     assert files(state) == {}
 
 
-def test_an_answer_that_came_compressed_is_recovered_as_far_as_it_can_be_unpacked(
+def test_a_response_that_came_compressed_is_recovered_as_far_as_it_can_be_unpacked(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
-    leave(gzip.compress(pictures(RED)), id="run-0000")
-    leave(gzip.compress(pictures(BLUE, png(200, 200, "green")), 0)[:-300], id="run-0001", n=2)
+    leave(gzip.compress(images_body(RED)), id="run-0000")
+    leave(gzip.compress(images_body(BLUE, png(200, 200, "green")), 0)[:-300], id="run-0001", n=2)
     assert [one["state"] for one in imagecli("recover", "--list", "--json").json["left"]] == ["whole", "part"]
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (9, "cat.png\ncat-1.png\n")
@@ -209,7 +209,7 @@ def test_nothing_left_is_said_and_is_no_failure(imagecli: Run) -> None:
 def test_what_was_saved_before_the_end_is_not_saved_twice_and_what_is_another_stays(
     imagecli: Run, leave: Leave, folder: Path
 ) -> None:
-    leave(pictures(RED, BLUE), n=2, if_exists="overwrite")
+    leave(images_body(RED, BLUE), n=2, if_exists="overwrite")
     as_long = bytes(len(BLUE))
     (folder / "cat-1.png").write_bytes(RED)
     (folder / "cat-2.png").write_bytes(as_long)
@@ -219,7 +219,7 @@ def test_what_was_saved_before_the_end_is_not_saved_twice_and_what_is_another_st
 
 
 def test_a_literal_name_is_kept_by_converting_and_only_once(imagecli: Run, leave: Leave, folder: Path) -> None:
-    leave(pictures(JPEG), literal="png")
+    leave(images_body(JPEG), literal="png")
     (folder / "cat.orig.jpg").write_bytes(JPEG)
     assert imagecli("recover").stdout == "cat.png\n"
     assert sorted(files(folder)) == ["cat.orig.jpg", "cat.png"]
@@ -229,7 +229,7 @@ def test_names_are_planned_where_the_command_was_typed(
     imagecli: Run, leave: Leave, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(folder)
-    leave(pictures(RED))
+    leave(images_body(RED))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert imagecli("recover").stdout == f"{folder / 'cat.png'}\n"
@@ -240,15 +240,15 @@ def test_relative_folders_are_written_down_from_the_root(folder: Path) -> None:
 
 
 def test_a_folder_can_be_chosen_and_one_that_went_away_is_made_again(imagecli: Run, leave: Leave, folder: Path) -> None:
-    leave(pictures(RED))
+    leave(images_body(RED))
     assert imagecli("recover", "-o", "rescued/").paths == [Path("rescued/cat.png")]
-    leave(pictures(RED), id="run-0001", into=folder / "gone")
+    leave(images_body(RED), id="run-0001", into=folder / "gone")
     assert imagecli("recover").paths == [Path("gone/cat.png")]
 
 
 @pytest.mark.parametrize("output", ["cat.png", "{slug}.png", "-"])
-def test_one_name_for_many_pictures_is_refused(imagecli: Run, leave: Leave, state: Path, output: str) -> None:
-    leave(pictures(RED))
+def test_one_name_for_many_images_is_refused(imagecli: Run, leave: Leave, state: Path, output: str) -> None:
+    leave(images_body(RED))
     result = imagecli("recover", "-o", output)
     assert result.exit_code == 2
     assert f"-o {output} is not a folder" in result.stderr
@@ -258,7 +258,7 @@ def test_one_name_for_many_pictures_is_refused(imagecli: Run, leave: Leave, stat
 def test_a_recorded_entry_beside_the_output_is_saved_wherever_the_command_is_typed(
     imagecli: Run, leave: Leave, folder: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave(pictures(RED), spool=folder / ".imagecli-spool")
+    leave(images_body(RED), spool=folder / ".imagecli-spool")
     monkeypatch.chdir(tmp_path)
     assert imagecli("recover").stdout == f"{Path('work') / 'cat.png'}\n"
     assert files(folder) == {"cat.png": RED}
@@ -268,14 +268,14 @@ def test_a_recorded_entry_beside_the_output_is_saved_wherever_the_command_is_typ
 @pytest.mark.parametrize(
     ("body", "state_word"),
     [
-        (pictures(RED)[:-30], "part"),
+        (images_body(RED)[:-30], "part"),
         (b"{", "part"),
         (b"\x00\xff\xfe", "part"),
         (b'{"data": []}', "no_pictures"),
         (b'data: {"type": "image_generation.partial_image", "b64_json": "QQ=="}\n\n', "part"),
     ],
 )
-def test_what_holds_no_whole_answer_stays_until_it_is_deleted(
+def test_what_holds_no_whole_response_stays_until_it_is_deleted(
     imagecli: Run, leave: Leave, state: Path, folder: Path, body: bytes, state_word: str
 ) -> None:
     run = leave(body)
@@ -290,11 +290,11 @@ def test_what_holds_no_whole_answer_stays_until_it_is_deleted(
 
 
 @pytest.mark.parametrize("large", [0, 40_000])
-def test_the_whole_pictures_of_an_answer_that_broke_off_are_saved(
+def test_the_whole_images_of_a_response_that_broke_off_are_saved(
     imagecli: Run, leave: Leave, folder: Path, state: Path, large: int
 ) -> None:
     red, blue = (data[:33] + chunk(b"tEXt", b"a\0" + b"x" * large) + data[33:] for data in (RED, BLUE))
-    leave(pictures(red, blue, RED)[:-60], n=3)
+    leave(images_body(red, blue, RED)[:-60], n=3)
     result = imagecli("recover", "--json")
     assert result.exit_code == 9
     assert [error["code"] for error in result.json["errors"]] == ["fewer_pictures"]
@@ -302,7 +302,7 @@ def test_the_whole_pictures_of_an_answer_that_broke_off_are_saved(
     assert files(state) == {}
 
 
-def test_a_request_that_no_answer_came_to_is_said_once(imagecli: Run, leave: Leave, state: Path) -> None:
+def test_a_request_that_no_response_came_to_is_said_once(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(b"")
     result = imagecli("recover")
     assert result.exit_code == 0
@@ -324,16 +324,16 @@ def test_a_provider_that_bills_nothing_is_not_said_to_bill(imagecli: Run, leave:
 
 def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(b"")
-    with raw_server(http("200 OK", pictures(RED))) as server:
+    with raw_server(http("200 OK", images_body(RED))) as server:
         result = imagecli("generate", "a dog", "--json", "--base-url", server.base_url)
     assert "unanswered" in [warning["code"] for warning in result.json["warnings"]]
     assert (result.exit_code, files(state)) == (0, {})
 
 
-def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
+def test_only_the_commands_that_it_concerns_say_that_no_response_came(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
-    """A row's lost answer is said by the batch of its manifest, another command's by a command of its kind."""
+    """A row's lost response is said by the batch of its manifest, another command's by a command of its kind."""
     refs = [
         ManifestRef(manifest=str(folder / name), id="x.png", hash="0", planned=()) for name in ("m.txt", "other.txt")
     ]
@@ -345,7 +345,7 @@ def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
     def warned(*argv: str) -> int:
         return imagecli(*argv).stderr.count("got no response")
 
-    with raw_server(http("200 OK", pictures(RED))) as server:
+    with raw_server(http("200 OK", images_body(RED))) as server:
         base_url = ("--base-url", server.base_url)
         assert warned("batch", "m.txt", *base_url) == 1
         assert sorted(path.name for path in state.rglob("*.body")) == ["run-a.body", "run-c.body"]
@@ -380,17 +380,17 @@ def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave
     assert files(state) == {}
 
 
-def test_one_that_waits_for_its_answer_is_left_alone(imagecli: Run, folder: Path, state: Path) -> None:
+def test_one_that_waits_for_its_response_is_left_alone(imagecli: Run, folder: Path, state: Path) -> None:
     with opened(state / "spool", prepared_for(folder, "live-0000"), b""):
         assert "billed" not in imagecli("recover").stderr
-        with raw_server(http("200 OK", pictures(RED))) as server:
+        with raw_server(http("200 OK", images_body(RED))) as server:
             assert imagecli("generate", "a dog", "--base-url", server.base_url).exit_code == 0
         assert len(files(state)) == 3
 
 
 def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder: Path, state: Path) -> None:
-    leave(pictures(BLUE), id="dead-0000")
-    with opened(state / "spool", prepared_for(folder, "live-0000"), pictures(RED)):
+    leave(images_body(BLUE), id="dead-0000")
+    with opened(state / "spool", prepared_for(folder, "live-0000"), images_body(RED)):
         listed = imagecli("recover", "--list", "--json").json["left"]
         result = imagecli("recover")
         assert imagecli("recover", "--delete", "live-0000").exit_code == 2
@@ -401,13 +401,13 @@ def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "left"),
+    ("response", "exit_code", "left"),
     [(http("200 OK", RED), 0, 0), (http("403 No", b"AuthenticationFailed"), 7, 3), (http("404 No"), 7, 3)],
 )
 def test_an_address_that_lives_is_fetched_and_one_that_does_not_is_said(
-    imagecli: Run, leave: Leave, folder: Path, state: Path, answer: bytes, exit_code: int, left: int
+    imagecli: Run, leave: Leave, folder: Path, state: Path, response: bytes, exit_code: int, left: int
 ) -> None:
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         body = json.dumps({"data": [{"url": f"{server.base_url}/a.png?sig=hush"}]}).encode()
         leave(body, base_url=server.base_url)
         result = imagecli("recover", env={"OPENAI_API_KEY": "sk-test-0123456789"})
@@ -415,13 +415,13 @@ def test_an_address_that_lives_is_fetched_and_one_that_does_not_is_said(
     assert (result.exit_code, len(files(state))) == (exit_code, left)
     assert files(folder) == ({"cat.png": RED} if not exit_code else {})
     assert "hush" not in result.stderr
-    assert ("expired" in result.stderr) is (b"Authentication" in answer)
+    assert ("expired" in result.stderr) is (b"Authentication" in response)
 
 
-def test_damaged_pictures_get_rescue_names_and_the_answer_goes(
+def test_damaged_images_get_rescue_names_and_the_response_goes(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
-    leave(pictures(RED[:-9], BLUE), n=2)
+    leave(images_body(RED[:-9], BLUE), n=2)
     result = imagecli("recover", "--json")
     assert (result.exit_code, result.json["status"]) == (9, "partial")
     assert files(folder) == {"cat-1.damaged.png.bin": RED[:-9], "cat-2.png": BLUE}
@@ -429,7 +429,7 @@ def test_damaged_pictures_get_rescue_names_and_the_answer_goes(
 
 
 def test_what_the_dead_process_left_staged_is_removed(imagecli: Run, leave: Leave, folder: Path) -> None:
-    leave(pictures(RED))
+    leave(images_body(RED))
     (folder / ".imagecli-run-0000-0123.part").write_bytes(RED[:20])
     (folder / ".imagecli-other-0000-0123.part").write_bytes(b"a living one's")
     imagecli("recover")
@@ -437,9 +437,9 @@ def test_what_the_dead_process_left_staged_is_removed(imagecli: Run, leave: Leav
 
 
 def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, leave: Leave) -> None:
-    leave(pictures(RED), id="b-0000")
+    leave(images_body(RED), id="b-0000")
     leave(b"{", id="c-0000")
-    leave(pictures(BLUE), id="a-0000")
+    leave(images_body(BLUE), id="a-0000")
     result = imagecli("recover", "--json")
     assert result.exit_code == 9
     assert [Path(image["path"]).name for image in result.json["images"]] == ["cat.png", "cat_2.png"]
@@ -447,7 +447,7 @@ def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, 
 
 
 def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
-    leave(pictures(RED), prompt="a\x1b[31m\ncat " * 20)
+    leave(images_body(RED), prompt="a\x1b[31m\ncat " * 20)
     before = files(state)
     heading, line = imagecli("recover", "--list").stdout.splitlines()
     assert heading.split() == ["ID", "DATE", "COMMAND", "MODEL", "STATE", "PROMPT"]
@@ -462,22 +462,22 @@ def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, 
 def test_a_description_that_is_none_costs_the_others_nothing(
     imagecli: Run, leave: Leave, folder: Path, state: Path, text: str
 ) -> None:
-    leave(pictures(BLUE), id="bad-0000")
-    leave(pictures(RED), id="good-0000")
+    leave(images_body(BLUE), id="bad-0000")
+    leave(images_body(RED), id="good-0000")
     (state / "spool" / "bad-0000.json").write_text(text)
     result = imagecli("recover", "--json")
     assert (result.exit_code, files(folder)) == (9, {"cat.png": RED})
-    assert (state / "spool" / "bad-0000.body").read_bytes() == pictures(BLUE)
+    assert (state / "spool" / "bad-0000.body").read_bytes() == images_body(BLUE)
     assert "bug" not in result.stderr
 
 
 def test_an_unknown_id_removes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
-    leave(pictures(RED))
+    leave(images_body(RED))
     result = imagecli("recover", "--delete", "run-0000", "--delete", "run-9999", "--json")
     assert (result.exit_code, result.json["exit_code"]) == (2, 2)
     assert len(files(state)) == 3
 
 
-def test_an_answer_for_stdout_becomes_a_file(imagecli: Run, leave: Leave) -> None:
-    leave(pictures(RED), stdout=True)
+def test_a_response_for_stdout_becomes_a_file(imagecli: Run, leave: Leave) -> None:
+    leave(images_body(RED), stdout=True)
     assert imagecli("recover").stdout == "cat.png\n"

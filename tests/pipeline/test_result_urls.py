@@ -1,4 +1,4 @@
-"""Answers that hold addresses, from the command line to the files."""
+"""Responds that hold addresses, from the command line to the files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
 
 KEY = "sk-test-0123456789"
 WITH_KEY = {"OPENAI_API_KEY": KEY}
 RED, BLUE = png(), png(color="blue")
 QUICK = ("--max-wait", "0.05", "--timeout", "2")
-OK = http("200 OK", pictures(RED), "x-request-id: req_7")
+OK = http("200 OK", images_body(RED), "x-request-id: req_7")
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def threaded() -> Iterator[HTTPServer]:
 
 
 class TestUrls:
-    """Answers that hold addresses."""
+    """Responds that hold addresses."""
 
     def serve(self, server: HTTPServer, *paths: str) -> list[Request]:
-        """Answers a generation with these addresses, and returns where its requests will be seen."""
+        """Responds a generation with these addresses, and returns where its requests will be seen."""
         seen: list[Request] = []
         data = [{"url": path if "://" in path else server.url_for(path)} for path in paths]
 
-        def answer(request: Request) -> Response:
+        def respond(request: Request) -> Response:
             seen.append(request)
             return Response(json.dumps({"data": data}))
 
-        server.expect_request("/v1/images/generations").respond_with_handler(answer)
+        server.expect_request("/v1/images/generations").respond_with_handler(respond)
         return seen
 
     def run(self, imagecli: Run, server: HTTPServer, n: int = 1) -> tuple[int, Any, str]:
@@ -59,13 +59,13 @@ class TestUrls:
         together = threading.Barrier(3, timeout=5)
         keys: list[str | None] = []
 
-        def picture(request: Request) -> Response:
+        def image(request: Request) -> Response:
             together.wait()
             keys.append(request.headers.get("Authorization"))
             return Response(RED, content_type="text/plain")
 
         for path in "abc":
-            threaded.expect_request(f"/{path}").respond_with_handler(picture)
+            threaded.expect_request(f"/{path}").respond_with_handler(image)
         assert self.run(imagecli, threaded, 3)[0] == 0
         assert keys == [None] * 3
         assert [request.headers["Authorization"] for request in posts] == [f"Bearer {KEY}"]
@@ -78,7 +78,7 @@ class TestUrls:
         assert self.run(imagecli, httpserver)[0] == 0
         assert len(posts) == 1
 
-    def test_an_expired_address_is_said_and_the_answer_is_kept(
+    def test_an_expired_address_is_said_and_the_response_is_kept(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path
     ) -> None:
         posts = self.serve(httpserver, "/a?se=2020&sig=hush")
@@ -91,7 +91,7 @@ class TestUrls:
         assert "hush" not in stderr
         assert list(folder.iterdir()) == []
 
-    def test_a_page_that_says_it_is_a_picture_leaves_its_address_in_the_spool(
+    def test_a_page_that_says_it_is_an_image_leaves_its_address_in_the_spool(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path
     ) -> None:
         self.serve(httpserver, "/a.png")
@@ -121,11 +121,11 @@ class TestUrls:
         self.serve(threaded, *(f"/{number}" for number in range(30)))
         fetched: list[str] = []
 
-        def picture(request: Request) -> Response:
+        def image(request: Request) -> Response:
             fetched.append(request.path)
             return Response(png(color=f"#0000{int(request.path[1:]):02x}"))
 
-        threaded.expect_request(re.compile(r"/\d+")).respond_with_handler(picture)
+        threaded.expect_request(re.compile(r"/\d+")).respond_with_handler(image)
         exit_code, said, _ = self.run(imagecli, threaded, 2)
         (body,) = state.rglob("*.body")
         assert (exit_code, len(fetched), len(list(folder.iterdir()))) == (0, 6, 6)
@@ -181,12 +181,12 @@ def test_a_relative_address_is_fetched_without_the_name_and_password_of_the_base
 def test_a_failed_result_url_names_the_option_that_avoids_it_if_it_is_accepted(
     imagecli: Run, arguments: tuple[str, ...], named: bool, url: str
 ) -> None:
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         location = url.format(other=connection.getsockname()[1] + 1)
         connection.sendall(http("200 OK", json.dumps({"data": [{"url": location}]}).encode()))
 
     variables = {"OPENAI_API_KEY": "sk-x", "ZHIPUAI_API_KEY": "x"}
-    with raw_server(answer, http("404 No")) as server:
+    with raw_server(respond, http("404 No")) as server:
         result = imagecli("generate", "a cat", *arguments, "--base-url", server.base_url, env=variables)
     assert result.exit_code == 7, result.stderr
     assert ("--response-format b64_json" in result.stderr) is named

@@ -1,4 +1,4 @@
-"""Answers that come as events: what is whole is kept and numbered by arrival, what is partial is never taken for it."""
+"""Responses that are event streams: complete images are numbered by arrival, partial ones are never taken for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagecli.events import Event, PartialImage
 from imagecli.pipeline import partial_images
 from imagecli.pipeline.partial_images import GRACE_SECONDS, PartialImageHandler, StreamTee
 from imagecli.prepared_call import PreparedCall, prepared_to_json
-from tests.client.raw import Answer, http, linking, pictures, png, raw_server, reset, silence, then
+from tests.client.raw import RawResponse, http, images_body, linking, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
@@ -48,7 +48,7 @@ def completed(data: bytes = RED, of: str = "image_generation", **fields: Any) ->
 
 
 def stream(*events: bytes) -> bytes:
-    """A whole answer of events, that ends where the connection does."""
+    """A whole response of events, that ends where the connection does."""
     return HEAD + b"Connection: close\r\n\r\n" + b"".join(events)
 
 
@@ -58,36 +58,36 @@ def chunked(*events: bytes, end: bool = True) -> bytes:
     return HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n" * end
 
 
-def broken(*events: bytes) -> Answer:
+def broken(*events: bytes) -> RawResponse:
     return then(chunked(*events, end=False), reset)
 
 
-def stalled(*events: bytes) -> Answer:
+def stalled(*events: bytes) -> RawResponse:
     return then(chunked(*events, end=False), silence(9))
 
 
 def endless(piece: bytes, pause: float = 0.0) -> Callable[[socket.socket], None]:
     """*piece* again and again, until the client hangs up."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(stream())
         while True:
             connection.sendall(piece)
             time.sleep(pause)
 
-    return answer
+    return respond
 
 
 def drip7(data: bytes) -> Callable[[socket.socket], None]:
     """Seven bytes at a time."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(0, len(data), 7):
             connection.sendall(data[at : at + 7])
             time.sleep(0.001)
 
-    return answer
+    return respond
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -112,7 +112,7 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
 
 
 @pytest.mark.parametrize(
-    ("answers", "argv", "exit_code", "posts", "left"),
+    ("responses", "argv", "exit_code", "posts", "left"),
     [
         pytest.param([stream(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="whole"),
         pytest.param([chunked(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="whole, in chunks"),
@@ -157,7 +157,7 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
         ),
         pytest.param([stalled(partial())], QUICK, 7, 1, {}, id="S8 stall"),
         pytest.param([endless(b": ping\n\n", 0.05)], QUICK, 7, 1, {}, id="S8 heartbeats for ever"),
-        pytest.param([http("200 OK", pictures(RED))], [], 0, 1, {"cat.png": RED}, id="S9 plain JSON"),
+        pytest.param([http("200 OK", images_body(RED))], [], 0, 1, {"cat.png": RED}, id="S9 plain JSON"),
         pytest.param([http("429 No"), stream(completed())], QUICK, 0, 2, {"cat.png": RED}, id="S12 429 before it"),
         pytest.param(
             [http("503 No", b"", "Retry-After: 0"), stream(completed())],
@@ -173,14 +173,14 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
 def test_each_stream_has_its_exit_code_its_posts_and_its_files(
     imagecli: Run,
     folder: Path,
-    answers: Sequence[Answer],
+    responses: Sequence[RawResponse],
     argv: Sequence[object],
     exit_code: int,
     posts: int,
     left: dict[str, bytes],
 ) -> None:
     begin = time.monotonic()
-    with raw_server(*answers) as server:
+    with raw_server(*responses) as server:
         result = imagecli("generate", "cat", "--stream", *argv, "--base-url", server.base_url)
         assert (result.exit_code, len(server.requests)) == (exit_code, posts)
     assert files(folder) == left
@@ -200,7 +200,7 @@ def test_each_stream_has_its_exit_code_its_posts_and_its_files(
     ],
 )
 @pytest.mark.parametrize("cut", [True, False])
-def test_what_came_without_a_picture_is_kept_and_named(
+def test_what_came_without_an_image_is_kept_and_named(
     imagecli: Run, state: Path, body: bytes, code: str, words: str, cut: bool
 ) -> None:
     with raw_server(broken(body) if cut else stream(body)) as server:
@@ -214,7 +214,7 @@ def test_what_came_without_a_picture_is_kept_and_named(
     assert not result.json["images"]
 
 
-def test_what_breaks_behind_the_last_picture_breaks_nothing(imagecli: Run) -> None:
+def test_what_breaks_behind_the_last_image_breaks_nothing(imagecli: Run) -> None:
     with raw_server(broken(completed(usage={"total_tokens": 7}))) as server:
         result = imagecli("generate", "cat", "--stream", "--json", "--base-url", server.base_url)
     said = result.json
@@ -232,7 +232,7 @@ def test_what_broke_a_stream_is_said_beside_what_is_saved_of_it(imagecli: Run, s
     assert not list(state.rglob("*.body"))
 
 
-def test_an_answer_is_left_as_soon_as_its_last_picture_is_there(
+def test_a_response_is_left_as_soon_as_its_last_image_is_there(
     imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silence would be waited for five minutes; what names its end is not waited for at all."""
@@ -256,16 +256,16 @@ def test_an_edit_is_streamed_by_events_of_its_own(imagecli: Run, folder: Path) -
     assert files(folder) == {"in.png": png(64, 64), "in-cat.png": GREEN, "in-cat.partial-0.png": BLUE}
 
 
-@pytest.mark.parametrize("answer", [stream(partial(), completed()), broken(completed()), broken(completed()[:-2])])
-def test_a_stream_that_nobody_asked_for_is_read_as_one(imagecli: Run, folder: Path, answer: Answer) -> None:
-    with raw_server(answer) as server:
+@pytest.mark.parametrize("response", [stream(partial(), completed()), broken(completed()), broken(completed()[:-2])])
+def test_a_stream_that_nobody_asked_for_is_read_as_one(imagecli: Run, folder: Path, response: RawResponse) -> None:
+    with raw_server(response) as server:
         result = imagecli("generate", "cat", "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, {"cat.png": RED})
 
 
-def test_a_picture_behind_a_url_is_fetched(imagecli: Run, folder: Path) -> None:
-    answer = linking(lambda base_url: stream(event("image_generation.completed", url=f"{base_url}/a")))
-    with raw_server(answer, http("200 OK", RED)) as server:
+def test_an_image_behind_a_url_is_fetched(imagecli: Run, folder: Path) -> None:
+    response = linking(lambda base_url: stream(event("image_generation.completed", url=f"{base_url}/a")))
+    with raw_server(response, http("200 OK", RED)) as server:
         result = imagecli("generate", "cat", "--stream", "--base-url", server.base_url)
         assert [request[:4] for request in server.requests] == [b"POST", b"GET "]
     assert (result.exit_code, files(folder)) == (0, {"cat.png": RED})
@@ -308,14 +308,14 @@ def prepared(folder: Path, n: int = 1) -> PreparedCall:
 
 
 def ear(folder: Path, limit: int = 10_000, n: int = 1) -> tuple[StreamTee, io.BytesIO, list[Event]]:
-    heard: list[Event] = []
+    events: list[Event] = []
     file = io.BytesIO()
     return (
         StreamTee(
-            file, PartialImageHandler(prepared=prepared(folder, n), requested=None, on_event=heard.append), limit
+            file, PartialImageHandler(prepared=prepared(folder, n), requested=None, on_event=events.append), limit
         ),
         file,
-        heard,
+        events,
     )
 
 
@@ -329,12 +329,12 @@ def test_an_event_without_end_is_left_and_what_came_of_it_kept(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("start", [b'{"data": "', b" \r\n", b"\xef\xbb\xbf{", b"[", b"<html>"])
-def test_an_answer_that_is_no_stream_has_no_limit_of_an_event(tmp_path: Path, start: bytes) -> None:
-    hearing, file, heard = ear(tmp_path)
+def test_a_response_that_is_no_stream_has_no_limit_of_an_event(tmp_path: Path, start: bytes) -> None:
+    hearing, file, events = ear(tmp_path)
     hearing.write(start)
     for _ in range(99):
         hearing.write(b"{" + b"A" * 999)
-    assert (file.tell(), heard, hearing.enough()) == (len(start) + 99_000, [], None)
+    assert (file.tell(), events, hearing.enough()) == (len(start) + 99_000, [], None)
 
 
 @pytest.mark.parametrize(
@@ -346,12 +346,12 @@ def test_an_answer_that_is_no_stream_has_no_limit_of_an_event(tmp_path: Path, st
         ([completed(), completed(BLUE)], GRACE_SECONDS),
         ([completed(), completed(BLUE), DONE], 0),
         ([DONE], 0),
-        # other things are completed too, long before the picture
+        # other things are completed too, long before the image
         ([event("prompt.completed"), event("image_generation.completed", usage={}), completed()], None),
         ([event("image_generation.completed", b64_json=""), completed()], None),
     ],
 )
-def test_more_is_waited_for_until_every_picture_is_there(
+def test_more_is_waited_for_until_every_image_is_there(
     tmp_path: Path, events: list[bytes], enough: float | None
 ) -> None:
     hearing, _, _ = ear(tmp_path, n=2)
@@ -364,14 +364,14 @@ def test_more_is_waited_for_until_every_picture_is_there(
 @given(st.lists(st.integers(1, 400), min_size=1))
 def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[int]) -> None:
     body = partial(0, BLUE) + ODD + partial(1, JPEG)
-    hearing, file, heard = ear(tmp_path)
+    hearing, file, events = ear(tmp_path)
     at = 0
     while at < len(body):
         length = lengths[at % len(lengths)]
         hearing.write(body[at : at + length])
         at += length
     assert file.getvalue() == body
-    assert [(one.partial_image_index, one.data) for one in heard if isinstance(one, PartialImage)] == [
+    assert [(one.partial_image_index, one.data) for one in events if isinstance(one, PartialImage)] == [
         (0, BLUE),
         (0, BLUE),
         (1, JPEG),
@@ -388,7 +388,7 @@ def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[
         ([DONE], 7, {}),
     ],
 )
-def test_a_stream_whose_process_died_is_recovered_as_any_answer(
+def test_a_stream_whose_process_died_is_recovered_as_any_response(
     imagecli: Run, folder: Path, state: Path, events: list[bytes], exit_code: int, left: dict[str, bytes]
 ) -> None:
     spool = state / "spool"
@@ -401,22 +401,22 @@ def test_a_stream_whose_process_died_is_recovered_as_any_answer(
 
 
 @pytest.mark.parametrize(
-    ("answer", "argv", "warning"),
+    ("response", "argv", "warning"),
     [
-        (http("200 OK", pictures(RED)), ["--stream"], "no_stream"),
-        (http("200 OK", pictures(RED)), ["--partial-images", 2], "no_stream"),
+        (http("200 OK", images_body(RED)), ["--stream"], "no_stream"),
+        (http("200 OK", images_body(RED)), ["--partial-images", 2], "no_stream"),
         (stream(completed()), ["--partial-images", 2], "no_partials"),
         (stream(completed()), ["--stream"], None),
         (stream(completed()), ["--partial-images", 0], None),
         (stream(partial(), completed()), ["--partial-images", 2], None),
         (stream(partial(data=RED[:-9]), completed()), ["--partial-images", 2], None),
-        (http("200 OK", pictures(RED)), [], None),
+        (http("200 OK", images_body(RED)), [], None),
     ],
 )
 def test_a_stream_that_was_requested_and_never_came_is_one_warning(
-    imagecli: Run, answer: Answer, argv: Sequence[object], warning: str | None
+    imagecli: Run, response: RawResponse, argv: Sequence[object], warning: str | None
 ) -> None:
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         result = imagecli("generate", "cat", "-n", 25, "--json", *argv, "--base-url", server.base_url)
         assert len(server.requests) == 3
     missing = [one["code"] for one in result.json["warnings"] if one["code"] in ("no_stream", "no_partials")]

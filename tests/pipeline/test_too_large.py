@@ -16,7 +16,7 @@ import pytest
 
 from imagecli.client.spool import KEPT_BYTES, keep_beginning
 from imagecli.providers.large_json import MAX_REST_BYTES
-from tests.client.raw import Answer, http, pictures, png, raw_server
+from tests.client.raw import RawResponse, http, images_body, png, raw_server
 from tests.conftest import Run
 from tests.pipeline.test_recover import Leave
 from tests.pipeline.test_recover import leave as leave
@@ -32,13 +32,13 @@ ITEM = json.dumps({"b64_json": base64.b64encode(RED).decode()}).encode()
 def long(head: bytes, piece: bytes, count: int, end: bytes = b"") -> Callable[[socket.socket], None]:
     """*head*, *piece* so many times, *end*."""
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(head)
         for _ in range(count):
             connection.sendall(piece)
         connection.sendall(end)
 
-    return answer
+    return respond
 
 
 def spooled_bytes(state: Path) -> int:
@@ -79,11 +79,11 @@ MALFORMED = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("answer", "images", "arguments"), MALFORMED)
+@pytest.mark.parametrize(("response", "images", "arguments"), MALFORMED)
 def test_of_a_response_that_is_too_large_its_images_and_a_megabyte_are_kept(
-    folder: Path, state: Path, answer: Answer, images: int, arguments: tuple[str, ...]
+    folder: Path, state: Path, response: RawResponse, images: int, arguments: tuple[str, ...]
 ) -> None:
-    with raw_server(answer) as server:
+    with raw_server(response) as server:
         exit_code, peak, stderr = run_measured(server.base_url, folder, state, "-n", "2", *arguments)
     saved = [path for path in folder.glob("*.png") if "damaged" not in path.name]
     assert exit_code == (9 if images else 7), stderr
@@ -97,7 +97,7 @@ def test_of_a_response_that_is_too_large_its_images_and_a_megabyte_are_kept(
 @pytest.mark.parametrize("blank", [b" ", b"\n", b"\r\n", b" \n"])
 def test_blanks_before_a_complete_response_do_not_matter(imagecli: Run, state: Path, blank: bytes) -> None:
     """Gateways send them to keep the connection open."""
-    with raw_server(long(PLAIN_HEAD, blank * (MB // len(blank)), 5, pictures(RED))) as server:
+    with raw_server(long(PLAIN_HEAD, blank * (MB // len(blank)), 5, images_body(RED))) as server:
         result = imagecli("generate", "a cat", "--base-url", server.base_url)
     assert (result.exit_code, [path.read_bytes() for path in result.paths]) == (0, [RED])
     assert not spooled_bytes(state)

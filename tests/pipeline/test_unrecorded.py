@@ -19,7 +19,7 @@ import pytest
 from imagecli.domain import OutputName
 from imagecli.prepared_call import ManifestRef, prepared_to_json
 from tests.children import Children
-from tests.client.raw import http, pictures, png, raw_server, silence, then
+from tests.client.raw import http, images_body, png, raw_server, silence, then
 from tests.conftest import Run
 from tests.pipeline.test_interruptions import wait_for
 from tests.pipeline.test_recover import opened, prepared_for
@@ -35,7 +35,7 @@ def forge(spool: Path, body: bytes = b"", *, id: str = "run-0000", folder: Path 
     spool.mkdir(exist_ok=True)
     (spool / f"{id}.json").write_text(prepared_to_json(prepared_for(folder or spool.parent, id, **more)))
     (spool / f"{id}.sent").write_text("")
-    (spool / f"{id}.body").write_bytes(body or pictures(RED))
+    (spool / f"{id}.body").write_bytes(body or images_body(RED))
     return spool / f"{id}.body"
 
 
@@ -100,7 +100,7 @@ def test_json_tells_of_unrecorded_entries(imagecli: Run, folder: Path, spool: Pa
 def test_a_record_of_another_description_does_not_help_a_forged_entry(
     imagecli: Run, folder: Path, spool: Path, home: Path, state: Path
 ) -> None:
-    entry = opened(spool, prepared_for(folder, "run-0000"), pictures(RED), records=state / "spooled-elsewhere")
+    entry = opened(spool, prepared_for(folder, "run-0000"), images_body(RED), records=state / "spooled-elsewhere")
     entry.keep()
     entry.close()
     forge(spool, folder=home)
@@ -136,7 +136,7 @@ def test_no_response_is_spooled_through_a_link(
 ) -> None:
     state.write_text("not a folder")
     spool.symlink_to({"folder": home, "dangling": home / "x", "circle": spool}[kind])
-    with raw_server(http("200 OK", pictures(RED))) as server:
+    with raw_server(http("200 OK", images_body(RED))) as server:
         result = imagecli("generate", "a cat", "--base-url", server.base_url)
         assert server.requests == []
     assert result.exit_code == 2
@@ -149,7 +149,7 @@ def test_a_name_from_an_entry_is_rebuilt_by_the_naming_rules(imagecli: Run, fold
         OutputName(folder=folder, stem="../../up", ending="zshenv", literal_format="zshenv"),
         OutputName(folder=folder, stem="cat", ending="pth"),
     )
-    entry = opened(state / "spool", prepared_for(folder, "run-0000", n=2, names=names), pictures(RED, BLUE))
+    entry = opened(state / "spool", prepared_for(folder, "run-0000", n=2, names=names), images_body(RED, BLUE))
     entry.keep()
     entry.close()
     assert imagecli("recover").exit_code == 0
@@ -160,7 +160,7 @@ def test_a_manifests_image_is_not_saved_behind_a_link_that_was_made_since(
     imagecli: Run, folder: Path, state: Path, home: Path
 ) -> None:
     part = ManifestRef(manifest=str(folder / "assets.jsonl"), id="out/cat.png", hash="0", planned=(("out/cat.png",),))
-    entry = opened(state / "spool", prepared_for(folder / "out", "run-0000", part=part), pictures(RED))
+    entry = opened(state / "spool", prepared_for(folder / "out", "run-0000", part=part), images_body(RED))
     entry.keep()
     entry.close()
     (folder / "out").symlink_to(home)
@@ -179,7 +179,7 @@ def test_from_saves_the_images_under_new_names_and_leaves_the_entries(
     imagecli: Run, folder: Path, spool: Path, home: Path, source: str
 ) -> None:
     forge(spool, folder=home)
-    forge(spool, pictures(RED, BLUE), id="Run/../0001".replace("/", "_"), folder=home)
+    forge(spool, images_body(RED, BLUE), id="Run/../0001".replace("/", "_"), folder=home)
     (spool / "run-0000.json").write_text("damaged")
     (folder / "run-0000.png").write_bytes(b"another image")
     before = files(spool)
@@ -208,8 +208,8 @@ def test_from_saves_into_the_chosen_folder(imagecli: Run, folder: Path, spool: P
     ("body", "saved"),
     [
         (RED, [RED]),
-        (gzip.compress(pictures(RED)), [RED]),
-        (pictures(RED, BLUE)[:-20], [RED]),
+        (gzip.compress(images_body(RED)), [RED]),
+        (images_body(RED, BLUE)[:-20], [RED]),
         (
             b'data: {"type": "image_generation.completed", "b64_json": "%s"}\n\n' % base64.b64encode(RED),
             [RED],
@@ -238,7 +238,7 @@ def test_from_prints_an_address_and_does_not_fetch_it(imagecli: Run, folder: Pat
 
 
 def test_from_reads_regular_files_only(imagecli: Run, folder: Path, spool: Path, home: Path) -> None:
-    (home / "secret").write_bytes(pictures(RED))
+    (home / "secret").write_bytes(images_body(RED))
     forge(spool)
     (spool / "run-0000.body").unlink()
     (spool / "run-0000.body").symlink_to(home / "secret")
@@ -280,7 +280,7 @@ def test_a_kill_with_an_unwritable_state_folder_is_recovered(
         "TMPDIR": "/dev/null" if recorded == "nowhere" else str(tmp_path / "tmp"),
         **({"XDG_RUNTIME_DIR": str(tmp_path / "runtime")} if recorded == "runtime" else {}),
     }
-    body = pictures(RED)
+    body = images_body(RED)
     with raw_server(then(http("200 OK", body, length=len(body) + 1), silence(20))) as server:
         process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
         wait_for(lambda: any(path.stat().st_size >= len(body) for path in spool.glob("*.body")), process)
@@ -313,7 +313,7 @@ def test_without_any_record_a_response_is_still_saved_and_kept(
     imagecli: Run, folder: Path, spool: Path, state: Path
 ) -> None:
     state.write_text("not a folder")
-    with raw_server(http("200 OK", pictures(RED)), http("200 OK", b'{"data": [')) as server:
+    with raw_server(http("200 OK", images_body(RED)), http("200 OK", b'{"data": [')) as server:
         saved = imagecli("generate", "a cat", "--base-url", server.base_url, env=NO_RECORDS)
         assert (saved.exit_code, files(folder)) == (0, {"a-cat.png": RED})
         lost = imagecli("generate", "a dog", "--base-url", server.base_url, env=NO_RECORDS)
@@ -328,7 +328,7 @@ def test_an_entry_of_an_earlier_version_in_the_state_folder_is_recovered(
     spool.mkdir(mode=0o700, parents=True)
     document = json.loads(prepared_to_json(prepared_for(folder, "run-0000")))
     (spool / "run-0000.json").write_text(json.dumps({key: document[key] for key in OLD_KEYS}))
-    (spool / "run-0000.body").write_bytes(pictures(RED))
+    (spool / "run-0000.body").write_bytes(images_body(RED))
     assert imagecli("recover").stdout == "cat.png\n"
     assert files(state) == {}
 

@@ -17,7 +17,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from tests.children import Children
-from tests.conftest import photo, picture
+from tests.conftest import photo, read_image
 from tests.images.making import large_png
 from tests.preview.decoding import decode_blocks
 from tests.pseudo_terminal import Terminal
@@ -87,7 +87,7 @@ def test_in_tmux_the_image_is_half_blocks_and_the_pane_is_clean(tmux: Tmux, fold
     others = [line for line in plain if line and line not in rows]
     assert [line for line in others if not line.startswith(">")] == ["a-cat.png", "end 1"]
     shown = decode_blocks("".join(line + "\n" for line in pane.splitlines() if "▀" in line), 48, 24)
-    expected = picture(folder / "a-cat.png").convert("RGB").resize(shown.size)
+    expected = read_image(folder / "a-cat.png").convert("RGB").resize(shown.size)
     pairs = zip(shown.convert("RGB").tobytes(), expected.tobytes(), strict=True)
     assert sum(abs(one - other) for one, other in pairs) / (48 * 48 * 3) < 6
     assert tmux("display-message", "-p", "#{pane_title}") == tmux("display-message", "-p", "#{host}")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.client.raw import raw_server
-from tests.conftest import Result, Run, photo, picture
+from tests.conftest import Result, Run, photo, read_image
 from tests.pipeline.test_streams import BLUE, GREEN, completed, partial, stream
 from tests.preview.decoding import decode_blocks, decode_kitty
 
@@ -34,7 +34,7 @@ def test_the_image_is_shown_between_the_progress_and_the_path(imagecli: Run) -> 
     (drawing,) = sequences(result.stderr)
     shown, _ = decode_kitty(drawing)
     assert shown.getbbox() == (0, 0, 256, 256)
-    original = picture("a-cat.png").convert("RGB")
+    original = read_image("a-cat.png").convert("RGB")
     assert mean_difference(shown.convert("RGB").crop((0, 0, 256, 256)), original) == 0
     before, _, after = result.stderr.partition(drawing)
     assert "preparing" in before
@@ -92,7 +92,7 @@ def test_a_mask_is_shown_over_its_image(imagecli: Run, folder: Path) -> None:
     edited, kept = shown.getpixel((5, 50)), shown.getpixel((shown.width - 5, 50))
     assert edited == (255, 127, 182, 255)
     assert kept == (165, 165, 165, 255)
-    assert (result.exit_code, picture("a-mask.png").size) == (0, (400, 400))
+    assert (result.exit_code, read_image("a-mask.png").size) == (0, (400, 400))
 
 
 QUIET: list[tuple[str, tuple[object, ...], Mapping[str, str], tuple[str, ...]]] = [

@@ -85,7 +85,7 @@ def ends(wanted: ImageRequest, model: ModelRow | None = None) -> tuple[float, fl
         (GPT_15, "high", WIDE, 0.200),
     ],
 )
-def test_a_picture_costs_what_the_printed_tables_say(prices: Prices, quality: str, size: Size, usd: float) -> None:
+def test_an_image_costs_what_the_printed_tables_say(prices: Prices, quality: str, size: Size, usd: float) -> None:
     low, high = ends(ask(quality, size), row(prices, *prices.output_tokens))
     assert low <= high
     assert low == pytest.approx(usd, abs=0.0015)
@@ -150,13 +150,13 @@ def test_frames_of_a_gif_cost_at_most_their_sheet() -> None:
     assert ends(ask(output_format="gif", frame_count=2))[1] < ends(ask(output_format="gif"))[1]
 
 
-def test_partial_pictures_cost_up_to_a_hundred_tokens_each() -> None:
+def test_partial_images_cost_up_to_a_hundred_tokens_each() -> None:
     plain, streamed = ends(ask(n=2)), ends(ask(n=2, stream=True, partial_images=3))
     assert streamed[0] == plain[0]
     assert streamed[1] - plain[1] == pytest.approx(2 * 3 * 100 * 30 / 1_000_000)
 
 
-def test_input_pictures_and_masks_add_to_the_upper_end() -> None:
+def test_input_images_and_masks_add_to_the_upper_end() -> None:
     source = InputSource(name="a.png")
     alone = ends(ask())
     edit = Edit(prompt="a cat", images=(source, source), options=ask().options)
@@ -235,7 +235,7 @@ ASKS = st.builds(
 
 
 @given(ASKS)
-def test_the_upper_end_is_never_below_the_lower_and_more_pictures_never_cost_less(wanted: Generate) -> None:
+def test_the_upper_end_is_never_below_the_lower_and_more_images_never_cost_less(wanted: Generate) -> None:
     low, high = ends(wanted)
     assert 0 < low <= high
     more = wanted._replace(options=wanted.options._replace(n=wanted.options.n + 1))
@@ -306,7 +306,7 @@ def test_words_that_came_out_cost_their_own_price_where_there_is_one() -> None:
     assert billed(GPT_2, **words) == pytest.approx(FULL)
 
 
-def test_input_without_kinds_is_text_only_where_no_picture_was_sent() -> None:
+def test_input_without_kinds_is_text_only_where_no_image_was_sent() -> None:
     assert billed(input_tokens_details=...) is None
     only_text = billed(wanted=ask(), input_tokens_details=..., input_tokens=100)
     assert only_text == pytest.approx((100 * 5 + 1_756 * 30) / 1_000_000)

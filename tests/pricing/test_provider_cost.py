@@ -11,7 +11,7 @@ import pytest
 from imagecli.catalog import catalog
 from imagecli.domain import Generate, ImageOptions
 from imagecli.pricing.usage_cost import provider_cost, reported_usd, unpriced_note
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
 
 ROWS = catalog.load_shipped_catalog()
@@ -22,8 +22,8 @@ OPENROUTER_USAGE = {"prompt_tokens": 9, "completion_tokens": 1300, "total_tokens
 XAI_USAGE = {"cost_in_usd_ticks": 700_000_000}
 
 
-def answer(usage: dict[str, Any]) -> bytes:
-    return http("200 OK", pictures(png(64, 64), usage=usage))
+def response(usage: dict[str, Any]) -> bytes:
+    return http("200 OK", images_body(png(64, 64), usage=usage))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_a_provider_reports_is_complete_and_no_share_of_it_is_billed() -> N
 def test_the_reported_cost_is_in_the_summary_and_in_json(
     imagecli: Run, provider: str, model: str, key: str, usage: dict[str, Any], line: str, usd: float
 ) -> None:
-    with raw_server(answer(usage)) as server:
+    with raw_server(response(usage)) as server:
         command = ["generate", "a cat", "--provider", provider, "-m", model, "--if-exists", "number"]
         command += ["--base-url", server.base_url]
         plain = imagecli(*command, env={key: "sk-or-v1-0123456789"})
@@ -75,7 +75,7 @@ def test_the_reported_cost_is_in_the_summary_and_in_json(
 
 
 def test_the_reported_cost_stops_a_command_at_its_limit(imagecli: Run) -> None:
-    with raw_server(answer({"cost": 3.0})) as server:
+    with raw_server(response({"cost": 3.0})) as server:
         result = imagecli(
             *("generate", "a {x}", *(word for x in "abcdefgh" for word in ("--var", f"x={x}"))),
             *("--provider", "openrouter", "-m", "a/b", "--base-url", server.base_url, "--json"),
@@ -91,7 +91,7 @@ def test_the_reported_cost_stops_a_command_at_its_limit(imagecli: Run) -> None:
 def test_a_batch_journals_the_reported_cost_and_stops_at_its_limit(imagecli: Run, folder: Path) -> None:
     rows = [{"prompt": f"a {name}", "output": f"{name}.png"} for name in ("cat", "dog", "fox", "owl")]
     (folder / "pets.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    with raw_server(*[answer({"cost": 3.0})] * 4) as server:
+    with raw_server(*[response({"cost": 3.0})] * 4) as server:
         result = imagecli(
             *("batch", "pets.jsonl", "--provider", "openrouter", "-m", "a/b", "--base-url", server.base_url),
             *("-j", "1", "--json"),

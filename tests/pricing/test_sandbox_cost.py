@@ -11,7 +11,7 @@ import pytest
 
 from imagecli.client.exchange import HttpResponse
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.client.raw import http, pictures, png, raw_server
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
 
 HEADER = "x-imagecli-sandbox: 1"
@@ -74,7 +74,7 @@ def test_a_batch_at_a_sandbox_under_a_base_url_costs_nothing(
 
 def test_what_the_sandbox_made_does_not_count_against_the_limit(imagecli: Run) -> None:
     # Each response reports 3 USD of tokens, so that two of them pass the limit of 5 USD.
-    body = pictures(png(64, 64), usage={**USAGE, "output_tokens": 100_000})
+    body = images_body(png(64, 64), usage={**USAGE, "output_tokens": 100_000})
     words = [word for x in "abcdefgh" for word in ("--var", f"x={x}")]
     for header, exit_code in ((HEADER, 0), ("x-other: 1", 9)):
         with raw_server(http("200 OK", body, header)) as server:
@@ -85,7 +85,7 @@ def test_what_the_sandbox_made_does_not_count_against_the_limit(imagecli: Run) -
 def test_behind_a_proxy_no_response_is_believed_to_be_the_sandbox_s(
     imagecli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = pictures(png(64, 64), usage=USAGE)
+    body = images_body(png(64, 64), usage=USAGE)
     with raw_server(http("200 OK", body, HEADER)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         result = imagecli(

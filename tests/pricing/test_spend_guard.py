@@ -12,7 +12,6 @@ from imagecli.config.sources import SettingFlags
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size, SvgOptions
 from imagecli.env import Env
 from imagecli.errors import NetworkError
-from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
 from tests.conftest import NOW, Stream
@@ -31,7 +30,7 @@ def settings(cap: float, provider: str = "openai") -> Settings:
 
 def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, provider: str = "openai") -> Budget:
     ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
-    wanted = [(PlannedCall(index=index, request=ask), ROWS.model("gpt-image-2")) for index in range(count)]
+    wanted = [(ask, ROWS.model("gpt-image-2")) for index in range(count)]
     return Budget.build(wanted, settings(cap, provider), fixed=fixed, share=share)
 
 
@@ -56,15 +55,17 @@ def test_half_of_what_usage_says_is_billed() -> None:
 def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
     look = ImageOptions(model="gpt-image-1-mini", quality="high", size=Size(1024, 1024))
     edit = Edit(prompt="x", images=(InputSource(name="a.png"),), options=look._replace(model="gpt-image-2"))
-    wanted = [
-        (PlannedCall(index=0, request=Generate(prompt="x", options=look)), ROWS.model("gpt-image-1-mini")),
-        (PlannedCall(index=1, request=edit), ROWS.model("gpt-image-2")),
-    ]
-    mixed = Budget.build(wanted, settings(50))
+    mixed = Budget.build(
+        [
+            (Generate(prompt="x", options=look), ROWS.model("gpt-image-1-mini")),
+            (edit, ROWS.model("gpt-image-2")),
+        ],
+        settings(50),
+    )
     ends = [outcome(MILLION)._replace(request=index) for index in (0, 1)]
     assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), pytest.approx(30)]
     assert mixed.cost(ends).actual_usd == pytest.approx(38)
-    # Without kinds, input is text where no picture was sent, and unknown where one was.
+    # Without kinds, input is text where no image was sent, and unknown where one was.
     ends = [end._replace(usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
     assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), None]
 
@@ -74,7 +75,7 @@ def test_of_an_order_with_an_svg_the_bill_is_known_in_part() -> None:
     svg = look._replace(output_format="svg", svg=SvgOptions(effort="low"))
     asks = [Generate(prompt="x", options=one) for one in (look, svg)]
     mixed = Budget.build(
-        [(PlannedCall(index=k, request=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)],
+        [(ask, ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)],
         settings(5),
     )
     ends = [outcome(MILLION)._replace(request=index) for index in (0, 1)]

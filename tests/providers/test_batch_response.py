@@ -32,25 +32,25 @@ def refusal(**detail: Any) -> dict[str, Any]:
     return {"error": {"message": "no", "type": None, "param": None, "code": None, **detail}}
 
 
-PICTURES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], "usage": USAGE}
+IMAGES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], "usage": USAGE}
 
 
 @pytest.mark.parametrize(
-    "whole", [line(response(body=PICTURES)), line(response(None, PICTURES)), line(response(201, PICTURES))]
+    "whole", [line(response(body=IMAGES)), line(response(None, IMAGES)), line(response(201, IMAGES))]
 )
-def test_the_pictures_and_the_usage_of_a_line_are_those_of_the_answer_in_it(whole: bytes) -> None:
-    answer = parse_line_images(whole, BASE)
-    assert [found.b64_json for found in answer.images] == ["QQ==", "Qg=="]
-    assert answer.usage == USAGE
+def test_the_images_and_the_usage_of_a_line_are_those_of_the_response_in_it(whole: bytes) -> None:
+    parsed = parse_line_images(whole, BASE)
+    assert [found.b64_json for found in parsed.images] == ["QQ==", "Qg=="]
+    assert parsed.usage == USAGE
 
 
-def test_a_picture_of_a_line_is_found_in_the_file_after_it_was_condensed() -> None:
-    picture = "QUJD" * 100_000
-    condensed = condense_body(io.BytesIO(line(response(body={"data": [{"b64_json": picture}]}))))
+def test_an_image_of_a_line_is_found_in_the_file_after_it_was_condensed() -> None:
+    image = "QUJD" * 100_000
+    condensed = condense_body(io.BytesIO(line(response(body={"data": [{"b64_json": image}]}))))
     assert len(condensed.body) < 2000
     assert parse_response_line(condensed.body).custom_id == "row-1"
     (found,) = parse_line_images(condensed.body, BASE).images
-    assert condensed.full_text(found.b64_json or "") == picture
+    assert condensed.full_text(found.b64_json or "") == image
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_picture_of_a_line_is_found_in_the_file_after_it_was_condensed() -> No
         (line([]), UnsavedError, "no_answer", 7),
     ],
 )
-def test_a_line_without_pictures_raises_what_it_tells_of(
+def test_a_line_without_images_raises_what_it_tells_of(
     whole: bytes, error: type[ImagecliError], code: str, exit_code: int
 ) -> None:
     with pytest.raises(error) as caught:
@@ -107,7 +107,7 @@ def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
 @pytest.mark.parametrize(
     ("whole", "told"),
     [
-        (line(response(body=PICTURES)), BatchResponseLine(custom_id="row-1", status=200, request_id="req_1")),
+        (line(response(body=IMAGES)), BatchResponseLine(custom_id="row-1", status=200, request_id="req_1")),
         (line(response(400, {}, None)), BatchResponseLine(custom_id="row-1", status=400, request_id=None)),
         (line(None, {"code": "x"}), BatchResponseLine(custom_id="row-1", status=None, request_id=None)),
         (line(response("200")), BatchResponseLine(custom_id="row-1", status=None, request_id="req_1")),
@@ -149,8 +149,8 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON, JSON)
-def test_no_line_is_a_traceback(answer: Any, error: Any, body: Any) -> None:
-    for whole in (line(answer, error), line(response(answer, body), error), line(error, answer, custom_id=body)):
+def test_no_line_is_a_traceback(value: Any, error: Any, body: Any) -> None:
+    for whole in (line(value, error), line(response(value, body), error), line(error, value, custom_id=body)):
         with suppress(ImagecliError):
             parse_line_images(whole, BASE)
         with suppress(ValueError):

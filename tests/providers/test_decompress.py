@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from imagecli.errors import UnsavedError
 from imagecli.events import Event, WarningEvent
 from imagecli.providers.decompress import DamagedGzipError, gunzip, open_decompressed, read_beginning
-from tests.client.raw import pictures, png
+from tests.client.raw import images_body, png
 
-BODY = pictures(png(40, 40))
+BODY = images_body(png(40, 40))
 PACKED = {
     "gzip": gzip.compress(BODY),
     "two members": gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]),
@@ -83,7 +83,7 @@ def test_all_before_the_damage_is_read() -> None:
 
 
 @pytest.mark.parametrize(("begin", "letter"), [(b"", b" "), (b'{"a": "', b"x")])
-def test_what_unpacks_to_more_than_any_answer_is_not_read_on(begin: bytes, letter: bytes) -> None:
+def test_what_unpacks_to_more_than_any_response_is_not_read_on(begin: bytes, letter: bytes) -> None:
     with pytest.raises(UnsavedError) as caught:
         unpacked(gzip.compress(begin + letter * 2**25), limit=2**20)
     assert caught.value.code == "answer_too_large"

@@ -300,7 +300,7 @@ ENCODED = base64.b64encode(bytes(range(256)) * 20).decode()
     "encoded", [ENCODED, ENCODED.rstrip("="), base64.encodebytes(bytes(600)).decode(), ENCODED.replace("/", "\\/")]
 )
 @pytest.mark.parametrize("status", [429, 500, 400])
-def test_a_picture_that_a_server_repeats_in_its_complaint_is_not_repeated_by_us(encoded: str, status: int) -> None:
+def test_an_image_that_a_server_repeats_in_its_complaint_is_not_repeated_by_us(encoded: str, status: int) -> None:
     for body in (f"no: {encoded} is too large".encode(), openai(message=f"no: {encoded} is too large", code=encoded)):
         message = error_from_response(status, {}, body).message
         assert "no: [encoded data] is too large" in message
@@ -316,7 +316,7 @@ def test_an_address_in_a_complaint_is_kept() -> None:
     ("status", "words"),
     [(300, "HTTP 300"), (304, "HTTP 304"), (306, "HTTP 306"), (302, "to another address")],
 )
-def test_an_answer_that_redirects_is_told_from_one_that_only_begins_alike(status: int, words: str) -> None:
+def test_a_response_that_redirects_is_told_from_one_that_only_begins_alike(status: int, words: str) -> None:
     error = error_from_response(status, {}, b"")
     assert words in error.message
     assert (error.exit_code, error.status) == (6, status)
@@ -332,7 +332,7 @@ def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
     st.integers(300, 700),
     st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b"null", b'{"error":null}', b'{"error":[[1]]}', b"1"]),
 )
-def test_every_answer_becomes_an_error_of_ours(status: int, body: bytes) -> None:
+def test_every_response_becomes_an_error_of_ours(status: int, body: bytes) -> None:
     error = error_from_response(status, {}, body)
     assert error.exit_code in (3, 4, 5, 6, 7)
     assert error.message

@@ -81,12 +81,12 @@ SPELLINGS = {"/": ["/", "\\/"], "A": ["A", "\\u0041"], "+": ["+", "\\u002b", "\\
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 99), st.sampled_from(EDGES), st.integers(-9, 9), st.sampled_from([0, 64, 76]), st.booleans())
-def test_a_picture_is_read_in_every_spelling_of_its_base64(
+def test_an_image_is_read_in_every_spelling_of_its_base64(
     seed: int, edge: int, more: int, width: int, urlsafe: bool
 ) -> None:
     dice = random.Random(seed)
-    picture = dice.randbytes(edge * 3 // 4 + more)
-    encoded = (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(picture).decode()
+    image = dice.randbytes(edge * 3 // 4 + more)
+    encoded = (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(image).decode()
     if dice.random() < 0.5:
         encoded = encoded.rstrip("=")
     if width:
@@ -95,7 +95,7 @@ def test_a_picture_is_read_in_every_spelling_of_its_base64(
     condensed = condense_body(io.BytesIO(b'{"data":[{"b64_json":"%s"}]}' % spelled.encode()))
     text = json.loads(condensed.body)["data"][0]["b64_json"]
     assert len(condensed.body) < LONG_BYTES + 100
-    assert b"".join(decode_base64(condensed.iter_text(text))) == picture
+    assert b"".join(decode_base64(condensed.iter_text(text))) == image
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,11 +123,11 @@ def test_what_json_accepts_is_never_read_otherwise(data: st.DataObject, junk: by
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_each_event_of_a_stream_is_condensed_though_a_comment_has_a_quote_too_many(line_end: bytes) -> None:
-    pictures = [b"A" * LONG_BYTES * k for k in (1, 2, 3)]
-    lines = [b': keep "alive', b"event: x", *(b'data: {"b64_json": "%s"}' % picture for picture in pictures), b""]
+    images = [b"A" * LONG_BYTES * k for k in (1, 2, 3)]
+    lines = [b': keep "alive', b"event: x", *(b'data: {"b64_json": "%s"}' % image for image in images), b""]
     condensed = condense_body(io.BytesIO(line_end.join(lines)))
     events = [json.loads(line[6:]) for line in condensed.body.splitlines() if line.startswith(b"data: ")]
-    assert [condensed.full_text(event["b64_json"]).encode() for event in events] == pictures
+    assert [condensed.full_text(event["b64_json"]).encode() for event in events] == images
     assert len(condensed.body) < 20_000
 
 
@@ -140,11 +140,11 @@ def test_a_raw_line_end_in_a_string_is_as_wrong_as_it_was(end: bytes) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r"])
 def test_a_line_that_ends_in_a_backslash_at_a_pieces_end_spoils_no_other(end: bytes) -> None:
-    begin, picture = b'data: {"b64_json": "', b"B" * LONG
+    begin, image = b'data: {"b64_json": "', b"B" * LONG
     cut = begin + b"A" * (PIECE_BYTES - len(begin) - 1) + b"\\"
-    condensed = condense_body(io.BytesIO(cut + end + begin + picture + b'"}' + end))
+    condensed = condense_body(io.BytesIO(cut + end + begin + image + b'"}' + end))
     event = json.loads(condensed.body.splitlines()[-1].removeprefix(b"data: "))
-    assert condensed.full_text(event["b64_json"]).encode() == picture
+    assert condensed.full_text(event["b64_json"]).encode() == image
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])

@@ -29,7 +29,7 @@ def found(document: Any) -> list[str | None]:
 
 @pytest.mark.parametrize("name", ["image", "image_base64", "b64", "base64", "bytesBase64Encoded", "content"])
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_picture_is_known_by_how_it_begins(name: str, format: str) -> None:
+def test_an_image_is_known_by_how_it_begins(name: str, format: str) -> None:
     text = base64.b64encode(png(format=format)).decode()
     assert found({"data": [{name: text}]}) == [text]
     assert found({"data": [{name: f"data:image/x;base64,{text}"}]}) == [text]
@@ -37,7 +37,7 @@ def test_a_picture_is_known_by_how_it_begins(name: str, format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "pictures"),
+    ("document", "images"),
     [
         ({"data": [{"image": {"b64": ONE}}, {"image": {"b64": TWO}}]}, [ONE, TWO]),
         ({"data": {"b64_json": ONE}}, [ONE]),
@@ -55,8 +55,8 @@ def test_a_picture_is_known_by_how_it_begins(name: str, format: str) -> None:
         ({"parameters": {"init_images": [TWO]}, "images": [ONE]}, [ONE]),
     ],
 )
-def test_other_shapes_are_read(document: Any, pictures: list[str]) -> None:
-    assert found(document) == pictures
+def test_other_shapes_are_read(document: Any, images: list[str]) -> None:
+    assert found(document) == images
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_other_shapes_are_read(document: Any, pictures: list[str]) -> None:
         {"parameters": {"init_images": [ONE]}},
     ],
 )
-def test_what_is_only_repeated_or_too_short_is_no_picture(item: dict[str, Any]) -> None:
+def test_what_is_only_repeated_or_too_short_is_no_image(item: dict[str, Any]) -> None:
     assert parse_response(json.dumps({"data": [item]}).encode(), BASE).images == (ReturnedImage(),)
     with pytest.raises(UnsavedError):
         found(item)
 
 
-def test_an_error_is_told_though_it_repeats_the_picture_it_is_about() -> None:
+def test_an_error_is_told_though_it_repeats_the_image_it_is_about() -> None:
     with pytest.raises(RefusedError, match="too large"):
         found({"error": {"message": "too large"}, "image": ONE})
 
 
 @pytest.mark.parametrize(
-    ("body", "pictures"),
+    ("body", "images"),
     [
         ('{"data": [{"b64_json": "%(one)s"}], "data": [{"b64_json": "%(two)s"}]}', [ONE, TWO]),
         ('{"data": [{"b64_json": "%(one)s"}], "data": null}', [ONE]),
@@ -91,8 +91,8 @@ def test_an_error_is_told_though_it_repeats_the_picture_it_is_about() -> None:
         ('{"data": [{"b64_json": "%(one)s", "revised_prompt": "a", "revised_prompt": "b"}]}', [ONE]),
     ],
 )
-def test_no_image_in_a_repeated_list_is_lost(body: str, pictures: list[str]) -> None:
-    assert found((body % {"one": ONE, "two": TWO}).encode()) == pictures
+def test_no_image_in_a_repeated_list_is_lost(body: str, images: list[str]) -> None:
+    assert found((body % {"one": ONE, "two": TWO}).encode()) == images
 
 
 @pytest.mark.slow

@@ -138,7 +138,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
         ),
     ],
 )
-def test_pictures_go_up_as_a_form_under_neutral_names(
+def test_images_go_up_as_a_form_under_neutral_names(
     httpserver: HTTPServer,
     ask: ImageRequest,
     images: tuple[InputImage, ...],
@@ -188,7 +188,7 @@ def sent(
 ) -> Wired:
     kept: list[Wired] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         raw = request.get_data(cache=True)
         files = []
         for field, file in request.files.items(multi=True):
@@ -198,7 +198,7 @@ def sent(
         kept.append(Wired(request.method, request.path, request.content_type, raw, form, files))
         return Response(b"{}")
 
-    server.expect_request(re.compile("/v1/images/.*")).respond_with_handler(answer)
+    server.expect_request(re.compile("/v1/images/.*")).respond_with_handler(respond)
     transport = Transport(key=None, headers={}, timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
     transport.send(
         build_http_request(ask, RequestImages(images=images, mask=mask), ROW, server.url_for("/v1")),

@@ -1,4 +1,4 @@
-"""Every shape in which servers hand pictures over, and what is made of the ones that are none."""
+"""Every shape in which servers hand images over, and what is made of the ones that are none."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ NOTHING = ReturnedImage()
     ],
 )
 def test_an_item_is_read_whatever_its_shape(item: Any, found: ReturnedImage) -> None:
-    for answer in (
+    for response in (
         {"data": [item]},
         {"images": [item]},
         {"data": [], "images": [item]},
         {"data": None, "images": [item]},
     ):
-        (read,) = parse_response(json.dumps(answer).encode(), BASE).images
+        (read,) = parse_response(json.dumps(response).encode(), BASE).images
         assert read._replace(hint=None) == found
 
 
@@ -95,7 +95,7 @@ def test_a_place_of_the_servers_own_is_named(url: str, named: bool) -> None:
         ({"code": "server_error", "message": "try again"}, "try again (server_error)", "server_error", NetworkError),
     ],
 )
-def test_an_item_tells_why_it_has_no_picture(error: Any, message: str, code: str, kind: type[ImagecliError]) -> None:
+def test_an_item_tells_why_it_has_no_image(error: Any, message: str, code: str, kind: type[ImagecliError]) -> None:
     body = json.dumps({"data": [{"b64_json": "QQ=="}, {"error": error}]}).encode()
     good, bad = parse_response(body, BASE).images
     assert (good.b64_json, good.error, bad.b64_json, bad.url) == ("QQ==", None, None, None)
@@ -103,7 +103,7 @@ def test_an_item_tells_why_it_has_no_picture(error: Any, message: str, code: str
     assert (bad.error.message, bad.error.code, bad.error.status) == (message, code, 200)
 
 
-def test_what_an_answer_says_of_itself_is_kept() -> None:
+def test_what_a_response_says_of_itself_is_kept() -> None:
     body = {"data": [{"b64_json": "QQ=="}], "usage": {"total_tokens": 5}, "output_format": "webp", "error": None}
     assert parse_response(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE).usage == {"total_tokens": 5}
 
@@ -149,7 +149,7 @@ def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> No
         (b'{"n": ' + b"9" * 5000 + b"}", UnsavedError, ""),
     ],
 )
-def test_an_answer_without_pictures_says_what_it_is(body: bytes, error: type[ImagecliError], words: str) -> None:
+def test_a_response_without_images_says_what_it_is(body: bytes, error: type[ImagecliError], words: str) -> None:
     with pytest.raises(error) as caught:
         parse_response(body, BASE)
     assert type(caught.value) is error

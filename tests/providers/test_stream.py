@@ -1,4 +1,4 @@
-"""What a stream told: the pictures that came whole, and nothing that only looks like one."""
+"""What a stream told: the images that came whole, and nothing that only looks like one."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ A, B = ReturnedImage(b64_json="QQ=="), ReturnedImage(b64_json="Qg==")
         ('data: {"type": "image_generation.completed", bad\n\n' + completed(), (ReturnedImage(), A)),
         # a string broken over lines, bytes that are no UTF-8
         ('event: a.completed\ndata: {"b64_json": "QQ\ndata: =="}\n\n', (ReturnedImage(b64_json="QQ\n=="),)),
-        # Ark and MiniMax: a picture each, then usage alone
+        # Ark and MiniMax: an image each, then usage alone
         (
             event("image_generation.partial_succeeded", url="https://cdn.example/1", image_index=0)
             + event("image_generation.partial_failed", image_index=1, error={"code": "x", "message": "no"})
@@ -82,7 +82,7 @@ A, B = ReturnedImage(b64_json="QQ=="), ReturnedImage(b64_json="Qg==")
         ),
     ],
 )
-def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found: tuple[ReturnedImage, ...]) -> None:
+def test_completed_events_are_the_images_in_order_of_arrival(body: str, found: tuple[ReturnedImage, ...]) -> None:
     assert parse_response(body.encode(), BASE).images == found
     assert parse_response(body.replace("\n", "\r\n").encode(), BASE).images == found
 
@@ -102,7 +102,7 @@ def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found:
         partial(2),
     ],
 )
-def test_what_is_no_completed_picture_is_ignored_wherever_it_stands(noise: str) -> None:
+def test_what_is_no_completed_image_is_ignored_wherever_it_stands(noise: str) -> None:
     body = noise + completed() + noise + completed("Qg==") + noise
     assert parse_response(body.encode("latin-1"), BASE).images == (A, B)
     with pytest.raises(UnsavedError):
@@ -150,14 +150,14 @@ def test_images_in_other_events_are_found_once(body: str, found: tuple[ReturnedI
         (event("image_generation.completed", usage=USAGE), "no image"),
     ],
 )
-def test_a_stream_without_a_picture_may_have_been_billed(body: str, words: str) -> None:
+def test_a_stream_without_an_image_may_have_been_billed(body: str, words: str) -> None:
     with pytest.raises(UnsavedError) as caught:
         parse_response(body.encode(), BASE)
     assert words in caught.value.message
 
 
 @pytest.mark.parametrize("code", ["moderation_blocked", "server_error", "rate_limit_exceeded"])
-def test_an_error_after_partial_pictures_may_have_been_billed_whatever_it_is(code: str) -> None:
+def test_an_error_after_partial_images_may_have_been_billed_whatever_it_is(code: str) -> None:
     told = event("error", error={"message": "x", "code": code})
     with pytest.raises(UnsavedError) as caught:
         parse_response((partial() + partial(1) + told).encode(), BASE)
@@ -206,11 +206,11 @@ def test_an_error_is_told_in_its_words_and_of_its_class(
         parse_response(body.encode(), BASE)
     assert (type(caught.value), caught.value.code, caught.value.status) == (error, code, 200)
     assert words in caught.value.message
-    answer = parse_response((completed() + body).encode(), BASE)
-    assert (answer.images, [one.message for one in answer.errors]) == ((A,), [caught.value.message])
+    response = parse_response((completed() + body).encode(), BASE)
+    assert (response.images, [one.message for one in response.errors]) == ((A,), [caught.value.message])
 
 
-def test_usage_is_summed_over_the_pictures_as_each_tells_its_own() -> None:
+def test_usage_is_summed_over_the_images_as_each_tells_its_own() -> None:
     body = completed(usage=USAGE) + completed() + completed(usage={**USAGE, "cost": 1e308, "seen": True})
     assert parse_response(body.encode(), BASE).usage == {
         "total_tokens": 14,
@@ -225,7 +225,7 @@ def test_usage_that_every_event_tells_alike_is_the_whole_requests(events: int) -
     assert parse_response((completed(usage=USAGE) * events + DONE).encode(), BASE).usage == USAGE
 
 
-def test_usage_of_which_one_event_tells_otherwise_is_each_pictures_own() -> None:
+def test_usage_of_which_one_event_tells_otherwise_is_each_images_own() -> None:
     first = {**USAGE, "input_tokens_details": {"text_tokens": 9}}
     body = completed(usage=first) + completed(usage=USAGE) * 2
     assert parse_response(body.encode(), BASE).usage == {
@@ -234,7 +234,7 @@ def test_usage_of_which_one_event_tells_otherwise_is_each_pictures_own() -> None
     }
 
 
-def test_usage_that_can_not_be_added_is_no_loss_of_a_picture() -> None:
+def test_usage_that_can_not_be_added_is_no_loss_of_an_image() -> None:
     huge = f'data: {{"b64_json": "QQ==", "usage": {{"a": {"9" * 400}}}}}\n\n'
     body = huge + completed(usage={"a": 0.5}) + completed(usage={"a": "x"}) + completed(usage=7)
     assert len(parse_response(body.encode(), BASE).images) == 4

@@ -35,6 +35,7 @@ MISSING = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"
         (openai("Unknown parameter: 'response_format'."), "response_format"),
         (openai("Unrecognized request argument supplied: response_format"), "response_format"),
         (openai("Unrecognized request arguments supplied: style"), "style"),
+        (openai("Unrecognised parameter: style"), "style"),
         (openai("Unsupported parameter: `stream`"), "stream"),
         (openai("Unexpected field: style"), "style"),
         (openai("'style' is not supported with this model"), "style"),

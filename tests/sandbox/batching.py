@@ -16,7 +16,7 @@ SMALL = {"model": "dall-e-2", "response_format": "b64_json", "size": "256x256"}
 
 
 def line(custom_id: str, *, url: str = GENERATIONS, **body: Any) -> dict[str, Any]:
-    """A request for a small picture, unless *body* says more."""
+    """A request for a small image, unless *body* says more."""
     return {"custom_id": custom_id, "method": "POST", "url": url, "body": {**SMALL, "prompt": custom_id, **body}}
 
 
@@ -26,9 +26,9 @@ def jsonl(lines: list[dict[str, Any]]) -> bytes:
 
 def upload(server: Sandbox, data: bytes, *, name: str = "in.jsonl", purpose: str = "batch", **more: str) -> Any:
     """The answer's body; fails where it is refused."""
-    answer = send(server, data, name=name, purpose=purpose, **more)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = send(server, data, name=name, purpose=purpose, **more)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def send(server: Sandbox, data: bytes, *, name: str = "in.jsonl", **fields: str) -> requests.Response:
@@ -36,9 +36,9 @@ def send(server: Sandbox, data: bytes, *, name: str = "in.jsonl", **fields: str)
 
 
 def get(server: Sandbox, path: str, **query: Any) -> Any:
-    answer = requests.get(server.base_url + path, params=query, timeout=60)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = requests.get(server.base_url + path, params=query, timeout=60)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def begin(server: Sandbox, lines: list[dict[str, Any]], *, endpoint: str = GENERATIONS, **more: Any) -> Any:
@@ -64,17 +64,17 @@ def ended(server: Sandbox, batch: Any) -> Any:
 
 def content(server: Sandbox, file_id: str) -> list[Any]:
     """The lines of a file."""
-    answer = requests.get(f"{server.base_url}/files/{file_id}/content", timeout=60)
-    assert answer.status_code == 200, answer.text
-    return [json.loads(one) for one in answer.content.splitlines()]
+    response = requests.get(f"{server.base_url}/files/{file_id}/content", timeout=60)
+    assert response.status_code == 200, response.text
+    return [json.loads(one) for one in response.content.splitlines()]
 
 
 def run(server: Sandbox, lines: list[dict[str, Any]], **more: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """The batch at its end, and its answers and errors by custom_id."""
+    """The batch at its end, and its responses and errors by custom_id."""
     batch = ended(server, begin(server, lines, **more))
     found = [content(server, batch[name]) if batch[name] else [] for name in ("output_file_id", "error_file_id")]
-    answers, errors = ({one["custom_id"]: one for one in several} for several in found)
-    return batch, answers, errors
+    responses, errors = ({one["custom_id"]: one for one in several} for several in found)
+    return batch, responses, errors
 
 
 def fast(*failures: str, **more: Any) -> Sandbox:

@@ -1,4 +1,4 @@
-"""Pictures, masks and requests for these tests."""
+"""Images, masks and requests for these tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagecli.sandbox.sandbox import Sandbox
 
 
 def photo(width: int = 256, height: int = 256) -> Image.Image:
-    """RGB with a different colour nearly everywhere."""
+    """RGB with a different color nearly everywhere."""
     across = Image.linear_gradient("L").rotate(90).resize((width, height))
     down = Image.linear_gradient("L").resize((width, height))
     return Image.merge("RGB", (across, down, Image.radial_gradient("L").resize((width, height))))
@@ -51,16 +51,16 @@ def post(sandbox: Sandbox, operation: str, fields: dict[str, Any], **files: byte
     return requests.post(url, files=[*text, *parts], timeout=60)
 
 
-def pictures(answer: requests.Response) -> list[Image.Image]:
-    """The pictures of an answer in base64."""
-    assert answer.status_code == 200, answer.text
-    return [decoded(base64.b64decode(one["b64_json"])) for one in answer.json()["data"]]
+def read_images(response: requests.Response) -> list[Image.Image]:
+    """The images of a response in base64."""
+    assert response.status_code == 200, response.text
+    return [decoded(base64.b64decode(one["b64_json"])) for one in response.json()["data"]]
 
 
-def events(answer: requests.Response) -> list[tuple[str, Any]]:
+def events(response: requests.Response) -> list[tuple[str, Any]]:
     """Name and payload of each event, read by hand."""
-    assert answer.status_code == 200, answer.text
-    blocks = answer.content.decode().removesuffix("\n\n").split("\n\n")
+    assert response.status_code == 200, response.text
+    blocks = response.content.decode().removesuffix("\n\n").split("\n\n")
     lines = [block.split("\n") for block in blocks]
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in lines]
 

@@ -1,4 +1,4 @@
-"""The same job asked for again: the next pictures, as if all had been asked for at once."""
+"""The same job asked for again: the next images, as if all had been asked for at once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CAT = ParsedForm(values={"prompt": "a cat"})
 
 
 def data(sandbox: Sandbox, operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
-    """The pictures of an answer, in base64."""
+    """The images of a response, in base64."""
     return [one["b64_json"] for one in post(sandbox, operation, fields, **files).json()["data"]]
 
 
 def fresh(operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
-    """The pictures of a server that was asked nothing else."""
+    """The images of a server that was asked nothing else."""
     with Sandbox() as server:
         return data(server, operation, fields, **files)
 
@@ -37,12 +37,12 @@ def job_of(form: ParsedForm, operation: Operation = "generations") -> ImageJob:
     return build_image_job(form, operation, catalog.load_shipped_catalog())
 
 
-def test_three_requests_give_twenty_five_different_pictures(sandbox: Sandbox) -> None:
-    pictures = [one for n in (10, 10, 5) for one in data(sandbox, "generations", {**SMALL, "n": n})]
-    assert len(set(pictures)) == 25
+def test_three_requests_give_twenty_five_different_images(sandbox: Sandbox) -> None:
+    images = [one for n in (10, 10, 5) for one in data(sandbox, "generations", {**SMALL, "n": n})]
+    assert len(set(images)) == 25
 
 
-def test_command_that_splits_25_pictures_saves_25_different_ones(imagecli: Run) -> None:
+def test_command_that_splits_25_images_saves_25_different_ones(imagecli: Run) -> None:
     options = ("-n", 25, "--model", "dall-e-2", "--size", "256x256", "--provider", "sandbox")
     saved = imagecli("generate", "a cat", *options).paths
     assert len({path.read_bytes() for path in saved}) == 25
@@ -118,7 +118,7 @@ def test_stream_goes_on_where_a_body_stopped() -> None:
     assert [tally.next_indices(job_of(form), form).start for form in (whole, live, whole)] == [0, 1, 2]
 
 
-def test_threads_share_no_picture() -> None:
+def test_threads_share_no_image() -> None:
     tally, job = RepeatCounter(), job_of(CAT)
     with ThreadPoolExecutor(16) as pool:
         taken = list(pool.map(lambda _: tally.next_indices(job, CAT).start, range(400)))

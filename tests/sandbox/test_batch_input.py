@@ -67,7 +67,7 @@ def test_each_spoiled_line_is_told_but_not_without_end() -> None:
     assert len(read(b"{\n" * 5000).errors) == 100
 
 
-def test_good_file_tells_its_lines_model_and_pictures() -> None:
+def test_good_file_tells_its_lines_model_and_images() -> None:
     bodies: list[dict[str, Any]] = [
         {"images": [{"file_id": "file-1"}, {"file_id": 3}, 4, {"image_url": "data:"}], "mask": {"file_id": "file-2"}},
         {"images": "none", "markup": {"file_id": "file-3"}},

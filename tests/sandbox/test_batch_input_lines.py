@@ -24,13 +24,13 @@ from tests.sandbox.batching import (
 from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
 
 
-def test_lines_get_the_pictures_of_live_requests() -> None:
+def test_lines_get_the_images_of_live_requests() -> None:
     with fast() as server, Sandbox() as live:
         lines = [line("a"), line("b", prompt="two owls", n=2), line("again", prompt="two owls")]
-        batch, answers, _ = run(server, lines)
+        batch, responses, _ = run(server, lines)
         for one in lines:
             expected = post(live, "generations", one["body"]).json()["data"]
-            response = answers[one["custom_id"]]["response"]
+            response = responses[one["custom_id"]]["response"]
             assert (response["status_code"], response["body"]["data"]) == (200, expected)
         assert batch["usage"]["total_tokens"] == batch["usage"]["input_tokens"] + batch["usage"]["output_tokens"] > 0
 
@@ -50,8 +50,8 @@ def test_line_that_can_not_be_is_answered_in_the_error_file(
     body: dict[str, Any], status: int, code: str, param: str | None
 ) -> None:
     with fast() as server:
-        batch, answers, errors = run(server, [line("good"), line("bad", **body)])
-    assert (batch["status"], counts(batch), list(answers)) == ("completed", [2, 1, 1], ["good"])
+        batch, responses, errors = run(server, [line("good"), line("bad", **body)])
+    assert (batch["status"], counts(batch), list(responses)) == ("completed", [2, 1, 1], ["good"])
     error = errors["bad"]["response"]["body"]["error"]
     assert (errors["bad"]["response"]["status_code"], error["code"], error["param"]) == (status, code, param)
     assert errors["bad"]["error"] is None
@@ -60,15 +60,15 @@ def test_line_that_can_not_be_is_answered_in_the_error_file(
 def test_stream_in_a_batch_is_refused_line_by_line() -> None:
     with fast() as server:
         lines = [{**line(str(on)), "body": {**GPT, "prompt": "x", "stream": on}} for on in (True, False)]
-        batch, answers, errors = run(server, lines)
-    assert (list(answers), list(errors), batch["status"]) == (["False"], ["True"], "completed")
+        batch, responses, errors = run(server, lines)
+    assert (list(responses), list(errors), batch["status"]) == (["False"], ["True"], "completed")
     assert errors["True"]["response"]["body"]["error"]["param"] == "stream"
 
 
 def test_lines_do_not_count_for_the_live_limit() -> None:
     with fast(rate_limit=1) as server:
-        _, answers, _ = run(server, [line("a", n=4), line("b")])
-    assert len(answers) == 2
+        _, responses, _ = run(server, [line("a", n=4), line("b")])
+    assert len(responses) == 2
     with Sandbox(Options(rate_limit=1)) as server:
         begin(server, [line("a", n=4)])
         assert post(server, "generations", {**SMALL, "prompt": "x"}).status_code == 200
@@ -84,14 +84,14 @@ def test_lines_do_not_count_for_the_live_limit() -> None:
 )
 def test_failure_on_purpose_meets_a_line(what: str, status: int, code: str | None) -> None:
     with fast(what) as server:
-        _, answers, errors = run(server, [line("a"), line("b")])
+        _, responses, errors = run(server, [line("a"), line("b")])
         assert post(server, "generations", {**SMALL, "prompt": "x"}).status_code == 200
-    assert (list(answers), list(errors)) == (["b"], ["a"])
+    assert (list(responses), list(errors)) == (["b"], ["a"])
     assert errors["a"]["response"]["status_code"] == status
     assert errors["a"]["response"]["body"]["error"]["code"] == code
 
 
-def test_pictures_are_taken_as_they_were_when_the_batch_began() -> None:
+def test_images_are_taken_as_they_were_when_the_batch_began() -> None:
     with Sandbox(Options(speed=2000)) as server, Sandbox() as live:
         image, mask = encoded(photo(1024, 1024)), encoded(hole(1024, 1024))
         ids = [upload(server, one, name="a.png", purpose="vision")["id"] for one in (image, mask)]
@@ -122,11 +122,11 @@ def test_edits_in_a_batch_may_have_no_files_but_data_urls() -> None:
     assert made["response"]["status_code"] == 200
 
 
-def test_live_edit_takes_pictures_by_id(sandbox: Sandbox) -> None:
+def test_live_edit_takes_images_by_id(sandbox: Sandbox) -> None:
     file_id = upload(sandbox, encoded(photo()), name="a.png", purpose="vision")["id"]
     body = {**GPT, "prompt": "x", "images": [{"file_id": file_id}]}
-    answer = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=60)
-    assert decoded(base64.b64decode(answer.json()["data"][0]["b64_json"])).size == (256, 256)
+    response = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=60)
+    assert decoded(base64.b64decode(response.json()["data"][0]["b64_json"])).size == (256, 256)
     live = requests.post(f"{sandbox.base_url}/images/edits", json={**body, "stream": True}, timeout=60)
     assert [name for name, _ in events(live)] == ["image_edit.completed"]
 
@@ -144,7 +144,7 @@ def test_live_edit_takes_pictures_by_id(sandbox: Sandbox) -> None:
     ],
     ids=str,
 )
-def test_reference_to_no_picture_is_refused(sandbox: Sandbox, reference: Any, param: str) -> None:
+def test_reference_to_no_image_is_refused(sandbox: Sandbox, reference: Any, param: str) -> None:
     held = {
         "BATCH": upload(sandbox, b"x")["id"],
         "PICTURE": upload(sandbox, encoded(photo()), name="a.png", purpose="vision")["id"],
@@ -152,12 +152,12 @@ def test_reference_to_no_picture_is_refused(sandbox: Sandbox, reference: Any, pa
     if isinstance(reference, dict):
         reference = {name: held.get(value, value) for name, value in reference.items()}
     body = {**GPT, "prompt": "x", "images": [reference]}
-    answer = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=9)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    response = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=9)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
 
 
 def test_classic_line_gets_a_url_that_is_fetched() -> None:
     with Sandbox(Options(speed=1000)) as server:
-        _, answers, _ = run(server, [line("a", response_format="url")])
-        url = answers["a"]["response"]["body"]["data"][0]["url"]
+        _, responses, _ = run(server, [line("a", response_format="url")])
+        url = responses["a"]["response"]["body"]["data"][0]["url"]
         assert decoded(requests.get(url, timeout=9).content).size == (256, 256)

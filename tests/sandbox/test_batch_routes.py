@@ -86,8 +86,8 @@ def test_batches_are_listed_from_the_newest(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/cancel")])
 def test_batch_of_nobody_is_not_found(sandbox: Sandbox, method: str, path: str) -> None:
-    answer = requests.request(method, f"{sandbox.base_url}/batches/batch_none{path}", timeout=9)
-    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "No batch found with id 'batch_none'.")
+    response = requests.request(method, f"{sandbox.base_url}/batches/batch_none{path}", timeout=9)
+    assert (response.status_code, response.json()["error"]["message"]) == (404, "No batch found with id 'batch_none'.")
 
 
 def test_oldest_batches_are_forgotten() -> None:
@@ -99,6 +99,6 @@ def test_oldest_batches_are_forgotten() -> None:
     file = files.add("in.jsonl", "batch", StoredBytes(jsonl([line("a")])), lifetime=None)
     body = json.dumps({"input_file_id": file.id, "endpoint": GENERATIONS, "completion_window": "24h"}).encode()
     order = ServerRequest(method="POST", target="/v1/batches", headers={}, body=body)
-    made = [json.loads(routes.answer(order, []).body)["id"] for _ in range(3)]
-    listed = json.loads(routes.answer(ServerRequest(method="GET", target="/v1/batches", headers={}), []).body)
+    made = [json.loads(routes.respond(order, []).body)["id"] for _ in range(3)]
+    listed = json.loads(routes.respond(ServerRequest(method="GET", target="/v1/batches", headers={}), []).body)
     assert [one["id"] for one in listed["data"]] == [made[2], made[1]]

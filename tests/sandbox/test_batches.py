@@ -56,12 +56,12 @@ def test_answers_are_the_same_each_time_and_in_another_order_than_requests() -> 
     assert len({one["id"] for one in first}) == len({one["response"]["request_id"] for one in first}) == 12
 
 
-def test_file_of_answers_tells_its_true_length() -> None:
+def test_file_of_responses_tells_its_true_length() -> None:
     with fast() as server:
         batch = ended(server, begin(server, [line("a"), line("b")]))
         file = get(server, f"/files/{batch['output_file_id']}")
-        answer = requests.get(f"{server.base_url}/files/{file['id']}/content", timeout=60)
-    assert (file["bytes"], file["purpose"]) == (len(answer.content), "batch_output")
+        response = requests.get(f"{server.base_url}/files/{file['id']}/content", timeout=60)
+    assert (file["bytes"], file["purpose"]) == (len(response.content), "batch_output")
     assert file["expires_at"] - file["created_at"] == pytest.approx(2_592_000 / 100_000, abs=1)
 
 
@@ -73,9 +73,9 @@ def test_batch_of_nothing_but_refusals_leaves_no_output() -> None:
 
 def test_expired_batch_keeps_its_half() -> None:
     with fast("batch_expired:1") as server:
-        batch, answers, errors = run(server, [line(str(n)) for n in range(5)])
+        batch, responses, errors = run(server, [line(str(n)) for n in range(5)])
         assert ended(server, begin(server, [line("a")]))["status"] == "completed"
-    assert (batch["status"], counts(batch), sorted(answers)) == ("expired", [5, 2, 3], ["0", "1"])
+    assert (batch["status"], counts(batch), sorted(responses)) == ("expired", [5, 2, 3], ["0", "1"])
     assert batch["expired_at"] == batch["expires_at"]
     assert sorted(errors) == ["2", "3", "4"]
     assert {(one["response"], one["error"]["code"]) for one in errors.values()} == {(None, "batch_expired")}
@@ -94,9 +94,9 @@ def test_cancelled_batch_keeps_what_was_done() -> None:
         assert (first["status"], again["status"], counts(again)) == ("cancelling", "cancelling", counts(first))
         batch = ended(server, batch)
         late = requests.post(url, timeout=9)
-        answers, errors = (content(server, batch[name]) for name in ("output_file_id", "error_file_id"))
+        responses, errors = (content(server, batch[name]) for name in ("output_file_id", "error_file_id"))
     assert batch["status"] == "cancelled"
-    assert 3 <= counts(batch)[1] == len(answers) == 100 - len(errors) < 50
+    assert 3 <= counts(batch)[1] == len(responses) == 100 - len(errors) < 50
     assert {(one["response"], one["error"]["code"]) for one in errors} == {(None, "batch_cancelled")}
     assert (late.status_code, "status 'cancelled'" in late.json()["error"]["message"]) == (409, True)
 
@@ -118,13 +118,13 @@ def test_batch_fails_on_purpose() -> None:
         assert get(server, "/batches")["data"][1]["errors"]["data"][0]["line"] == 1
 
 
-def test_first_answer_comes_before_the_last_is_drawn() -> None:
+def test_first_response_comes_before_the_last_is_drawn() -> None:
     with fast() as server:
         batch = ended(server, begin(server, [line(str(n)) for n in range(2000)]))
         began = time.monotonic()
         url = f"{server.base_url}/files/{batch['output_file_id']}/content"
-        with requests.get(url, stream=True, timeout=20) as answer:
-            assert b'"status_code": 200' in next(answer.iter_lines())
+        with requests.get(url, stream=True, timeout=20) as response:
+            assert b'"status_code": 200' in next(response.iter_lines())
         assert time.monotonic() - began < 5
 
 

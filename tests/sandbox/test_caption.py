@@ -1,4 +1,4 @@
-"""Words in pictures: fonts, escapes, lines, and that the letters can be read."""
+"""Words in images: fonts, escapes, lines, and that the letters can be read."""
 
 from __future__ import annotations
 

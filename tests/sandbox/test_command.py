@@ -30,13 +30,13 @@ def test_url_is_printed_at_once_and_ctrl_c_ends_it_well(start: Start) -> None:
     process = start("--port", "0", "--rate-limit", "1")
     assert process.stdout is not None
     url = process.stdout.readline().decode().strip()
-    answers = [
+    responses = [
         requests.post(f"{url}/images/generations", json={"prompt": "x", "size": "256x256"}, timeout=20)
         for _ in range(2)
     ]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
-    assert [answer.status_code for answer in answers] == [200, 429]
+    assert [response.status_code for response in responses] == [200, 429]
     assert (process.returncode, out) == (0, b"")
     assert err.splitlines() == [b"POST /v1/images/generations 200 1 image", b"POST /v1/images/generations 429"]
 
@@ -66,8 +66,8 @@ def test_the_required_key_is_read_from_stdin(start: Start, key: str, status: int
     process.stdin.write(b"sk-right\n")
     process.stdin.close()
     url = process.stdout.readline().decode().strip()
-    answer = requests.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=20)
-    assert answer.status_code == status
+    response = requests.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=20)
+    assert response.status_code == status
     assert requests.get(f"{url}/models", timeout=20).status_code == 401
 
 

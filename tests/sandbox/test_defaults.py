@@ -26,9 +26,9 @@ DEFAULTS = {
 def test_values_that_change_nothing_are_accepted_for_every_model(sandbox: Sandbox, model: str | None) -> None:
     fields = {"prompt": "a cat", "size": "1024x1024", **({"model": model} if model else {})}
     plain = post(sandbox, "generations", fields).json()
-    answer = post(sandbox, "generations", {**fields, **DEFAULTS})
-    assert answer.status_code == 200, answer.text
-    assert answer.json().keys() == plain.keys()
+    response = post(sandbox, "generations", {**fields, **DEFAULTS})
+    assert response.status_code == 200, response.text
+    assert response.json().keys() == plain.keys()
     for name, value in DEFAULTS.items():
         assert post(sandbox, "generations", {**fields, name: value}).status_code == 200, name
 
@@ -36,8 +36,8 @@ def test_values_that_change_nothing_are_accepted_for_every_model(sandbox: Sandbo
 @pytest.mark.parametrize("spelling", ["false", "False", "0"])
 def test_a_form_spells_them_as_text(sandbox: Sandbox, spelling: str) -> None:
     fields = {**DEFAULTS, "model": "dall-e-2", "prompt": "a cat", "stream": spelling}
-    answer = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole()))
-    assert answer.status_code == 200, answer.text
+    response = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole()))
+    assert response.status_code == 200, response.text
 
 
 @pytest.mark.parametrize(
@@ -52,23 +52,23 @@ def test_a_form_spells_them_as_text(sandbox: Sandbox, spelling: str) -> None:
     ],
 )
 def test_any_other_value_is_refused_as_before(sandbox: Sandbox, name: str, value: Any, code: str) -> None:
-    answer = post(sandbox, "generations", {"model": "dall-e-2", "prompt": "a cat", name: value})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    response = post(sandbox, "generations", {"model": "dall-e-2", "prompt": "a cat", name: value})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, code)
 
 
 def test_an_edit_without_a_model_is_one_of_gpt_image(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "edits", {"prompt": "a pool", "quality": "low"}, image=encoded(photo()))
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["quality"] == "low"
-    assert "b64_json" in answer.json()["data"][0]
+    response = post(sandbox, "edits", {"prompt": "a pool", "quality": "low"}, image=encoded(photo()))
+    assert response.status_code == 200, response.text
+    assert response.json()["quality"] == "low"
+    assert "b64_json" in response.json()["data"][0]
 
 
 @pytest.mark.parametrize("classic", [{"size": "256x256"}, {"size": "512x512"}, {"response_format": "url"}])
 def test_a_form_that_only_the_classic_model_accepts_is_edited_by_it(sandbox: Sandbox, classic: dict[str, Any]) -> None:
     image, mask = encoded(photo()), encoded(hole())
-    answer = post(sandbox, "edits", {"prompt": "a pool", **classic}, image=image, mask=mask)
-    assert answer.status_code == 200, answer.text
-    assert list(answer.json()["data"][0]) == ["url"]
+    response = post(sandbox, "edits", {"prompt": "a pool", **classic}, image=image, mask=mask)
+    assert response.status_code == 200, response.text
+    assert list(response.json()["data"][0]) == ["url"]
 
 
 def test_json_edits_are_never_classic(sandbox: Sandbox) -> None:
@@ -81,7 +81,7 @@ def test_json_edits_are_never_classic(sandbox: Sandbox) -> None:
 def test_its_health_can_be_asked_without_a_key(path: str) -> None:
     with Sandbox(Options(require_key="hush")) as server:
         origin = server.base_url.removesuffix("/v1")
-        answer = requests.get(origin + path, timeout=9)
-        assert (answer.status_code, json.loads(answer.content)) == (200, {"status": "ok"})
+        response = requests.get(origin + path, timeout=9)
+        assert (response.status_code, json.loads(response.content)) == (200, {"status": "ok"})
         assert requests.head(origin + path, timeout=9).status_code == 200
         assert requests.post(origin + path, timeout=9).status_code == 405

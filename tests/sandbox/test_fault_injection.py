@@ -32,13 +32,13 @@ def test_requests_fail_as_said(texts: tuple[str, ...], statuses: list[int]) -> N
         assert [post(server, "generations", CAT).status_code for _ in range(6)] == statuses
 
 
-def test_only_requests_for_pictures_fail() -> None:
+def test_only_requests_for_images_fail() -> None:
     with Sandbox(failing("500:1")) as server:
         assert requests.get(f"{server.base_url}/models", timeout=9).status_code == 200
         assert post(server, "generations", CAT).status_code == 500
 
 
-def test_failed_request_takes_no_picture() -> None:
+def test_failed_request_takes_no_image() -> None:
     with Sandbox(failing("500:1")) as server, Sandbox() as other:
         post(server, "generations", CAT)
         assert post(server, "generations", CAT).json()["data"] == post(other, "generations", CAT).json()["data"]
@@ -62,17 +62,17 @@ def test_failure_has_the_apis_own_body(
     what: str, status: int, type: str, code: str | None, headers: dict[str, str]
 ) -> None:
     with Sandbox(failing(what)) as server:
-        answer = post(server, "generations", CAT)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["type"], error["code"]) == (status, type, code)
-    assert headers.items() <= answer.headers.items()
-    assert answer.headers["x-request-id"].startswith("req_")
+        response = post(server, "generations", CAT)
+    error = response.json()["error"]
+    assert (response.status_code, error["type"], error["code"]) == (status, type, code)
+    assert headers.items() <= response.headers.items()
+    assert response.headers["x-request-id"].startswith("req_")
 
 
 def test_gateway_answers_with_a_page() -> None:
     with Sandbox(failing("502")) as server:
-        answer = post(server, "generations", CAT)
-    assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html")
+        response = post(server, "generations", CAT)
+    assert (response.status_code, response.headers["content-type"]) == (502, "text/html")
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_what_is_no_failure_is_refused(imagecli: Run, text: str) -> None:
 
 
 def test_prompt_with_the_magic_word_is_blocked(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "generations", {**CAT, "prompt": "a cat, moderation_blocked"})
-    error = answer.json()["error"]
+    response = post(sandbox, "generations", {**CAT, "prompt": "a cat, moderation_blocked"})
+    error = response.json()["error"]
     message = error.pop("message")
-    assert answer.status_code == 400
-    assert f"request ID {answer.headers['x-request-id']}" in message
+    assert response.status_code == 400
+    assert f"request ID {response.headers['x-request-id']}" in message
     assert "safety_violations=[" in message
     assert error == {
         "type": "image_generation_user_error",

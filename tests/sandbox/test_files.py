@@ -29,11 +29,11 @@ def test_upload_is_described_and_comes_back_byte_for_byte(sandbox: Sandbox) -> N
         "status": "processed",
     }
     assert get(sandbox, f"/files/{file['id']}") == file
-    answer = requests.get(f"{sandbox.base_url}/files/{file['id']}/content", timeout=9)
-    assert (answer.content, answer.headers["content-type"]) == (data, "application/octet-stream")
+    response = requests.get(f"{sandbox.base_url}/files/{file['id']}/content", timeout=9)
+    assert (response.content, response.headers["content-type"]) == (data, "application/octet-stream")
 
 
-def test_pictures_live_until_they_are_deleted(sandbox: Sandbox) -> None:
+def test_images_live_until_they_are_deleted(sandbox: Sandbox) -> None:
     file = upload(sandbox, b"x", name="a.png", purpose="vision")
     assert "expires_at" not in file
     gone = requests.delete(f"{sandbox.base_url}/files/{file['id']}", timeout=9)
@@ -43,9 +43,9 @@ def test_pictures_live_until_they_are_deleted(sandbox: Sandbox) -> None:
 
 
 def test_file_of_nobody_is_not_found(sandbox: Sandbox) -> None:
-    answer = requests.get(f"{sandbox.base_url}/files/file-none", timeout=9)
+    response = requests.get(f"{sandbox.base_url}/files/file-none", timeout=9)
     error = {"message": "No such File object: file-none", "type": "invalid_request_error", "param": "id", "code": None}
-    assert (answer.status_code, answer.json()) == (404, {"error": error})
+    assert (response.status_code, response.json()) == (404, {"error": error})
     assert requests.delete(f"{sandbox.base_url}/files/file-none", timeout=9).status_code == 404
 
 
@@ -85,8 +85,8 @@ def test_files_are_listed(sandbox: Sandbox, query: dict[str, Any], names: list[s
     ids=str,
 )
 def test_list_that_can_not_be_is_refused(sandbox: Sandbox, query: dict[str, Any], param: str) -> None:
-    answer = requests.get(f"{sandbox.base_url}/files", params=query, timeout=9)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    response = requests.get(f"{sandbox.base_url}/files", params=query, timeout=9)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
 
 
 EXPIRY = {"purpose": "batch", "expires_after[anchor]": "created_at"}
@@ -113,14 +113,14 @@ EXPIRY = {"purpose": "batch", "expires_after[anchor]": "created_at"}
 def test_upload_that_can_not_be_is_refused(
     sandbox: Sandbox, fields: dict[str, str], name: str, data: bytes, param: str, code: str | None
 ) -> None:
-    answer = send(sandbox, data, name=name, **fields)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["param"], error["code"]) == (400, param, code)
+    response = send(sandbox, data, name=name, **fields)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (400, param, code)
 
 
 def test_upload_without_a_file_is_refused(sandbox: Sandbox) -> None:
-    answer = requests.post(f"{sandbox.base_url}/files", files={"purpose": (None, "batch")}, timeout=9)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "file")
+    response = requests.post(f"{sandbox.base_url}/files", files={"purpose": (None, "batch")}, timeout=9)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "file")
     bare = requests.post(f"{sandbox.base_url}/files", json={"purpose": "batch"}, timeout=9)
     assert (bare.status_code, bare.json()["error"]["param"]) == (400, "purpose")
 
@@ -128,9 +128,9 @@ def test_upload_without_a_file_is_refused(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("purpose", ["user_data", "assistants", "fine-tune", "evals"])
 def test_what_others_may_not_read_back_is_not_given(sandbox: Sandbox, purpose: str) -> None:
     file = upload(sandbox, b"x", purpose=purpose)
-    answer = requests.get(f"{sandbox.base_url}/files/{file['id']}/content", timeout=9)
+    response = requests.get(f"{sandbox.base_url}/files/{file['id']}/content", timeout=9)
     said = f"Not allowed to download files of purpose: {purpose}"
-    assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+    assert (response.status_code, response.json()["error"]["message"]) == (400, said)
 
 
 def test_file_is_gone_when_its_time_is_over() -> None:
@@ -167,8 +167,8 @@ def test_oldest_files_make_room() -> None:
     ],
 )
 def test_route_and_method_are_refused(sandbox: Sandbox, method: str, path: str, status: int) -> None:
-    answer = requests.request(method, sandbox.base_url + path, timeout=9)
-    assert (answer.status_code, set(answer.json()["error"])) == (status, {"message", "type", "param", "code"})
+    response = requests.request(method, sandbox.base_url + path, timeout=9)
+    assert (response.status_code, set(response.json()["error"])) == (status, {"message", "type", "param", "code"})
 
 
 @pytest.mark.parametrize("path", ["/files", "/files/file-none", "/files/file-none/content", "/batches", "/batches/b"])

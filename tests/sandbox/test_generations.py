@@ -1,4 +1,4 @@
-"""Text to picture: bodies, sizes, formats, and that the same request gives the same pixels."""
+"""Text to image: bodies, sizes, formats, and that the same request gives the same pixels."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 import requests
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import CLASSIC, GPT, decoded, pictures, post
+from tests.sandbox.making import CLASSIC, GPT, decoded, post, read_images
 
 
 def test_classic_answer_is_created_and_urls(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "generations", {"prompt": "a white siamese cat", "n": 2, "size": "256x256"})
-    body = answer.json()
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
+    response = post(sandbox, "generations", {"prompt": "a white siamese cat", "n": 2, "size": "256x256"})
+    body = response.json()
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
     assert list(body) == ["created", "data"]
     assert isinstance(body["created"], int)
     assert [list(one) for one in body["data"]] == [["url"], ["url"]]
@@ -25,8 +25,8 @@ def test_classic_answer_is_created_and_urls(sandbox: Sandbox) -> None:
 def test_gpt_answer_tells_what_was_used(sandbox: Sandbox) -> None:
     body = post(sandbox, "generations", {**GPT, "prompt": "a cat"}).json()
     assert isinstance(body.pop("created"), int)
-    (picture,) = body.pop("data")
-    assert list(picture) == ["b64_json"]
+    (image,) = body.pop("data")
+    assert list(image) == ["b64_json"]
     usage = body.pop("usage")
     assert body == {"background": "opaque", "output_format": "png", "quality": "medium", "size": "1024x1024"}
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
@@ -52,13 +52,13 @@ def test_model_that_rewords_gives_the_revised_prompt(sandbox: Sandbox) -> None:
         ({"model": "dall-e-3", "response_format": "b64_json", "size": "1792x1024"}, (1792, 1024)),
     ],
 )
-def test_picture_has_the_asked_size(sandbox: Sandbox, fields: dict[str, str], size: tuple[int, int]) -> None:
-    (picture,) = pictures(post(sandbox, "generations", {**fields, "prompt": "a harbour"}))
-    assert picture.size == size
+def test_image_has_the_asked_size(sandbox: Sandbox, fields: dict[str, str], size: tuple[int, int]) -> None:
+    (image,) = read_images(post(sandbox, "generations", {**fields, "prompt": "a harbour"}))
+    assert image.size == size
 
 
 @pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
-def test_picture_has_the_asked_format(sandbox: Sandbox, output_format: str) -> None:
+def test_image_has_the_asked_format(sandbox: Sandbox, output_format: str) -> None:
     body = post(sandbox, "generations", {**GPT, "prompt": "x", "output_format": output_format}).json()
     start = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "webp": b"RIFF"}[output_format]
     assert base64.b64decode(body["data"][0]["b64_json"]).startswith(start)
@@ -77,11 +77,11 @@ def test_stronger_compression_is_smaller(sandbox: Sandbox, output_format: str) -
 @pytest.mark.parametrize("output_format", ["png", "webp"])
 def test_transparent_background_has_alpha_0_and_255(sandbox: Sandbox, output_format: str) -> None:
     fields = {**GPT, "prompt": "a badge", "background": "transparent", "output_format": output_format}
-    answer = post(sandbox, "generations", fields)
-    (picture,) = pictures(answer)
-    assert picture.mode == "RGBA"
-    assert picture.getchannel("A").getextrema() == (0, 255)
-    assert answer.json()["background"] == "transparent"
+    response = post(sandbox, "generations", fields)
+    (image,) = read_images(response)
+    assert image.mode == "RGBA"
+    assert image.getchannel("A").getextrema() == (0, 255)
+    assert response.json()["background"] == "transparent"
 
 
 def test_same_request_gives_the_same_bytes_from_another_server(sandbox: Sandbox) -> None:
@@ -91,19 +91,19 @@ def test_same_request_gives_the_same_bytes_from_another_server(sandbox: Sandbox)
         assert post(other, "generations", fields).json()["data"] == first
 
 
-def test_all_ten_pictures_differ(sandbox: Sandbox) -> None:
+def test_all_ten_images_differ(sandbox: Sandbox) -> None:
     fields = {**CLASSIC, "prompt": "a cat", "n": 10, "size": "256x256"}
-    coarse = {picture.resize((4, 4)).tobytes() for picture in pictures(post(sandbox, "generations", fields))}
+    coarse = {image.resize((4, 4)).tobytes() for image in read_images(post(sandbox, "generations", fields))}
     assert len(coarse) == 10
 
 
-def test_every_answer_has_the_api_headers(sandbox: Sandbox) -> None:
+def test_every_response_has_the_api_headers(sandbox: Sandbox) -> None:
     good = post(sandbox, "generations", {**CLASSIC, "prompt": "x", "size": "256x256"})
     bad = post(sandbox, "generations", {})
-    for answer in (good, bad, requests.get(f"{sandbox.base_url}/models", timeout=9)):
-        assert re.fullmatch("req_[0-9a-f]{32}", answer.headers["x-request-id"])
-        assert answer.headers["openai-version"] == "2020-10-01"
-        assert answer.headers["openai-processing-ms"].isdigit()
+    for response in (good, bad, requests.get(f"{sandbox.base_url}/models", timeout=9)):
+        assert re.fullmatch("req_[0-9a-f]{32}", response.headers["x-request-id"])
+        assert response.headers["openai-version"] == "2020-10-01"
+        assert response.headers["openai-processing-ms"].isdigit()
 
 
 def test_models_are_listed_and_told_one_by_one(sandbox: Sandbox) -> None:
@@ -118,5 +118,7 @@ def test_models_are_listed_and_told_one_by_one(sandbox: Sandbox) -> None:
 
 def test_routes_answer_without_v1_too(sandbox: Sandbox) -> None:
     root = sandbox.base_url.removesuffix("/v1")
-    answer = requests.post(f"{root}/images/generations", json={**CLASSIC, "prompt": "x", "size": "256x256"}, timeout=9)
-    assert decoded(base64.b64decode(answer.json()["data"][0]["b64_json"])).size == (256, 256)
+    response = requests.post(
+        f"{root}/images/generations", json={**CLASSIC, "prompt": "x", "size": "256x256"}, timeout=9
+    )
+    assert decoded(base64.b64decode(response.json()["data"][0]["b64_json"])).size == (256, 256)

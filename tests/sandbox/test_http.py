@@ -43,10 +43,10 @@ def connect(sandbox: Sandbox) -> socket.socket:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    answer = b""
+    response = b""
     while more := connection.recv(65536):
-        answer += more
-    return answer
+        response += more
+    return response
 
 
 def head(path: bytes = b"/v1/images/generations", *lines: bytes, method: bytes = b"POST") -> bytes:
@@ -55,20 +55,22 @@ def head(path: bytes = b"/v1/images/generations", *lines: bytes, method: bytes =
 
 def test_chunked_body_is_read(sandbox: Sandbox) -> None:
     chunks = b"".join(b"%x;ext=1\r\n%s\r\n" % (len(part), part) for part in (BODY[:7], BODY[7:]))
-    answer = say(sandbox, head(b"/v1/images/generations", b"Transfer-Encoding: chunked"), chunks, b"0\r\nT: x\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    response = say(
+        sandbox, head(b"/v1/images/generations", b"Transfer-Encoding: chunked"), chunks, b"0\r\nT: x\r\n\r\n"
+    )
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_connection_is_kept_for_the_next_request(sandbox: Sandbox) -> None:
     first = b"GET /v1/models/dall-e-2 HTTP/1.1\r\nHost: h\r\n\r\n"
-    answer = say(sandbox, first, first, head(b"/v1/models", method=b"GET"))
-    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    response = say(sandbox, first, first, head(b"/v1/models", method=b"GET"))
+    assert response.count(b"HTTP/1.1 200 OK") == 3
 
 
 def test_body_over_the_limit_is_refused_without_reading_it(sandbox: Sandbox) -> None:
-    answer = say(sandbox, head(b"/v1/images/edits", b"Content-Length: 999999999"), b"x" * 100_000)
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"Maximum content size limit" in answer
+    response = say(sandbox, head(b"/v1/images/edits", b"Content-Length: 999999999"), b"x" * 100_000)
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert b"Maximum content size limit" in response
 
 
 @pytest.mark.parametrize(

@@ -29,15 +29,15 @@ def gif(data: bytes) -> Image.Image:
 
 
 def frames(image: Image.Image) -> list[Image.Image]:
-    pictures = []
+    images = []
     for number in range(getattr(image, "n_frames", 1)):
         image.seek(number)
-        pictures.append(image.convert("RGB"))
-    return pictures
+        images.append(image.convert("RGB"))
+    return images
 
 
 def painted(index: int = 0, **fields: Any) -> bytes:
-    """By the painter itself, and small: a picture of any index without those before it."""
+    """By the painter itself, and small: an image of any index without those before it."""
     job = build_image_job(ParsedForm(values={**GIF, **fields}), "generations", catalog.load_shipped_catalog())
     return paint_image(replace(job, size=Size(320, 240)), index).data
 
@@ -61,9 +61,9 @@ def test_frames_last_as_long_as_asked_for_in_tens(requested: int, actual: int) -
 @pytest.mark.parametrize("index", range(len(TERRAINS)))
 @pytest.mark.parametrize("count", [2, 5, 8, 16])
 def test_no_frame_of_any_scene_is_like_the_one_before(index: int, count: int) -> None:
-    pictures = frames(gif(painted(index, frame_count=count)))
-    assert len(pictures) == count
-    for before, after in zip(pictures, [*pictures[1:], pictures[0]], strict=True):
+    images = frames(gif(painted(index, frame_count=count)))
+    assert len(images) == count
+    for before, after in zip(images, [*images[1:], images[0]], strict=True):
         assert ImageChops.difference(before, after).getbbox()
 
 
@@ -77,12 +77,12 @@ def test_scene_moves_in_a_loop_without_a_jump(index: int) -> None:
 
 
 def test_words_and_the_word_sandbox_stand_still() -> None:
-    pictures = frames(gif(painted(2, frame_count=4)))
-    first = Image.new("L", pictures[0].size, 255)
-    for picture in pictures[1:]:
-        apart = ImageChops.difference(pictures[0], picture).convert("L").point(lambda value: 255 * (value > 24))
+    images = frames(gif(painted(2, frame_count=4)))
+    first = Image.new("L", images[0].size, 255)
+    for result in images[1:]:
+        apart = ImageChops.difference(images[0], result).convert("L").point(lambda value: 255 * (value > 24))
         first = ImageChops.subtract(first, apart)
-    light = pictures[0].convert("L").point(lambda value: 255 * (value > 225))
+    light = images[0].convert("L").point(lambda value: 255 * (value > 225))
     assert ImageChops.multiply(first, light).histogram()[255] > 60
 
 
@@ -91,15 +91,15 @@ def test_same_prompt_gives_the_same_bytes() -> None:
     assert painted(3) != painted(4)
 
 
-def test_edited_picture_moves_too() -> None:
+def test_edited_image_moves_too() -> None:
     image = UploadedFile(name="image", data=encoded(photo(320, 240)))
     values = {**GIF, "frame_count": 3, "size": "auto"}
-    pictures = frames(
+    images = frames(
         gif(
             paint_image(
                 build_image_job(ParsedForm(values=values, images=(image,)), "edits", catalog.load_shipped_catalog()), 0
             ).data
         )
     )
-    assert [picture.size for picture in pictures] == [(320, 240)] * 3
-    assert ImageChops.difference(pictures[0], pictures[1]).getbbox()
+    assert [result.size for result in images] == [(320, 240)] * 3
+    assert ImageChops.difference(images[0], images[1]).getbbox()

@@ -40,22 +40,22 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def told(package: Path) -> Any:
     """What node saw."""
-    picture = base64.b64encode(encoded(photo())).decode()
+    image = base64.b64encode(encoded(photo())).decode()
     with Sandbox() as server:
-        command = ["node", str(SCRIPT), str(package), server.base_url, picture]
+        command = ["node", str(SCRIPT), str(package), server.base_url, image]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_generate_and_edit_bring_pictures(told: Any) -> None:
+def test_generate_and_edit_bring_images(told: Any) -> None:
     assert (told["generate"], told["usage"]) == (["RIFF", "RIFF"], True)
     assert told["edit"] == ["\xff\xd8\xff\xe0"]
     assert told["svg"] == [["<svg"], True]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("stream", "image_generation"), ("edit_stream", "image_edit")])
-def test_streams_bring_partials_and_the_picture(told: Any, name: str, kind: str) -> None:
+def test_streams_bring_partials_and_the_image(told: Any, name: str, kind: str) -> None:
     assert told[name] == [f"{kind}.partial_image"] * 2 + [f"{kind}.completed"]
 
 

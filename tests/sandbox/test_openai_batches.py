@@ -47,7 +47,7 @@ def ended(client: openai.OpenAI, batch: openai.types.Batch) -> openai.types.Batc
     return batch
 
 
-def test_batch_from_a_file_on_disk_to_its_pictures(client: openai.OpenAI, tmp_path: Path) -> None:
+def test_batch_from_a_file_on_disk_to_its_images(client: openai.OpenAI, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(jsonl([line("a"), line("b", size="1x1")]))
     with path.open("rb") as opened:
@@ -62,17 +62,15 @@ def test_batch_from_a_file_on_disk_to_its_pictures(client: openai.OpenAI, tmp_pa
     assert (batch.request_counts.completed, batch.request_counts.failed) == (1, 1)
     assert batch.usage is not None
     made = json.loads(client.files.content(batch.output_file_id or "").text)
-    picture = base64.b64decode(made["response"]["body"]["data"][0]["b64_json"])
-    assert (made["custom_id"], decoded(picture).size) == ("a", (256, 256))
+    image = base64.b64decode(made["response"]["body"]["data"][0]["b64_json"])
+    assert (made["custom_id"], decoded(image).size) == ("a", (256, 256))
     refused = [json.loads(one) for one in client.files.content(batch.error_file_id or "").iter_lines()]
     assert [one["response"]["status_code"] for one in refused] == [400]
 
 
-def test_edits_by_uploaded_pictures(client: openai.OpenAI) -> None:
-    picture, mask = (
-        client.files.create(file=("a.png", encoded(one)), purpose="vision").id for one in (photo(), hole())
-    )
-    body = {**GPT, "prompt": "a pool", "images": [{"file_id": picture}], "mask": {"file_id": mask}}
+def test_edits_by_uploaded_images(client: openai.OpenAI) -> None:
+    image, mask = (client.files.create(file=("a.png", encoded(one)), purpose="vision").id for one in (photo(), hole()))
+    body = {**GPT, "prompt": "a pool", "images": [{"file_id": image}], "mask": {"file_id": mask}}
     lines = [{"custom_id": "a", "method": "POST", "url": EDITS, "body": body}]
     batch = ended(client, begin(client, lines, "/v1/images/edits"))
     made = json.loads(client.files.content(batch.output_file_id or "").text)

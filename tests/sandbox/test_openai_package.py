@@ -17,9 +17,9 @@ from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import decoded, encoded, hole, photo
 
 
-def frames(answer: openai.types.ImagesResponse) -> int:
-    with Image.open(io.BytesIO(base64.b64decode((answer.data or [])[0].b64_json or ""))) as picture:
-        return getattr(picture, "n_frames", 1)
+def frames(response: openai.types.ImagesResponse) -> int:
+    with Image.open(io.BytesIO(base64.b64decode((response.data or [])[0].b64_json or ""))) as result:
+        return getattr(result, "n_frames", 1)
 
 
 @pytest.fixture
@@ -28,29 +28,29 @@ def client(sandbox: Sandbox) -> Iterator[openai.OpenAI]:
         yield client
 
 
-def sizes(answer: openai.types.ImagesResponse) -> list[tuple[int, int]]:
-    return [decoded(base64.b64decode(one.b64_json or "")).size for one in answer.data or []]
+def sizes(response: openai.types.ImagesResponse) -> list[tuple[int, int]]:
+    return [decoded(base64.b64decode(one.b64_json or "")).size for one in response.data or []]
 
 
 def test_generate(client: openai.OpenAI) -> None:
-    answer = client.images.generate(model="gpt-image-2", prompt="a cat", n=2, size="1536x1024", output_format="webp")
-    assert sizes(answer) == [(1536, 1024)] * 2
-    assert (answer.output_format, answer.quality, answer.size) == ("webp", "medium", "1536x1024")
-    assert answer.usage is not None
-    assert answer.usage.total_tokens > 0
+    response = client.images.generate(model="gpt-image-2", prompt="a cat", n=2, size="1536x1024", output_format="webp")
+    assert sizes(response) == [(1536, 1024)] * 2
+    assert (response.output_format, response.quality, response.size) == ("webp", "medium", "1536x1024")
+    assert response.usage is not None
+    assert response.usage.total_tokens > 0
 
 
 def test_generate_classic_urls(client: openai.OpenAI) -> None:
-    answer = client.images.generate(model="dall-e-2", prompt="a cat", size="256x256", response_format="url")
-    url = (answer.data or [])[0].url or ""
+    response = client.images.generate(model="dall-e-2", prompt="a cat", size="256x256", response_format="url")
+    url = (response.data or [])[0].url or ""
     assert decoded(requests.get(url, timeout=9).content).size == (256, 256)
 
 
 def test_edit_with_mask(client: openai.OpenAI) -> None:
-    answer = client.images.edit(
+    response = client.images.edit(
         model="gpt-image-2", image=[("a.png", encoded(photo()))], mask=("m.png", encoded(hole())), prompt="a pool"
     )
-    assert sizes(answer) == [(256, 256)]
+    assert sizes(response) == [(256, 256)]
 
 
 def test_edit_of_several(client: openai.OpenAI) -> None:
@@ -60,10 +60,10 @@ def test_edit_of_several(client: openai.OpenAI) -> None:
 
 def test_variation(client: openai.OpenAI) -> None:
     with pytest.deprecated_call():
-        answer = client.images.create_variation(  # type: ignore[deprecated,unused-ignore]
+        response = client.images.create_variation(  # type: ignore[deprecated,unused-ignore]
             image=("a.png", encoded(photo())), n=2, size="512x512", response_format="b64_json"
         )
-    assert sizes(answer) == [(512, 512)] * 2
+    assert sizes(response) == [(512, 512)] * 2
 
 
 def test_models(client: openai.OpenAI) -> None:
@@ -78,13 +78,13 @@ PARTS = [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8\xff"), ("webp", b"RIFF"), ("gi
 def test_every_format_of_the_newest_model(
     client: openai.OpenAI, output_format: Literal["png", "jpeg", "webp", "gif", "svg"], start: bytes
 ) -> None:
-    answer = client.images.generate(
+    response = client.images.generate(
         model="gpt-image-2.6-sunburst", prompt="a cat", quality="max", output_format=output_format, complexity="high"
     )
-    (picture,) = answer.data or []
-    assert base64.b64decode(picture.b64_json or "").startswith(start)
-    assert (answer.output_format, answer.quality) == (output_format, "max")
-    assert (answer.svg_usage is not None) == (output_format == "svg")
+    (result,) = response.data or []
+    assert base64.b64decode(result.b64_json or "").startswith(start)
+    assert (response.output_format, response.quality) == (output_format, "max")
+    assert (response.svg_usage is not None) == (output_format == "svg")
 
 
 def test_gif_and_svg_take_their_own_parameters(client: openai.OpenAI) -> None:

@@ -1,4 +1,4 @@
-"""The rate limit: images a minute, told in the headers of every picture answer."""
+"""The rate limit: images a minute, told in the headers of every image answer."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.sandbox.making import post
 FIELDS = {"prompt": "a cat", "size": "256x256"}
 
 
-def rates(answer: requests.Response) -> list[int]:
-    return [int(answer.headers[f"x-ratelimit-{name}-images"]) for name in ("limit", "remaining", "reset")]
+def rates(response: requests.Response) -> list[int]:
+    return [int(response.headers[f"x-ratelimit-{name}-images"]) for name in ("limit", "remaining", "reset")]
 
 
 def test_requests_are_told_too_with_go_durations() -> None:
@@ -45,27 +45,29 @@ def test_fourth_of_three_images_is_refused_with_the_time_to_wait() -> None:
         assert rates(post(server, "generations", {**FIELDS, "n": 2})) == [3, 1, 40]
         assert post(server, "generations", {**FIELDS, "n": 2}).status_code == 429
         assert rates(post(server, "generations", FIELDS)) == [3, 0, 60]
-        answer = post(server, "generations", FIELDS)
-    error = answer.json()["error"]
-    assert answer.status_code == 429
+        response = post(server, "generations", FIELDS)
+    error = response.json()["error"]
+    assert response.status_code == 429
     assert "Limit 3, Used 3, Requested 1. Please try again in 20s." in error.pop("message")
     assert error == {"type": "images", "param": None, "code": "rate_limit_exceeded"}
-    assert answer.headers["retry-after"] == "20"
-    assert 19_000 < int(answer.headers["retry-after-ms"]) <= 20_000
-    assert rates(answer)[:2] == [3, 0]
+    assert response.headers["retry-after"] == "20"
+    assert 19_000 < int(response.headers["retry-after-ms"]) <= 20_000
+    assert rates(response)[:2] == [3, 0]
 
 
 def test_request_larger_than_the_limit_is_refused_without_a_time_to_wait() -> None:
     with Sandbox(Options(rate_limit=5)) as server:
-        answer = post(server, "generations", {**FIELDS, "n": 6})
+        response = post(server, "generations", {**FIELDS, "n": 6})
         assert rates(post(server, "generations", {**FIELDS, "n": 5}))[:2] == [5, 0]
-    error = answer.json()["error"]
-    assert answer.status_code == 429
+    error = response.json()["error"]
+    assert response.status_code == 429
     assert "Request too large" in error["message"]
     assert "Limit 5, Requested 6." in error.pop("message")
     assert error == {"type": "images", "param": None, "code": "rate_limit_exceeded"}
-    assert answer.headers["x-should-retry"] == "false"
-    assert not {"retry-after", "retry-after-ms", "x-ratelimit-reset-images"} & {name.lower() for name in answer.headers}
+    assert response.headers["x-should-retry"] == "false"
+    assert not {"retry-after", "retry-after-ms", "x-ratelimit-reset-images"} & {
+        name.lower() for name in response.headers
+    }
 
 
 def test_client_does_not_wait_for_what_can_never_fit(imagecli: Run) -> None:

@@ -100,9 +100,9 @@ PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
 def test_parameter_is_refused(
     sandbox: Sandbox, fields: dict[str, Any], status: int, param: str | None, code: str | None, words: str
 ) -> None:
-    answer = post(sandbox, "generations", fields)
-    error = answer.json()["error"]
-    assert answer.status_code == status
+    response = post(sandbox, "generations", fields)
+    error = response.json()["error"]
+    assert response.status_code == status
     assert words in error.pop("message")
     assert error == {"type": INVALID, "param": param, "code": code}
 
@@ -116,7 +116,7 @@ def noise(megabytes: float) -> bytes:
 PHOTO = encoded(photo())
 HOLE = encoded(hole())
 
-PICTURES: list[tuple[str, dict[str, Any], dict[str, bytes], str, str | None, str | None, str]] = [
+IMAGES: list[tuple[str, dict[str, Any], dict[str, bytes], str, str | None, str | None, str]] = [
     ("edits", CLASSIC, {}, INVALID, "image", "missing_required_parameter", "Missing required parameter: 'image'."),
     ("variations", {}, {"mask": HOLE}, INVALID, "image", "missing_required_parameter", "image"),
     ("edits", CLASSIC, {"image": encoded(photo(256, 255))}, INVALID, None, None, "must be square but got image with dimensions (256, 255)"),
@@ -153,8 +153,8 @@ PICTURES: list[tuple[str, dict[str, Any], dict[str, bytes], str, str | None, str
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("operation", "fields", "files", "type", "param", "code", "words"), PICTURES)
-def test_picture_is_refused(
+@pytest.mark.parametrize(("operation", "fields", "files", "type", "param", "code", "words"), IMAGES)
+def test_image_is_refused(
     sandbox: Sandbox,
     operation: str,
     fields: dict[str, Any],
@@ -165,37 +165,37 @@ def test_picture_is_refused(
     words: str,
 ) -> None:
     prompt = {"prompt": "x"} if operation == "edits" else {"size": "256x256"}
-    answer = post(sandbox, operation, {**prompt, **fields}, **files)
-    error = answer.json()["error"]
-    assert answer.status_code == 400
+    response = post(sandbox, operation, {**prompt, **fields}, **files)
+    error = response.json()["error"]
+    assert response.status_code == 400
     assert words in error.pop("message")
     assert error == {"type": type, "param": param, "code": code}
 
 
 def test_classic_image_over_4_megabytes_is_refused(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "variations", {}, image=noise(4.1))
-    assert answer.json()["error"]["message"] == "Uploaded image must be a PNG and less than 4 MB."
+    response = post(sandbox, "variations", {}, image=noise(4.1))
+    assert response.json()["error"]["message"] == "Uploaded image must be a PNG and less than 4 MB."
 
 
 @pytest.mark.slow
 def test_gpt_image_over_50_megabytes_is_refused_and_one_under_it_taken(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "edits", {**GPT, "prompt": "x"}, image=encoded(photo(64, 64)) + bytes(50 * 1024**2))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_image_file")
+    response = post(sandbox, "edits", {**GPT, "prompt": "x"}, image=encoded(photo(64, 64)) + bytes(50 * 1024**2))
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_image_file")
     assert post(sandbox, "edits", {**GPT, "prompt": "x"}, image=noise(8)).status_code == 200
 
 
 def test_seventeen_images_are_refused(sandbox: Sandbox) -> None:
     parts = [("image[]", ("a.png", encoded(photo(16, 16)), "image/png"))] * 17
-    answer = requests.post(f"{sandbox.base_url}/images/edits", data={**GPT, "prompt": "x"}, files=parts, timeout=60)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "array_above_max_length")
+    response = requests.post(f"{sandbox.base_url}/images/edits", data={**GPT, "prompt": "x"}, files=parts, timeout=60)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "array_above_max_length")
 
 
-def test_picture_with_too_many_pixels_is_refused_by_its_header(sandbox: Sandbox) -> None:
+def test_image_with_too_many_pixels_is_refused_by_its_header(sandbox: Sandbox) -> None:
     header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     bomb = bytearray(encoded(photo(16, 16)))
     bomb[12:33] = header + struct.pack(">I", zlib.crc32(header))
-    answer = post(sandbox, "edits", {**GPT, "prompt": "x"}, image=bytes(bomb))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_image_file")
+    response = post(sandbox, "edits", {**GPT, "prompt": "x"}, image=bytes(bomb))
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_image_file")
 
 
 @pytest.mark.parametrize(
@@ -212,15 +212,15 @@ def test_picture_with_too_many_pixels_is_refused_by_its_header(sandbox: Sandbox)
     ],
 )
 def test_route_method_and_body_are_refused(sandbox: Sandbox, method: str, path: str, status: int, words: str) -> None:
-    answer = requests.request(method, sandbox.base_url + path, data=b"{'", timeout=9)
-    assert answer.status_code == status
-    assert words in answer.json()["error"]["message"]
+    response = requests.request(method, sandbox.base_url + path, data=b"{'", timeout=9)
+    assert response.status_code == status
+    assert words in response.json()["error"]["message"]
 
 
 def test_body_that_is_no_object_is_refused(sandbox: Sandbox) -> None:
     for body in ("[]", "null", "7", "[" * 5000):
-        answer = requests.post(f"{sandbox.base_url}/images/generations", data=body, timeout=9)
-        assert (answer.status_code, answer.json()["error"]["type"]) == (400, INVALID)
+        response = requests.post(f"{sandbox.base_url}/images/generations", data=body, timeout=9)
+        assert (response.status_code, response.json()["error"]["type"]) == (400, INVALID)
 
 
 KEYED = "sk-proj-abcdefghijklmnop"
@@ -238,10 +238,10 @@ KEYED = "sk-proj-abcdefghijklmnop"
 )  # fmt: skip
 def test_key_is_asked_for(headers: dict[str, str], status: int, code: str | None, words: str) -> None:
     with Sandbox(Options(require_key=KEYED)) as server:
-        answer = requests.get(f"{server.base_url}/models", headers=headers, timeout=9)
-        assert answer.status_code == status
+        response = requests.get(f"{server.base_url}/models", headers=headers, timeout=9)
+        assert response.status_code == status
         if status != 200:
-            assert words in answer.json()["error"]["message"]
-            assert answer.json()["error"]["code"] == code
+            assert words in response.json()["error"]["message"]
+            assert response.json()["error"]["code"] == code
             paid = requests.post(f"{server.base_url}/images/generations", headers=headers, json={}, timeout=9)
             assert paid.status_code == 401

@@ -19,7 +19,7 @@ from imagecli.sandbox.image_job import UploadedFile
 from imagecli.sandbox.request_body import ParsedForm, read_form
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.sandbox.making import encoded, events, hole, photo, pictures, post
+from tests.sandbox.making import encoded, events, hole, photo, post, read_images
 
 ROWS = catalog.load_shipped_catalog()
 PACKAGE = Path(__file__).parents[2] / "imagecli" / "sandbox"
@@ -27,8 +27,8 @@ PACKAGE = Path(__file__).parents[2] / "imagecli" / "sandbox"
 
 @pytest.mark.parametrize("model", sorted(ROWS.models))
 def test_every_model_paints(sandbox: Sandbox, model: str) -> None:
-    answer = post(sandbox, "generations", {"model": model, "prompt": "a cat"})
-    assert answer.status_code == 200, answer.text
+    response = post(sandbox, "generations", {"model": model, "prompt": "a cat"})
+    assert response.status_code == 200, response.text
 
 
 @pytest.mark.parametrize("model", sorted(ROWS.models))
@@ -53,9 +53,9 @@ def test_every_word_and_end_of_range_of_a_row_is_taken_and_its_neighbours_are_no
 def refusal(row: ModelRow, fields: dict[str, Any]) -> str | None:
     """The code with which a form is refused; as an edit where the model edits."""
     operation: Operation = "edits" if "edits" in row.operations else "generations"
-    picture = UploadedFile(name="image", data=encoded(hole(64, 64)))
+    result = UploadedFile(name="image", data=encoded(hole(64, 64)))
     form = ParsedForm(
-        values={"model": row.name, "prompt": "x", **fields}, images=(picture,) if operation == "edits" else ()
+        values={"model": row.name, "prompt": "x", **fields}, images=(result,) if operation == "edits" else ()
     )
     try:
         build_image_job(form, operation, ROWS)
@@ -114,12 +114,12 @@ def test_markup_changes_what_it_covers_and_what_it_goes_round(sandbox: Sandbox) 
     source, drawn = photo(256, 256), Image.new("RGBA", (256, 256))
     ImageDraw.Draw(drawn).ellipse((90, 90, 170, 170), outline=(255, 0, 0, 255), width=4)
     fields = {"model": "gpt-image-2.5-flare", "prompt": "a moon"}
-    (picture,) = pictures(post(sandbox, "edits", fields, image=encoded(source), markup=encoded(drawn)))
-    assert picture.getpixel((130, 130)) != source.getpixel((130, 130))
-    assert [picture.getpixel(place) for place in ((10, 10), (240, 128))] == [
+    (result,) = read_images(post(sandbox, "edits", fields, image=encoded(source), markup=encoded(drawn)))
+    assert result.getpixel((130, 130)) != source.getpixel((130, 130))
+    assert [result.getpixel(place) for place in ((10, 10), (240, 128))] == [
         source.getpixel(place) for place in ((10, 10), (240, 128))
     ]
-    assert (255, 0, 0) not in {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+    assert (255, 0, 0) not in {color for _, color in result.convert("RGB").getcolors(1 << 20) or []}
 
 
 def test_json_form_takes_markup_and_streams(sandbox: Sandbox) -> None:
@@ -127,8 +127,8 @@ def test_json_form_takes_markup_and_streams(sandbox: Sandbox) -> None:
         {"image_url": "data:image/png;base64," + base64.b64encode(encoded(one)).decode()} for one in (photo(), hole())
     )
     body = {"model": "gpt-image-2.5-flare", "prompt": "x", "images": [image], "markup": markup, "moderation": "low"}
-    answer = requests.post(f"{sandbox.base_url}/images/edits", json={**body, "stream": True}, timeout=60)
-    assert [name for name, _ in events(answer)] == ["image_edit.completed"]
+    response = requests.post(f"{sandbox.base_url}/images/edits", json={**body, "stream": True}, timeout=60)
+    assert [name for name, _ in events(response)] == ["image_edit.completed"]
 
 
 @pytest.mark.parametrize(

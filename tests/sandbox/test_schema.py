@@ -112,9 +112,9 @@ NEW = {"model": "gpt-image-2.6-flare"}
     ids=str,
 )
 def test_generation_body_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
-    answer = post(sandbox, "generations", {"prompt": "x", **fields})
-    assert answer.status_code == 200, answer.text
-    hold(answer.json(), "ImagesResponse")
+    response = post(sandbox, "generations", {"prompt": "x", **fields})
+    assert response.status_code == 200, response.text
+    hold(response.json(), "ImagesResponse")
 
 
 def test_edit_and_variation_bodies_fit(sandbox: Sandbox) -> None:
@@ -147,9 +147,9 @@ def test_every_event_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
     ids=str,
 )
 def test_refusal_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
-    answer = post(sandbox, "generations", fields)
-    assert answer.status_code >= 400
-    hold(answer.json(), "ErrorResponse")
+    response = post(sandbox, "generations", fields)
+    assert response.status_code >= 400
+    hold(response.json(), "ErrorResponse")
 
 
 @pytest.mark.parametrize("what", ["401", "404", "429", "500", "503", "insufficient_quota", "moderation_blocked"])

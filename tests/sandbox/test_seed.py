@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import GPT, pictures, post
+from tests.sandbox.making import GPT, post, read_images
 
 
 def draw(sandbox: Sandbox, **fields: object) -> list[Image.Image]:
-    return pictures(post(sandbox, "generations", {**GPT, "prompt": "a cat", "size": "1024x1024", **fields}))
+    return read_images(post(sandbox, "generations", {**GPT, "prompt": "a cat", "size": "1024x1024", **fields}))
 
 
 def test_a_seed_gives_the_same_image_again_and_another_seed_another(sandbox: Sandbox) -> None:
@@ -25,5 +25,5 @@ def test_further_images_have_the_next_seeds(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("seed", ["7", 1.5, True, 2**63])
 def test_a_seed_is_a_whole_number(sandbox: Sandbox, seed: object) -> None:
-    answer = post(sandbox, "generations", {**GPT, "prompt": "a cat", "seed": seed})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "seed")
+    response = post(sandbox, "generations", {**GPT, "prompt": "a cat", "seed": seed})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "seed")

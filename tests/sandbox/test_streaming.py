@@ -1,4 +1,4 @@
-"""`stream: true`: events as they are made, partial pictures that become the whole one, and clients that go away."""
+"""`stream: true`: events as they are made, partial images that become the whole one, and clients that go away."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ import pytest
 import requests
 from PIL import ImageChops, ImageStat
 
-from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.sandbox.app import SandboxApp
-from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
@@ -25,13 +23,13 @@ SMALL = {**GPT, "prompt": "a cat", "size": "1024x656", "output_format": "jpeg"}
 LIVE = {**SMALL, "stream": True}
 
 
-def test_partials_come_first_and_the_whole_picture_last(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "generations", {**LIVE, "partial_images": 2})
-    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert answer.headers["transfer-encoding"] == "chunked"
-    names = [name for name, _ in events(answer)]
+def test_partials_come_first_and_the_whole_image_last(sandbox: Sandbox) -> None:
+    response = post(sandbox, "generations", {**LIVE, "partial_images": 2})
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert response.headers["transfer-encoding"] == "chunked"
+    names = [name for name, _ in events(response)]
     assert names == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
-    for place, (name, payload) in enumerate(events(answer)):
+    for place, (name, payload) in enumerate(events(response)):
         assert payload["type"] == name
         assert payload.get("partial_image_index") == (place if place < 2 else None)
         assert decoded(base64.b64decode(payload["b64_json"])).size == (1024, 656)
@@ -51,7 +49,7 @@ def test_events_tell_what_was_used(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_each_partial_is_nearer_to_the_picture(sandbox: Sandbox, count: int) -> None:
+def test_each_partial_is_nearer_to_the_image(sandbox: Sandbox, count: int) -> None:
     fields = {**LIVE, "output_format": "png", "partial_images": count}
     *earlier, whole = [
         decoded(base64.b64decode(payload["b64_json"])) for _, payload in events(post(sandbox, "generations", fields))
@@ -62,7 +60,7 @@ def test_each_partial_is_nearer_to_the_picture(sandbox: Sandbox, count: int) -> 
     assert all(apart)
 
 
-def test_stream_and_body_hold_the_same_picture(sandbox: Sandbox) -> None:
+def test_stream_and_body_hold_the_same_image(sandbox: Sandbox) -> None:
     ((_, live),) = events(post(sandbox, "generations", LIVE))
     with Sandbox() as other:
         assert post(other, "generations", SMALL).json()["data"] == [{"b64_json": live["b64_json"]}]
@@ -70,11 +68,11 @@ def test_stream_and_body_hold_the_same_picture(sandbox: Sandbox) -> None:
 
 def test_edit_with_text_fields_streams(sandbox: Sandbox) -> None:
     fields = {**GPT, "prompt": "a pool", "stream": "true", "partial_images": "1"}
-    answer = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole()))
-    assert [name for name, _ in events(answer)] == ["image_edit.partial_image", "image_edit.completed"]
+    response = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole()))
+    assert [name for name, _ in events(response)] == ["image_edit.partial_image", "image_edit.completed"]
 
 
-def test_several_pictures_are_completed_one_by_one(sandbox: Sandbox) -> None:
+def test_several_images_are_completed_one_by_one(sandbox: Sandbox) -> None:
     told = events(post(sandbox, "generations", {**LIVE, "n": 2, "partial_images": 1}))
     assert [name.rpartition(".")[2] for name, _ in told] == ["partial_image", "completed"] * 2
     assert len({payload["b64_json"] for _, payload in told}) == 4
@@ -90,9 +88,9 @@ def test_usage_of_all_events_is_that_of_the_body(sandbox: Sandbox) -> None:
 
 
 def test_refusal_before_the_stream_is_json(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "generations", {**LIVE, "size": "100x100"})
-    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json")
-    assert answer.json()["error"]["param"] == "size"
+    response = post(sandbox, "generations", {**LIVE, "size": "100x100"})
+    assert (response.status_code, response.headers["content-type"]) == (400, "application/json")
+    assert response.json()["error"]["param"] == "size"
 
 
 class Waits(threading.Event):
@@ -109,25 +107,16 @@ class Waits(threading.Event):
 
 def test_latency_is_spread_over_the_events() -> None:
     waits = Waits()
-    app = SandboxApp(
-        catalog=load_shipped_catalog(),
-        require_key=None,
-        rate_limit=None,
-        url_ttl=60,
-        failures=(),
-        clock=SandboxClock(),
-        latency=1.2,
-        stopping=waits,
-    )
+    app = SandboxApp(Options(latency=1.2), waits)
     body = json.dumps({**LIVE, "partial_images": 3}).encode()
-    answer = app.answer(ServerRequest(method="POST", target="/v1/images/generations", headers={}, body=body))
-    assert answer.parts is not None
-    for number, _ in enumerate(answer.parts, 1):
+    response = app.respond(ServerRequest(method="POST", target="/v1/images/generations", headers={}, body=body))
+    assert response.parts is not None
+    for number, _ in enumerate(response.parts, 1):
         assert waits.seconds == pytest.approx([0.3] * number)
     assert len(waits.seconds) == 4
 
 
-def test_events_arrive_while_the_picture_is_made() -> None:
+def test_events_arrive_while_the_image_is_made() -> None:
     with Sandbox(Options(latency=8)) as server, raw(server, b"1.1", {**LIVE, "partial_images": 3}) as connection:
         started = time.monotonic()
         received = b""
@@ -147,8 +136,8 @@ def raw(sandbox: Sandbox, version: bytes, fields: dict[str, Any]) -> socket.sock
 
 
 def test_old_client_gets_no_chunks_and_a_closed_connection(sandbox: Sandbox) -> None:
-    with raw(sandbox, b"1.0", LIVE) as connection, connection.makefile("rb") as answer:
-        head, _, body = answer.read().partition(b"\r\n\r\n")
+    with raw(sandbox, b"1.0", LIVE) as connection, connection.makefile("rb") as response:
+        head, _, body = response.read().partition(b"\r\n\r\n")
     assert b"Transfer-Encoding" not in head
     assert b"Connection: close" in head
     assert body.startswith(b"event: image_generation.completed\ndata: {")

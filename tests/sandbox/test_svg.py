@@ -99,7 +99,7 @@ def test_hostile_prompt_is_only_text(prompt: str) -> None:
     check_harmless(painted(0, prompt=prompt, small=True))
 
 
-def test_edited_picture_becomes_tiles_with_the_words() -> None:
+def test_edited_image_becomes_tiles_with_the_words() -> None:
     image = UploadedFile(name="image", data=encoded(photo(320, 240)))
     data = paint_image(
         build_image_job(ParsedForm(values=SVG, images=(image,)), "edits", catalog.load_shipped_catalog()), 0

@@ -1,4 +1,4 @@
-"""Picture URLs: signed, expiring, and refused as the blob store refused."""
+"""Image URLs: signed, expiring, and refused as the blob store refused."""
 
 from __future__ import annotations
 
@@ -17,41 +17,45 @@ from tests.sandbox.making import decoded, post
 FIELDS = {"prompt": "a cat", "size": "256x256"}
 
 
-def refused(answer: requests.Response) -> tuple[int, str, str | None]:
+def refused(response: requests.Response) -> tuple[int, str, str | None]:
     """Status, the code of the header, and the code of the XML."""
-    assert answer.headers["content-type"] == "application/xml"
-    return answer.status_code, answer.headers["x-ms-error-code"], ElementTree.fromstring(answer.text).findtext("Code")
+    assert response.headers["content-type"] == "application/xml"
+    return (
+        response.status_code,
+        response.headers["x-ms-error-code"],
+        ElementTree.fromstring(response.text).findtext("Code"),
+    )
 
 
-def test_url_gives_the_picture_until_its_hour_is_over(sandbox: Sandbox) -> None:
+def test_url_gives_the_image_until_its_hour_is_over(sandbox: Sandbox) -> None:
     url = post(sandbox, "generations", FIELDS).json()["data"][0]["url"]
-    answer = requests.get(url, timeout=9)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
-    assert decoded(answer.content).size == (256, 256)
+    response = requests.get(url, timeout=9)
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/png")
+    assert decoded(response.content).size == (256, 256)
     expiry = datetime.fromisoformat(parse_qs(urlsplit(url).query)["se"][0])
     assert 3590 < (expiry - datetime.now(UTC)).total_seconds() <= 3601
 
 
 def test_url_is_on_the_host_that_was_asked(sandbox: Sandbox) -> None:
     port = urlsplit(sandbox.base_url).port
-    answer = requests.post(f"http://localhost:{port}/v1/images/generations", json=FIELDS, timeout=9)
-    assert answer.json()["data"][0]["url"].startswith(f"http://localhost:{port}/pictures/")
+    response = requests.post(f"http://localhost:{port}/v1/images/generations", json=FIELDS, timeout=9)
+    assert response.json()["data"][0]["url"].startswith(f"http://localhost:{port}/pictures/")
 
 
 def test_expired_url_is_refused_with_its_times() -> None:
     with Sandbox(Options(url_ttl=0)) as server:
         url = post(server, "generations", FIELDS).json()["data"][0]["url"]
-        answer = requests.get(url, timeout=9)
-    assert refused(answer) == (403, "AuthenticationFailed", "AuthenticationFailed")
-    detail = ElementTree.fromstring(answer.text).findtext("AuthenticationErrorDetail")
+        response = requests.get(url, timeout=9)
+    assert refused(response) == (403, "AuthenticationFailed", "AuthenticationFailed")
+    detail = ElementTree.fromstring(response.text).findtext("AuthenticationErrorDetail")
     assert detail is not None
     assert parse_qs(urlsplit(url).query)["se"][0] in detail
 
 
 def test_url_with_a_key_is_refused(sandbox: Sandbox) -> None:
     url = post(sandbox, "generations", FIELDS).json()["data"][0]["url"]
-    answer = requests.get(url, headers={"Authorization": "Bearer sk-x"}, timeout=9)
-    assert refused(answer) == (403, "AuthenticationFailed", "AuthenticationFailed")
+    response = requests.get(url, headers={"Authorization": "Bearer sk-x"}, timeout=9)
+    assert refused(response) == (403, "AuthenticationFailed", "AuthenticationFailed")
 
 
 @pytest.mark.parametrize(
@@ -67,12 +71,12 @@ def test_changed_url_is_refused(sandbox: Sandbox, old: str, new: str, status: in
     assert requests.get(url.replace(old, new), timeout=9).status_code == status
 
 
-def test_unknown_picture_is_not_found(sandbox: Sandbox) -> None:
-    answer = requests.get(sandbox.base_url.replace("/v1", "/pictures/none.png"), timeout=9)
-    assert refused(answer) == (404, "ResourceNotFound", "ResourceNotFound")
+def test_unknown_image_is_not_found(sandbox: Sandbox) -> None:
+    response = requests.get(sandbox.base_url.replace("/v1", "/pictures/none.png"), timeout=9)
+    assert refused(response) == (404, "ResourceNotFound", "ResourceNotFound")
 
 
-def test_old_pictures_make_room() -> None:
+def test_old_images_make_room() -> None:
     shelf = UrlStore(60, SandboxClock(), capacity=1000)
     kept = [urlsplit(shelf.add(bytes(400), "host")).path for _ in range(4)]
     assert shelf.has(kept[-1])

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import encoded, photo, pictures, post
+from tests.sandbox.making import encoded, photo, post, read_images
 
 FIELDS = {"n": 4, "response_format": "b64_json", "size": "512x512"}
 
@@ -22,29 +22,29 @@ def apart(first: Image.Image, second: Image.Image) -> float:
 def test_variation_resembles_its_source_and_differs(sandbox: Sandbox) -> None:
     source = photo(512, 512)
     other = ImageOps.invert(source)
-    for picture in pictures(post(sandbox, "variations", FIELDS, image=encoded(source))):
-        near = min(apart(picture, source), apart(picture, ImageOps.mirror(source)))
-        far = min(apart(picture, other), apart(picture, ImageOps.mirror(other)))
+    for result in read_images(post(sandbox, "variations", FIELDS, image=encoded(source))):
+        near = min(apart(result, source), apart(result, ImageOps.mirror(source)))
+        far = min(apart(result, other), apart(result, ImageOps.mirror(other)))
         assert near < far / 1.5
-        assert picture.tobytes() != source.tobytes()
+        assert result.tobytes() != source.tobytes()
 
 
 def test_variations_differ_from_each_other(sandbox: Sandbox) -> None:
-    answer = post(sandbox, "variations", {**FIELDS, "n": 10}, image=encoded(photo(512, 512)))
-    assert len({picture.resize((4, 4)).tobytes() for picture in pictures(answer)}) == 10
+    response = post(sandbox, "variations", {**FIELDS, "n": 10}, image=encoded(photo(512, 512)))
+    assert len({result.resize((4, 4)).tobytes() for result in read_images(response)}) == 10
 
 
 def test_variations_are_turned_through_the_hues(sandbox: Sandbox) -> None:
-    answer = post(
+    response = post(
         sandbox, "variations", {**FIELDS, "n": 10}, image=encoded(Image.new("RGB", (512, 512), (200, 60, 60)))
     )
-    turns = [(hue(picture) + 180) % 360 - 180 for picture in pictures(answer)]
+    turns = [(hue(result) + 180) % 360 - 180 for result in read_images(response)]
     assert turns == pytest.approx([0, 20, -24, 42, -46, 10, 62, -64, 31, -12], abs=12)
 
 
-def hue(picture: Image.Image) -> float:
+def hue(result: Image.Image) -> float:
     """Degrees, of the middle, where no lettering is; red is 0."""
-    middle = picture.resize((3, 3), Image.Resampling.BOX).getpixel((1, 1))
+    middle = result.resize((3, 3), Image.Resampling.BOX).getpixel((1, 1))
     assert isinstance(middle, tuple)
     return 360 * colorsys.rgb_to_hsv(*middle[:3])[0]
 
@@ -57,5 +57,5 @@ def test_same_image_gives_the_same_variations_from_another_server(sandbox: Sandb
 
 @pytest.mark.parametrize(("side", "size"), [(256, 256), (512, 512), (1024, 1024), (300, 1024)])
 def test_size_is_the_images_own_where_that_is_legal(sandbox: Sandbox, side: int, size: int) -> None:
-    answer = post(sandbox, "variations", {"response_format": "b64_json"}, image=encoded(photo(side, side)))
-    assert [picture.size for picture in pictures(answer)] == [(size, size)]
+    response = post(sandbox, "variations", {"response_format": "b64_json"}, image=encoded(photo(side, side)))
+    assert [result.size for result in read_images(response)] == [(size, size)]

@@ -87,7 +87,7 @@ def test_a_link_to_a_folder_is_overwritten_and_not_followed(tmp_path: Path) -> N
     assert (link.is_symlink(), contents(tmp_path), contents(tmp_path / "folder")) == (False, {"cat.png": b"new"}, {})
 
 
-def test_threads_that_save_one_name_all_keep_their_picture(tmp_path: Path) -> None:
+def test_threads_that_save_one_name_all_keep_their_image(tmp_path: Path) -> None:
     begin = threading.Barrier(8)
     used: list[Path] = []
 

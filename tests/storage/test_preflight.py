@@ -112,7 +112,7 @@ def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
     assert [path.read_bytes() for path in (disk / "folder").iterdir()] == [b"a picture"]
 
 
-ANSWERS = """
+RESPONSES = """
 import resource, sys
 from imagecli.errors import DiskError
 from imagecli.storage.preflight import check_response_size
@@ -124,11 +124,11 @@ except DiskError as error:
 """
 
 
-@pytest.mark.parametrize(("megabytes", "pictures", "fits"), [(17, 1, False), (40, 1, True), (40, 2, False)])
-def test_a_limit_for_files_that_no_answer_fits_is_found_before_paying(
-    megabytes: int, pictures: int, fits: bool
+@pytest.mark.parametrize(("megabytes", "images", "fits"), [(17, 1, False), (40, 1, True), (40, 2, False)])
+def test_a_limit_for_files_that_no_response_fits_is_found_before_paying(
+    megabytes: int, images: int, fits: bool
 ) -> None:
-    command = [sys.executable, "-c", ANSWERS, str(megabytes), str(pictures)]
+    command = [sys.executable, "-c", RESPONSES, str(megabytes), str(images)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert bool(told) is not fits
     assert fits or told.startswith(f"8 the file size limit is {megabytes}.0 MB (ulimit -f), but a response with")
@@ -141,9 +141,10 @@ from imagecli.errors import DiskError
 from imagecli.storage.preflight import check_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
-    check_folder(Path(sys.argv[1]), make=False)
+    check_folder(Path(sys.argv[1]), make=False, another="choose another folder with --gallery")
 except DiskError as error:
     print(error.exit_code, error.message)
+    print(error.hint)
 """
 
 
@@ -151,8 +152,10 @@ except DiskError as error:
     ("limit", "said"),
     [(5_242_880, "8 can't save to {}: the file size limit is 5.0 MB (ulimit -f);"), (2**30, "")],
 )
-def test_a_limit_for_files_that_no_picture_fits_is_found_before_paying(disk: Path, limit: int, said: str) -> None:
+def test_a_limit_for_files_that_no_image_fits_is_found_before_paying(disk: Path, limit: int, said: str) -> None:
     command = [sys.executable, "-c", LIMITED, str(disk), str(limit)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert told.startswith(said.format(disk))
+    hint = "raise the file size limit (ulimit -f), or choose another folder with --gallery\n"
+    assert told.endswith(hint if said else "")
     assert bool(told) is bool(said)

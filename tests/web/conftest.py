@@ -58,7 +58,7 @@ def open_page(serve: Serve, open_page: OpenPage) -> OpenPage:
 def painted(server: PaintServer) -> Image.Image:
     """The area that the server has: 255 where the image may be edited."""
     layer = server.image.layer
-    return Image.frombytes("L", (layer.width, layer.height), server.painted_area)
+    return Image.frombytes("L", (layer.width, layer.height), server.session.area)
 
 
 class Stage:

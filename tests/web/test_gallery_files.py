@@ -168,8 +168,9 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
 def test_a_folder_that_can_t_be_written_is_an_error(tmp_path: Path) -> None:
     place = tmp_path / "closed"
     place.mkdir(mode=0o500)
-    with file_permissions_enforced(), pytest.raises(OutputError, match="can't save to"):
-        check_gallery_target(parse_gallery_target(str(place / "gallery.html"), "-o"))
+    with file_permissions_enforced(), pytest.raises(OutputError, match="can't save to") as caught:
+        check_gallery_target(parse_gallery_target(str(place / "gallery.html"), "--gallery"))
+    assert caught.value.hint == "choose another folder with --gallery"
 
 
 def test_a_disk_error_is_reported_and_the_earlier_page_stays(tmp_path: Path) -> None:

@@ -229,9 +229,9 @@ def test_the_before_of_a_compared_edit_is_at_the_left_of_the_line(open_page: Ope
     page.mouse.move(0, 0)
     shot = tmp_path / "shot.png"
     page.screenshot(path=shot)
-    with Image.open(shot) as picture:
+    with Image.open(shot) as result:
         y = round(box["y"] + box["height"] / 4)
-        left, right = (picture.convert("RGB").getpixel((round(box["x"] + box["width"] * at), y)) for at in (0.25, 0.75))
+        left, right = (result.convert("RGB").getpixel((round(box["x"] + box["width"] * at), y)) for at in (0.25, 0.75))
     assert min(left) > 240  # type: ignore[arg-type]
     assert right[0] < 20  # type: ignore[index]
 

@@ -39,7 +39,7 @@ def test_a_hard_brush_paints_exactly_the_pixels_whose_centers_it_covers(open_pag
     stage.drag((100, 80))
     x, y = stage.page.evaluate("[state.lastPoint.x, state.lastPoint.y]")
     stage.save()
-    assert server.wait() == "saved"
+    assert server.session.wait() == "saved"
     assert abs(x - 100) < 0.5 and abs(y - 80) < 0.5
     expected = Image.new("L", (WIDTH, HEIGHT))
     expected.putdata(
@@ -149,7 +149,7 @@ def test_the_keyboard_alone_paints_and_saves(open_page: OpenPage, serve: Serve) 
         page.keyboard.press(key)
     for key in ("Enter", "Shift+ArrowRight", "Shift+ArrowUp", "Enter", "Control+s"):
         page.keyboard.press(key)
-    assert server.wait() == "saved"
+    assert server.session.wait() == "saved"
     area = painted(server)
     # From 10 pixels left of and above the centre, 5 quarters of the brush to the right.
     assert is_same(area.crop((140, 80, 190, 100)), Image.new("L", (50, 20), 255))
@@ -197,7 +197,7 @@ def test_one_finger_paints_and_two_zoom(open_page: OpenPage, serve: Serve) -> No
     touch(session, "touchEnd")
     assert page.evaluate("view.scale") > before * 1.3
     page.get_by_role("button", name="Save").tap()
-    assert server.wait() == "saved"
+    assert server.session.wait() == "saved"
     left, top, right, bottom = painted(server).getbbox() or (0, 0, 0, 0)
     assert abs(left - 40) <= 1 and abs(right - 160) <= 1 and abs(top - 90) <= 1 and abs(bottom - 110) <= 1
 
@@ -270,7 +270,7 @@ def test_a_reload_keeps_what_was_painted_and_is_not_a_close(open_page: OpenPage,
     assert page.locator("#share").inner_text() == "33.3% may change"
     page.wait_for_timeout(2000)
     stage.save()
-    assert server.wait() == "saved"
+    assert server.session.wait() == "saved"
     assert is_same(painted(server), rectangle(20, 30, 220, 130))
 
 
@@ -281,11 +281,11 @@ def test_a_closed_page_ends_it_and_a_sleeping_one_does_not(open_page: OpenPage, 
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setScriptExecutionDisabled", {"value": True})
     page.wait_for_timeout(1500)
-    assert not server.has_ended
+    assert not server.session.has_ended
     session.send("Emulation.setScriptExecutionDisabled", {"value": False})
     began = time.monotonic()
     page.close()
-    assert server.wait() == "closed"
+    assert server.session.wait() == "closed"
     assert time.monotonic() - began < 5
 
 
@@ -295,9 +295,9 @@ def test_a_second_page_keeps_it_open(open_page: OpenPage, serve: Serve) -> None:
     Stage(first), Stage(second)
     first.close()
     second.wait_for_timeout(1000)
-    assert not server.has_ended
+    assert not server.session.has_ended
     second.close()
-    assert server.wait() == "closed"
+    assert server.session.wait() == "closed"
 
 
 def test_cancel_asks_if_something_was_painted(open_page: OpenPage, serve: Serve) -> None:
@@ -313,7 +313,7 @@ def test_cancel_asks_if_something_was_painted(open_page: OpenPage, serve: Serve)
 
     page.on("dialog", accept)
     page.get_by_role("button", name="Cancel").click()
-    assert server.wait() == "cancelled"
+    assert server.session.wait() == "cancelled"
     assert questions == ["Discard the painted mask?"]
     page.get_by_text("No mask was written").wait_for()
 

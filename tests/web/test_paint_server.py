@@ -18,7 +18,7 @@ AREA = bytes(WIDTH * HEIGHT - 1) + b"\xff"
 def request(
     server: PaintServer, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
     connection.request(method, path, body, dict(headers or {}))
     response = connection.getresponse()
     response.body = response.read()  # type: ignore[attr-defined]
@@ -27,7 +27,7 @@ def request(
 
 
 def page_path(server: PaintServer, name: str = "") -> str:
-    return server.url.partition(f":{server.port}")[2] + name
+    return server.url.partition(f":{server.server_port}")[2] + name
 
 
 @pytest.mark.parametrize("name", ["", "info", "image", "area"])
@@ -68,7 +68,7 @@ def test_requests_of_another_site_are_refused(serve: Serve, method: str, headers
 
 def test_the_address_in_the_browser_s_command_line_works_once(serve: Serve) -> None:
     server = serve()
-    path = server.entry_url.partition(f":{server.port}")[2]
+    path = server.entry_url.partition(f":{server.server_port}")[2]
     response = request(server, "GET", path)
     assert (response.status, response.headers["Location"]) == (303, page_path(server))
     assert request(server, "GET", path).status == 404
@@ -92,17 +92,17 @@ def test_only_an_area_of_the_image_is_accepted(serve: Serve, body: bytes, header
     server = serve()
     assert request(server, "POST", page_path(server, "save"), body, headers).status == status
     if status == 204:
-        assert server.wait() == "saved"
-    assert server.has_ended == (status == 204)
-    assert server.painted_area == (AREA if status == 204 else bytes(WIDTH * HEIGHT))
+        assert server.session.wait() == "saved"
+    assert server.session.has_ended == (status == 204)
+    assert server.session.area == (AREA if status == 204 else bytes(WIDTH * HEIGHT))
 
 
 def test_a_draft_that_arrives_after_the_saved_area_changes_nothing(serve: Serve) -> None:
     server = serve()
     for name, area in (("draft", b"\x01" * len(AREA)), ("save", AREA), ("draft", b"\x02" * len(AREA))):
         assert request(server, "POST", page_path(server, name), area).status == 204
-    assert server.wait() == "saved"
-    assert server.painted_area == AREA
+    assert server.session.wait() == "saved"
+    assert server.session.area == AREA
 
 
 @pytest.mark.parametrize("name", ["", "other", "alive", "leave", "info"])

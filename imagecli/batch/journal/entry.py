@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath, PureWindowsPath
 from sys import intern
 from typing import Any, Final, Literal, get_args
@@ -84,6 +85,9 @@ class JournalEntry:
         return self.state == "submitted" or (self.state == "sent" and self.submission is not None)
 
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 class NewerSchemaError(Exception):
     """The line was written by a newer imagecli. The argument is its schema."""
 
@@ -95,7 +99,7 @@ def entry_to_line(entry: JournalEntry) -> bytes:
     for name in _FILE_LISTS:
         if name in document:
             document[name] = [_file_as_json(file) for file in document[name]]
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
+    return _ENCODER.encode(document).encode("ascii") + b"\n"
 
 
 def _file_as_json(file: FileRecord) -> dict[str, Any]:
@@ -117,13 +121,23 @@ def parse_entry(line: bytes) -> JournalEntry:
     if schema != SCHEMA:
         raise ValueError("no schema version")
     values = _validate_fields(document, _FIELDS, _REQUIRED)
-    values |= {name: intern(values[name]) for name in _REPEATED if name in values}
+    for name in _REPEATED:
+        if name in values:
+            values[name] = intern(values[name])
     for name in _FILE_LISTS:
-        values[name] = tuple(
-            FileRecord(**_validate_fields(file, _FILE_FIELDS, _FILE_REQUIRED)) for file in values.get(name, ())
-        )
-    values["planned"] = tuple(tuple(paths) for paths in values.get("planned", ()))
+        if name in values:
+            values[name] = tuple(_parse_file(file, values["id"]) for file in values[name])
+    if "planned" in values:
+        values["planned"] = tuple(map(tuple, values["planned"]))
     return JournalEntry(**values)
+
+
+def _parse_file(document: Mapping[str, Any], id: str) -> FileRecord:
+    """The file of an entry with this *id*."""
+    values = _validate_fields(document, _FILE_FIELDS, _FILE_REQUIRED)
+    if values["path"] == id:  # as for most: one object for both, as there may be very many
+        values["path"] = id
+    return FileRecord(**values)
 
 
 def _parse_object(line: bytes) -> dict[str, Any]:
@@ -140,7 +154,7 @@ def _validate_fields(
     document: Mapping[str, Any], fields: Mapping[str, Callable[[Any], bool]], required: tuple[str, ...]
 ) -> dict[str, Any]:
     """The *fields* of *document* that are not null. Raises ValueError for an invalid or missing one."""
-    values = {name: document[name] for name in fields if document.get(name) is not None}
+    values = {name: value for name, value in document.items() if value is not None and name in fields}
     for name, value in values.items():
         if not fields[name](value):
             raise ValueError(f"invalid {name}")
@@ -150,12 +164,18 @@ def _validate_fields(
     return values
 
 
+_STATES: Final = frozenset(get_args(State))
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_PLAIN_PATH: Final = re.compile(r"[\w-][\w. -]*(?:/[\w-][\w. -]*)*", re.ASCII)
+"""A path that is below the folder on every system at first sight, as most are."""
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
 def _is_state(value: Any) -> bool:
-    return isinstance(value, str) and value in get_args(State)
+    return isinstance(value, str) and value in _STATES
 
 
 def _is_flag(value: Any) -> bool:
@@ -171,19 +191,29 @@ def _is_amount(value: Any) -> bool:
 
 
 def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _is_path_below(value: Any) -> bool:
     """Whether it is a path below the manifest's folder on every system. A journal may come with a cloned repository."""
-    if not isinstance(value, str) or "\0" in value or not PurePosixPath(value).name:
+    if not isinstance(value, str):
+        return False
+    if _PLAIN_PATH.fullmatch(value):
+        return True
+    if "\0" in value or not PurePosixPath(value).name:
         return False
     posix, windows = PurePosixPath(value), PureWindowsPath(value)
     return not (posix.is_absolute() or windows.drive or windows.root or ".." in {*posix.parts, *windows.parts})
 
 
 def _is_name(value: Any) -> bool:
-    return _is_path_below(value) and len(PureWindowsPath(value).parts) == 1
+    return isinstance(value, str) and _is_path_below(value) and _has_one_part(value)
+
+
+@lru_cache(maxsize=64)
+def _has_one_part(name: str) -> bool:
+    """Cached, as a journal names few manifests."""
+    return len(PureWindowsPath(name).parts) == 1
 
 
 def _is_plan_list(value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from imagecli import plan_calls
 from imagecli.batch.manifest.errors import RowProblems
@@ -71,6 +71,18 @@ class Expansion:
             self.notes[note] = None
 
 
+class _RowInputs(NamedTuple):
+    """The input images of a row, and how its results are composed with them."""
+
+    images: tuple[InputSource, ...] = ()
+    mask: MaskSource | None = None
+    composition: CompositionOptions | None = None
+    markup: InputSource | None = None
+
+
+NO_INPUTS: Final = _RowInputs()
+
+
 class _RowParts(NamedTuple):
     """What the items of one row have in common."""
 
@@ -78,10 +90,7 @@ class _RowParts(NamedTuple):
     prompt: str | None
     """As written, with its variables not filled."""
     templates: list[OutputTemplate]
-    images: tuple[InputSource, ...]
-    mask: MaskSource | None
-    composition: CompositionOptions | None
-    markup: InputSource | None
+    inputs: _RowInputs
 
 
 def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Iterator[ManifestItem]:
@@ -104,27 +113,17 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
     if row.prompt_file is not None and prompt is None:
         with problems.in_field("prompt_file"):
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
-    images = [_find_image("image", name, row, shared, problems) for name in row.image]
-    mask = _build_mask(row, shared, problems)
-    composition = _build_composition(row, problems)
+    inputs = NO_INPUTS if row.command == "generate" else _resolve_inputs(row, shared, problems)
+    composition = inputs.composition
     if composition and composition.extension and prompt is None and row.prompt_file is None:
         prompt = EXTEND_PROMPT
-    markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
     if row.is_complete:  # else a field is perhaps only missing because it is invalid
         _check_row(row, problems)
     if problems.any and settings:
         _check_settings(row, settings, composition, shared, problems)
     if problems.any or settings is None:
         return None
-    return _RowParts(
-        settings=settings,
-        prompt=prompt,
-        templates=templates,
-        images=tuple(image for image in images if image),
-        mask=mask,
-        composition=composition,
-        markup=markup,
-    )
+    return _RowParts(settings, prompt, templates, inputs)
 
 
 def _resolve_settings(row: ParsedRow, shared: Expansion) -> ResolvedSettings:
@@ -135,6 +134,16 @@ def _resolve_settings(row: ParsedRow, shared: Expansion) -> ResolvedSettings:
     resolved = resolve_settings(shared.target, RowSettings.build(row.settings, fit, several=len(row.outputs) > 1))
     shared.add_notes(resolved.notes)
     return resolved
+
+
+def _resolve_inputs(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowInputs:
+    images = [_find_image("image", name, row, shared, problems) for name in row.image]
+    return _RowInputs(
+        images=tuple(image for image in images if image),
+        mask=_build_mask(row, shared, problems),
+        composition=_build_composition(row, problems),
+        markup=_find_image("markup", row.markup, row, shared, problems) if row.markup else None,
+    )
 
 
 def _find_image(field: str, name: str, row: ParsedRow, shared: Expansion, problems: RowProblems) -> InputSource | None:
@@ -191,7 +200,7 @@ def _expand_combinations(
     row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems
 ) -> Iterator[ManifestItem]:
     """Yields an item for each combination of the row's variables. Adds to *problems*, or raises UsageError."""
-    known_variables = {**row.columns, **row.vars}
+    known_variables = {**row.columns, **row.vars} if row.columns or row.vars else row.vars
     with problems.in_field(None):
         _check_braces(row, parts, known_variables, shared)
     settings, has_format = parts.settings, "output_format" in row.own
@@ -207,16 +216,16 @@ def _expand_combinations(
         settings = _without_format_rules(settings)
     shared.add_notes(settings.notes)
     combinations = combine_variables(row.vars)
-    n = settings.options.n
+    n, fit = settings.options.n, row.settings.get("fit")
     for index, combination in enumerate(combinations):
         variables = {**row.columns, **combination} if combination else row.columns
         prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
         request = _build_request(row, parts, settings, prompt, shared)
-        with problems.in_field(None):
-            if prompt is not None:
+        if prompt is not None:
+            with problems.in_field(None):
                 check_prompt_text(prompt, settings.model)
         if not index:
-            _check_shape(row, settings, parts.composition, shared, problems, OPERATIONS[type(request)])
+            _check_shape(row, settings, parts.inputs.composition, shared, problems, OPERATIONS[type(request)])
         if problems.any:
             return
         files_by_template = [
@@ -225,7 +234,7 @@ def _expand_combinations(
                 request,
                 prompt,
                 variables,
-                row.settings.get("fit"),
+                fit,
                 root=shared.folder,
                 first=1 + index * n,
                 total=n * len(combinations),
@@ -278,16 +287,16 @@ def _build_request(
     if row.command == "edit":
         edit = Edit(
             prompt=prompt or "",
-            images=parts.images,
+            images=parts.inputs.images,
             options=settings.options,
-            mask=parts.mask,
-            markup=parts.markup,
+            mask=parts.inputs.mask,
+            markup=parts.inputs.markup,
             input_fit=settings.input_fit,
-            composition=parts.composition,
+            composition=parts.inputs.composition,
         )
         return _resolve_size(edit, settings.model, shared) if edit.composition else edit
     request, note = plan_calls.build_variation(
-        parts.images[0],
+        parts.inputs.images[0],
         prompt,
         settings.options,
         settings.input_fit,
@@ -306,9 +315,8 @@ def _resolve_size(edit: Edit, model: ModelRow, shared: Expansion) -> Edit:
     """*edit* with the size of the region that it sends. The same inputs are read only once."""
     key = (model.name, inputs_key(edit), edit.options.output_format, edit.options.format_of_name)
     if key not in shared.regions:
-        (resolved,), notes = resolve_composed_edits([edit], model, shared.target.provider)
+        (resolved,) = resolve_composed_edits([edit], model, shared.target.provider)
         shared.regions[key] = resolved.options
-        shared.add_notes(notes)
     options = shared.regions[key]
     return edit._replace(
         options=edit.options._replace(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.schema import find_field
 from imagecli.batch.manifest.value_parsers import format_value, suggest_word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRow:
+class RawRow(NamedTuple):
     """One row as written."""
 
     number: int
@@ -30,7 +29,8 @@ class RawRow:
 class ManifestContent:
     """What the reader of each format returns."""
 
-    rows: tuple[RawRow, ...] = ()
+    rows: Iterable[RawRow] = ()
+    """To be iterated once: there may be very many, and most formats parse each when it is needed."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_line: int = 1
     columns: tuple[str, ...] | None = None
@@ -39,6 +39,20 @@ class ManifestContent:
     header_line: int = 1
     max_cost: float | None = None
     """USD."""
+
+
+def iter_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of *text* that are not blank, with their numbers from 1. A line ends at a newline and nowhere else."""
+    number = begin = 0
+    while begin <= len(text):
+        number += 1
+        end = text.find("\n", begin)
+        if end < 0:
+            end = len(text)
+        line = text[begin:end]
+        begin = end + 1
+        if line and not line.isspace():
+            yield number, line
 
 
 TOP: Final = ("defaults", "image", "max_cost")
@@ -55,7 +69,7 @@ def build_content(
     _check_names(document, lines, problems)
     defaults_line = lines.get("defaults", 1)
     return ManifestContent(
-        rows=tuple(rows),
+        rows=rows,
         defaults=_read_defaults(document, defaults_line, problems),
         defaults_line=defaults_line,
         max_cost=_read_max_cost(document, lines.get("max_cost", 1), problems),

@@ -42,7 +42,7 @@ class ManifestItem(NamedTuple):
     @property
     def folders(self) -> dict[Path, None]:
         """The folders that its files are saved in, in order."""
-        return {target.name.folder: None for targets in self.targets for target in targets}
+        return {target.folder: None for targets in self.targets for target in targets}
 
     @property
     def row_values(self) -> dict[str, Any]:

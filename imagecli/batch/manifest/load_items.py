@@ -6,18 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from imagecli.batch.manifest.build_items import Expansion, build_items
 from imagecli.batch.manifest.cross_row_checks import OutputPaths, check_columns
-from imagecli.batch.manifest.errors import Problems, RowProblems, options_as_fields
+from imagecli.batch.manifest.errors import RowProblems, options_as_fields
 from imagecli.batch.manifest.input_files import InputFiles
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.manifest.read import NO_ROWS, Manifest
 from imagecli.batch.manifest.resolve_settings import ManifestTarget
 from imagecli.batch.manifest.row_parser import RowParser
 from imagecli.catalog.catalog import Catalog
@@ -34,6 +33,7 @@ MAX_FILES: Final = 250_000
 class ManifestItems:
     """The requests of a manifest."""
 
+    row_count: int
     items: tuple[ManifestItem, ...]
     """In the order of its rows."""
     notes: tuple[NoteEvent | WarningEvent, ...]
@@ -58,7 +58,7 @@ def load_items(
     that are neither in the manifest's folder nor in its repository. Checks that input files exist, but reads prompt
     files only. Raises ManifestError with all problems, those of reading the manifest included.
     """
-    problems = Problems(manifest.name, list(manifest.problems), manifest.more_problems)
+    problems = manifest.problems
     parser = RowParser(manifest.content, flags, problems)
     boundary = Boundary.around(manifest.folder, allow_outside=allow_outside)
     default_model = None
@@ -72,11 +72,12 @@ def load_items(
         folder=manifest.folder,
         files=InputFiles(manifest.folder, boundary),
     )
-    check_output_folder = cache(boundary.check_output_folder)
+    checked_folders: set[Path] = set()
     items: list[ManifestItem] = []
     outputs = OutputPaths()
-    file_count = 0
+    row_count = file_count = 0
     for raw_row in manifest.content.rows:
+        row_count += 1
         row_problems = RowProblems(problems, raw_row.line, raw_row.name)
         row = parser.parse(raw_row, row_problems)
         if row is None:
@@ -90,13 +91,20 @@ def load_items(
             items.append(item)
             outputs.add(item, row_problems)
             for folder in item.folders:
-                with row_problems.in_field("output"):
-                    check_output_folder(folder)
+                if folder not in checked_folders:
+                    with row_problems.in_field("output"):
+                        boundary.check_output_folder(folder)
+                        checked_folders.add(folder)
+    if not row_count:
+        if not problems.stored:
+            problems.add(manifest.content.header_line, "no rows", hint=NO_ROWS[manifest.format])
+        problems.raise_if_any()
     check_columns(manifest.content, shared.used_names, problems)
     outputs.check(manifest, shared.files.first_lines, problems)
     problems.raise_if_any()
     return ManifestItems(
+        row_count=row_count,
         items=tuple(items),
-        notes=tuple(replace(note, message=options_as_fields(note.message)) for note in shared.notes),
+        notes=tuple(note._replace(message=options_as_fields(note.message)) for note in shared.notes),
         reads=tuple(dict.fromkeys(manifest.folder / name for name in shared.files.first_lines)),
     )

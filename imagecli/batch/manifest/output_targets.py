@@ -8,7 +8,6 @@ it may not exist yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,7 +15,6 @@ from typing import Final, NamedTuple
 from imagecli import plan_calls
 from imagecli.batch.manifest.input_files import refuse_home
 from imagecli.batch.manifest.schema import OutputSpec
-from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import ImageRequest, OutputName, Size
 from imagecli.errors import OutputError
 from imagecli.formats import ENDINGS
@@ -38,21 +36,24 @@ _DEFAULT_NAME_FIELDS: Final = frozenset({"slug", "stem"})
 class OutputTarget(NamedTuple):
     """One file that is made of an image."""
 
-    name: OutputName
-    """Its folder begins with the manifest's. If an extension is written, the image is converted to it if need be."""
     path: str
     """From the manifest's folder, with forward slashes. Without a written extension the final one may differ."""
+    folder: Path
+    """It begins with the manifest's."""
+    stem: str
+    ending: str | None
+    """The extension as written."""
+    output_format: str | None
+    """The format that the file must have, by its extension; the image is converted to it if need be. None for any."""
     fit: Size | None = None
     """The image is cropped and resized to exactly this."""
 
     @property
-    def output_format(self) -> str | None:
-        """The format that the file must have; None for any."""
-        return self.name.literal_format
+    def name(self) -> OutputName:
+        return OutputName(folder=self.folder, stem=self.stem, ending=self.ending, literal_format=self.output_format)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputTemplate:
+class OutputTemplate(NamedTuple):
     """An output, parsed."""
 
     output: OutputPattern
@@ -84,7 +85,7 @@ def parse_output_template(spec: OutputSpec) -> OutputTemplate:
                 f"output {output.text!r}: {{{name}}} changes with every run, which would create the image again",
                 hint="use {slug}, {n}, {hash} or a variable instead",
             )
-    return OutputTemplate(output=output, fields=fields, spec=spec)
+    return OutputTemplate(output, fields, spec)
 
 
 def build_targets(
@@ -102,13 +103,14 @@ def build_targets(
 
     Raises UsageError.
     """
-    default = "{stem}-{slug}" if input_sources(request) else "{slug}"
+    default = "{stem}-{slug}" if request.input_sources else "{slug}"
     uses_default = template.output.text.endswith(("/", "."))
     used = template.fields | _DEFAULT_NAME_FIELDS if uses_default else template.fields
     fields = {} if template.output.kind == "literal" else _build_name_fields(request, prompt, variables, used)
     names = build_names(
         template.output, count=request.options.n, fields=fields, default=default, first=first, total=total
     )
+    fit = template.spec.fit or fit
     required_format = template.spec.output_format
     expected_format = required_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
     for name in names:
@@ -117,8 +119,14 @@ def build_targets(
         # The extension decides the format, in a template as in a literal name.
         final_format = ENDINGS[extension.lower()] if extension else None
         final_name = OutputName(folder=folder.path, stem=name.stem, ending=extension, literal_format=final_format)
-        path = folder.prefix + filename_for_format(final_name, expected_format)
-        yield OutputTarget(name=final_name, path=path, fit=template.spec.fit or fit)
+        yield OutputTarget(
+            path=folder.prefix + filename_for_format(final_name, expected_format),
+            folder=folder.path,
+            stem=name.stem,
+            ending=extension,
+            output_format=final_format,
+            fit=fit,
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -152,7 +160,7 @@ def _build_name_fields(
     request: ImageRequest, prompt: str | None, variables: Mapping[str, str], used: frozenset[str]
 ) -> dict[str, str | int]:
     """The fields of a name. The expensive ones, slug and hash, are computed only if *used*."""
-    sources = input_sources(request)
+    sources = request.input_sources
     return build_fields(
         prompt=prompt if "slug" in used else None,
         stem=sources[0].stem if sources else None,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from imagecli.batch.manifest.content import ManifestContent
-from imagecli.batch.manifest.errors import Problem, Problems
+from imagecli.batch.manifest.errors import Problems
 from imagecli.errors import UsageError
 from imagecli.text_encoding import find_text_problem
 
@@ -38,7 +38,7 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A manifest as read. `load_items` checks its rows and reports *problems* together with theirs."""
+    """A manifest as read, once: `load_items` reads and checks its rows, and reports all problems together."""
 
     path: Path | None
     """None for stdin."""
@@ -50,10 +50,8 @@ class Manifest:
     digest: str
     """SHA-256 of its bytes, in hex."""
     content: ManifestContent
-    problems: tuple[Problem, ...] = ()
-    """Found while it was read."""
-    more_problems: int = 0
-    """The number of problems that were not stored."""
+    problems: Problems
+    """Found while it is read. `load_items`, which reads the rows, adds theirs."""
 
 
 def read_manifest(path: Path, format: Format | None = None) -> Manifest:
@@ -92,22 +90,16 @@ def manifest_format(path: Path) -> Format:
 
 
 def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, folder: Path, name: str) -> Manifest:
-    """Parses *data*. Raises ManifestError if it has no rows or is not of *format*."""
+    """Parses what is above the rows of *data*. Raises ManifestError if it is not text or not of *format*."""
     problems = Problems(name)
-    content = _find_reader(format)(_decode(data, problems), problems)
-    if not content.rows and not problems.stored:
-        problems.add(content.header_line, "no rows", hint=NO_ROWS[format])
-    if not content.rows:
-        problems.raise_if_any()
     return Manifest(
         path=path,
         folder=folder,
         name=name,
         format=format,
         digest=hashlib.sha256(data).hexdigest(),
-        content=content,
-        problems=tuple(problems.stored),
-        more_problems=problems.more,
+        content=_find_reader(format)(_decode(data, problems), problems),
+        problems=problems,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections.abc import Iterator
 from sys import intern
+from typing import Final
 
 from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problems
@@ -15,7 +16,7 @@ from imagecli.batch.manifest.value_parsers import format_value
 
 def read_csv(text: str, problems: Problems) -> ManifestContent:
     """Reads cells separated by commas; by semicolons if the header has those and no comma."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
+    header = next(filter(str.strip, _iter_lines(text)), "")
     return _read_table(text, ";" if ";" in header and "," not in header else ",", problems)
 
 
@@ -31,19 +32,33 @@ def _read_table(text: str, separator: str, problems: Problems) -> ManifestConten
         header.pop()
     columns = tuple(intern(name.strip()) for name in header)
     _check_header(header_line, columns, problems)
-    rows: list[RawRow] = []
+    rows = _build_rows(records, columns, problems)
+    return ManifestContent(rows=rows, columns=columns, header_line=header_line)
+
+
+def _build_rows(
+    records: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], problems: Problems
+) -> Iterator[RawRow]:
+    count = 0
     for line, cells in records:
         _check_length(line, cells, columns, problems)
         if any(cells):
             cells += [""] * (len(columns) - len(cells))
-            fields = dict(zip(columns, cells, strict=False))
-            rows.append(RawRow(number=len(rows) + 1, line=line, fields=fields))
-    return ManifestContent(rows=tuple(rows), columns=columns, header_line=header_line)
+            count += 1
+            yield RawRow(count, line, dict(zip(columns, cells, strict=False)))
+
+
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+
+
+def _iter_lines(text: str) -> Iterator[str]:
+    """The lines of *text* with their ends. They are not copied all at once, as `io.StringIO` would."""
+    return (match[0] for match in _LINE.finditer(text))
 
 
 def _iter_records(text: str, separator: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """The first line and the cells of each record; empty lines are skipped."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(_iter_lines(text), delimiter=separator, strict=True)
     while True:
         line = reader.line_num + 1
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sys import intern
 from typing import Any, Final
 
-from imagecli.batch.manifest.content import ManifestContent, RawRow
+from imagecli.batch.manifest.content import ManifestContent, RawRow, iter_lines
 from imagecli.batch.manifest.errors import Problems
 from imagecli.errors import UsageError
 
@@ -23,15 +23,19 @@ _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 def read_jsonl(text: str, problems: Problems) -> ManifestContent:
     """Reads JSON Lines. An invalid line is added to *problems*, and the others are read."""
-    rows: list[RawRow] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line or line.isspace():
-            continue
+    return ManifestContent(rows=_build_rows_of_lines(text, problems))
+
+
+def _build_rows_of_lines(text: str, problems: Problems) -> Iterator[RawRow]:
+    count = 0
+    for number, line in iter_lines(text):
         try:
-            rows.append(RawRow(number=len(rows) + 1, line=number, fields=_parse_line(line)))
+            fields = _parse_line(line)
         except UsageError as error:
             problems.add_error(number, error)
-    return ManifestContent(rows=tuple(rows))
+            continue
+        count += 1
+        yield RawRow(count, number, fields)
 
 
 def _parse_line(line: str) -> dict[str, Any]:
@@ -67,13 +71,18 @@ def _limit_error(error: Exception) -> UsageError:
 
 def read_json_array(text: str, problems: Problems) -> ManifestContent:
     """Reads an array of rows. An invalid row is added to *problems*; what isn't JSON ends the reading."""
-    rows: list[RawRow] = []
+    return ManifestContent(rows=_build_rows_of_array(text, problems))
+
+
+def _build_rows_of_array(text: str, problems: Problems) -> Iterator[RawRow]:
+    count = 0
     try:
         for line, element in _iter_elements(text):
             if isinstance(element, UsageError):
                 problems.add_error(line, element)
             elif isinstance(element, dict):
-                rows.append(RawRow(number=len(rows) + 1, line=line, fields=element))
+                count += 1
+                yield RawRow(count, line, element)
             else:
                 problems.add(line, "expected an object for each row", hint='for example {"prompt": "a cat"}')
     except json.JSONDecodeError as error:
@@ -81,7 +90,6 @@ def read_json_array(text: str, problems: Problems) -> ManifestContent:
         problems.add(
             error.lineno, f"expected a list of rows; invalid JSON at column {error.colno}: {error.msg}", hint=hint
         )
-    return ManifestContent(rows=tuple(rows))
 
 
 def _iter_elements(text: str) -> Iterator[tuple[int, Any]]:

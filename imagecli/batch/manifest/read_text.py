@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from imagecli.batch.manifest.content import ManifestContent, RawRow
+from imagecli.batch.manifest.content import ManifestContent, RawRow, iter_lines
 from imagecli.batch.manifest.errors import Problems
 from imagecli.formats import looks_like_image_name
 
@@ -17,13 +18,17 @@ def read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
     Skips empty lines and comments, which begin with `# `. A line that ends in an image extension is a problem: the text
     is probably a list of files.
     """
-    rows: list[RawRow] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    return ManifestContent(rows=_build_rows(text, problems))
+
+
+def _build_rows(text: str, problems: Problems) -> Iterator[RawRow]:
+    count = 0
+    for number, line in iter_lines(text):
         prompt = line.strip()
-        if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
+        if prompt == "#" or prompt.startswith(("# ", "#\t")):
             continue
         if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
             message = f"prompt {prompt[:100]!r} is an image file name, not a description"
             problems.add(number, message, hint='for input images, use a .jsonl file: {"command": "vary", "image": …}')
-        rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))
-    return ManifestContent(rows=tuple(rows))
+        count += 1
+        yield RawRow(count, number, {"prompt": prompt})

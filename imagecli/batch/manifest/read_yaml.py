@@ -77,7 +77,7 @@ def read_yaml(text: str, problems: Problems) -> ManifestContent:
 
 def _parse_document(document: Any, problems: Problems) -> ManifestContent:
     if isinstance(document, list):
-        return ManifestContent(rows=tuple(_build_rows(document, 1, problems)))
+        return ManifestContent(rows=_build_rows(document, 1, problems))
     if not isinstance(document, LocatedDict):
         if document is not None:
             problems.add(

@@ -28,6 +28,10 @@ _DECISIVE: Final = ("command", "model")
 """Fields that decide what the others may be."""
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+"""Shared by the rows without variables, which are most of them."""
+
+
 class ParsedRow(NamedTuple):
     """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
@@ -64,7 +68,7 @@ class ParsedRow(NamedTuple):
     @property
     def file_count(self) -> int:
         """The number of files that the row creates."""
-        combinations = prod(map(len, self.vars.values()))
+        combinations = prod(map(len, self.vars.values())) if self.vars else 1
         return int(self.settings.get("n", 1) * combinations * max(len(self.outputs), 1))
 
 
@@ -75,6 +79,7 @@ class RowParser:
         self._is_table = content.columns is not None
         in_defaults = RowProblems(problems, content.defaults_line)
         defaults, _ = _parse_fields(content.defaults, in_defaults, "defaults.", is_table=False)
+        self._has_command = "command" in defaults
         self._command = defaults.pop("command", COMMANDS[0])
         self._inherited = {**defaults, **{name: value for name, value in flags.items() if value is not None}}
 
@@ -82,10 +87,7 @@ class RowParser:
         """The parsed *row*, without invalid fields; None if too little is left to check the others."""
         own, columns = _parse_fields(row.fields, problems, is_table=self._is_table)
         command = own.get("command", self._command)
-        for name in own:
-            if command not in FIELDS[name].commands:
-                hint = f"set command to {' or '.join(FIELDS[name].commands)}, or remove the field"
-                problems.add(f"not available for {command}", field=name, hint=hint)
+        self._check_available(own, command, problems)
         for one, other in _EXCLUSIVE:
             if one in own and other in own:
                 problems.add(f"conflicts with {one}", field=other, hint="remove one of them")
@@ -95,21 +97,38 @@ class RowParser:
         values = {**self._inherited_values(command, own), **own, "command": command}
         if "vars" in own:
             values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]}
-        content = {name: values[name] for name in CONTENT.intersection(values)}
+        content: dict[str, Any] = {"vars": _NOTHING}
+        settings: dict[str, Any] = {}
+        for name, value in values.items():
+            (content if name in CONTENT else settings)[name] = value
         return ParsedRow(
             number=row.number,
             line=row.line,
             command=command,
-            settings={name: value for name, value in values.items() if name not in content},
+            settings=settings,
             own=own,
-            columns=columns,
+            columns=columns or _NOTHING,
             is_complete=not problems.any,
-            **{"vars": {}, **content},
+            **content,
         )
+
+    def _check_available(self, own: Mapping[str, Any], command: str, problems: RowProblems) -> None:
+        """Adds a problem for each field that *command* does not have; one if the row only lacks its command."""
+        names = [name for name in own if command not in FIELDS[name].commands]
+        possible = [other for other in COMMANDS if all(other in FIELDS[name].commands for name in own)]
+        if names and possible and "command" not in own and not self._has_command:
+            hint = f"set it to {' or '.join(possible)} for {', '.join(names)}"
+            problems.add("missing", field="command", hint=hint)
+            return
+        for name in names:
+            hint = f"set command to {' or '.join(FIELDS[name].commands)}, or remove the field"
+            problems.add(f"not available for {command}", field=name, hint=hint)
 
     def _inherited_values(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values of flags and `[defaults]` that apply to a row of *command* with the fields *own*."""
-        overridden = _overridden_fields(own) if self._inherited else frozenset()
+        if not self._inherited:
+            return _NOTHING
+        overridden = _overridden_fields(own)
         return {
             name: value
             for name, value in self._inherited.items()

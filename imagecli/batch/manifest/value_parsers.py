@@ -81,7 +81,7 @@ def whole_number_parser(low: int, high: int) -> ValueParser:
     """A parser of integers from *low* to *high*."""
 
     def parse(value: Any, is_cell: bool) -> int:
-        if is_cell and len(value) < 20 and value.strip().isdecimal():
+        if is_cell and len(value) < 20 and value.strip().removeprefix("-").isdecimal():
             value = int(value)
         if type(value) is not int:
             raise UsageError(f"expected an integer, found {format_value(value)}", hint=f"for example {low}")

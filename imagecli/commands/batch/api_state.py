@@ -21,12 +21,11 @@ from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import BatchRun, build_budget, is_pending, number_calls
 from imagecli.commands.batch.plan_items import plan_items, planned_outputs
 from imagecli.commands.batch.reporter import BatchReporter
-from imagecli.domain import Json
+from imagecli.domain import ImageRequest, Json
 from imagecli.errors import ImagecliError
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost
 from imagecli.pipeline.pipeline import build_downloader, server_of, timeouts_from_settings
-from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.providers.batch_response import BatchJob
 from imagecli.storage.atomic_write import discard_all_staged
@@ -34,7 +33,7 @@ from imagecli.storage.atomic_write import discard_all_staged
 SANDBOX_SPEED: Final = 600.0
 """An embedded sandbox's clock runs ten minutes a second, as the command waits for its batch."""
 
-PricedCalls = list[tuple[PlannedCall, ModelRow]]
+PricedCalls = list[tuple[ImageRequest, ModelRow]]
 """Calls, each with its model."""
 
 
@@ -117,11 +116,13 @@ class BatchApiRun:
         self.run.events(NoteEvent(code="batch", message=f"{job.id}: {count} submitted"))
 
     def add_result(self, result: ItemResult) -> None:
-        """Counts and prints an item that has ended."""
+        """Counts, records and prints an item that has ended."""
         self._ended.add(result.plan.identity.id)
         self._update_counts()
         self.reporter.counts.add(result)
-        self.reporter.print_result(result)
+        estimated = estimate_item_cost(result.plan, self.budget)
+        self.run.recorder.add(result, estimated)
+        self.reporter.print_result(result, estimated)
         self.emit_progress()
 
     def emit_progress(self) -> None:
@@ -138,10 +139,13 @@ class BatchApiRun:
 
     def close(self) -> None:
         """Counts and prints the items that are still missing or pending at the end of the run."""
-        counts = self.reporter.counts
+        counts, pending = self.reporter.counts, self.find_pending_plans()
         counts.missing = len(self.find_missing())
+        if self.run.context.settings.provider.embedded:
+            # Its batches end with the command.
+            counts.missing += len(pending)
+            pending, self.pending_items = [], []
         counts.to_create = len(self._ended) + counts.missing
-        pending = self.find_pending_plans()
         counts.pending = len(pending)
         costs = {item.entry.id: estimate_item_cost(item.plan, self.budget) for item in self.pending_items if item.plan}
         self.reporter.print_pending(pending, self.run.state, costs)
@@ -263,7 +267,7 @@ def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[Pending
             if _is_at_provider(entry, context):
                 item = build_pending_item(plan, entry, state, len(priced), manifest)
                 items.append(item)
-                priced += [(call, plan.item.model) for call in (item.plan.calls() if item.plan else ())]
+                priced += [(request, plan.item.model) for request in (item.plan.requests() if item.plan else ())]
     if not context.only:
         # Rows that were removed since are paid for, so their results are kept.
         known_ids = {planned_outputs(item)[0] for item in context.manifest_items.items}

@@ -11,7 +11,7 @@ from imagecli.batch.api.collect import BatchCollector, unknown_batch_error
 from imagecli.batch.api.duplicates import wait_until_listed
 from imagecli.batch.api.pending_items import PendingItem
 from imagecli.batch.api.submit import BatchSubmitter, UploadedInputs
-from imagecli.batch.item_plan import ItemResult, estimate_item_cost
+from imagecli.batch.item_plan import ItemResult
 from imagecli.client.batch_api import GONE
 from imagecli.commands.batch.api_state import BatchApiRun, batch_run_id
 from imagecli.commands.batch.context import BatchContext
@@ -62,7 +62,6 @@ def fetch_finished(api_run: BatchApiRun) -> list[ImagecliError]:
                 continue
             for result in results:
                 api_run.add_result(result)
-                api_run.run.recorder.add(result, estimate_item_cost(result.plan, api_run.budget))
             api_run.fetched.add(batch_id)
         except ImagecliError as error:
             errors.append(error)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from imagecli.batch.decisions import DecisionKind
 from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
 from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.run_counts import RunCounts
@@ -46,7 +47,6 @@ def run_check(context: BatchContext) -> int:
         plans = plan_run(run)
         _emit_moves(run, plans)
     gaps = [plan for plan in plans if plan.decision.kind != "done"]
-    pending = [plan for plan in gaps if not plan.decision.to_create]
     counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans), missing=len(gaps))
     if context.display.json:
         for plan in plans:
@@ -55,8 +55,10 @@ def run_check(context: BatchContext) -> int:
         [f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.decision.writes or plan.outputs]
     )
     message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
-    if pending:
-        message += f", {len(pending):,} of them pending in the Batch API"
+    if pending := _count(plans, "submitted"):
+        message += f", {pending:,} of them pending in the Batch API"
+    if waiting := _count(plans, "waiting"):
+        message += f", {waiting:,} of them received by an earlier run"
     gallery = write_batch_gallery(context, counts)
     exit_code = counts.exit_code()
     run.output.print_summary(
@@ -70,7 +72,7 @@ def run_check(context: BatchContext) -> int:
             "purchases": counts.total,
             "kept": counts.up_to_date,
             "missing_or_stale": counts.missing,
-            "submitted": len(pending),
+            "submitted": pending,
             **gallery.keys,
         },
     )
@@ -131,6 +133,10 @@ def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     return refusal.exit_code if refusal else run.output.exit_code
 
 
+def _count(plans: Sequence[ItemPlan], kind: DecisionKind) -> int:
+    return sum(plan.decision.kind == kind for plan in plans)
+
+
 def _build_dry_run(
     context: BatchContext,
     plans: Sequence[ItemPlan],
@@ -143,10 +149,11 @@ def _build_dry_run(
     first_plans = to_create[:MAX_ITEMS_SHOWN]
     return BatchDryRun(
         manifest=context.manifest.name,
-        rows=context.row_count,
+        rows=context.manifest_items.row_count,
         items=len(plans),
         up_to_date=count_up_to_date(plans),
-        pending=sum(plan.decision.kind == "submitted" for plan in plans),
+        pending=_count(plans, "submitted"),
+        waiting=_count(plans, "waiting"),
         requests=len(budget.requests),
         images=images,
         files=sum(len(plan.decision.writes) for plan in to_create),

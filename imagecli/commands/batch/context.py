@@ -41,7 +41,6 @@ class BatchContext:
     settings: Settings
     manifest: Manifest
     """Without its content: there may be very many rows, and the items have all that is needed of them."""
-    row_count: int
     manifest_path: Path
     """Names the journal and the lock beside it; for a piped manifest `stdin` in the current folder."""
     manifest_items: ManifestItems
@@ -99,7 +98,6 @@ def open_batch_context(
         catalog=catalog,
         settings=with_manifest_cap(settings, manifest),
         manifest=replace(manifest, content=ManifestContent()),
-        row_count=len(manifest.content.rows),
         manifest_path=manifest.path or manifest.folder / "stdin",
         manifest_items=items,
         display=display._replace(secrets=settings.secrets),

@@ -12,7 +12,6 @@ from imagecli.batch.journal.reader import read_journals
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.batch.manifest.output_targets import OutputTarget
 from imagecli.batch.run_counts import RunCounts
-from imagecli.checks.model_parameters import input_sources
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.kept_files import find_kept_file
 from imagecli.commands.batch.plan_items import disk_state, plan_items
@@ -118,6 +117,6 @@ def _describe_file(
         bytes=file.bytes if file else None,
         sha256=file.sha256 if file else None,
         command=quote_command_for_pasting(words),
-        inputs=tuple(GalleryInput(name=source.name, file=source.path) for source in input_sources(plan.item.request)),
+        inputs=tuple(GalleryInput(name=source.name, file=source.path) for source in plan.item.request.input_sources),
         state="" if is_settled else _STATES[plan.decision.kind],
     )

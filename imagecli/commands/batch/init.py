@@ -16,8 +16,7 @@ def init_manifest(argument: str, format: Format | None, display: DisplayOptions,
     """Write a starter manifest to the path *argument*. Raises UsageError, DiskError."""
     if argument == "-":
         raise UsageError("--init can't write to stdout, expected a file name", hint="imagecli batch --init assets.toml")
-    path = Path(env.expand_home(argument))
-    write_starter(path, format)
+    path = write_starter(Path(env.expand_home(argument)), format)
     if display.json:
         from imagecli.output.json_result import print_json_document
 
@@ -25,4 +24,4 @@ def init_manifest(argument: str, format: Format | None, display: DisplayOptions,
     else:
         write_to_stdout(env, f"{printable_path(path, env.stdout)}\n".encode("utf-8", "surrogateescape"))
     if not display.quiet:
-        print_note(f"preview it with imagecli batch {shell_quote(argument)} --dry-run", env)
+        print_note(f"preview it with imagecli batch {shell_quote(path)} --dry-run", env)

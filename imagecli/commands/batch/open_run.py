@@ -24,14 +24,13 @@ from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_ite
 from imagecli.commands.batch.record_items import ItemRecorder
 from imagecli.commands.batch.reporter import BatchEventFilter
 from imagecli.config.settings import Settings
-from imagecli.domain import Generate
+from imagecli.domain import Generate, ImageRequest
 from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.pipeline import build_downloader, spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key
-from imagecli.plan_calls import PlannedCall
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files
@@ -178,16 +177,17 @@ def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
 def number_calls(context: BatchContext, plans: Sequence[ItemPlan]) -> tuple[tuple[ItemPlan, ...], Budget]:
     """Those of *plans* that create something, their calls numbered from 0, and what those can cost."""
     to_create: list[ItemPlan] = []
-    priced: list[tuple[PlannedCall, ModelRow]] = []
+    priced: list[tuple[ImageRequest, ModelRow]] = []
     for plan in plans:
         if plan.decision.to_create:
-            to_create.append(replace(plan, first_call=len(priced)))
-            for request in plan.requests():
-                priced.append((PlannedCall(index=len(priced), request=request), plan.item.model))
+            # Already so if *plans* are all of the run, of which there may be very many.
+            is_numbered = plan.first_call == len(priced)
+            to_create.append(plan if is_numbered else replace(plan, first_call=len(priced)))
+            priced.extend((request, plan.item.model) for request in plan.requests())
     return tuple(to_create), build_budget(context, priced)
 
 
-def build_budget(context: BatchContext, priced: Sequence[tuple[PlannedCall, ModelRow]]) -> Budget:
+def build_budget(context: BatchContext, priced: Sequence[tuple[ImageRequest, ModelRow]]) -> Budget:
     """What the calls can cost under this run's share of the cost limit."""
     return Budget.build(priced, settings_with_cap_share(context), fixed=True, share=price_share(context))
 
@@ -226,7 +226,7 @@ def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, 
             inputs.for_model(item.model).fit_inputs(item.request, on_event)
         check_response_size(max((min(plan.item.request.options.n, MAX_IMAGES) for plan in plans), default=1))
         for folder in dict.fromkeys(folder for plan in plans for folder in plan.item.folders):
-            check_folder(folder, make=make)
+            check_folder(folder, make=make, another="choose another folder in the rows' output")
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
         hint = error.hint and options_as_fields(error.hint)

@@ -53,17 +53,28 @@ def matches_output(path: str, glob: str) -> bool:
 
 
 def plan_items(context: BatchContext, state: JournalState, waiting: Collection[tuple[str, str]] = ()) -> list[ItemPlan]:
-    """The plan for every chosen item, by the journal and the disk. *waiting*: see `decide_item`.
+    """The plan for every chosen item, by the journal and the disk. Their calls are numbered from 0.
+
+    *waiting*: see `decide_item`.
 
     Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
     """
     digests, disk = FileDigests(), disk_state(context)
     plans = []
+    call_count = 0
     for item in choose_items(context):
         identity = identify_item(item, context.settings.provider, context.settings.base_url, digests)
         decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists, waiting=waiting)
         decision = replace_originals_too(decision, state)
-        plans.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=context.manifest_path))
+        plan = ItemPlan(
+            item=item,
+            identity=identity,
+            decision=decision,
+            manifest=context.manifest_path,
+            first_call=call_count,
+        )
+        plans.append(plan)
+        call_count += len(plan.requests()) if decision.to_create else 0
     return plans
 
 

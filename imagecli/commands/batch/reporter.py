@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost, result_errors
+from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
@@ -128,13 +128,12 @@ class BatchReporter:
                 result = CommandResult(command=COMMAND, errors=(error,), cost=Cost())
                 self.output.print_row(plan.item.row, result, **item_keys(plan.item, "waiting"))
 
-    def print_result(self, result: ItemResult) -> None:
-        """Prints an item that has ended, and is counted."""
+    def print_result(self, result: ItemResult, estimated: Cost) -> None:
+        """Prints an item that has ended, and is counted. *estimated* is what it could cost."""
         item = result.plan.item
         errors = [_with_field_names(error) for error in result_errors(result)]
         if result.results:
-            cost = estimate_item_cost(result.plan, self.budget)._replace(actual_usd=result.cost_usd)
-            row = row_result(result.results, cost)
+            row = row_result(result.results, estimated._replace(actual_usd=result.cost_usd))
             self.output.print_row(item.row, row, **item_keys(item, "failed" if errors else "bought"))
             if not errors:
                 self.output.note_saved(row, self.counts.created + self.counts.failed, self.counts.to_create)
@@ -179,7 +178,7 @@ class BatchReporter:
             status=counts.status(),
             exit_code=exit_code,
             summary={
-                "rows": self.context.row_count,
+                "rows": self.context.manifest_items.row_count,
                 "purchases": counts.total,
                 "kept": counts.up_to_date,
                 "bought": counts.created,

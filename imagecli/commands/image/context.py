@@ -45,8 +45,10 @@ class PaintedMask(NamedTuple):
     """A mask that was painted for this command, as PNG."""
 
     data: bytes
-    stem: str
-    """Of the image's name."""
+    name: str
+    """Of the file that it is saved as."""
+    kept: Path | None = None
+    """Its copy in the state folder, until its edit has ended well or it is saved."""
 
 
 class CommandContext(NamedTuple):

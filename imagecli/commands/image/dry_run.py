@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from imagecli.checks.model_parameters import all_input_sources
 from imagecli.client.session import HEADERS
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.execute import build_run_context, check_folders
 from imagecli.commands.image.plan import RequestPlan
 from imagecli.config.base_url import is_local
 from imagecli.config.settings import Settings
-from imagecli.domain import Json, OutputName
+from imagecli.domain import Json, OutputName, all_input_sources
 from imagecli.env import Env
 from imagecli.events import EventHandler
 from imagecli.http_request import HttpFile, HttpRequest
@@ -31,7 +30,7 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
 
     Raises InputImageError or OutputError, as executing the plan would.
     """
-    budget = Budget.build([(call, context.model) for call in plan.calls], context.settings)
+    budget = Budget.build([(call.request, context.model) for call in plan.calls], context.settings)
     inputs = InputCache(context.model)
     run_context = build_run_context(context, "dry-run")
     planned = []

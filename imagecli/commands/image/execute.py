@@ -53,7 +53,7 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
     Raises InputImageError, OutputError or AuthenticationError before anything is sent.
     """
     settings = context.settings
-    budget = Budget.build([(call, context.model) for call in plan.calls], settings)
+    budget = Budget.build([(call.request, context.model) for call in plan.calls], settings)
     with ExitStack() as stack:
         pipeline = build_pipeline(
             settings,

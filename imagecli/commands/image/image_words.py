@@ -105,28 +105,40 @@ def _check_image_words(words: ImageWords, env: Env, command: str) -> None:
                 hint=f"did you swap them? imagecli {command} {swapped}",
             )
         return
-    is_unquoted = len(texts) == len(images) - place and not any(map(_FILE_LIKE.search, texts))
+    is_unquoted = len(texts) == len(images) - place and not any(_is_path_like(text, env) for text in texts)
     if is_unquoted and (place or " " not in words.prompt):
         prompt = " ".join([*texts, words.prompt]).strip(CURLY_QUOTES)
         command_line = quote_command([*(images[:place] or ("photo.jpg",)), prompt])
         raise UsageError(message, hint=f"put the prompt in quotes: imagecli {command} {command_line}")
 
 
+def _is_path_like(text: str, env: Env) -> bool:
+    """Whether *text* looks like a file name; `and/or` does only if there is a folder `and`."""
+    folder, slash, name = text.rpartition("/")
+    return bool(_FILE_LIKE.search(name if slash else text)) or (bool(slash) and Path(env.expand_home(folder)).is_dir())
+
+
 def _missing_prompt_error(images: Sequence[str], env: Env, command: str) -> UsageError:
     """The error for a command without a prompt, or without an image."""
     last = images[-1]
-    names = quote_command(images)
     if last != "-" and not _names_image(last, env):
         hint = f"imagecli {command} photo.jpg {shell_quote(last)}; - instead of photo.jpg reads the image from stdin"
         return UsageError(f"missing image: {last!r} is not a file", hint=hint)
     if len(images) == 1:
-        return UsageError("missing prompt", hint=f"imagecli {command} {names} {_EXAMPLE_PROMPT}")
+        return UsageError("missing prompt", hint=_with_example_prompt(last, env))
     if looks_like_image_name(last) and not _is_file(last, env):
         message = f"missing prompt: {last!r} is an image file name, not a description"
         return UsageError(message, hint=f"to send it as text: --prompt {shell_quote(last)}")
     if _is_file(last, env) and not looks_like_image_name(last):
         return UsageError("missing prompt", hint=f"to read the prompt from {last}: -f {shell_quote(last)}")
-    hint = f"imagecli {command} {names} {_EXAMPLE_PROMPT}"
+    hint = _with_example_prompt(last, env)
     if command == "edit":
         hint += "; for one edit of several images, use --image FILE"
     return UsageError("missing prompt", hint=hint)
+
+
+def _with_example_prompt(last: str, env: Env) -> str:
+    """The command line with a prompt behind its *last* image."""
+    place = len(env.argv) - env.argv[::-1].index(last)
+    after = f" {quote_command(env.argv[place:])}" if env.argv[place:] else ""
+    return f"imagecli {quote_command(env.argv[:place])} {_EXAMPLE_PROMPT}{after}"

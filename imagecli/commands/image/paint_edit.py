@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from imagecli.commands.image.context import CommandContext, PaintedMask
+from imagecli.commands.image.painted_mask import find_kept_masks, keep_in_state_folder
 from imagecli.commands.image.prompt import Prompt
 from imagecli.commands.image.run import check_requests
 from imagecli.commands.paint_mask import paint_area
@@ -17,6 +18,7 @@ from imagecli.images.fit_overlay import raise_as_mask_error
 from imagecli.images.mask_area import drop_faint_alpha, empty_area, mask_pixels
 from imagecli.images.pillow_io import encode_with_pillow
 from imagecli.mask_shapes import parse_shape
+from imagecli.output.terminal import plural, print_note
 from imagecli.pipeline.fit_request import read_image_header, read_mask_header
 from imagecli.pipeline.resolve_composed import read_if_pipe
 
@@ -56,6 +58,10 @@ def paint_mask(
         return (context if start else context._replace(notes=(*context.notes, note))), stand_ins
     if not check_requests(context, prompts, stand_ins):
         return context, stand_ins
+    kept = find_kept_masks(context.settings.state_dir)
+    if kept and not context.display.quiet:
+        message = f"{plural(len(kept), 'mask')} of interrupted edits: imagecli recover saves what was painted"
+        print_note(message, context.env)
     header = read_image_header(image)
     area = empty_area(header.size)
     if start:
@@ -64,5 +70,6 @@ def paint_mask(
     painted = drop_faint_alpha(paint_area(header, area, context.env))
     mask = encode_with_pillow(mask_pixels(painted), "png", compress_level=6)
     source = MaskSource(file=InputSource(name="the painted mask", data=mask))
-    context = context._replace(painted_mask=PaintedMask(data=mask, stem=image.stem))
+    painted_mask = keep_in_state_folder(PaintedMask(data=mask, name=f"{image.stem}-mask.png"), context)
+    context = context._replace(painted_mask=painted_mask)
     return context, [request._replace(mask=source) for request in requests]

@@ -1,19 +1,24 @@
-"""Saves the mask that was painted for a command if the command fails."""
+"""Keeps the mask that was painted for a command until its edit has ended, and saves it as a file if that fails."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from imagecli.commands.image.context import CommandContext, PaintedMask
+from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.errors import DiskError
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.file_lock import try_lock
 from imagecli.output.terminal import print_note
 from imagecli.quoting import shell_quote
+from imagecli.safe_open import make_private_folder, open_regular, read_regular
 from imagecli.storage.atomic_write import save_file
 
+_FOLDER: Final = "painted"
 _MASK_FLAGS: Final = ("--paint", "--mask-invert", "--mask-fit")
 _MASK_OPTIONS: Final = ("--mask", "--mask-rect", "--mask-ellipse")
 """What a painted mask replaces in a command line; each of these has a value."""
@@ -21,13 +26,56 @@ _MASK_OPTIONS: Final = ("--mask", "--mask-rect", "--mask-ellipse")
 
 @contextmanager
 def keep_painted_mask(context: CommandContext) -> Iterator[None]:
-    """Saves the painted mask of *context* if the block raises; without one it does nothing."""
+    """Saves the painted mask of *context* if the block raises; without one it does nothing.
+
+    Until the block is left, no other process takes the copy in the state folder for one of an interrupted edit.
+    """
+    mask = context.painted_mask
+    with ExitStack() as stack:
+        with suppress(OSError):
+            if mask and mask.kept:
+                stack.enter_context(_lock(mask.kept))
+        try:
+            yield
+        except BaseException:
+            if mask:
+                print_note(save_painted_mask(mask)[1].message, context.env)
+            raise
+
+
+def keep_in_state_folder(mask: PaintedMask, context: CommandContext) -> PaintedMask:
+    """*mask*, with a copy that outlives a killed command, if the state folder can be written to."""
+    folder = context.settings.state_dir / _FOLDER
     try:
-        yield
-    except BaseException:
-        if context.painted_mask:
-            print_note(save_painted_mask(context.painted_mask)[1].message, context.env)
-        raise
+        make_private_folder(folder)
+        return mask._replace(kept=save_file(mask.data, folder / mask.name))
+    except (OSError, DiskError):
+        return mask
+
+
+def discard_kept_mask(mask: PaintedMask) -> None:
+    """Removes the copy in the state folder: its edit has ended well, or the mask is saved."""
+    if mask.kept:
+        with suppress(OSError):
+            mask.kept.unlink()
+            mask.kept.parent.rmdir()
+
+
+def find_kept_masks(state_dir: Path) -> list[PaintedMask]:
+    """The masks whose edits were interrupted before they could save them."""
+    masks = []
+    for path in sorted((state_dir / _FOLDER).glob("*.png")):
+        with suppress(OSError), _lock(path) as is_free:
+            if is_free:
+                masks.append(PaintedMask(data=read_regular(path, MAX_PICTURE_BYTES), name=path.name, kept=path))
+    return masks
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Whether *path* is locked by this process until the block is left; False if another one has it. Raises OSError."""
+    with os.fdopen(open_regular(path, os.O_RDWR), "rb") as file:
+        yield try_lock(file.fileno())
 
 
 def with_saved_mask(context: CommandContext, mask: PaintedMask) -> tuple[CommandContext, NoteEvent | WarningEvent]:
@@ -39,14 +87,15 @@ def with_saved_mask(context: CommandContext, mask: PaintedMask) -> tuple[Command
     return context._replace(env=context.env._replace(argv=argv)), note
 
 
-def save_painted_mask(mask: PaintedMask) -> tuple[Path | None, NoteEvent | WarningEvent]:
-    """Writes *mask* to the current folder; its path, None if that failed, and a note on it."""
-    name = Path(f"{mask.stem}-mask.png")
+def save_painted_mask(mask: PaintedMask, folder: Path = Path()) -> tuple[Path | None, NoteEvent | WarningEvent]:
+    """Writes *mask* to *folder*; its path, None if that failed, and a note on it."""
     try:
-        path = save_file(mask.data, name)
+        path = save_file(mask.data, folder / mask.name)
     except DiskError as error:
-        message = f"the painted mask could not be saved: {error.message}; the page has a copy to download"
+        copy = f"{mask.kept} is a copy" if mask.kept else "the page has a copy to download"
+        message = f"the painted mask could not be saved: {error.message}; {copy}"
         return None, WarningEvent(code="mask_lost", message=message)
+    discard_kept_mask(mask)
     message = f"the painted mask is saved as {path}; use --mask {shell_quote(str(path))} instead of --paint"
     return path, NoteEvent(code="mask_saved", message=message)
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.model_parameters import input_sources
 from imagecli.commands.image.prompt import Prompt
-from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
+from imagecli.domain import MAX_PICTURE_BYTES, Edit, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
@@ -25,6 +24,7 @@ from imagecli.naming import (
     check_variables_used,
     folder_note,
     resolve_names,
+    with_literal_format,
 )
 from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_hash_for_name, request_images
 from imagecli.results import SkippedFile
@@ -90,7 +90,7 @@ def build_request_plan(
             output,
             count=request.options.n,
             fields=name_fields(request, prompt, now),
-            default="{stem}-{slug}" if input_sources(request) else "{slug}",
+            default="{stem}-{slug}" if request.input_sources else "{slug}",
             expected_format=request.options.output_format or "png",
             if_exists=if_exists,
             look=stat_path,
@@ -99,12 +99,14 @@ def build_request_plan(
             total=total,
         )
         first += request.options.n
+        # A composed image is encoded again anyway, so the extension of a template decides its format too.
+        is_composed = isinstance(request, Edit) and request.composition is not None
         missing = [index for index, one in enumerate(planned) if not one.kept]
         for one in planned:
             if one.kept:
                 existing.append((one.kept, len(names)))
             else:
-                names.append(one.name)
+                names.append(with_literal_format(one.name) if is_composed else one.name)
         if missing:
             to_send.append(request_images(request, missing[0], len(missing)))
     return _build_plan(assign_names(plan_calls(to_send, row), names), existing, output)
@@ -130,7 +132,7 @@ def _build_plan(calls: tuple[PlannedCall, ...], existing: list[tuple[Path, int]]
 
 def name_fields(request: ImageRequest, prompt: Prompt, now: datetime) -> dict[str, str | int]:
     """The fields that the names of a request's images can be made of."""
-    sources = input_sources(request)
+    sources = request.input_sources
     return build_fields(
         prompt=prompt.name_text or prompt.text,
         stem=sources[0].stem if sources else None,

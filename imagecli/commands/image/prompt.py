@@ -126,7 +126,9 @@ def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
         from imagecli.commands.terminal_input import read_stdin
 
-        return decode_prompt(read_stdin(env, "the prompt", MAX_PROMPT_BYTES), "stdin")
+        data = read_stdin(env, "the prompt", MAX_PROMPT_BYTES)
+        _check_no_image(data, env)
+        return decode_prompt(data, "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.checks.addresses import check_no_address
@@ -136,6 +138,16 @@ def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     check_no_address(re.sub(r"^(\w{2,}:/)(?=[^/])", r"\1/", str(file)), "a prompt", UsageError)
     path = Path(env.expand_home(str(file)))
     return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
+
+
+def _check_no_image(data: bytes, env: Env) -> None:
+    """Raises UsageError if *data* from stdin is an image: a last argument `-` is the prompt."""
+    from imagecli.images.identify import detect_format
+
+    if detect_format(memoryview(data)) not in (None, "svg"):  # an SVG is text
+        command = "vary" if "vary" in env.argv[:1] else "edit"
+        hint = f"to {command} it, put - before other images: imagecli {command} - …"
+        raise UsageError("stdin is an image; expected the prompt", hint=hint)
 
 
 def _from_argv(word: str) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from imagecli.checks.model_parameters import all_input_sources
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import build_request_plan
 from imagecli.commands.image.prompt import Prompt
-from imagecli.domain import ImageRequest
+from imagecli.domain import ImageRequest, all_input_sources
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError
 from imagecli.plan_calls import count_images
 from imagecli.quoting import quote_command

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
-from imagecli.checks.model_parameters import all_input_sources
 from imagecli.checks.provider_fields import check_capabilities
 from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
-from imagecli.domain import Edit, ImageRequest
+from imagecli.domain import Edit, ImageRequest, all_input_sources
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
@@ -32,7 +31,7 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
-    requests, size_notes = _resolve_sizes(requests, context)
+    requests = _resolve_sizes(requests, context)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
@@ -42,12 +41,7 @@ def run_requests(
 
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
-        notes = (
-            *_settings_notes(context, prompts, endpoint_note),
-            *_reference_notes(requests),
-            *context.notes,
-            *size_notes,
-        )
+        notes = (*_settings_notes(context, prompts, endpoint_note), *_reference_notes(requests), *context.notes)
         for event in (*notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
@@ -97,7 +91,7 @@ def check_requests(context: CommandContext, prompts: Sequence[Prompt], requests:
     """
     from imagecli.commands.image.dry_run import dry_run
 
-    requests, _ = _resolve_sizes(requests, context)
+    requests = _resolve_sizes(requests, context)
     validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
     _check_output_root(plan, context)
@@ -110,12 +104,10 @@ def check_requests(context: CommandContext, prompts: Sequence[Prompt], requests:
     return True
 
 
-def _resolve_sizes(
-    requests: Sequence[ImageRequest], context: CommandContext
-) -> tuple[Sequence[ImageRequest], tuple[NoteEvent, ...]]:
-    """*requests*, with the sizes of those whose result is pasted into their image; and notes on these sizes."""
+def _resolve_sizes(requests: Sequence[ImageRequest], context: CommandContext) -> Sequence[ImageRequest]:
+    """*requests*, with the sizes of those whose result is pasted into their image."""
     if not any(isinstance(request, Edit) and request.composition for request in requests):
-        return requests, ()
+        return requests
     from imagecli.pipeline.resolve_composed import resolve_composed_edits
 
     return resolve_composed_edits(requests, context.model, context.settings.provider)

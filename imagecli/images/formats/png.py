@@ -3,8 +3,6 @@
 Source: W3C PNG Specification, third edition.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple

@@ -14,7 +14,13 @@ from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.files.routes import check_file_lifetime
 from imagecli.sandbox.files.store import MONTH
-from imagecli.sandbox.parameters import invalid_value_error, join_quoted, wrong_type_error
+from imagecli.sandbox.parameters import (
+    invalid_value_error,
+    missing_parameter_error,
+    unknown_parameter_error,
+    unsupported_value_error,
+    wrong_type_error,
+)
 
 ENDPOINTS: Final[Mapping[str, Operation]] = MappingProxyType(
     {"/v1/images/generations": "generations", "/v1/images/edits": "edits"}
@@ -42,13 +48,11 @@ def parse_create_request(values: dict[str, Any]) -> CreateBatchRequest:
     """The request in a JSON body. Raises ApiError 400."""
     for name in values:
         if name not in (*REQUIRED, "metadata", "output_expires_after"):
-            raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+            raise unknown_parameter_error(name)
     texts = {name: _read_text(values, name) for name in REQUIRED}
     for name, words in (("endpoint", ENDPOINTS), ("completion_window", WINDOWS)):
         if texts[name] not in words:
-            raise invalid_value_error(
-                name, f"Invalid value: '{texts[name]}'. Supported values are: {join_quoted(words)}."
-            )
+            raise unsupported_value_error(name, texts[name], words)
     return CreateBatchRequest(
         **texts,
         metadata=_read_metadata(values.get("metadata")),
@@ -58,7 +62,7 @@ def parse_create_request(values: dict[str, Any]) -> CreateBatchRequest:
 
 def _read_text(values: dict[str, Any], name: str) -> str:
     if name not in values:
-        raise ApiError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
+        raise missing_parameter_error(name)
     value = values[name]
     if not isinstance(value, str):
         raise wrong_type_error(name, "a string", value)

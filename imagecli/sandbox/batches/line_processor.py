@@ -18,7 +18,7 @@ from imagecli.sandbox.batches.input_lines import BatchInput, InputLine, read_lin
 from imagecli.sandbox.errors import ApiError, internal_error
 from imagecli.sandbox.files.store import StoredFile
 from imagecli.sandbox.http_message import ServerResponse
-from imagecli.sandbox.image_generator import ImageGenerator
+from imagecli.sandbox.image_generator import ImageGenerator, paint_images
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.request_body import ParsedForm, form_from_json
 from imagecli.sandbox.response_body import build_response_body, build_usage
@@ -141,7 +141,7 @@ class BatchWorker:
         source = self._source
         try:
             job, _ = self._build_job(source.input.lines[index], self._request_id(index))
-            images = [image.data for image in self._generator.paint(job, indices)]
+            images = [image.data for image in paint_images(job, indices)]
             body = build_response_body(job, images, source.created_at, self._generator.url_store, source.host)
             return 200, body
         except Exception:  # a boundary: earlier lines have already been sent

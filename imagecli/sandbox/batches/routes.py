@@ -42,7 +42,7 @@ class BatchRoutes:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
 
-    def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
+    def respond(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         """Responds to a request; *rest* is the path after `/v1/batches`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")
@@ -99,7 +99,7 @@ class BatchRoutes:
             input=batch_input,
             operation=ENDPOINTS[request.endpoint],
             images={name: image for name in batch_input.file_ids if (image := self._files.get(name))},
-            created_at=int(self._clock.unix_seconds(self._clock.now())),
+            created_at=self._clock.unix_now(),
             host=host,
         )
         worker = BatchWorker(source, self._generator)

@@ -13,7 +13,12 @@ from imagecli.sandbox.errors import ApiError, check_method
 from imagecli.sandbox.files.store import MONTH, FileStore, StoredBytes, StoredFile
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
 from imagecli.sandbox.pagination import page_to_json, select_page
-from imagecli.sandbox.parameters import invalid_value_error, join_quoted
+from imagecli.sandbox.parameters import (
+    invalid_value_error,
+    missing_parameter_error,
+    unknown_parameter_error,
+    unsupported_value_error,
+)
 from imagecli.sandbox.request_body import FormPart, iter_form_parts, set_form_value
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
@@ -33,18 +38,15 @@ class FileRoutes:
     def __init__(self, files: FileStore) -> None:
         self._files = files
 
-    def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
+    def respond(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         """Responds to a request; *rest* is the path after `/v1/files`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")
             return self._upload(request) if request.method == "POST" else self._list(request)
         if len(rest) == 1:
             check_method(request, "GET", "DELETE")
-            return (
-                self._delete(rest[0])
-                if request.method == "DELETE"
-                else json_response(200, self._find_file(rest[0]).to_json())
-            )
+            file = self._find_file(rest[0])
+            return self._delete(file) if request.method == "DELETE" else json_response(200, file.to_json())
         if rest[1:] == ["content"]:
             check_method(request, "GET")
             return file_content_response(self._find_file(rest[0]))
@@ -68,9 +70,9 @@ class FileRoutes:
         lifetime = _read_lifetime(values, purpose)
         for name in values:
             if name not in ("purpose", "expires_after"):
-                raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+                raise unknown_parameter_error(name)
         if file is None:
-            raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
+            raise missing_parameter_error("file")
         filename = file.filename or "upload"
         _check_content(file.data, filename, purpose)
         stored = self._files.add(filename, purpose, StoredBytes(file.data), lifetime=lifetime)
@@ -85,9 +87,9 @@ class FileRoutes:
         page, more = select_page(files if order == "asc" else files[::-1], request, default=10_000, maximum=10_000)
         return json_response(200, page_to_json([file.to_json() for file in page], more=more))
 
-    def _delete(self, id: str) -> ServerResponse:
-        self._files.delete(self._find_file(id).id)
-        return json_response(200, {"id": id, "object": "file", "deleted": True})
+    def _delete(self, file: StoredFile) -> ServerResponse:
+        self._files.delete(file.id)
+        return json_response(200, {"id": file.id, "object": "file", "deleted": True})
 
 
 def file_content_response(file: StoredFile) -> ServerResponse:
@@ -106,11 +108,9 @@ def file_content_response(file: StoredFile) -> ServerResponse:
 def _read_purpose(values: dict[str, Any]) -> str:
     purpose = values.get("purpose")
     if purpose is None:
-        raise ApiError("Missing required parameter: 'purpose'.", param="purpose", code="missing_required_parameter")
+        raise missing_parameter_error("purpose")
     if purpose not in PURPOSES:
-        raise invalid_value_error(
-            "purpose", f"Invalid value: '{purpose}'. Supported values are: {join_quoted(PURPOSES)}."
-        )
+        raise unsupported_value_error("purpose", purpose, PURPOSES)
     return str(purpose)
 
 

@@ -21,8 +21,7 @@ HUES = (0, 20, -24, 42, -46, 10, 62, -64, 31, -12)
 
 def fit_to_size(image: Image.Image, size: Size) -> Image.Image:
     """At *size*: untouched if it has it, else resized to fill it and cropped at the center."""
-    target = (size.width, size.height)
-    return image if image.size == target else ImageOps.fit(image, target, Image.Resampling.LANCZOS)
+    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
 def outside_marks(alpha: Image.Image) -> Image.Image:

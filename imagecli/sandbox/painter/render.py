@@ -63,8 +63,8 @@ class JobPainter:
 
     def lay_out(self, ground: Image.Image, caption: Caption) -> list[Lettering]:
         """The words of the image; a variation has no caption."""
-        shown = None if self.job.operation == "variations" else caption
-        return lay_out_letterings(ground, shown, self.palette, self.area)
+        drawn_caption = None if self.job.operation == "variations" else caption
+        return lay_out_letterings(ground, drawn_caption, self.palette, self.area)
 
     def finish(self, ground: Image.Image, letterings: list[Lettering]) -> Image.Image:
         """*ground* with its words, limited to the mask: RGB, or RGBA if something is transparent."""

@@ -64,7 +64,7 @@ Shape: TypeAlias = Backdrop | Polygon | Disc | Glow
 
 def rasterize_shapes(shapes: Iterable[Shape], size: Size) -> Image.Image:
     """An RGB image of *shapes*, the first one farthest back."""
-    image = Image.new("RGB", (size.width, size.height))
+    image = Image.new("RGB", size)
     for shape in shapes:
         match shape:
             case Backdrop():

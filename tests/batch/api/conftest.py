@@ -1,4 +1,4 @@
-"""A sandbox that is done with a batch at once, behind a proxy that can hold that back; and the command typed there."""
+"""A sandbox that completes a batch immediately, behind a proxy that can hide this; and the command run there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.batch.front import Front, fronting
 from tests.conftest import Result, Run
 
 SOON = 20_000
-"""A batch takes 30 ms, and its files are there for two minutes."""
+"""A batch takes 30 ms, and its files exist for two minutes."""
 PROMPTS = ("a cat", "an owl", "a fox")
 SMALL = {"model": "gpt-image-1-mini", "quality": "low", "size": "1024x1024"}
 
@@ -27,14 +27,14 @@ Batch = Callable[..., Result]
 @contextmanager
 def server(*failures: str, speed: float = SOON) -> Iterator[Front]:
     """A sandbox behind a proxy."""
-    told = tuple(Failure.parse(one) for one in failures)
-    with Sandbox(Options(speed=speed, failures=told)) as sandbox, fronting(sandbox.base_url) as front:
+    failures_ = tuple(Failure.parse(failure) for failure in failures)
+    with Sandbox(Options(speed=speed, failures=failures_)) as sandbox, fronting(sandbox.base_url) as front:
         yield front
 
 
 @pytest.fixture(autouse=True)
 def listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new batch is in the list without a wait; processes that a test starts do wait."""
+    """A new batch is listed without a delay; in processes that a test starts it is delayed."""
     monkeypatch.setattr(duplicates, "SETTLE_SECONDS", 0.0)
 
 
@@ -46,7 +46,8 @@ def front() -> Iterator[Front]:
 
 @pytest.fixture
 def batch(imagecli: Run, front: Front) -> Batch:
-    """Types `imagecli batch assets.jsonl --batch-api` for *front*, or another server; *settled*: until that is done."""
+    """Runs `imagecli batch assets.jsonl --batch-api` for *front*, or another server; *settled*: waits until batches are
+    done."""
 
     def run(*arguments: str, at: Front = front, of: str = "assets.jsonl", settled: bool = True, **more: Any) -> Result:
         result = imagecli("batch", of, "--batch-api", "--base-url", at.base_url, *arguments, **more)
@@ -58,15 +59,15 @@ def batch(imagecli: Run, front: Front) -> Batch:
 
 
 def manifest(folder: Path, *rows: dict[str, Any], name: str = "assets.jsonl") -> Path:
-    """A manifest of *rows*, or of PROMPTS, each for a file of its own name."""
-    found = rows or tuple(row(prompt) for prompt in PROMPTS)
+    """A manifest of *rows*, or of PROMPTS, each with a file of its own."""
+    rows_ = rows or tuple(row(prompt) for prompt in PROMPTS)
     path = folder / name
-    path.write_text("".join(json.dumps({**SMALL, **one}) + "\n" for one in found))
+    path.write_text("".join(json.dumps({**SMALL, **failure}) + "\n" for failure in rows_))
     return path
 
 
 def row(prompt: str, **more: Any) -> dict[str, Any]:
-    """A row for a file of its prompt's last word."""
+    """A row with a file named after its prompt's last word."""
     return {"prompt": prompt, "output": f"{prompt.split()[-1]}.png", **more}
 
 
@@ -85,6 +86,6 @@ def states(folder: Path) -> list[str]:
     return [entry["state"] for entry in journal(folder)]
 
 
-def made(folder: Path) -> list[str]:
-    """The pictures that stand there."""
+def images_in(folder: Path) -> list[str]:
+    """The images in *folder*."""
     return sorted(path.name for path in folder.iterdir() if path.suffix in (".png", ".webp", ".jpg", ".svg", ".gif"))

@@ -1,4 +1,4 @@
-"""Batches that are made and that nobody was told of: found again, so that nothing is bought twice."""
+"""Batches that were created although the run did not learn of it: found again, so that nothing is paid for twice."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from imagecli.batch.api import discover
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.batch.api.conftest import SOON, Batch, edit, journal, made, manifest, row, states
-from tests.batch.front import Act, Front, changed, fronting, lost, refused, saying, silent
+from tests.batch.api.conftest import SOON, Batch, edit, images_in, journal, manifest, row, states
+from tests.batch.front import Act, Front, change_body, fronting, lose_response, refuse, respond_with, silent
 from tests.children import Children
 from tests.conftest import Run
 
@@ -31,24 +31,24 @@ def until(there: Callable[[], bool]) -> None:
 
 
 def keep(folder: Path, *states: str) -> None:
-    """Leaves of the journal the entries of *states*, as a run that was ended then does."""
+    """Keeps the entries of *states* in the journal, as an interrupted run leaves it."""
     path = folder / "assets.journal.jsonl"
     lines = [line for line in path.read_text().splitlines() if json.loads(line)["state"] in states]
     path.write_text("".join(line + "\n" for line in lines))
 
 
-def test_a_batch_whose_answer_is_lost_is_found_by_the_same_run(batch: Batch, front: Front, folder: Path) -> None:
+def test_a_batch_whose_response_is_lost_is_found_by_the_same_run(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
-    front.once(CREATE, lost)
+    front.once(CREATE, lose_response)
     result = batch()
     assert result.exit_code == 10
     assert "checking whether the batch was created" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3
-    assert (batch().exit_code, made(folder)) == (0, FILES)
-    assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
+    assert (batch().exit_code, images_in(folder)) == (0, FILES)
+    assert (len(front.batches), len(front.requests_like(CREATE))) == (1, 1)
 
 
-def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
+def test_a_run_that_is_killed_before_the_response_of_its_batch_is_resumed(
     batch: Batch, front: Front, folder: Path, state: Path, tmp_path: Path, children: Children
 ) -> None:
     manifest(folder)
@@ -62,37 +62,37 @@ def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
     process.wait(timeout=10)
     front.settle()
     assert states(folder) == ["sent"] * 3
-    left = [path for path in (state / "batches").rglob("*") if path.is_file()]
-    assert left
+    leftovers = [path for path in (state / "batches").rglob("*") if path.is_file()]
+    assert leftovers
     again = batch()
-    assert (again.exit_code, made(folder)) == (0, FILES)
+    assert (again.exit_code, images_in(folder)) == (0, FILES)
     assert f"{front.batches[0]['id']} was submitted by a run that ended before recording it" in again.stderr
-    assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
-    # What a killed run left behind goes with the next one that hands in.
+    assert (len(front.batches), len(front.requests_like(CREATE))) == (1, 1)
+    # Leftovers of a killed run are removed by the next one that submits.
     edit(folder / "assets.jsonl", "a fox", "a big fox")
     assert batch().exit_code == 10
-    assert not [path for path in left if path.exists()]
+    assert not [path for path in leftovers if path.exists()]
 
 
-def test_a_torn_journal_is_mended_before_it_is_told_what_was_found(batch: Batch, front: Front, folder: Path) -> None:
+def test_a_torn_journal_is_repaired_before_found_batches_are_recorded(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     batch()
     keep(folder, "sent")
     with (folder / "assets.journal.jsonl").open("ab") as file:
         file.write(b'{"id":"cat.png","sta')
-    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert (batch().exit_code, images_in(folder)) == (0, FILES)
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3 + ["saved"] * 3
 
 
-def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(
+def test_rows_of_batches_that_were_never_created_are_submitted_again(
     batch: Batch, front: Front, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discover, "PAUSES", (0.0, 0.1, 0.1))
     manifest(folder)
-    front.once(CREATE, refused)
+    front.once(CREATE, refuse)
     for _ in range(3):
-        front.once("GET /v1/batches.*", saying("200 OK", {"object": "list", "data": [], "has_more": False}))
-    # The looks after the lost answer find no batch, and the run can't know.
+        front.once("GET /v1/batches.*", respond_with("200 OK", {"object": "list", "data": [], "has_more": False}))
+    # The lists after the lost response contain no batch, so the run can't know.
     unsure = batch()
     assert (unsure.exit_code, states(folder)) == (7, ["sent"] * 3)
     assert "it finds the batch, or submits the rows again" in unsure.stderr
@@ -112,10 +112,10 @@ def test_a_lost_journal_is_found_again_by_the_lines_of_its_batches(batch: Batch,
     assert (again.exit_code, len(front.batches)) == (10, 1)
     assert f"{front.batches[0]['id']} was submitted earlier with 3 of these rows" in again.stderr
     front.asleep = False
-    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert (batch().exit_code, images_in(folder)) == (0, FILES)
 
 
-def test_of_a_lost_journal_only_the_rows_that_say_the_same_are_found(batch: Batch, front: Front, folder: Path) -> None:
+def test_without_a_journal_only_unchanged_rows_are_found(batch: Batch, front: Front, folder: Path) -> None:
     path = manifest(folder)
     front.asleep = True
     batch()
@@ -124,39 +124,39 @@ def test_of_a_lost_journal_only_the_rows_that_say_the_same_are_found(batch: Batc
     again = batch()
     assert again.exit_code == 10
     assert "with 2 of these rows" in again.stderr
-    assert [one["request_counts"]["total"] for one in front.batches] == [1, 3]
+    assert [batch_["request_counts"]["total"] for batch_ in front.batches] == [1, 3]
     front.asleep = False
-    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert (batch().exit_code, images_in(folder)) == (0, FILES)
 
 
-def test_batches_of_others_are_left_alone(batch: Batch, front: Front, folder: Path) -> None:
+def test_other_batches_are_not_touched(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     manifest(folder, row("a hen"), name="others.jsonl")
     front.asleep = True
     batch(of="others.jsonl")
-    asked = len(front.heard)
+    count = len(front.requests)
     batch()
     assert "submitted earlier" not in batch().stderr
     assert len(front.batches) == 2
-    assert not [one for one in front.heard[asked:] if "content" in one.path]
+    assert not [batch_ for batch_ in front.requests[count:] if "content" in batch_.path]
 
 
-def test_rows_that_are_with_another_server_are_not_taken_for_lost(
+def test_rows_pending_at_another_server_do_not_count_as_lost(
     batch: Batch, front: Front, folder: Path, imagecli: Run
 ) -> None:
     manifest(folder)
     batch()
     keep(folder, "sent")
-    told = journal(folder)
+    entries = journal(folder)
     with Sandbox(Options(speed=SOON)) as other, fronting(other.base_url) as elsewhere:
         result = batch(at=elsewhere)
-        assert (result.exit_code, journal(folder), elsewhere.heard) == (10, told, [])
+        assert (result.exit_code, journal(folder), elsewhere.requests) == (10, entries, [])
         assert "a run for that provider downloads it" in result.stderr
-    drawn = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--batch-api", "--wait")
-    assert (drawn.exit_code, journal(folder)) == (10, told)
+    sandbox_run = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--batch-api", "--wait")
+    assert (sandbox_run.exit_code, journal(folder)) == (10, entries)
 
 
-def test_what_an_embedded_sandbox_had_is_gone_with_it(imagecli: Run, folder: Path) -> None:
+def test_batches_of_an_embedded_sandbox_end_with_it(imagecli: Run, folder: Path) -> None:
     manifest(folder, row("a cat"))
     command = ("batch", "assets.jsonl", "--provider", "sandbox")
     imagecli(*command, "--batch-api", "--wait")
@@ -172,53 +172,51 @@ def test_what_an_embedded_sandbox_had_is_gone_with_it(imagecli: Run, folder: Pat
     assert imagecli(*command).exit_code == 0
 
 
-def test_a_batch_that_nobody_knows_any_more_is_told_of_and_its_rows_are_handed_in_anew(
+def test_an_unknown_batch_is_reported_and_its_rows_are_submitted_again(
     batch: Batch, front: Front, folder: Path
 ) -> None:
     manifest(folder)
     batch()
-    front.once("GET /v1/batches/.*", saying("404 Not Found", {"error": {"message": "no such batch"}}))
-    gone = batch()
-    assert (gone.exit_code, gone.stdout) == (7, "")
+    front.once("GET /v1/batches/.*", respond_with("404 Not Found", {"error": {"message": "no such batch"}}))
+    missing = batch()
+    assert (missing.exit_code, missing.stdout) == (7, "")
     assert [entry["error"] for entry in journal(folder)[6:]] == ["batch_gone"] * 3
     assert all(entry["may_be_billed"] for entry in journal(folder)[6:])
     assert batch().exit_code == 10
     assert len(front.batches) == 2
 
 
-def test_results_that_are_kept_no_more_are_told_of_and_do_not_hold_the_rows_for_ever(
-    batch: Batch, front: Front, folder: Path
-) -> None:
+def test_expired_results_are_reported_and_do_not_block_their_rows(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     batch()
     for _ in range(4):
-        front.once("GET /v1/files/.*/content", saying("404 Not Found", {"error": {"message": "expired"}}))
+        front.once("GET /v1/files/.*/content", respond_with("404 Not Found", {"error": {"message": "expired"}}))
     for code in ("short_download", "no_line"):
-        gone = batch()
-        assert (gone.exit_code, made(folder)) == (7, [])
-        assert "the provider has no batch or file file-" in gone.stderr
+        missing = batch()
+        assert (missing.exit_code, images_in(folder)) == (7, [])
+        assert "the provider has no batch or file file-" in missing.stderr
         assert [entry["error"] for entry in journal(folder)[-3:]] == [code] * 3
     assert len(front.batches) == 1
     assert batch().exit_code == 10
     assert len(front.batches) == 2
 
 
-def _one_line_less(body: bytes) -> bytes:
+def _without_last_line(body: bytes) -> bytes:
     return b"".join(body.splitlines(keepends=True)[1:])
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        saying("404 Not Found", {"error": {"message": "no such file"}}),
-        changed(_one_line_less),
-        changed(lambda body: body[:-40]),
-        changed(lambda body: b""),
+        respond_with("404 Not Found", {"error": {"message": "no such file"}}),
+        change_body(_without_last_line),
+        change_body(lambda body: body[:-40]),
+        change_body(lambda body: b""),
     ],
     ids=["404", "short", "torn", "empty"],
 )
 @pytest.mark.parametrize("times", [1, 2])
-def test_of_a_lost_journal_no_row_is_submitted_twice_because_the_input_file_is_read_in_part(
+def test_without_a_journal_no_row_is_submitted_twice_after_a_partial_download(
     batch: Batch, front: Front, folder: Path, act: Act, times: int
 ) -> None:
     manifest(folder)
@@ -236,35 +234,35 @@ def test_of_a_lost_journal_no_row_is_submitted_twice_because_the_input_file_is_r
         for _ in range(2):
             front.once("GET /v1/files/.*/content", act)
         again = batch()
-    assert (again.exit_code, made(folder), len(front.batches)) == (0, FILES, 1), again.stderr
+    assert (again.exit_code, images_in(folder), len(front.batches)) == (0, FILES, 1), again.stderr
 
 
-def test_a_cancel_of_a_batch_that_is_gone_says_so_once(batch: Batch, front: Front, folder: Path) -> None:
+def test_cancelling_an_unknown_batch_is_reported_once(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder, row("a cat"))
     batch()
     for pattern in ("POST /v1/batches/.*/cancel", "GET /v1/batches/.*"):
-        front.once(pattern, saying("404 Not Found", {"error": {"message": "no such batch"}}))
+        front.once(pattern, respond_with("404 Not Found", {"error": {"message": "no such batch"}}))
     result = batch("--cancel")
     assert (result.exit_code, result.stderr.count("error:")) == (7, 1)
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "503 Service Unavailable"])
-def test_a_batch_that_is_refused_at_once_leaves_nothing_away(
+def test_a_batch_that_is_refused_immediately_leaves_nothing_pending(
     batch: Batch, front: Front, folder: Path, status: str
 ) -> None:
     manifest(folder)
     body: dict[str, Any] = {"error": {"message": "no, not so", "code": "nope"}}
-    front.once(CREATE, saying(status, body))
+    front.once(CREATE, respond_with(status, body))
     result = batch("--max-retries", "0")
     assert result.exit_code == (4 if status.startswith("400") else 6)
     assert "3 not sent" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["failed"] * 3
-    assert front.asked("DELETE /v1/files/.*")
+    assert front.requests_like("DELETE /v1/files/.*")
     assert batch().exit_code == 10
     assert len(front.batches) == 1
 
 
-def test_a_listing_that_is_long_is_read_to_its_end(batch: Batch, front: Front, folder: Path) -> None:
+def test_a_long_list_of_batches_is_read_to_its_end(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     front.asleep = True
     batch()
@@ -275,7 +273,7 @@ def test_a_listing_that_is_long_is_read_to_its_end(batch: Batch, front: Front, f
         old = {**document["data"][0], "id": "batch_of_another", "metadata": None}
         return json.dumps(document | {"data": [old], "has_more": True, "last_id": "batch_of_another"}).encode()
 
-    front.once(r"GET /v1/batches\?limit=100", changed(first_page))
+    front.once(r"GET /v1/batches\?limit=100", change_body(first_page))
     front.once(
         r"GET /v1/batches\?limit=100&after=batch_of_another", lambda connection, forward: _page(connection, front)
     )
@@ -284,4 +282,4 @@ def test_a_listing_that_is_long_is_read_to_its_end(batch: Batch, front: Front, f
 
 
 def _page(connection: Any, front: Front) -> None:
-    saying("200 OK", {"object": "list", "data": front.batches, "has_more": False})(connection, lambda: (0, b""))
+    respond_with("200 OK", {"object": "list", "data": front.batches, "has_more": False})(connection, lambda: (0, b""))

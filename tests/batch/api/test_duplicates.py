@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.batch.api.conftest import Batch, journal, made, manifest, row, server, states
-from tests.batch.front import Act, Forward, Front, saying, silent, whole
+from tests.batch.api.conftest import Batch, images_in, journal, manifest, row, server, states
+from tests.batch.front import Act, Forward, Front, pass_through, respond_with, silent
 
 FILES = ["cat.png", "fox.png", "owl.png"]
 CREATE = "POST /v1/batches"
@@ -33,7 +33,8 @@ def slow() -> Iterator[Front]:
 
 @pytest.fixture
 def machine(tmp_path: Path, slow: Front) -> Iterator[Machine]:
-    """Starts a run on a machine of its own: its folder, settings and state. The prompts of *rows* are its manifest."""
+    """Starts a run on a separate machine: its own folder, settings and state. The prompts of *rows* are its
+    manifest."""
 
     def start(name: str, *rows: dict[str, Any], more: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
         folder = tmp_path / name
@@ -62,32 +63,32 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
 
 
 def together(count: int) -> Act:
-    """Requests that are passed on when so many of them have arrived."""
+    """Requests that are forwarded when so many of them have arrived."""
     barrier = threading.Barrier(count, timeout=60)
 
     def act(connection: socket.socket, forward: Forward) -> None:
         barrier.wait()
-        whole(connection, forward)
+        pass_through(connection, forward)
 
     return act
 
 
 def after(other: Callable[[], Any]) -> Act:
-    """A request that is passed on when *other* was done."""
+    """A request that is forwarded after *other*."""
 
     def act(connection: socket.socket, forward: Forward) -> None:
         other()
-        whole(connection, forward)
+        pass_through(connection, forward)
 
     return act
 
 
 def alive(front: Front) -> list[str]:
-    return [one["id"] for one in front.batches if one["status"] not in ("cancelling", "cancelled")]
+    return [batch_["id"] for batch_ in front.batches if batch_["status"] not in ("cancelling", "cancelled")]
 
 
 @pytest.mark.parametrize("machines", [2, 3])
-def test_of_machines_that_submit_at_the_same_moment_one_batch_stays_and_all_download_it(
+def test_machines_that_submit_at_the_same_moment_keep_one_batch_and_all_download_it(
     machine: Machine, slow: Front, tmp_path: Path, machines: int
 ) -> None:
     act = together(machines)
@@ -99,15 +100,15 @@ def test_of_machines_that_submit_at_the_same_moment_one_batch_stays_and_all_down
     assert {code for code, _ in texts.values()} == {10}, texts
     assert len(slow.batches) == machines
     (oldest,) = alive(slow)
-    younger = {one["id"] for one in slow.batches} - {oldest}
+    younger = {batch_["id"] for batch_ in slow.batches} - {oldest}
     warned = [text for _, text in texts.values() if "another run already submitted 3 rows of batch_" in text]
     assert len(warned) == machines - 1
-    assert all(oldest in text and any(f"cancelled {one}" in text for one in younger) for text in warned)
+    assert all(oldest in text and any(f"cancelled {batch_}" in text for batch_ in younger) for text in warned)
     slow.settle()
     for name in names:
         code, text = ended(machine(name))
         assert code == 0, text
-        assert made(tmp_path / name) == FILES
+        assert images_in(tmp_path / name) == FILES
     assert len(slow.batches) == machines
 
 
@@ -119,11 +120,11 @@ def test_wait_on_both_machines_saves_the_rows_of_the_batch_that_stays(
         slow.once(CREATE, act)
     runs = [machine(name, more=("--wait",)) for name in ("here", "there")]
     assert [ended(process)[0] for process in runs] == [0, 0]
-    assert made(tmp_path / "here") == made(tmp_path / "there") == FILES
+    assert images_in(tmp_path / "here") == images_in(tmp_path / "there") == FILES
     assert len(alive(slow)) == 1
 
 
-def test_of_rows_that_only_partly_are_the_same_the_others_are_submitted_again(
+def test_rows_without_a_duplicate_are_submitted_again(
     machine: Machine, batch: Batch, slow: Front, folder: Path
 ) -> None:
     manifest(folder)
@@ -135,8 +136,8 @@ def test_of_rows_that_only_partly_are_the_same_the_others_are_submitted_again(
     assert states(folder) == ["sent"] * 3 + ["failed", "submitted", "failed", "failed"]
     assert [entry.get("error") for entry in journal(folder)[3:]] == ["not_handed_in", None, *["not_handed_in"] * 2]
     assert batch("--wait", at=slow).exit_code == 0
-    assert made(folder) == FILES
-    assert [one["request_counts"]["total"] for one in slow.batches] == [2, 3, 2]
+    assert images_in(folder) == FILES
+    assert [batch_["request_counts"]["total"] for batch_ in slow.batches] == [2, 3, 2]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_a_batch_of_the_same_manifest_with_other_rows_is_no_duplicate(
     assert "another run" not in result.stderr
 
 
-def test_shards_that_submit_at_the_same_moment_stay_both(machine: Machine, slow: Front, tmp_path: Path) -> None:
+def test_shards_that_submit_at_the_same_moment_keep_both_batches(machine: Machine, slow: Front, tmp_path: Path) -> None:
     rows = [row(f"a {name}") for name in ("cat", "owl", "fox", "hen", "elk", "ant")]
     act = together(2)
     for _ in range(2):
@@ -171,21 +172,21 @@ def test_rows_that_were_submitted_before_by_this_journal_are_no_duplicates(
     assert batch("--wait").exit_code == 0
     (folder / "cat.png").unlink()
     result = batch("--wait")
-    assert (result.exit_code, made(folder), len(front.batches)) == (0, FILES, 2)
+    assert (result.exit_code, images_in(folder), len(front.batches)) == (0, FILES, 2)
     assert "another run" not in result.stderr
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        saying("500 Internal Server Error", {"error": {"message": "no"}}),
-        saying("400 Bad Request", {"error": {"message": "no"}}),
-        saying("404 Not Found", {"error": {"message": "no"}}),
+        respond_with("500 Internal Server Error", {"error": {"message": "no"}}),
+        respond_with("400 Bad Request", {"error": {"message": "no"}}),
+        respond_with("404 Not Found", {"error": {"message": "no"}}),
     ],
     ids=["500", "400", "404"],
 )
 @pytest.mark.parametrize("wait", [(), ("--wait",)], ids=["look", "wait"])
-def test_where_cancelling_fails_both_ids_are_printed_and_the_run_ends_with_exit_10(
+def test_if_cancelling_fails_both_ids_are_printed_and_the_run_exits_with_10(
     machine: Machine, batch: Batch, slow: Front, folder: Path, act: Act, wait: tuple[str, ...]
 ) -> None:
     manifest(folder)
@@ -193,13 +194,13 @@ def test_where_cancelling_fails_both_ids_are_printed_and_the_run_ends_with_exit_
     slow.once(CANCEL, act)
     result = batch("--max-retries", "0", *wait, at=slow, settled=False)
     assert result.exit_code == 10, result.stderr
-    ids = [one["id"] for one in slow.batches]
+    ids = [batch_["id"] for batch_ in slow.batches]
     assert len(alive(slow)) == 2
-    assert all(one in result.stderr for one in ids)
+    assert all(batch_ in result.stderr for batch_ in ids)
     assert "can't cancel" in result.stderr
     assert "both may be billed" in result.stderr
     slow.settle()
-    assert (batch(at=slow).exit_code, made(folder)) == (0, FILES)
+    assert (batch(at=slow).exit_code, images_in(folder)) == (0, FILES)
 
 
 def test_a_batch_that_is_completed_before_it_is_cancelled_is_printed(
@@ -210,36 +211,38 @@ def test_a_batch_that_is_completed_before_it_is_cancelled_is_printed(
 
     def too_late(connection: socket.socket, forward: Forward) -> None:
         slow.settle()
-        whole(connection, forward)
+        pass_through(connection, forward)
 
     slow.once(CANCEL, too_late)
     result = batch(at=slow)
     assert (result.exit_code, "it is already completed" in result.stderr) == (10, True), result.stderr
-    assert (batch(at=slow).exit_code, made(folder)) == (0, FILES)
+    assert (batch(at=slow).exit_code, images_in(folder)) == (0, FILES)
 
 
-def test_a_look_that_fails_is_a_warning_and_the_rows_stay_with_their_batch(
+def test_a_failed_search_is_a_warning_and_the_rows_stay_with_their_batch(
     batch: Batch, front: Front, folder: Path
 ) -> None:
     manifest(folder)
     front.once(
         CREATE,
-        after(lambda: front.once("GET /v1/batches.*", saying("400 Bad Request", {"error": {"message": "no list"}}))),
+        after(
+            lambda: front.once("GET /v1/batches.*", respond_with("400 Bad Request", {"error": {"message": "no list"}}))
+        ),
     )
     result = batch()
     assert (result.exit_code, states(folder)) == (10, ["sent"] * 3 + ["submitted"] * 3)
     assert "can't check whether another run submitted the same rows" in result.stderr
-    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert (batch().exit_code, images_in(folder)) == (0, FILES)
 
 
-def test_a_run_that_is_killed_before_it_looks_leaves_that_to_the_next(
+def test_a_run_that_is_killed_before_the_search_leaves_it_to_the_next(
     machine: Machine, slow: Front, tmp_path: Path
 ) -> None:
     slow.once(CREATE, after(lambda: ended(machine("there"))))
-    for act in (whole, whole, whole, silent):
+    for act in (pass_through, pass_through, pass_through, silent):
         slow.once("GET /v1/batches.*", act)
     process = machine("here")
-    while len([one for one in slow.heard if str(one).startswith("GET /v1/batches")]) < 4:
+    while len([batch_ for batch_ in slow.requests if str(batch_).startswith("GET /v1/batches")]) < 4:
         assert process.poll() is None
     process.kill()
     process.wait(timeout=10)
@@ -251,4 +254,4 @@ def test_a_run_that_is_killed_before_it_looks_leaves_that_to_the_next(
     assert "another run already submitted 3 rows of batch_" in text
     slow.settle()
     assert ended(machine("here"))[0] == 0
-    assert made(tmp_path / "here") == FILES
+    assert images_in(tmp_path / "here") == FILES

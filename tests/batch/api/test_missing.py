@@ -1,4 +1,4 @@
-"""Why nothing came of a row: in words, and by its exit code."""
+"""Why a row has no result: the message and the exit code."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def job(status: str, *errors: dict[str, Any]) -> Any:
         ),
     ],
 )
-def test_every_end_has_its_words(ended: Any, code: str, exit_code: int, words: str) -> None:
+def test_every_end_has_its_message(ended: Any, code: str, exit_code: int, words: str) -> None:
     error = missing_result_error(ended)
     assert (error.code, error.exit_code, error.message) == (code, exit_code, words)
     assert error.hint
 
 
-def test_a_batch_that_nobody_knows_may_have_been_billed() -> None:
+def test_an_unknown_batch_may_have_been_billed() -> None:
     error = unknown_batch_error("batch_1", RefusedError("no such batch (HTTP 404)", code="not_found"))
     assert (error.exit_code, error.code) == (7, "batch_gone")
     assert "may have been billed" in (error.hint or "")

@@ -1,4 +1,4 @@
-"""What is away: which answer is whose, and under which names it is kept where its row says something else by now."""
+"""Pending rows: which response belongs to which row, and under which names it is saved if the row has changed."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ from imagecli.batch.item_plan import planned_paths
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.pipeline.prepare_call import RunContext
-from tests.batch.api.orders import OPENAI, orders, purchases
+from tests.batch.api.plans import OPENAI, plan_items, plan_rows
 
 CAT: dict[str, Any] = {"prompt": "a cat", "output": "in/cat.png"}
 LEAF: dict[str, Any] = {"prompt": "a leaf", "n": 12, "output": "leaf.png"}
 
 
-def errand() -> RunContext:
+def plan_first() -> RunContext:
     return RunContext(
         run_id="run", command="batch", provider=OPENAI, base_url="https://x/v1", if_exists=None, stdout=False
     )
 
 
-def away(folder: Path, *rows: dict[str, Any]) -> JournalState:
-    """A journal that says that *rows* are."""
+def pending_ledger(folder: Path, *rows: dict[str, Any]) -> JournalState:
+    """A journal in which *rows* are pending."""
     ledger = JournalState()
-    for order in orders(folder, *rows):
-        wanted = order.identity
-        ledger.add(wanted.new_entry("submitted", submission="s", batch="b", planned=planned_paths(order)))
+    for plan_ in plan_items(folder, *rows):
+        identity = plan_.identity
+        ledger.add(identity.new_entry("submitted", submission="s", batch="b", planned=planned_paths(plan_)))
     return ledger
 
 
-def slip(folder: Path, row: dict[str, Any], ledger: JournalState) -> PendingItem | None:
-    (purchase,) = purchases(folder, row, ledger=ledger)
-    pending = ledger.pending_entries(purchase.identity.id)
-    return build_pending_item(purchase, pending[0], ledger, 7, folder / "m.jsonl") if pending else None
+def find_pending(folder: Path, row: dict[str, Any], ledger: JournalState) -> PendingItem | None:
+    (plan,) = plan_rows(folder, row, ledger=ledger)
+    pending = ledger.pending_entries(plan.identity.id)
+    return build_pending_item(plan, pending[0], ledger, 7, folder / "m.jsonl") if pending else None
 
 
-def test_what_is_not_away_has_none(tmp_path: Path) -> None:
-    ledger = away(tmp_path, CAT)
-    assert slip(tmp_path, CAT, JournalState()) is None
+def test_a_row_that_is_not_pending_has_no_item(tmp_path: Path) -> None:
+    ledger = pending_ledger(tmp_path, CAT)
+    assert find_pending(tmp_path, CAT, JournalState()) is None
     (entry,) = ledger.pending()
     ledger.add(replace(entry, state="failed"))
-    assert slip(tmp_path, CAT, ledger) is None
+    assert find_pending(tmp_path, CAT, ledger) is None
 
 
-def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
-    found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
-    assert found
-    assert found.plan
-    assert (found.plan.first_call, len(found.plan.requests()), found.missing_images) == (7, 2, 12)
-    first, rest = (found.prepare(LineId(key=found.key, begin=begin, n=n), errand()) for begin, n in ((0, 10), (10, 2)))
+def test_a_response_is_finished_as_its_row_says(tmp_path: Path) -> None:
+    item = find_pending(tmp_path, LEAF, pending_ledger(tmp_path, LEAF))
+    assert item
+    assert item.plan
+    assert (item.plan.first_call, len(item.plan.requests()), item.missing_images) == (7, 2, 12)
+    first, rest = (
+        item.prepare(LineId(key=item.key, begin=begin, n=n), plan_first()) for begin, n in ((0, 10), (10, 2))
+    )
     assert first
     assert rest
     assert [name.stem for name in first.names] == [f"leaf-{number}" for number in range(1, 11)]
@@ -62,36 +64,36 @@ def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("begin", "n"), [(0, 11), (1, 10), (10, 3), (12, 1), (0, 0), (10**9 - 1, 1), (2, 2)])
-def test_an_answer_to_what_was_never_asked_is_none(tmp_path: Path, begin: int, n: int) -> None:
-    found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
-    assert found
-    assert found.prepare(LineId(key=found.key, begin=begin, n=n), errand()) is None
+def test_a_response_to_an_unknown_request_is_ignored(tmp_path: Path, begin: int, n: int) -> None:
+    item = find_pending(tmp_path, LEAF, pending_ledger(tmp_path, LEAF))
+    assert item
+    assert item.prepare(LineId(key=item.key, begin=begin, n=n), plan_first()) is None
 
 
-def test_of_an_earlier_row_pictures_are_kept_under_their_names_with_whatever_ending_is_true(tmp_path: Path) -> None:
-    found = slip(tmp_path, {**CAT, "prompt": "a dog"}, away(tmp_path, CAT))
-    assert found
-    assert found.plan is None
-    prepared = found.prepare(LineId(key=found.key, begin=0, n=1), errand())
+def test_images_of_an_earlier_row_are_saved_under_their_names_with_the_correct_extension(tmp_path: Path) -> None:
+    item = find_pending(tmp_path, {**CAT, "prompt": "a dog"}, pending_ledger(tmp_path, CAT))
+    assert item
+    assert item.plan is None
+    prepared = item.prepare(LineId(key=item.key, begin=0, n=1), plan_first())
     assert prepared
     (name,) = prepared.names
     assert (name.folder, name.stem, name.literal_format, prepared.prompt) == (tmp_path / "in", "cat", None, None)
     assert prepared.part
     assert prepared.part.planned == (("in/cat.png",),)
-    assert found.prepare(LineId(key=found.key, begin=1, n=1), errand()) is None
+    assert item.prepare(LineId(key=item.key, begin=1, n=1), plan_first()) is None
 
 
-def test_what_comes_replaces_what_the_journal_knows_there_and_what_came_beside_it(tmp_path: Path) -> None:
-    ledger = away(tmp_path, CAT)
+def test_a_result_replaces_the_recorded_file_and_its_original(tmp_path: Path) -> None:
+    ledger = pending_ledger(tmp_path, CAT)
     (entry,) = ledger.pending()
     old = FileRecord(path="in/cat.webp", sha256="a" * 64, bytes=1, planned="in/cat.png")
-    came = FileRecord(path="in/cat.orig.png", sha256="b" * 64, bytes=1)
-    ledger.add(replace(entry, state="saved", files=(old,), originals=(came,), run=0))
+    received = FileRecord(path="in/cat.orig.png", sha256="b" * 64, bytes=1)
+    ledger.add(replace(entry, state="saved", files=(old,), originals=(received,), run=0))
     ledger.add(replace(entry, run=1))
     for row in (CAT, {**CAT, "prompt": "a dog"}):
-        found = slip(tmp_path, row, ledger)
-        assert found
-        prepared = found.prepare(LineId(key=found.key, begin=0, n=1), errand())
+        item = find_pending(tmp_path, row, ledger)
+        assert item
+        prepared = item.prepare(LineId(key=item.key, begin=0, n=1), plan_first())
         assert prepared
         assert set(prepared.replaces) == {
             (tmp_path / "in" / "cat.webp", "a" * 64),
@@ -99,16 +101,18 @@ def test_what_comes_replaces_what_the_journal_knows_there_and_what_came_beside_i
         }
 
 
-def test_strays_are_those_whose_row_is_gone(tmp_path: Path) -> None:
-    ledger = away(tmp_path, CAT, LEAF)
-    assert [one.entry.id for one in find_stray_items(ledger, {"in/cat.png"}, tmp_path / "m.jsonl")] == ["leaf-1.png"]
+def test_stray_items_are_those_whose_row_was_removed(tmp_path: Path) -> None:
+    ledger = pending_ledger(tmp_path, CAT, LEAF)
+    assert [stray.entry.id for stray in find_stray_items(ledger, {"in/cat.png"}, tmp_path / "m.jsonl")] == [
+        "leaf-1.png"
+    ]
 
 
-def test_an_entry_that_leads_elsewhere_is_no_entry_at_all(tmp_path: Path) -> None:
+def test_an_entry_that_leads_outside_is_ignored(tmp_path: Path) -> None:
     """Names come from the journal, which may come from anybody: `entries` refuses such lines."""
     from imagecli.batch.journal.entry import entry_to_line, parse_entry
 
-    (entry,) = away(tmp_path, CAT).pending()
+    (entry,) = pending_ledger(tmp_path, CAT).pending()
     assert parse_entry(entry_to_line(entry)) == entry
     for path in ("../cat.png", "/cat.png", "C:\\cat.png", ""):
         with pytest.raises(ValueError, match="planned"):

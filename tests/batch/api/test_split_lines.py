@@ -1,4 +1,4 @@
-"""A downloaded file is read line by line: the same lines, wherever its pieces are cut."""
+"""A downloaded file is read line by line: the same lines for every size of the pieces."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_any_piece_size_gives_the_same_lines(text: str, piece: int) -> None:
         (b"\xff\xfe\n\0\n", [b"\xff\xfe", b"\0"]),
     ],
 )
-def test_a_last_line_needs_no_end_and_a_blank_one_is_passed_over(data: bytes, expected: list[bytes]) -> None:
+def test_a_last_line_needs_no_line_end_and_a_blank_one_is_ignored(data: bytes, expected: list[bytes]) -> None:
     assert lines_of(data) == expected
 
 
-def test_the_last_line_of_a_file_that_broke_off_is_passed_over() -> None:
+def test_the_last_line_of_a_truncated_file_is_ignored() -> None:
     assert lines_of(b"complete\nhal", is_complete=False) == [b"complete"]
     assert lines_of(b"complete\n", is_complete=False) == [b"complete"]
 
@@ -73,21 +73,21 @@ def test_a_line_can_be_read_into_a_buffer_from_anywhere() -> None:
 
 def test_a_download_has_no_name_that_a_kill_could_leave_behind(tmp_path: Path) -> None:
     with raw_server(ok({"bytes": 8}), http("200 OK", b"one\ntwo\n")) as server:
-        seen = [
+        lines = [
             (line.read(), [path for path in tmp_path.rglob("*") if path.is_file()])
             for line in download_lines(client(server.base_url), "file-1", tmp_path / "state", tmp_path, deaf)
         ]
-    assert seen == [(b"one", []), (b"two", [])]
+    assert lines == [(b"one", []), (b"two", [])]
 
 
-def test_a_folder_without_room_is_an_error_before_the_download(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_before_the_download(tmp_path: Path) -> None:
     with raw_server(ok({"bytes": 2**60})) as server:
         with pytest.raises(DiskError, match="MB free"):
             next(download_lines(client(server.base_url), "file-1", tmp_path / "state", tmp_path, deaf))
         assert len(server.requests) == 1
 
 
-def test_a_folder_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.write_text("not a folder")
     with raw_server(ok({"bytes": 8})) as server, pytest.raises(DiskError, match="can't write the batch results to"):

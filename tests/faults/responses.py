@@ -12,38 +12,38 @@ from typing import Any
 
 from PIL import Image
 
-from tests.client.raw import http, pictures, png, reset
+from tests.client.raw import http, images_body, png, reset
 from tests.faults.server import Act, Call, Lab
 
 PNG = png(16, 16)
-OK = http("200 OK", pictures(PNG), "Content-Type: application/json")
-PICTURE = http("200 OK", PNG, "Content-Type: image/png")
+OK = http("200 OK", images_body(PNG), "Content-Type: application/json")
+IMAGE = http("200 OK", PNG, "Content-Type: image/png")
 
 
-def answer(document: Any, *headers: str, status: str = "200 OK") -> bytes:
-    """A whole JSON answer."""
+def json_response(document: Any, *headers: str, status: str = "200 OK") -> bytes:
+    """A whole JSON response."""
     return http(status, json.dumps(document).encode(), "Content-Type: application/json", *headers)
 
 
 def refusal(status: str, message: str = "no", *headers: str, **more: Any) -> bytes:
     """An error in the API's own shape."""
-    return answer(
+    return json_response(
         {"error": {"message": message, "type": None, "param": None, "code": None, **more}}, *headers, status=status
     )
 
 
 def linked(path: str = "/picture.png", *, more: Mapping[str, Any] | None = None) -> Act:
-    """An answer whose one picture lies at the host of results."""
+    """A response whose one image lies at the host of results."""
 
     def act(call: Call) -> None:
-        call.send(answer({"data": [{"url": call.lab.results.url + path, **(more or {})}]}))
+        call.send(json_response({"data": [{"url": call.lab.results.url + path, **(more or {})}]}))
 
     return act
 
 
-def made(*pictures_of: Callable[[], bytes]) -> tuple[Act, ...]:
-    """An answer of pictures that take long to make: made once, where they are asked for."""
-    response = cache(lambda: http("200 OK", pictures(*(make() for make in pictures_of))))
+def made(*images_of: Callable[[], bytes]) -> tuple[Act, ...]:
+    """A response of images that take long to make: made once, where they are asked for."""
+    response = cache(lambda: http("200 OK", images_body(*(make() for make in images_of))))
     return (lambda call: call.send(response()),)
 
 
@@ -56,8 +56,8 @@ def large(side: int = 2000) -> bytes:
 
 
 def at(url: str) -> bytes:
-    """An answer whose one picture has exactly this address."""
-    return answer({"data": [{"url": url}]})
+    """A response whose one image has exactly this address."""
+    return json_response({"data": [{"url": url}]})
 
 
 def cut(data: bytes, *, by_reset: bool = False) -> Act:
@@ -122,5 +122,5 @@ def chunked(*pieces: bytes, end: bytes = b"0\r\n\r\n", headers: str = "") -> byt
 
 
 def raw(head: str, body: bytes = b"") -> bytes:
-    """An answer spelled out."""
+    """A response spelled out."""
     return head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body

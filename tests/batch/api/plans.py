@@ -1,4 +1,4 @@
-"""Orders of a manifest for these tests, as a run makes them where nothing stands yet."""
+"""Plans of the rows of a manifest for these tests, as a first run makes them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tests.batch.manifests import manifest as read
 OPENAI = ROWS.provider("openai")
 
 
-def purchases(folder: Path, *rows: dict[str, Any], ledger: JournalState | None = None) -> list[ItemPlan]:
-    """What becomes of each row."""
+def plan_rows(folder: Path, *rows: dict[str, Any], ledger: JournalState | None = None) -> list[ItemPlan]:
+    """The plan of each row."""
     manifest = read("".join(json.dumps(row) + "\n" for row in rows), folder=folder)
     items = assets_of(manifest, provider="openai").items
-    found = []
+    plans_ = []
     for item in items:
-        wanted = identify_item(item, for_batch_api(OPENAI), OPENAI.base_url or "", FileDigests())
-        decision = decide_item(wanted, ledger or JournalState(), DiskState(folder))
-        found.append(ItemPlan(item=item, identity=wanted, decision=decision, manifest=folder / "m.jsonl"))
-    return found
+        identity = identify_item(item, for_batch_api(OPENAI), OPENAI.base_url or "", FileDigests())
+        decision = decide_item(identity, ledger or JournalState(), DiskState(folder))
+        plans_.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=folder / "m.jsonl"))
+    return plans_
 
 
-def orders(folder: Path, *rows: dict[str, Any]) -> list[ItemPlan]:
+def plan_items(folder: Path, *rows: dict[str, Any]) -> list[ItemPlan]:
     """The plans of *rows*, their calls numbered."""
-    made: list[ItemPlan] = []
-    for purchase in purchases(folder, *rows):
-        made.append(replace(purchase, first_call=sum(len(order.requests()) for order in made)))
-    return made
+    plans: list[ItemPlan] = []
+    for plan in plan_rows(folder, *rows):
+        plans.append(replace(plan, first_call=sum(len(order.requests()) for order in plans)))
+    return plans

@@ -1,4 +1,4 @@
-"""A prompt that is asked for at the terminal, or written in an editor."""
+"""A prompt that is typed at the terminal, or written in an editor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUESTION = "Describe the image: "
 # --- at the terminal -------------------------------------------------------------------------------------------------
 
 
-def test_generate_without_a_prompt_asks_for_one(imagecli: Run, folder: Path) -> None:
+def test_generate_without_a_prompt_prompts_for_one(imagecli: Run, folder: Path) -> None:
     result = imagecli("generate", *SMALL, stdin="  a cat on Ärger\nnot read\n".encode(), tty=TERMINAL)
     assert result.exit_code == 0, result.stderr
     assert result.stderr.startswith(QUESTION)
@@ -30,7 +30,7 @@ def test_generate_without_a_prompt_asks_for_one(imagecli: Run, folder: Path) -> 
 
 
 @pytest.mark.parametrize("tty", [(), ("stdin",), ("stderr",), ("stdin", "stdout")])
-def test_without_a_terminal_nothing_is_asked(imagecli: Run, tty: tuple[str, ...]) -> None:
+def test_without_a_terminal_there_is_no_prompt(imagecli: Run, tty: tuple[str, ...]) -> None:
     result = imagecli("generate", *SMALL, stdin=b"a cat\n", tty=tty)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == 'imagecli: error: missing prompt\nhint: imagecli generate "a white siamese cat"\n'
@@ -45,7 +45,7 @@ def test_without_a_terminal_nothing_is_asked(imagecli: Run, tty: tuple[str, ...]
         (b"\xff\xfe\n", "is not valid text"),
     ],
 )
-def test_what_is_typed_is_checked_like_an_argument(imagecli: Run, folder: Path, typed: bytes, words: str) -> None:
+def test_a_typed_prompt_is_checked_like_an_argument(imagecli: Run, folder: Path, typed: bytes, words: str) -> None:
     result = imagecli("generate", *SMALL, stdin=typed, tty=TERMINAL)
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr
@@ -61,12 +61,12 @@ def test_a_missing_key_is_found_before_anything_is_typed(imagecli: Run, tmp_path
     assert not Path("opened").exists()
 
 
-def test_variables_are_filled_into_what_is_typed(imagecli: Run) -> None:
+def test_variables_are_replaced_in_a_typed_prompt(imagecli: Run) -> None:
     result = imagecli("generate", "--var", "a=cat", "--var", "a=owl", *SMALL, stdin=b"an {a}\n", tty=TERMINAL)
     assert result.stdout == "an-cat.png\nan-owl.png\n"
 
 
-def test_a_hint_repeats_the_command_with_what_was_typed(
+def test_a_hint_repeats_the_command_with_the_typed_prompt(
     imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ = {"EDITOR": writing(tmp_path, "text = 'a cat\\n' + text")}
@@ -147,7 +147,7 @@ def test_on_a_real_terminal_it_ends_cleanly(folder: Path, tmp_path: Path, keys: 
 
 
 def writing(tmp_path: Path, program: str) -> str:
-    """The command of an editor that carries out *program* on the text `text` of the file at `path`."""
+    """The command of an editor that runs *program* on the text `text` of the file at `path`."""
     script = tmp_path / "editor.py"
     script.write_text(
         f"import os, sys, pathlib\npath = pathlib.Path(sys.argv[-1])\ntext = path.read_text()\n{program}\n"
@@ -156,7 +156,7 @@ def writing(tmp_path: Path, program: str) -> str:
     return f"{sys.executable} {script}"
 
 
-def test_what_the_editor_leaves_is_sent_as_written(
+def test_the_text_of_the_editor_is_sent_as_written(
     imagecli: Run, tmp_path: Path, folder: Path, httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_json({"error": {"message": "no"}}, status=400)
