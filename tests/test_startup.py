@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from imagecli import commands
 from imagecli.process import OBJECTS_UNTIL_COLLECTION, OBJECTS_UNTIL_FIRST_COLLECTION
-from tests.images.making import large_png
+from tests.images.sample_images import large_png
 
 HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs", "tomlkit", "keyring"}
 WORK = {"imagecli.domain", "imagecli.catalog.catalog", "imagecli.results", "imagecli.commands.image.context"}

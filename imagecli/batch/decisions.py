@@ -205,7 +205,8 @@ def _move_entry(file: FileState, entry: JournalEntry, identity: ItemIdentity, di
 
     Without it, the file would be unknown as soon as the row changes. What it cost stays with *entry*.
     """
-    moved = identity.new_entry("adopted", files=(_build_record(file, disk),), originals=entry.originals)
+    originals = entry.originals_of(file.record) if file.record else ()
+    moved = identity.new_entry("adopted", files=(_build_record(file, disk),), originals=originals)
     origin = {name: getattr(entry, name) for name in ("hash", "provider", "model", "base_url", "sandbox")}
     return replace(moved, **origin)
 
@@ -226,7 +227,5 @@ def _build_record(file: FileState, disk: DiskReader) -> FileRecord:
 
 def replace_originals_too(decision: Decision, journal: JournalState) -> Decision:
     """*decision*, which may also replace the received images beside the files that it replaces."""
-    entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
-    hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
-    originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
+    originals = [Replacement(path, sha256) for path, sha256 in journal.originals_planned_at(decision.writes).items()]
     return decision._replace(replaces=(*decision.replaces, *originals)) if originals else decision

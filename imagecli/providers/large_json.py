@@ -260,6 +260,7 @@ def _to_utf8(text: str) -> bytes:
 
 _PLAIN: Final = bytes.maketrans(b"-_", b"+/")
 _BLANKS: Final = b" \t\r\n\v\f"
+_PADDING: Final = ord("=")
 
 
 def decode_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
@@ -272,16 +273,18 @@ def decode_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     for piece in pieces:
         if has_ended and _clean_text(piece).strip(b"="):
             raise _not_base64_error()
-        head = incomplete + bytes(piece[: -len(incomplete) % 4])
-        body = piece[-len(incomplete) % 4 :]
+        unpadded = piece[: _count_without_padding(piece)]
+        head = incomplete + bytes(unpadded[: -len(incomplete) % 4])
+        body = unpadded[-len(incomplete) % 4 :]
         ready = len(body) - len(body) % 4
         first, rest = _decode_groups(head), _decode_groups(body[:ready])
         if first is not None and rest is not None:
             yield first
             yield rest
             incomplete = bytes(body[ready:])
+            has_ended = has_ended or len(unpadded) < len(piece)
             continue
-        # Another alphabet, white space or padding: clean the text first.
+        # Another alphabet or white space: clean the text first.
         text = _clean_text(incomplete + bytes(piece))
         bare = text.rstrip(b"=")
         has_ended = has_ended or bare != text
@@ -292,6 +295,14 @@ def decode_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
         yield decoded
         incomplete = bare[ready:]
     yield _decode_last_group(_clean_text(incomplete).rstrip(b"="))
+
+
+def _count_without_padding(text: bytes | memoryview) -> int:
+    """The length of *text* without the padding at its end."""
+    length = len(text)
+    while length and text[length - 1] == _PADDING:
+        length -= 1
+    return length
 
 
 def _clean_text(text: bytes | memoryview) -> bytes:

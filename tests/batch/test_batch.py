@@ -472,6 +472,26 @@ def test_check_suggests_moving_an_image_instead_of_requesting_it(imagecli: Run, 
         assert len(server.prompts) == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--batch-api", "--wait")], ids=["live", "Batch API"])
+def test_the_originals_of_other_images_stay_when_one_is_created_again(
+    imagecli: Run, folder: Path, options: tuple[str, ...]
+) -> None:
+    manifest(folder, {"prompt": "a cat", "n": 3, "output": "{n}.png", "fit": "64x64", "quality": "low"})
+    batch = ("batch", "assets.jsonl", "--provider", "sandbox", *options)
+    assert imagecli(*batch).exit_code == 0
+    originals = {path.name: path.read_bytes() for path in folder.glob("*.orig.png")}
+    assert sorted(originals) == ["1.orig.png", "2.orig.png", "3.orig.png"]
+    (folder / "2.png").unlink()
+    assert imagecli(*batch).stdout == "2.png\n"
+    kept = {path.name: path.read_bytes() for path in folder.glob("*.orig*.png")}
+    assert {name: kept.get(name) for name in ("1.orig.png", "3.orig.png")} == {
+        name: originals[name] for name in ("1.orig.png", "3.orig.png")
+    }
+    manifest(folder, {"prompt": "a dog", "n": 3, "output": "{n}.png", "fit": "64x64", "quality": "low"})
+    assert imagecli(*batch).exit_code == 0
+    assert sorted(path.name for path in folder.glob("*.orig*.png")) == sorted(originals)
+
+
 def test_a_file_that_was_moved_is_its_new_rows_and_replaced_when_that_changes(imagecli: Run, folder: Path) -> None:
     manifest(folder, {"prompt": "a cat", "output": "old.png", "fit": "64x64"})
     with serving() as server:

@@ -13,7 +13,7 @@ import pytest
 from tests.batch.test_batch import manifest
 from tests.conftest import Run, photo
 from tests.file_permissions import file_permissions_enforced
-from tests.web.test_gallery_files import shown
+from tests.web.test_gallery_files import gallery_images
 
 ROWS: list[dict[str, Any]] = [
     {"prompt": "a cat", "output": "art/cat.png", "quality": "low"},
@@ -40,7 +40,7 @@ def test_a_run_writes_a_page_with_its_images(imagecli: Run, folder: Path) -> Non
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == ["art/cat.png", "art/night.png"]
     assert "imagecli: gallery of 2 images" in result.stderr
-    cat, night = shown(folder / "review.html")
+    cat, night = gallery_images(folder / "review.html")
     assert (cat["id"], cat["prompt"], cat["provider"], cat["cost"], cat["state"]) == (
         "art/cat.png",
         "a cat",
@@ -76,7 +76,7 @@ def test_the_commands_of_the_page_create_the_same_images(imagecli: Run, folder: 
     manifest(folder, *ROWS, *further)
     result = imagecli("batch", "assets.jsonl", *SANDBOX, "--gallery", "review.html")
     assert result.exit_code == 0, result.stderr
-    images = shown(folder / "review.html")
+    images = gallery_images(folder / "review.html")
     assert len(images) == 9
     for image in images:
         again = imagecli(*shlex.split(image["command"])[1:])
@@ -92,7 +92,7 @@ def test_a_check_writes_it_without_a_request_and_marks_what_is_missing(imagecli:
     assert result.exit_code == 10
     summary = json.loads(result.stdout.splitlines()[-1])["summary"]
     assert summary["gallery"] == str(folder / "review" / "index.html")
-    cat, night = shown(folder / "review" / "index.html")
+    cat, night = gallery_images(folder / "review" / "index.html")
     assert (cat["state"], night["state"]) == ("", "missing")
     assert (night["thumb"], night["cost"]) == (None, None)
     assert not (folder / "art" / "night.png").exists()
@@ -103,14 +103,14 @@ def test_an_image_whose_row_has_changed_is_out_of_date(imagecli: Run, folder: Pa
     imagecli("batch", "assets.jsonl", *SANDBOX)
     manifest(folder, {**ROWS[0], "prompt": "a dog"}, ROWS[1])
     imagecli("batch", "assets.jsonl", *SANDBOX, "--check", "--gallery", "review.html")
-    assert [image["state"] for image in shown(folder / "review.html")] == ["out of date", ""]
+    assert [image["state"] for image in gallery_images(folder / "review.html")] == ["out of date", ""]
 
 
 @pytest.mark.usefixtures("rows")
 def test_a_folder_is_complete_on_another_machine(imagecli: Run, folder: Path, tmp_path: Path) -> None:
     imagecli("batch", "assets.jsonl", *SANDBOX, "--gallery", "review/")
     moved = Path(shutil.move(folder / "review", tmp_path / "artifact"))
-    for image in shown(moved / "index.html"):
+    for image in gallery_images(moved / "index.html"):
         assert (moved / image["file"]).read_bytes() == (folder / image["id"]).read_bytes()
         assert (moved / image["thumb"]).exists()
     assert str(folder) not in (moved / "index.html").read_text("utf-8")
@@ -161,7 +161,7 @@ def test_a_link_out_of_the_folder_is_not_shown(imagecli: Run, folder: Path, tmp_
     (folder / "art" / "cat.png").symlink_to(secret)
     imagecli("batch", "assets.jsonl", *SANDBOX, "--check", "--gallery", "review/")
     if (folder / "review" / "index.html").exists():
-        assert shown(folder / "review" / "index.html")[0]["thumb"] is None
+        assert gallery_images(folder / "review" / "index.html")[0]["thumb"] is None
     assert not list(folder.glob("review/images/*secret*"))
 
 
@@ -169,7 +169,7 @@ def test_a_link_out_of_the_folder_is_not_shown(imagecli: Run, folder: Path, tmp_
 def test_several_files_of_one_image_divide_its_cost(imagecli: Run, folder: Path) -> None:
     manifest(folder, {"prompt": "a bell", "outputs": ["bell.png", {"output": "bell-64.png", "fit": "64x64"}]})
     imagecli("batch", "assets.jsonl", *SANDBOX, "--gallery", "review.html")
-    large, small = shown(folder / "review.html")
+    large, small = gallery_images(folder / "review.html")
     assert (small["width"], small["height"]) == (64, 64)
     assert small["command"].endswith("--fit 64x64")
     assert "--fit" not in large["command"]

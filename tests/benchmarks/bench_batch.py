@@ -69,7 +69,7 @@ class Server:
     def __init__(self, latency: float, limit: str) -> None:
         self.latency, self.limit = latency, limit
         # This file is run as a script, so the one beside it is no part of a package.
-        image = importlib.import_module("bench_answers").picture(64_000)
+        image = importlib.import_module("bench_responses").build_png(64_000)
         self.body = json.dumps({"created": 0, "data": [{"b64_json": base64.b64encode(image).decode()}]}).encode()
         self.tokens, self.filled_at = float(BURST), 0.0
         self.first_request = self.last_response = 0.0

@@ -1,9 +1,7 @@
-"""A Batch API's rows: how fast they are handed in and fetched, and that memory does not grow with the images.
-
-Run by hand: `python tests/benchmarks/bench_batch_api.py`. A server on loopback, in a process of its own, is done with a
-batch at once. What does the same in a dozen lines of plain Python is run beside it, and keeps no journal, looks at no
-image and finds nothing again. Whole processes, start-up included; only ratios within one run mean anything.
-"""
+"""Rows of the Batch API: the time to submit and download them, and that memory does not grow with the images.\n\nRun by
+hand: `python tests/benchmarks/bench_batch_api.py`. A server on loopback, in a separate process, completes a\nbatch
+immediately. A dozen lines of plain Python do the same beside it, without a journal, image checks or recovery.\nWhole
+processes, start-up included; only ratios within one run mean anything."""
 
 from __future__ import annotations
 
@@ -22,11 +20,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-HANDED_ROWS = 10_000
+SUBMITTED_ROWS = 10_000
 FETCHED_ROWS = 2_000
 SMALL, LARGE = 4_000, 1_000_000
 """Bytes of an image."""
-HAND_IN = """
+SUBMIT = """
 import json, sys, requests
 url = sys.argv[1]
 with open("in.jsonl", "w") as file:
@@ -63,31 +61,31 @@ class Provider(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.endswith("/files"):
             type(self).ids = re.findall(rb'"custom_id": ?"([^"]+)"', body)
-            return self.say({"id": "file-in", "object": "file"})
-        asked = json.loads(body)
+            return self.send_json({"id": "file-in", "object": "file"})
+        fields = json.loads(body)
         lines = len(self.ids)
         batch = {
             "id": f"batch_{len(self.batches)}",
             "object": "batch",
             "status": "completed",
-            "endpoint": asked["endpoint"],
-            "input_file_id": asked["input_file_id"],
+            "endpoint": fields["endpoint"],
+            "input_file_id": fields["input_file_id"],
             "output_file_id": "file-out",
             "created_at": int(time.time()),
-            "metadata": asked.get("metadata"),
+            "metadata": fields.get("metadata"),
             "request_counts": {"total": lines, "completed": lines, "failed": 0},
         }
         self.batches.append(batch)
-        return self.say(batch)
+        return self.send_json(batch)
 
     def do_GET(self) -> None:
         if self.path.endswith("/content"):
             return self.stream()
         if self.path.partition("?")[0].endswith("/batches"):
-            return self.say({"object": "list", "data": self.batches, "has_more": False})
-        return self.say(self.batches[-1])
+            return self.send_json({"object": "list", "data": self.batches, "has_more": False})
+        return self.send_json(self.batches[-1])
 
-    def say(self, document: Any) -> None:
+    def send_json(self, document: Any) -> None:
         body = json.dumps(document).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -122,14 +120,14 @@ def provider(image_bytes: int) -> Iterator[str]:
 
 def serve(image_bytes: int) -> None:
     # Beside this file, which is run as a script.
-    Provider.image = importlib.import_module("bench_answers").image(image_bytes)
+    Provider.image = importlib.import_module("bench_responses").build_png(image_bytes)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     print(server.server_port, flush=True)  # noqa: T201
     server.serve_forever()
 
 
 def timed(command: list[str], folder: Path, expected: int) -> tuple[float, float]:
-    """Seconds, and MB at most."""
+    """Seconds, and peak MB."""
     environ = {**os.environ, "IMAGECLI_STATE_DIR": f"{folder}/state", "NO_PROXY": "*"}
     began = time.perf_counter()
     with subprocess.Popen(
@@ -141,30 +139,33 @@ def timed(command: list[str], folder: Path, expected: int) -> tuple[float, float
     return seconds, float(stderr.split()[-1]) / 1024
 
 
-def told(code: str) -> list[str]:
-    """*code*, which tells at the end how much memory it took."""
-    return ["-c", f"{TOLD}\n{code}"]
+def with_memory(code: str) -> list[str]:
+    """*code*, which prints its peak memory at the end."""
+    return ["-c", f"{PRINT_MEMORY}\n{code}"]
 
 
-TOLD = """
+PRINT_MEMORY = """
 import atexit, os, resource, sys
 atexit.register(lambda: os.write(2, b" %d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 """
 
 
 def measured(rows: int, image_bytes: int, *, plain: bool) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Seconds and MB of the hand-in of *rows*, and of fetching what comes of them."""
+    """Seconds and MB of submitting *rows*, and of downloading their results."""
     with tempfile.TemporaryDirectory() as name, provider(image_bytes) as url:
         folder = Path(name)
         lines = (json.dumps({"prompt": f"cat {k}", "output": f"{k}.png", "size": "1024x1024"}) for k in range(rows))
         (folder / "rows.jsonl").write_text("\n".join(lines))
         if plain:
-            return timed([*told(HAND_IN), url], folder, 0), timed([*told(FETCH), url], folder, 0)
+            return timed([*with_memory(SUBMIT), url], folder, 0), timed([*with_memory(FETCH), url], folder, 0)
         typed = ["batch", "rows.jsonl", "--batch-api", "--base-url", url, "--quiet", "--max-cost", "1e6"]
         code = "import runpy; sys.argv[0] = 'imagecli'; runpy.run_module('imagecli', run_name='__main__')"
-        handed, fetched = timed([*told(code), *typed], folder, 10), timed([*told(code), *typed], folder, 0)
+        submitted, downloaded = (
+            timed([*with_memory(code), *typed], folder, 10),
+            timed([*with_memory(code), *typed], folder, 0),
+        )
         assert len(list(folder.glob("[0-9]*.png"))) == rows
-        return handed, fetched
+        return submitted, downloaded
 
 
 def show(words: str, figure: float, target: str = "") -> None:
@@ -174,7 +175,7 @@ def show(words: str, figure: float, target: str = "") -> None:
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--serve"]:
         return serve(int(arguments[1]))
-    for what, rows, size in (("handed in", HANDED_ROWS, SMALL), ("fetched", FETCHED_ROWS, SMALL)):
+    for what, rows, size in (("handed in", SUBMITTED_ROWS, SMALL), ("fetched", FETCHED_ROWS, SMALL)):
         index = int(what == "fetched")
         ours, plain = (measured(rows, size, plain=plain)[index][0] for plain in (False, True))
         print(f"{rows:,} rows {what}: {rows / ours:,.0f} a second, plain Python {rows / plain:,.0f}")  # noqa: T201

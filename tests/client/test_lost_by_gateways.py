@@ -22,7 +22,7 @@ from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothi
 from tests.client.raw import http, images_body, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run
-from tests.images.making import large_png
+from tests.images.sample_images import large_png
 
 
 def error(message: str, type: Any = None, code: Any = None, **more: Any) -> bytes:

@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from tests.conftest import Run, mask_for, photo, read_image
-from tests.images.making import exif, opened, saved, scene
+from tests.images.sample_images import exif, opened, saved, scene
 
 SANDBOX = ("--provider", "sandbox")
 QUICK = ("--provider", "sandbox", "-m", "dall-e-2", "-s", "256x256")

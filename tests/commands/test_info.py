@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Run, photo
-from tests.images.making import png_of, saved, scene
+from tests.images.sample_images import png_of, saved, scene
 from tests.images.test_describe_image import camera_exif
 
 SANDBOX = ("--provider", "sandbox")

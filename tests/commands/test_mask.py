@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.conftest import Run, mask_for, photo, read_image
-from tests.images.making import exif
+from tests.images.sample_images import exif
 
 SANDBOX = ("--provider", "sandbox")
 

@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 from imagecli.domain import Size
 from imagecli.sandbox.painter.scene import paint_scene
 from tests.conftest import Run, mask_for
-from tests.images.making import saved
+from tests.images.sample_images import saved
 
 SIDE = 256
 HOLE = (64, 64, 128, 128)

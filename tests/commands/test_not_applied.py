@@ -12,7 +12,7 @@ from PIL import Image
 from pytest_httpserver import HTTPServer
 
 from tests.conftest import Run
-from tests.images.making import saved
+from tests.images.sample_images import saved
 
 IMAGE = saved(Image.new("RGB", (64, 64), "navy"))
 B64 = base64.b64encode(IMAGE).decode()

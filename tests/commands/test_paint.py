@@ -27,7 +27,7 @@ from tests.batch.test_batch_runs import until
 from tests.browser import OpenPage
 from tests.commands.conftest import COMMAND, Start
 from tests.conftest import Run, mask_for, photo, read_image
-from tests.images.making import exif
+from tests.images.sample_images import exif
 from tests.web.conftest import Stage
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]+/")

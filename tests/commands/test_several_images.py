@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from tests.conftest import Run, mask_for, photo
-from tests.images.making import large_png
+from tests.images.sample_images import large_png
 
 SANDBOX = ("--provider", "sandbox")
 NOWHERE = ("--base-url", "http://127.0.0.1:1/v1")

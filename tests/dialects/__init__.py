@@ -1,1 +1,1 @@
-"""Servers that speak as each provider does and refuse what it refuses: typed from documents, not from our rows."""
+"""Servers that behave like each provider and reject what it rejects: from its documents, not from imagecli's rows."""

@@ -1,4 +1,4 @@
-"""The services. What each takes, refuses and responses is typed from its documents, read 2026-11-22 and 2026-11-29."""
+"""Hosted services. What each accepts, rejects and returns is from its documents, read 2026-11-22 and 2026-11-29."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.dialects.serving import (
     JPEG,
     KEY,
     RED,
-    Asked,
     Dialect,
+    ReceivedRequest,
     RefusedError,
     base64_of,
     fetched,
@@ -35,48 +35,48 @@ class OpenAI(Dialect):
 
     edit_fields = OPENAI | {"input_fidelity"}
 
-    def respond(self, asked: Asked) -> object:
-        self.admit(asked)
-        if asked.json is not None:
-            want_path(asked, *self.paths("generations"))
-            want_known(asked.json, OPENAI)
-            return self.made(int(asked.json.get("n", 1)))
-        want_path(asked, *self.paths("edits"))
-        want_known(asked.form, self.edit_fields)
-        names = [name for name, _ in asked.files]
+    def respond(self, request: ReceivedRequest) -> object:
+        self.admit(request)
+        if request.json is not None:
+            want_path(request, *self.paths("generations"))
+            want_known(request.json, OPENAI)
+            return self.images_response(int(request.json.get("n", 1)))
+        want_path(request, *self.paths("edits"))
+        want_known(request.form, self.edit_fields)
+        names = [name for name, _ in request.files]
         want(names[:1] in (["image"], ["image[]"]), "Missing required parameter: 'image'.")
         want(len(set(names) - {"mask", "markup"}) == 1, "image and image[] exclude each other")
         want(names.count("image") < 2, "Duplicate parameter: 'image'.")
-        return self.made(int(asked.form.get("n", 1)))
+        return self.images_response(int(request.form.get("n", 1)))
 
-    def admit(self, asked: Asked) -> None:
-        want_bearer(asked)
+    def admit(self, request: ReceivedRequest) -> None:
+        want_bearer(request)
 
     def paths(self, operation: str) -> tuple[str, ...]:
         return (f"/v1/images/{operation}",)
 
-    def made(self, n: int) -> object:
+    def images_response(self, n: int) -> object:
         usage = {"input_tokens": 9, "output_tokens": 196, "total_tokens": 205}
         return {"created": 1, "data": [{"b64_json": base64_of(RED)}] * n, "output_format": "png", "usage": usage}
 
 
 class Azure(OpenAI):
-    """The v1 form: the deployment is the model, `api-version` is wanted, the key has a header of its own."""
+    """The v1 form: the deployment is the model, `api-version` is required, the key has its own header."""
 
     below = ""
     version = "preview"
 
-    def admit(self, asked: Asked) -> None:
+    def admit(self, request: ReceivedRequest) -> None:
         if (
-            asked.headers.get("api-key") != KEY
-            and asked.headers.get("authorization") != "Bearer entra-token-0123456789"
+            request.headers.get("api-key") != KEY
+            and request.headers.get("authorization") != "Bearer entra-token-0123456789"
         ):
             raise RefusedError(
                 401, {"error": {"code": "401", "message": "Access denied due to invalid subscription key"}}
             )
-        if asked.query.get("api-version") != self.version:
+        if request.query.get("api-version") != self.version:
             raise RefusedError(404, {"error": {"code": "404", "message": "Resource not found"}})
-        prompt = (asked.json or asked.form).get("prompt", "")
+        prompt = (request.json or request.form).get("prompt", "")
         if "blood" in prompt:
             filters = {"violence": {"filtered": True, "severity": "high"}, "hate": {"filtered": False}}
             inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_results": filters}
@@ -88,7 +88,7 @@ class Azure(OpenAI):
 
 
 class AzureClassic(Azure):
-    """The deployment stands in the path, the api-version is dated."""
+    """The deployment is part of the path, and the api-version is a date."""
 
     version = "2025-04-01-preview"
 
@@ -100,14 +100,14 @@ class AzureClassic(Azure):
 
 
 class OpenRouter(Dialect):
-    """One path of its own; images go up as references; its codes are numbers."""
+    """Its own path; images are uploaded as references; its codes are numbers."""
 
     below = "/api/v1"
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/api/v1/images")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/api/v1/images")
+        want_bearer(request)
+        body = request.body()
         if "/" not in body.get("model", ""):
             raise RefusedError(400, {"error": {"code": 400, "message": f"{body.get('model')} is not a valid model ID"}})
         if "poor" in body["prompt"]:
@@ -123,22 +123,22 @@ class OpenRouter(Dialect):
 
 
 class XAI(Dialect):
-    """JSON only; an aspect ratio in place of a size; an address unless base64 is asked for; JPEG; no mask."""
+    """JSON only; an aspect ratio instead of a size; a URL unless base64 is requested; JPEG; no mask."""
 
     ratios = ("1:1", "3:2", "2:3", "16:9", "9:16", "4:3", "3:4", "21:9", "5:2")
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/imgen/1.jpg":
-            return fetched(asked, JPEG)
-        want_path(asked, "/v1/images/generations", "/v1/images/edits")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/imgen/1.jpg":
+            return fetched(request, JPEG)
+        want_path(request, "/v1/images/generations", "/v1/images/edits")
+        want_bearer(request)
+        body = request.body()
         for name in ("size", "style", "mask"):
             want(name not in body, f"Argument not supported: {name}")
         want(body.get("quality", "auto") in ("low", "medium", "auto"), "quality")
         want(body.get("model", "").startswith("grok-"), f"Model not found: {body.get('model')}")
         want(body.get("aspect_ratio", "1:1") in self.ratios, "aspect_ratio")
-        if asked.path.endswith("/edits"):
+        if request.path.endswith("/edits"):
             want(("image" in body) != ("images" in body), "exactly one of image and images")
             for image in body.get("images", [body.get("image")]):
                 want(isinstance(image, dict) and is_data_url(image.get("url")), "image: expected {url}")
@@ -154,14 +154,14 @@ class XAI(Dialect):
 
 
 class Together(Dialect):
-    """width and height; base64 has its plain name; edits are generations; the addresses want a User-Agent."""
+    """width and height; base64 has its plain name; edits are generations; the URLs require a User-Agent."""
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/imgproxy/1":
-            return fetched(asked, JPEG)
-        want_path(asked, "/v1/images/generations")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/imgproxy/1":
+            return fetched(request, JPEG)
+        want_path(request, "/v1/images/generations")
+        want_bearer(request)
+        body = request.body()
         known = {"model", "prompt", "n", "width", "height", "steps", "seed", "negative_prompt", "response_format"}
         want_known(body, known | {"image_url", "reference_images", "output_format", "aspect_ratio"})
         want(body.get("n", 1) <= 4, "n must be at most 4")
@@ -178,15 +178,15 @@ class Together(Dialect):
 
 
 class SiliconFlow(Dialect):
-    """image_size and batch_size; images go up as image, image2, image3; they come as `images` of addresses."""
+    """image_size and batch_size; images are uploaded as image, image2, image3 and returned as `images` of URLs."""
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/outputs/1.png":
-            return fetched(asked, RED)
-        want_path(asked, "/v1/images/generations")
-        if asked.headers.get("authorization") != f"Bearer {KEY}":
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/outputs/1.png":
+            return fetched(request, RED)
+        want_path(request, "/v1/images/generations")
+        if request.headers.get("authorization") != f"Bearer {KEY}":
             raise RefusedError(401, '"Invalid token"')
-        body = asked.body()
+        body = request.body()
         known = {
             "model",
             "prompt",
@@ -212,14 +212,14 @@ class SiliconFlow(Dialect):
 
 
 class Ark(Dialect):
-    """No n; one image is text, several a list; JPEG; an item may hold an error in place of an image."""
+    """No n; one image is text, several are a list; JPEG; an item may hold an error instead of an image."""
 
     below = "/api/v3"
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/api/v3/images/generations")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/api/v3/images/generations")
+        want_bearer(request)
+        body = request.body()
         known = {"model", "prompt", "image", "size", "output_format", "background", "response_format", "watermark"}
         for name in body:
             if name not in known:
@@ -242,16 +242,16 @@ class Ark(Dialect):
 
 
 class Zhipu(Dialect):
-    """Generations only, by address only; its codes are digits in text; a filter's findings stand at the top."""
+    """Generations only, by URL only; its codes are digits in text; the findings of a filter are at the top level."""
 
     below = "/api/paas/v4"
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/u/1.png":
-            return fetched(asked, BLUE)
-        want_path(asked, "/api/paas/v4/images/generations")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/u/1.png":
+            return fetched(request, BLUE)
+        want_path(request, "/api/paas/v4/images/generations")
+        want_bearer(request)
+        body = request.body()
         if extra := set(body) - {"model", "prompt", "size", "quality", "watermark_enabled", "user_id"}:
             raise RefusedError(
                 400, {"error": {"code": "1210", "message": f"API 调用参数有误: {', '.join(sorted(extra))}"}}
@@ -265,10 +265,10 @@ class Gemini(Dialect):
 
     below = "/v1beta/openai"
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/v1beta/openai/images/generations")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/v1beta/openai/images/generations")
+        want_bearer(request)
+        body = request.body()
         if body.get("response_format") != "b64_json":
             error = {"code": 400, "message": "Only b64_json is supported", "status": "INVALID_ARGUMENT"}
             raise RefusedError(400, [{"error": error}])
@@ -280,28 +280,28 @@ class DeepInfra(Dialect):
 
     below = "/v1/openai"
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/v1/openai/images/generations", "/v1/openai/images/edits")
-        want_bearer(asked)
-        fields = asked.json or asked.form
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/v1/openai/images/generations", "/v1/openai/images/edits")
+        want_bearer(request)
+        fields = request.json or request.form
         if "/" not in fields.get("model", ""):
             raise RefusedError(404, {"detail": {"error": f"Model is not available: {fields.get('model')}"}})
-        if asked.json is None:
-            names = [name for name, _ in asked.files]
+        if request.json is None:
+            names = [name for name, _ in request.files]
             want(names.count("image") >= 1 and set(names) <= {"image", "mask"}, f"unexpected files: {names}")
         data = [{"b64_json": base64_of(JPEG), "revised_prompt": fields["prompt"]}]
         return {"created": 1, "data": data * int(fields.get("n", 1))}
 
 
 class Recraft(Dialect):
-    """Generations only; sizes of its own; an address unless base64 is asked for."""
+    """Generations only; its own sizes; a URL unless base64 is requested."""
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/img/1":
-            return fetched(asked, RED)
-        want_path(asked, "/v1/images/generations")
-        want_bearer(asked)
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/img/1":
+            return fetched(request, RED)
+        want_path(request, "/v1/images/generations")
+        want_bearer(request)
+        body = request.body()
         known = {"model", "prompt", "n", "size", "style", "style_id", "response_format", "negative_prompt", "controls"}
         if extra := set(body) - known:
             raise RefusedError(400, {"code": "invalid_request_parameter", "message": f"unknown {sorted(extra)}"})
@@ -313,19 +313,19 @@ class Recraft(Dialect):
 
 
 class Venice(Dialect):
-    """One image; a blocked one comes black, with a header; an unknown model becomes another; unknown fields a 400."""
+    """One image; a blocked one is black, with a header; an unknown model is replaced; unknown fields give a 400."""
 
     below = "/api/v1"
     sizes = ("auto", "256x256", "512x512", "1024x1024", "1536x1024", "1024x1536", "1792x1024", "1024x1792")
     ignored = ("quality", "style", "background", "output_compression", "user")
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/api/v1/models":
-            want(asked.query == {"type": "image"}, "type")
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/api/v1/models":
+            want(request.query == {"type": "image"}, "type")
             return {"data": [{"id": "z-image-turbo"}, {"id": "venice-sd35"}]}
-        want_path(asked, "/api/v1/images/generations")
-        want_bearer(asked)
-        body = asked.body()
+        want_path(request, "/api/v1/images/generations")
+        want_bearer(request)
+        body = request.body()
         known = {"model", "prompt", "size", "output_format", "response_format", "moderation", "n", *self.ignored}
         if extra := set(body) - known:
             raise RefusedError(400, {"error": f"Unrecognized key: {sorted(extra)}"})
@@ -341,11 +341,11 @@ class Venice(Dialect):
 class Pollinations(Dialect):
     """One image; of a form it reads image or image[], prompt, model, size and quality, and ignores the rest."""
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/v1/images/generations", "/v1/images/edits")
-        want_bearer(asked)
-        fields = asked.json or asked.form
-        if asked.json is None and not any(name in ("image", "image[]") for name, _ in asked.files):
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/v1/images/generations", "/v1/images/edits")
+        want_bearer(request)
+        fields = request.json or request.form
+        if request.json is None and not any(name in ("image", "image[]") for name, _ in request.files):
             raise RefusedError(400, {"success": False, "error": {"message": "Missing required field: image"}})
         data = [{"b64_json": base64_of(JPEG), "revised_prompt": fields["prompt"]}]
         return {"created": 1, "data": data, "usage": {"total_tokens": 1}}
@@ -354,17 +354,17 @@ class Pollinations(Dialect):
 class LiteLLM(OpenAI):
     """A proxy: it passes on what the model behind it supports, and reads only image and mask of a form."""
 
-    def respond(self, asked: Asked) -> object:
-        if {name for name, _ in asked.files} - {"image", "image[]", "mask", "mask[]"}:
+    def respond(self, request: ReceivedRequest) -> object:
+        if {name for name, _ in request.files} - {"image", "image[]", "mask", "mask[]"}:
             raise RefusedError(500, {"error": {"message": "unexpected file", "type": "None", "code": "500"}})
-        return super().respond(asked)
+        return super().respond(request)
 
 
 class Vercel(LiteLLM):
     """A gateway: the vendor is part of the model's name."""
 
-    def admit(self, asked: Asked) -> None:
-        super().admit(asked)
-        model = (asked.json or asked.form).get("model", "")
+    def admit(self, request: ReceivedRequest) -> None:
+        super().admit(request)
+        model = (request.json or request.form).get("model", "")
         if "/" not in model:
             raise RefusedError(404, {"error": {"message": f"Model '{model}' not found", "type": "model_not_found"}})

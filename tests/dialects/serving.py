@@ -1,4 +1,4 @@
-"""What every dialect's server is made of: a request as it came, a refusal, images to answer with."""
+"""What the servers of all dialects share: a received request, a refusal, images to return."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ BLACK = png(16, 16, "black")
 
 
 class RefusedError(Exception):
-    """What a server answers instead of an image."""
+    """A server's error instead of an image."""
 
     def __init__(self, status: int, body: object) -> None:
         self.status, self.body = status, body
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request, read by another library than the one that sent it."""
+class ReceivedRequest:
+    """One request, parsed by another library than the one that sent it."""
 
     method: str
     path: str
@@ -51,10 +51,10 @@ class Asked:
 
 @dataclass
 class Dialect:
-    """A server that keeps what it was asked and responses by `answer`, at whatever path."""
+    """A server that records its requests and responds by `respond`, at any path."""
 
     server: HTTPServer
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
     below = "/v1"
     """Where its base URL ends."""
@@ -66,29 +66,29 @@ class Dialect:
     def base_url(self) -> str:
         return self.server.url_for(self.below)
 
-    def respond(self, asked: Asked) -> object:
+    def respond(self, request: ReceivedRequest) -> object:
         """JSON, or a Response. Raises RefusedError."""
         raise NotImplementedError
 
     def _handle(self, request: Request) -> Response:
-        asked = read(request)
-        self.asked.append(asked)
+        received = read(request)
+        self.requests.append(received)
         try:
-            said = self.respond(asked)
+            reply = self.respond(received)
         except RefusedError as refused:
             body = refused.body if isinstance(refused.body, str) else json.dumps(refused.body)
             return Response(body, refused.status)
-        return said if isinstance(said, Response) else Response(json.dumps(said))
+        return reply if isinstance(reply, Response) else Response(json.dumps(reply))
 
 
-def read(request: Request) -> Asked:
+def read(request: Request) -> ReceivedRequest:
     raw = request.get_data(cache=True)
     files = []
     for name, file in request.files.items(multi=True):
         files.append((name, file.read()))
         file.close()
     is_json = request.content_type == "application/json"
-    return Asked(
+    return ReceivedRequest(
         method=request.method,
         path=request.path,
         query=dict(request.args),
@@ -104,18 +104,18 @@ def openai_error(status: int, message: str, code: str | int | None = None, param
     return RefusedError(status, body)
 
 
-def want_bearer(asked: Asked) -> None:
-    if asked.headers.get("authorization") != f"Bearer {KEY}" or "api-key" in asked.headers:
+def want_bearer(request: ReceivedRequest) -> None:
+    if request.headers.get("authorization") != f"Bearer {KEY}" or "api-key" in request.headers:
         raise openai_error(401, "Incorrect API key provided", "invalid_api_key")
 
 
-def want_path(asked: Asked, *paths: str) -> None:
-    if asked.path not in paths:
+def want_path(request: ReceivedRequest, *paths: str) -> None:
+    if request.path not in paths:
         raise RefusedError(404, "")
 
 
 def want_known(fields: Collection[str], known: set[str]) -> None:
-    """As OpenAI says it of a field it does not know."""
+    """OpenAI's error for an unknown field."""
     for name in fields:
         if name not in known:
             raise openai_error(400, f"Unknown parameter: '{name}'.", "unknown_parameter", name)
@@ -131,7 +131,7 @@ def base64_of(data: bytes) -> str:
 
 
 def is_data_url(text: object) -> bool:
-    """Whether it is a whole image as a data URL."""
+    """Whether it is a complete image as a data URL."""
     if not isinstance(text, str):
         return False
     head, _, tail = text.partition(",")
@@ -141,8 +141,8 @@ def is_data_url(text: object) -> bool:
     )
 
 
-def fetched(asked: Asked, data: bytes) -> Response:
-    """A content network: an image for a browser, nothing for who shows a key or no name."""
-    if "authorization" in asked.headers or "api-key" in asked.headers or not asked.headers.get("user-agent"):
+def fetched(request: ReceivedRequest, data: bytes) -> Response:
+    """A content delivery network: an image for a browser, an error for a client with a key or without a User-Agent."""
+    if "authorization" in request.headers or "api-key" in request.headers or not request.headers.get("user-agent"):
         return Response("<Error><Code>AccessDenied</Code></Error>", 403, content_type="application/xml")
     return Response(data, content_type="application/octet-stream")

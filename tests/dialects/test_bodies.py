@@ -14,7 +14,7 @@ from imagecli.http_request import HttpRequest
 from imagecli.providers.request import RequestImages, build_http_request
 
 ROWS = load_shipped_catalog()
-HOUSE = InputSource(name="house.png")
+HOUSE_IMAGE = InputSource(name="house.png")
 PNG = InputImage(data=b"png", format="png", size=Size(8, 8), has_alpha=True)
 JPEG = InputImage(data=b"jpeg", format="jpeg", size=Size(8, 8), has_alpha=False)
 PNG_URL, JPEG_URL = "data:image/png;base64,cG5n", "data:image/jpeg;base64,anBlZw=="
@@ -167,11 +167,11 @@ SEVERAL: dict[str, tuple[dict[str, Any], list[tuple[str, InputImage]]]] = {
 """The further fields and the files of an edit of two images."""
 
 
-def sent(provider: str, ask: ImageRequest, **uploads: Any) -> HttpRequest:
+def build(provider: str, image_request: ImageRequest, **uploads: Any) -> HttpRequest:
     row = ROWS.provider(provider)
     bases = {"azure": "https://r.openai.azure.com", "azure-classic": "https://r.openai.azure.com/"}
     base_url = row.base_url or bases.get(provider) or row.base_url_form or "http://127.0.0.1:1/v1"
-    return build_http_request(ask, RequestImages(**uploads), row, base_url, row.query)
+    return build_http_request(image_request, RequestImages(**uploads), row, base_url, row.query)
 
 
 def files(images: list[tuple[str, InputImage]]) -> list[tuple[str, bytes]]:
@@ -185,16 +185,16 @@ def test_every_row_has_its_literals() -> None:
 
 
 @pytest.mark.parametrize("provider", GENERATIONS)
-def test_a_generation_is_what_the_provider_takes(provider: str) -> None:
+def test_a_generation_is_what_the_provider_accepts(provider: str) -> None:
     n = min(2, ROWS.provider(provider).max_n or 2)
-    http = sent(provider, Generate(prompt="a cat", options=ImageOptions(model="m", n=n, size=WIDE)))
+    http = build(provider, Generate(prompt="a cat", options=ImageOptions(model="m", n=n, size=WIDE)))
     assert (http.url, http.json) == GENERATIONS[provider]
     assert (http.method, http.form, http.files) == ("POST", (), ())
 
 
 @pytest.mark.parametrize("provider", EDITS)
-def test_an_edit_is_what_the_provider_takes(provider: str) -> None:
-    http = sent(provider, Edit(prompt="a cat", images=(HOUSE,), options=ImageOptions(model="m")), images=(PNG,))
+def test_an_edit_is_what_the_provider_accepts(provider: str) -> None:
+    http = build(provider, Edit(prompt="a cat", images=(HOUSE_IMAGE,), options=ImageOptions(model="m")), images=(PNG,))
     url, fields, images = EDITS[provider]
     assert (http.url, http.json if http.json is not None else dict(http.form)) == (url, fields)
     assert [(file.name, file.data) for file in http.files] == files(images)
@@ -202,18 +202,18 @@ def test_an_edit_is_what_the_provider_takes(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ROWS.providers)
-def test_what_the_user_did_not_set_is_told(provider: str) -> None:
-    http = sent(provider, Generate(prompt="a cat", options=ImageOptions(model="m")))
+def test_fields_that_the_user_did_not_set_are_recorded(provider: str) -> None:
+    http = build(provider, Generate(prompt="a cat", options=ImageOptions(model="m")))
     assert http.json is not None
     assert set(http.added) == set(http.json) - {"model", "prompt"}
     assert all(name not in (http.without(name).json or {}) for name in http.added)
-    said = sent(provider, Generate(prompt="a cat", options=ImageOptions(model="m", response_format="url")))
-    assert said.added == ()
-    assert (said.json or {})["response_format"] == "url"
+    plan = build(provider, Generate(prompt="a cat", options=ImageOptions(model="m", response_format="url")))
+    assert plan.added == ()
+    assert (plan.json or {})["response_format"] == "url"
 
 
-def test_what_the_user_set_by_param_is_the_users() -> None:
-    http = sent(
+def test_fields_set_by_param_are_the_users() -> None:
+    http = build(
         "local", Generate(prompt="a cat", options=ImageOptions(model="m", params=(("response_format", "url"),)))
     )
     assert (http.json, http.added) == ({**CAT, "response_format": "url"}, ())
@@ -222,32 +222,36 @@ def test_what_the_user_set_by_param_is_the_users() -> None:
 @pytest.mark.parametrize("provider", SEVERAL)
 def test_several_images_have_the_fields_for_several(provider: str) -> None:
     fields, images = SEVERAL[provider]
-    ask = Edit(prompt="a cat", images=(HOUSE, HOUSE), options=ImageOptions(model="m"))
-    http = sent(provider, ask, images=(PNG, JPEG))
+    image_request = Edit(prompt="a cat", images=(HOUSE_IMAGE, HOUSE_IMAGE), options=ImageOptions(model="m"))
+    http = build(provider, image_request, images=(PNG, JPEG))
     assert http.url == EDITS[provider][0]
     assert (http.json if http.json is not None else dict(http.form)) == {**CAT, **fields}
     assert [(file.name, file.data) for file in http.files] == files(images)
 
 
 @pytest.mark.parametrize("provider", MASKED)
-def test_a_mask_goes_where_the_provider_reads_it(provider: str) -> None:
-    ask = Edit(prompt="a cat", images=(HOUSE,), mask=MaskSource(file=HOUSE), options=ImageOptions(model="m"))
-    check_capabilities(ask, ROWS.provider(provider))
-    http = sent(provider, ask, images=(JPEG,), mask=PNG)
+def test_a_mask_is_sent_where_the_provider_reads_it(provider: str) -> None:
+    image_request = Edit(
+        prompt="a cat", images=(HOUSE_IMAGE,), mask=MaskSource(file=HOUSE_IMAGE), options=ImageOptions(model="m")
+    )
+    check_capabilities(image_request, ROWS.provider(provider))
+    http = build(provider, image_request, images=(JPEG,), mask=PNG)
     assert (http.url, dict(http.form)) == EDITS[provider][:2]
     assert [(file.name, file.data) for file in http.files] == files(MASKED[provider])
 
 
 @pytest.mark.parametrize("provider", sorted(NO_MASK))
 def test_a_mask_that_nothing_reads_is_refused(provider: str) -> None:
-    ask = Edit(prompt="a cat", images=(HOUSE,), mask=MaskSource(file=HOUSE), options=ImageOptions(model="m"))
+    image_request = Edit(
+        prompt="a cat", images=(HOUSE_IMAGE,), mask=MaskSource(file=HOUSE_IMAGE), options=ImageOptions(model="m")
+    )
     with pytest.raises(UsageError, match="--mask"):
-        check_capabilities(ask, ROWS.provider(provider))
+        check_capabilities(image_request, ROWS.provider(provider))
 
 
-def test_a_drawing_goes_where_the_row_says() -> None:
-    drawn = Edit(prompt="a cat", images=(HOUSE,), markup=HOUSE, options=ImageOptions(model="m"))
-    assert [(file.name, file.filename) for file in sent("openai", drawn, images=(JPEG,), markup=PNG).files] == [
+def test_a_markup_is_sent_in_the_field_of_the_row() -> None:
+    edit_ = Edit(prompt="a cat", images=(HOUSE_IMAGE,), markup=HOUSE_IMAGE, options=ImageOptions(model="m"))
+    assert [(file.name, file.filename) for file in build("openai", edit_, images=(JPEG,), markup=PNG).files] == [
         ("image", "image.jpg"),
         ("markup", "markup.png"),
     ]
@@ -287,32 +291,38 @@ def test_a_drawing_goes_where_the_row_says() -> None:
         ),
     ],
 )
-def test_words_and_extras_are_put_as_the_row_says(provider: str, look: dict[str, Any], fields: dict[str, Any]) -> None:
-    http = sent(provider, Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look})))
+def test_values_and_extras_are_sent_as_in_the_row(provider: str, look: dict[str, Any], fields: dict[str, Any]) -> None:
+    http = build(provider, Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look})))
     named = CAT if look.get("model", "m") else {"prompt": "a cat"}
     assert http.json == {**named, **fields}
 
 
 def test_a_size_can_be_height_first() -> None:
     row = ROWS.provider("openai")._replace(height_first=True)
-    ask = Generate(prompt="a cat", options=ImageOptions(model="m", size=WIDE))
-    assert (build_http_request(ask, RequestImages(), row, "http://a.example/v1").json or {})["size"] == "1024x1536"
+    image_request = Generate(prompt="a cat", options=ImageOptions(model="m", size=WIDE))
+    assert (build_http_request(image_request, RequestImages(), row, "http://a.example/v1").json or {})[
+        "size"
+    ] == "1024x1536"
 
 
-def test_nothing_goes_up_that_has_no_field() -> None:
+def test_an_image_without_a_field_is_not_sent() -> None:
     row = ROWS.provider("openai")._replace(mask=None, markup=None)
-    ask = Edit(prompt="a cat", images=(HOUSE,), options=ImageOptions(model="m"))
+    image_request = Edit(prompt="a cat", images=(HOUSE_IMAGE,), options=ImageOptions(model="m"))
     uploads = RequestImages(images=(PNG,), mask=PNG, markup=PNG)
-    assert [file.name for file in build_http_request(ask, uploads, row, "http://a.example/v1").files] == ["image"]
-    assert build_http_request(ask, uploads, row._replace(edits_as="json"), "http://a.example/v1").json == {
+    assert [file.name for file in build_http_request(image_request, uploads, row, "http://a.example/v1").files] == [
+        "image"
+    ]
+    assert build_http_request(image_request, uploads, row._replace(edits_as="json"), "http://a.example/v1").json == {
         **CAT,
         "image": PNG_URL,
     }
 
 
-def test_a_variation_carries_the_prompt_that_its_endpoint_wants() -> None:
-    plain = sent("lemonade", Vary(image=HOUSE, options=ImageOptions(model="m")), images=(PNG,))
+def test_a_variation_has_the_prompt_that_its_endpoint_requires() -> None:
+    plain = build("lemonade", Vary(image=HOUSE_IMAGE, options=ImageOptions(model="m")), images=(PNG,))
     assert dict(plain.form) == {"model": "m", "response_format": "b64_json"}
-    wanted = sent("xinference", Vary(image=HOUSE, prompt="a cat", options=ImageOptions(model="m")), images=(PNG,))
-    assert wanted.url == "http://127.0.0.1:9997/v1/images/variations"
-    assert dict(wanted.form) == {**CAT, **AS_BASE64}
+    variation = build(
+        "xinference", Vary(image=HOUSE_IMAGE, prompt="a cat", options=ImageOptions(model="m")), images=(PNG,)
+    )
+    assert variation.url == "http://127.0.0.1:9997/v1/images/variations"
+    assert dict(variation.form) == {**CAT, **AS_BASE64}

@@ -1,4 +1,4 @@
-"""The real command against a server of each dialect: an image is saved, an edit too, and a refusal is said."""
+"""The real command against a server of each dialect: images are saved, edits too, and errors are printed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pytest_httpserver import HTTPServer
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from tests.conftest import Run, mask_for, photo, read_image
-from tests.dialects import hosted, own
-from tests.dialects.serving import KEY, Asked, Dialect
+from tests.dialects import hosted, self_hosted
+from tests.dialects.serving import KEY, Dialect, ReceivedRequest
 
 ENTRA = "entra-token-0123456789"
 DIALECTS: dict[str, tuple[type[Dialect], list[str]]] = {
@@ -33,14 +33,14 @@ DIALECTS: dict[str, tuple[type[Dialect], list[str]]] = {
     "pollinations": (hosted.Pollinations, ["-m", "flux"]),
     "litellm": (hosted.LiteLLM, ["-m", "images"]),
     "vercel": (hosted.Vercel, ["-m", "openai/gpt-image-2"]),
-    "local": (own.SGLang, []),
-    "sd-server": (own.SdServer, []),
-    "localai": (own.LocalAI, []),
-    "lemonade": (own.Lemonade, []),
-    "vllm-omni": (own.VllmOmni, []),
-    "sglang": (own.SGLang, []),
-    "xinference": (own.Xinference, ["-m", "sd-turbo"]),
-    "docker": (own.Docker, ["-m", "stable-diffusion:Q4"]),
+    "local": (self_hosted.SGLang, []),
+    "sd-server": (self_hosted.SdServer, []),
+    "localai": (self_hosted.LocalAI, []),
+    "lemonade": (self_hosted.Lemonade, []),
+    "vllm-omni": (self_hosted.VllmOmni, []),
+    "sglang": (self_hosted.SGLang, []),
+    "xinference": (self_hosted.Xinference, ["-m", "sd-turbo"]),
+    "docker": (self_hosted.Docker, ["-m", "stable-diffusion:Q4"]),
 }
 """Provider → its server, and what has to be said besides."""
 
@@ -90,25 +90,23 @@ def test_every_row_has_a_server_here() -> None:
 
 
 @pytest.mark.parametrize("provider", DIALECTS)
-def test_an_image_is_made(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_an_image_is_generated(imagecli: Run, server: Dialect, provider: str) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
     assert read_image(result.paths[0]).size == (16, 16)
 
 
 @pytest.mark.parametrize("provider", DIALECTS)
-def test_two_images_of_a_size_are_made_in_as_many_requests_as_it_takes(
-    imagecli: Run, server: Dialect, provider: str
-) -> None:
+def test_two_images_of_a_size_use_as_many_requests_as_needed(imagecli: Run, server: Dialect, provider: str) -> None:
     options = ["-n", "2", "--size", "1536x1024"]
     result = imagecli("generate", "a cat", *options, *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 2), result.stderr
-    posts = [asked for asked in server.asked if asked.method == "POST"]
+    posts = [request for request in server.requests if request.method == "POST"]
     assert len(posts) == (2 if provider in ONE_AT_A_TIME else 1)
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_an_image_is_changed(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+def test_an_image_is_edited(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png")
     result = imagecli("edit", "in.png", "at night", *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
@@ -116,7 +114,7 @@ def test_an_image_is_changed(imagecli: Run, server: Dialect, folder: Path, provi
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_two_images_become_one(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+def test_two_images_are_combined(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png")
     photo(folder / "on.png")
     result = imagecli("edit", "in.png", "both", "--image", "on.png", *flags(provider, server), env=env(provider))
@@ -124,14 +122,14 @@ def test_two_images_become_one(imagecli: Run, server: Dialect, folder: Path, pro
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_an_image_is_varied_by_the_endpoint_there_is(
+def test_an_image_is_varied_by_the_available_endpoint(
     imagecli: Run, server: Dialect, folder: Path, provider: str
 ) -> None:
     photo(folder / "in.png")
     result = imagecli("vary", "in.png", *flags(provider, server), env=env(provider))
     assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
     varied = provider in ("lemonade", "xinference")
-    assert server.asked[0].path.endswith("/variations") is varied
+    assert server.requests[0].path.endswith("/variations") is varied
     assert ("using the variations endpoint" in result.stderr) is varied
 
 
@@ -141,25 +139,23 @@ MASKED = [
 ]
 
 
-def mask_in(provider: str, asked: Asked) -> list[bytes]:
+def mask_in(provider: str, request: ReceivedRequest) -> list[bytes]:
     """The mask of a request, in the field that its server reads."""
     field = "mask_image" if provider == "vllm-omni" else "mask"
-    return [data for name, data in asked.files if name == field]
+    return [data for name, data in request.files if name == field]
 
 
 @pytest.mark.parametrize("provider", EDITING)
-def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
-    imagecli: Run, server: Dialect, folder: Path, provider: str
-) -> None:
+def test_a_mask_is_sent_or_refused(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png", 64, 64)
     mask_for(folder / "mask.png", 64, 64, (0, 0, 32, 64))
     flagged = ["--mask", "mask.png", *flags(provider, server)]
     result = imagecli("edit", "in.png", "at night", *flagged, env=env(provider))
     if provider in MASKED:
         assert result.exit_code == 0, result.stderr
-        assert mask_in(provider, server.asked[-1])
+        assert mask_in(provider, server.requests[-1])
     else:
-        assert (result.exit_code, server.asked) == (2, [])
+        assert (result.exit_code, server.requests) == (2, [])
         ignored = f"--mask: provider {provider} ignores it and would edit the entire image"
         refused = f"--mask: not supported by provider {provider}"
         assert (ignored if provider == "sglang" else refused) in result.stderr
@@ -169,9 +165,7 @@ WHITE = ["local", "sd-server", "lemonade", "vllm-omni", "xinference"]
 
 
 @pytest.mark.parametrize("provider", [*WHITE, "openai"])
-def test_a_mask_is_white_too_where_only_that_is_read(
-    imagecli: Run, server: Dialect, folder: Path, provider: str
-) -> None:
+def test_a_mask_is_white_too_if_only_white_is_read(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     from PIL import Image
 
     photo(folder / "in.png", 64, 64)
@@ -180,7 +174,7 @@ def test_a_mask_is_white_too_where_only_that_is_read(
     holes.save(folder / "mask.png")
     flagged = ["--mask", "mask.png", *flags(provider, server)]
     assert imagecli("edit", "in.png", "at night", *flagged, env=env(provider)).exit_code == 0
-    (sent,) = mask_in(provider, server.asked[0])
+    (sent,) = mask_in(provider, server.requests[0])
     (folder / "sent.png").write_bytes(sent)
     mask = read_image(folder / "sent.png")
     changes, stays = mask.getpixel((5, 5)), mask.getpixel((50, 5))
@@ -191,24 +185,24 @@ def test_a_mask_is_white_too_where_only_that_is_read(
 
 
 @pytest.mark.parametrize("provider", ["openai"])
-def test_a_drawing_goes_up_beside_its_image(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+def test_a_markup_is_sent_with_its_image(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png", 64, 48)
     mask_for(folder / "arrows.png", 64, 48, (0, 0, 32, 48))
-    drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
-    result = imagecli("edit", "in.png", "a door here", *drawn, env=env(provider))
+    arguments = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
+    result = imagecli("edit", "in.png", "a door here", *arguments, env=env(provider))
     assert result.exit_code == 0, result.stderr
-    assert dict(server.asked[0].files)["markup"] == (folder / "arrows.png").read_bytes()
+    assert dict(server.requests[0].files)["markup"] == (folder / "arrows.png").read_bytes()
 
 
 @pytest.mark.parametrize("provider", ["openai"])
-def test_a_drawing_of_another_size_is_refused_before_it_is_sent(
+def test_a_markup_of_another_size_is_refused_before_it_is_sent(
     imagecli: Run, server: Dialect, folder: Path, provider: str
 ) -> None:
     photo(folder / "in.png", 64, 48)
     mask_for(folder / "arrows.png", 48, 64, (0, 0, 32, 48))
-    drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
-    result = imagecli("edit", "in.png", "a door here", *drawn, env=env(provider))
-    assert (result.exit_code, server.asked) == (2, [])
+    arguments = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
+    result = imagecli("edit", "in.png", "a door here", *arguments, env=env(provider))
+    assert (result.exit_code, server.requests) == (2, [])
     assert "arrows.png is 48x64, in.png is 64x48; a drawing must have the size of its image" in result.stderr
 
 
@@ -240,14 +234,14 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("provider", "typed", "exit_code", "said"), REFUSALS)
-def test_a_refusal_is_said_in_the_servers_words(
-    imagecli: Run, server: Dialect, provider: str, typed: list[str], exit_code: int, said: str
+@pytest.mark.parametrize(("provider", "typed", "exit_code", "message"), REFUSALS)
+def test_an_error_is_printed_with_the_servers_message(
+    imagecli: Run, server: Dialect, provider: str, typed: list[str], exit_code: int, message: str
 ) -> None:
     prompt, options = (typed[0], []) if len(typed) == 1 else ("a cat", typed)
     result = imagecli("generate", prompt, *flags(provider, server), *options, env=env(provider))
     assert result.exit_code == exit_code, result.stderr
-    assert said in result.stderr
+    assert message in result.stderr
     assert KEY not in result.stderr
     assert result.stdout == ""
 
@@ -263,7 +257,7 @@ def test_a_wrong_key_is_exit_3(imagecli: Run, server: Dialect, provider: str) ->
 def test_an_entra_token_is_a_bearer(imagecli: Run, server: Dialect, provider: str) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), env={"AZURE_OPENAI_AD_TOKEN": ENTRA})
     assert result.exit_code == 0, result.stderr
-    assert "api-key" not in server.asked[0].headers
+    assert "api-key" not in server.requests[0].headers
 
 
 @pytest.mark.parametrize(
@@ -276,14 +270,12 @@ def test_an_entra_token_is_a_bearer(imagecli: Run, server: Dialect, provider: st
         *(("azure-classic", ending) for ending in ("", "/", "/openai/", "/openai/deployments/my%20images")),
     ],
 )
-def test_azures_endpoint_is_taken_as_its_pages_write_it(
-    imagecli: Run, server: Dialect, provider: str, ending: str
-) -> None:
+def test_azures_endpoint_is_accepted_as_documented(imagecli: Run, server: Dialect, provider: str, ending: str) -> None:
     endpoint = {"AZURE_OPENAI_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": server.base_url.rstrip("/") + ending}
     result = imagecli("generate", "a cat", "--provider", provider, "-m", "my images", env=endpoint)
     assert result.exit_code == 0, result.stderr
     path = "/openai/v1" if provider == "azure" else "/openai/deployments/my images"
-    assert [(asked.method, asked.path) for asked in server.asked] == [("POST", f"{path}/images/generations")]
+    assert [(request.method, request.path) for request in server.requests] == [("POST", f"{path}/images/generations")]
 
 
 @pytest.mark.parametrize("provider", ["azure-classic"])
@@ -299,17 +291,19 @@ def test_the_api_version_is_the_variables_or_the_base_urls(imagecli: Run, server
 
 
 @pytest.mark.parametrize("provider", ["together", "xai", "localai", "local"])
-def test_an_address_is_fetched_without_the_key_and_with_a_name(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_a_url_is_downloaded_without_the_key_and_with_a_user_agent(
+    imagecli: Run, server: Dialect, provider: str
+) -> None:
     result = imagecli("generate", "a cat", "--response-format", "url", *flags(provider, server), env=env(provider))
     assert result.exit_code == 0, result.stderr
-    post, get = server.asked
+    post, get = server.requests
     assert (post.method, get.method) == ("POST", "GET")
     assert get.headers["user-agent"].startswith("imagecli/")
     assert "authorization" not in get.headers
 
 
 @pytest.mark.parametrize("provider", ["xinference"])
-def test_a_file_on_the_servers_disk_is_named_with_the_way_out(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_a_file_on_the_servers_disk_is_named_with_a_hint(imagecli: Run, server: Dialect, provider: str) -> None:
     result = imagecli("generate", "a cat", "--response-format", "url", *flags(provider, server))
     assert result.exit_code == 7
     assert "/root/.xinference/image/c3f.jpg" in result.stderr
@@ -317,21 +311,21 @@ def test_a_file_on_the_servers_disk_is_named_with_the_way_out(imagecli: Run, ser
 
 
 @pytest.mark.parametrize("provider", ["xai", "together", "ark", "byteplus", "deepinfra", "pollinations", "xinference"])
-def test_a_jpeg_is_named_for_what_it_is(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_a_jpeg_gets_its_extension(imagecli: Run, server: Dialect, provider: str) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), env=env(provider))
     assert result.paths == [Path("a-cat.jpg")]
 
 
 @pytest.mark.parametrize("provider", ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang"])
-def test_a_server_of_ones_own_wants_neither_key_nor_model(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_a_self_hosted_server_needs_neither_key_nor_model(imagecli: Run, server: Dialect, provider: str) -> None:
     assert imagecli("generate", "a cat", *flags(provider, server)).exit_code == 0
-    (asked,) = server.asked
-    assert "model" not in asked.body()
-    assert "authorization" not in asked.headers
+    (request,) = server.requests
+    assert "model" not in request.body()
+    assert "authorization" not in request.headers
 
 
 @pytest.mark.parametrize(("provider", "named", "warned"), [("xai", [], False), ("xai", ["-m", "grok-9"], True)])
-def test_only_a_model_that_was_named_is_said_to_be_unknown(
+def test_only_a_named_model_is_reported_as_unknown(
     imagecli: Run, server: Dialect, provider: str, named: list[str], warned: bool
 ) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), *named, env=env(provider))
@@ -342,10 +336,10 @@ def test_only_a_model_that_was_named_is_said_to_be_unknown(
 @pytest.mark.parametrize(
     "provider", ["together", "azure", "ark", "openrouter", "siliconflow", "xinference", "gemini", "venice", "docker"]
 )
-def test_a_model_is_wanted_before_anything_is_sent(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_a_missing_model_is_an_error_before_anything_is_sent(imagecli: Run, server: Dialect, provider: str) -> None:
     typed = flags(provider, server)[:4]
     result = imagecli("generate", "a cat", *typed, env=env(provider))
-    assert (result.exit_code, server.asked) == (2, [])
+    assert (result.exit_code, server.requests) == (2, [])
     assert "choose a model with -m" in result.stderr
 
 
@@ -368,9 +362,7 @@ def test_the_images_that_moderation_did_not_block_are_saved(imagecli: Run, serve
 
 
 @pytest.mark.parametrize(("provider", "model", "warned"), [("venice", "venice-sd35", False), ("venice", "flux", True)])
-def test_a_model_that_became_another_is_warned_of(
-    imagecli: Run, server: Dialect, provider: str, model: str, warned: bool
-) -> None:
+def test_a_replaced_model_is_warned_of(imagecli: Run, server: Dialect, provider: str, model: str, warned: bool) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), "-m", model, "--json", env=env(provider))
     assert result.exit_code == 0
     found = [one["message"] for one in result.json["warnings"] if one["code"] == "other_model"]
@@ -378,10 +370,10 @@ def test_a_model_that_became_another_is_warned_of(
 
 
 @pytest.mark.parametrize("provider", ["venice"])
-def test_doctor_lists_the_models_of_images(imagecli: Run, server: Dialect, provider: str) -> None:
+def test_doctor_lists_image_models(imagecli: Run, server: Dialect, provider: str) -> None:
     looked = imagecli("doctor", *flags(provider, server)[:4], "--json", env=env(provider))
-    assert server.asked[-1].path == "/api/v1/models", looked.stderr
-    assert server.asked[-1].query == {"type": "image"}
+    assert server.requests[-1].path == "/api/v1/models", looked.stderr
+    assert server.requests[-1].query == {"type": "image"}
 
 
 @pytest.mark.parametrize(("provider", "usd"), [("xai", 0.02), ("venice", None)])

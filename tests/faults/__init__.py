@@ -1,1 +1,1 @@
-"""What goes wrong between a purchase and an image, provoked on real sockets; `outcomes.toml` says how each ends."""
+"""Faults between a paid request and a saved image, provoked on real sockets; `outcomes.toml` lists how each ends."""

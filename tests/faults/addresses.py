@@ -1,4 +1,4 @@
-"""U: images that lie behind an address."""
+"""U: images behind URLs."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ BY_PROXY = {"HTTP_PROXY": "http://{api}", "IMAGECLI_INSECURE_HTTP": "true"}
 """The proxy is the API at once, and would hear of every connection that is tried."""
 
 
-def nobody_was_asked(place: Place, lab: Lab, result: Result) -> None:
-    """The judge refused: no line but that of the purchase was ever opened."""
+def no_other_connection(place: Place, lab: Lab, result: Result) -> None:
+    """The check refused: no connection except that of the paid request was opened."""
     assert "was not requested" in result.stderr
     assert [call.split(b" ")[0] for call in lab.api.calls] == [b"POST"]
     assert (len(lab.api.connections), lab.results.connections, lab.elsewhere.connections) == (1, [], [])
@@ -56,8 +56,8 @@ def only_the_first_hop_was_asked(place: Place, lab: Lab, result: Result) -> None
     assert [len(origin.connections) for origin in (lab.api, lab.results, lab.elsewhere)] == [1, 1, 0]
 
 
-def the_proxy_heard_of_one_hop(place: Place, lab: Lab, result: Result) -> None:
-    """The public name, which leads inside, was asked by the proxy; what it leads to was not."""
+def proxy_connected_once(place: Place, lab: Lab, result: Result) -> None:
+    """The proxy requested the public name, which redirects to this machine; the target was not requested."""
     assert "was not requested" in result.stderr
     assert [call.split(b" ")[:2] for call in lab.api.calls] == [
         [b"POST", PUBLIC.encode() + b"/images/generations"],
@@ -153,7 +153,7 @@ CASES = (
         for url in ("file:///etc/passwd", "gopher://x/", "ftp://127.0.0.1/x.png", "")
     ),
     Case(id="U15", case="relative", posts=(at("/pictures/x.png"),), gets=(http("200 OK", b"{}"),)),
-    *(Case(id="U16", case=url, posts=(at(url),), argv=QUICK, after=nobody_was_asked) for url in FOREIGN),
+    *(Case(id="U16", case=url, posts=(at(url),), argv=QUICK, after=no_other_connection) for url in FOREIGN),
     *(
         Case(
             id="U16",
@@ -162,7 +162,7 @@ CASES = (
             argv=QUICK,
             env=BY_PROXY,
             base_url=lambda lab: PUBLIC,
-            after=nobody_was_asked,
+            after=no_other_connection,
         )
         for host in OURSELVES
     ),
@@ -186,7 +186,7 @@ CASES = (
             argv=QUICK,
             env=BY_PROXY,
             base_url=lambda lab: PUBLIC,
-            after=the_proxy_heard_of_one_hop,
+            after=proxy_connected_once,
         )
         for host in ("127.1", "localhost.", "[::ffff:127.0.0.1]", "169.254.169.254")
     ),

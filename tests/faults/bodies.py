@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.client.raw import http, images_body, png
 from tests.faults.case import Case
-from tests.faults.responses import PNG, json_response, large, linked, made
+from tests.faults.responses import PNG, images_response, json_response, large, linked
 
 B64 = base64.b64encode(PNG).decode()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -110,15 +110,15 @@ CASES = (
     Case(id="B11", case="a name of its own", posts=item(image_base64=B64)),
     Case(id="B11", case="no list", posts=(json_response({"result": {"image": {"bytes": B64}}}),)),
     Case(id="B11", case="escaped slashes", posts=said(WHOLE.replace(b"/", b"\\/"))),
-    Case(id="B12", case="16 MB", posts=made(large)),
+    Case(id="B12", case="16 MB", posts=images_response(large)),
     Case(id="B13", case="HTML", posts=holding(b"<html>sorry</html>")),
     Case(id="B13", case="SVG", posts=holding(SVG)),
     Case(id="B14", case="cut", posts=holding(PNG[:-20])),
     Case(id="B14", case="wrong CRC", posts=holding(broken_crc())),
     Case(id="B15", case="JPEG for PNG", posts=holding(noise("JPEG")), argv=("--output-format", "png")),
     Case(id="B15", case="WebP under a PNG's name", posts=holding(noise("WEBP")), argv=("-o", "x.png")),
-    Case(id="B16", case="pixel bomb", posts=made(bomb), slow=True),
-    Case(id="B16", case="pixel bomb to be converted", posts=made(bomb), argv=("-o", "x.jpg")),
+    Case(id="B16", case="pixel bomb", posts=images_response(bomb), slow=True),
+    Case(id="B16", case="pixel bomb to be converted", posts=images_response(bomb), argv=("-o", "x.jpg")),
     Case(
         id="B17", case="one of three", posts=(http("200 OK", images_body(PNG, PNG[:60], png(9, 9))),), argv=("-n", "3")
     ),

@@ -27,7 +27,7 @@ class Place:
         """Where nothing that lies there may change."""
         return self.folder, self.config, self.home
 
-    def put(self, name: str, data: bytes | str, mode: int = 0o644) -> Path:
+    def write_file(self, name: str, data: bytes | str, mode: int = 0o644) -> Path:
         """A file in the folder that the command is typed in."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ class Place:
 When = Callable[[Place, Lab], bool]
 
 
-def asked(place: Place, lab: Lab) -> bool:
+def request_received(place: Place, lab: Lab) -> bool:
     """A request is under way."""
     return bool(lab.api.calls)
 
@@ -56,7 +56,7 @@ class Child:
     """The command that starts it."""
     signals: Sequence[tuple[float, signal.Signals]] = ()
     """Sent one after another, each after a pause in seconds, once *when* is so."""
-    when: When = asked
+    when: When = request_received
 
 
 Before = Callable[[Place], object]
@@ -65,7 +65,7 @@ After = Callable[[Place, Lab, Result], object]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`outcomes.toml` says how it must end."""
+    """`outcomes.toml` lists how it must end."""
 
     id: str
     """A row of the table of faults."""

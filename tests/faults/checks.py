@@ -1,4 +1,5 @@
-"""What is so after every fault: files are whole and truly named, nothing was replaced, no secret is anywhere."""
+"""Checks after every fault: files are complete with the correct extension, nothing was replaced, no secret is
+anywhere."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ IMAGES = {*TRUE_ENDINGS.values(), ".svg"}
 LARGE_BYTES = 1_000_000
 """Of larger files the digest is kept: a spooled response can be half a gigabyte."""
 
-Seen = dict[Path, bytes | str]
+Snapshot = dict[Path, bytes | str]
 """Files with their bytes or their digest, links with where they lead."""
 
 
-def seen(*folders: Path) -> Seen:
-    """What lies in *folders* and below them."""
-    found: Seen = {}
+def snapshot(*folders: Path) -> Snapshot:
+    """The content of *folders*."""
+    found: Snapshot = {}
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
         if path.is_symlink():
             found[path] = str(path.readlink())
@@ -41,10 +42,10 @@ def seen(*folders: Path) -> Seen:
     return found
 
 
-def saved(case: Case, place: Place, before: Seen) -> list[Path]:
-    """The images that have come."""
+def saved(case: Case, place: Place, before: Snapshot) -> list[Path]:
+    """The saved images."""
     there = {path for path in before if path.name not in case.replaces}
-    return [path for path in seen(place.folder) if path not in there and path.suffix in IMAGES]
+    return [path for path in snapshot(place.folder) if path not in there and path.suffix in IMAGES]
 
 
 def stays(place: Place) -> set[str]:
@@ -60,35 +61,35 @@ def stays(place: Place) -> set[str]:
     return {name for name, paths in found.items() if paths}
 
 
-def check_files(case: Case, place: Place, before: Seen) -> None:
+def check_files(case: Case, place: Place, before: Snapshot) -> None:
     """Images are whole and what their names say (a pixel bomb by its header); what was there is as it was."""
-    now = seen(*place.own)
+    now = snapshot(*place.own)
     for path in saved(case, place, before):
         with Image.open(io.BytesIO(path.read_bytes()), formats=list(TRUE_ENDINGS)) as image:
             assert path.suffix == TRUE_ENDINGS[image.format or ""]
             if image.width * image.height < MANY_PIXELS:
                 image.load()
-    kept = {path: data for path, data in before.items() if path.name not in case.replaces}
-    assert {path: now.get(path) for path in kept} == kept
+    unchanged = {path: data for path, data in before.items() if path.name not in case.replaces}
+    assert {path: now.get(path) for path in unchanged} == unchanged
     assert not [path for folder in (place.folder, place.state) for path in folder.rglob("*.part")]
 
 
-def check_words(result: Result, says: str, *, redirected: bool) -> None:
-    """*redirected*: what is said does not reach us."""
-    shown = _shown(result)
+def check_message(result: Result, message: str, *, redirected: bool) -> None:
+    """*redirected*: the output can't be captured."""
+    output = _shown(result)
     for word in ("Traceback", "this is a bug", "Exception ignored"):
-        assert word not in shown
-    assert says in shown
+        assert word not in output
+    assert message in output
     if 0 < result.exit_code < 128 and result.exit_code != 10 and not redirected:
         assert re.search("^imagecli: error: .", result.stderr, re.M)
-        # What the API refuses speaks for itself, and nothing but another file helps where one is empty.
-        assert result.exit_code == 4 or "is empty" in shown or re.search("^hint: .", result.stderr, re.M)
+        # An API's refusal and an empty input have no hint.
+        assert result.exit_code == 4 or "is empty" in output or re.search("^hint: .", result.stderr, re.M)
     assert not UNSAFE.search(result.stderr.replace("\n", ""))
     assert len(result.stderr) < 4000
 
 
-def check_secrets(result: Result, servers: Lab, place: Place, before: Seen) -> None:
-    """The key goes up with every purchase and with nothing else; nothing secret is in any stream or file."""
+def check_secrets(result: Result, servers: Lab, place: Place, before: Snapshot) -> None:
+    """The key is sent with every paid request and with nothing else; nothing secret is in any stream or file."""
     for secret in SECRETS:
         assert secret not in _shown(result)
     keepers = {*before, place.config / "credentials.toml"}

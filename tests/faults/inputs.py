@@ -1,4 +1,4 @@
-"""I: images that go up, looked at before anything is sent."""
+"""I: input images, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.faults.case import Before, Case, Child, Place
 from tests.faults.responses import OK, large, refusal
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
-from tests.faults.uploads import images_in, sent
-from tests.images.making import exif, lying_png, mask_of, saved, scene, with_chunk
+from tests.faults.uploads import check_uploads, images_in
+from tests.images.sample_images import exif, lying_png, mask_of, saved, scene, with_chunk
 from tests.images.test_header import bomb as lying
 from tests.images.test_tiff import tiff, with_tags
 
@@ -30,8 +30,8 @@ LITTLE_MEMORY = Child(shell="ulimit -d 180000")
 
 
 def photo_is(data: bytes | Callable[[], bytes]) -> Before:
-    """What lies under the photograph's name."""
-    return lambda place: place.put("photo.png", data if isinstance(data, bytes) else data())
+    """The content of the photo's file."""
+    return lambda place: place.write_file("photo.png", data if isinstance(data, bytes) else data())
 
 
 def broken() -> dict[str, bytes]:
@@ -65,7 +65,7 @@ def rgba_noise(side: int) -> bytes:
 
 
 def modes() -> Iterator[tuple[str, bytes]]:
-    """Kinds of pixels that no API takes, or not all do."""
+    """Pixel modes that not every API accepts."""
     palette = scene(64, 64, "P")
     palette.info["transparency"] = 0
     yield "16 bits", saved(Image.linear_gradient("L").convert("I").point(lambda v: v * 257).convert("I;16"))
@@ -84,7 +84,7 @@ def moving() -> Iterator[tuple[str, bytes]]:
 
 
 def changing(call: Call) -> None:
-    """The file is another one when the request has to be sent again."""
+    """The file has changed when the request has to be sent again."""
     photo(call.lab.folder / "photo.bin", 99, 77, format="PNG")
     call.send(refusal("503 Oops", "no", "Retry-After: 0"))
 
@@ -95,7 +95,7 @@ def same_twice(place: Place, lab: Lab, result: Result) -> None:
     assert first.image.size == (320, 200)
 
 
-def whole_twice(place: Place, lab: Lab, result: Result) -> None:
+def sent_completely_twice(place: Place, lab: Lab, result: Result) -> None:
     assert [images_in(call)[0].data for call in lab.api.calls] == [large(1000)] * 2
 
 
@@ -106,15 +106,15 @@ def neutral(place: Place, lab: Lab, result: Result) -> None:
 
 
 def mask_is(data: Callable[[], bytes]) -> Before:
-    return lambda place: place.put("mask.png", data())
+    return lambda place: place.write_file("mask.png", data())
 
 
 def mask_case(id: str, case: str, data: Callable[[], bytes]) -> Case:
     return Case(id=id, case=case, command=(*EDIT, "--mask", "mask.png"), before=mask_is(data))
 
 
-def placed(make: Callable[[Place], object]) -> Before:
-    """Something else than a file under the photograph's name."""
+def replace_photo(make: Callable[[Place], object]) -> Before:
+    """Something other than a file under the photo's name."""
 
     def before(place: Place) -> None:
         (place.folder / "photo.png").unlink()
@@ -128,7 +128,7 @@ def link_to(name: str) -> Before:
 
 
 def file_named(name: str) -> Before:
-    return lambda place: place.put(name, PNG)
+    return lambda place: place.write_file(name, PNG)
 
 
 def edit(id: str, case: str, data: bytes | Callable[[], bytes], **more: object) -> Case:
@@ -150,28 +150,39 @@ CASES = (
     edit("I4", "20000 x 20000", lambda: blank_png(20_000), child=Child()),
     edit("I4", "20000 x 1", lambda: saved(Image.new("1", (20_000, 1)))),
     edit("I4", "1 x 1", lambda: saved(Image.new("RGBA", (1, 1))), command=CLASSIC),
-    edit("I4", "not square", lambda: saved(mask_of(80, 40, (9, 0, 50, 9))), command=CLASSIC, after=sent(size=(40, 40))),
-    edit("I5", "6 MB for 4", lambda: rgba_noise(1300), command=CLASSIC, after=sent(most=4_194_303)),
-    edit("I5", "60 MB for 50", lambda: PNG + bytes(60_000_000), after=sent(most=52_428_799)),
-    *(edit("I6", case, data, after=sent()) for case, data in modes()),
-    *(edit("I7", case, data, after=sent(size=(64, 64))) for case, data in moving()),
-    edit("I8", "turned, for its model", JPEG, after=sent(format="JPEG", size=(48, 64))),
-    edit("I8", "turned, and shrunk", JPEG, command=(*EDIT, "--input-size", "32x32"), after=sent(size=(24, 32))),
-    edit("I9", "place and camera", UPRIGHT, after=sent(format="JPEG", without=b"Kamera")),
     edit(
-        "I9", "place and camera of a PNG", saved(scene(64, 64), exif=exif(1, place=True)), after=sent(without=b"Kamera")
+        "I4",
+        "not square",
+        lambda: saved(mask_of(80, 40, (9, 0, 50, 9))),
+        command=CLASSIC,
+        after=check_uploads(size=(40, 40)),
+    ),
+    edit("I5", "6 MB for 4", lambda: rgba_noise(1300), command=CLASSIC, after=check_uploads(most=4_194_303)),
+    edit("I5", "60 MB for 50", lambda: PNG + bytes(60_000_000), after=check_uploads(most=52_428_799)),
+    *(edit("I6", case, data, after=check_uploads()) for case, data in modes()),
+    *(edit("I7", case, data, after=check_uploads(size=(64, 64))) for case, data in moving()),
+    edit("I8", "turned, for its model", JPEG, after=check_uploads(format="JPEG", size=(48, 64))),
+    edit(
+        "I8", "turned, and shrunk", JPEG, command=(*EDIT, "--input-size", "32x32"), after=check_uploads(size=(24, 32))
+    ),
+    edit("I9", "place and camera", UPRIGHT, after=check_uploads(format="JPEG", without=b"Kamera")),
+    edit(
+        "I9",
+        "place and camera of a PNG",
+        saved(scene(64, 64), exif=exif(1, place=True)),
+        after=check_uploads(without=b"Kamera"),
     ),
     *(
-        edit("I10", kind, saved(scene(64, 64), kind), after=sent(size=(64, 64)))
+        edit("I10", kind, saved(scene(64, 64), kind), after=check_uploads(size=(64, 64)))
         for kind in ("AVIF", "TIFF", "BMP", "ICO", "GIF")
     ),
-    edit("I10", "TIFF with a thumbnail", thumbnail_first, after=sent(size=(64, 48))),
+    edit("I10", "TIFF with a thumbnail", thumbnail_first, after=check_uploads(size=(64, 48))),
     edit("I2", "a camera raw file", lambda: with_tags(t50706=b"\1\4\0\0")),
-    edit("I10", "HEIC", HEIC.read_bytes, after=sent(size=(96, 64))),
-    edit("I9", "a video after the image", PNG + b"ftypmp42 Kamera", after=sent(without=b"Kamera")),
-    edit("I9", "an image after the image", JPEG + UPRIGHT, after=sent(without=b"Kamera")),
-    edit("I11", "JPEG", JPEG, after=sent(format="JPEG")),
-    edit("I11", "WebP", saved(scene(64, 64), "WEBP"), after=sent(format="WEBP")),
+    edit("I10", "HEIC", HEIC.read_bytes, after=check_uploads(size=(96, 64))),
+    edit("I9", "a video after the image", PNG + b"ftypmp42 Kamera", after=check_uploads(without=b"Kamera")),
+    edit("I9", "an image after the image", JPEG + UPRIGHT, after=check_uploads(without=b"Kamera")),
+    edit("I11", "JPEG", JPEG, after=check_uploads(format="JPEG")),
+    edit("I11", "WebP", saved(scene(64, 64), "WEBP"), after=check_uploads(format="WEBP")),
     mask_case("I12", "another size", lambda: saved(mask_of(64, 64, (0, 0, 9, 9)))),
     mask_case("I12", "an opaque image in color", lambda: saved(scene(320, 200))),
     mask_case("I12", "nothing transparent", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
@@ -181,13 +192,18 @@ CASES = (
     mask_case("I13", "white", lambda: saved(Image.new("L", (320, 200), 255))),
     mask_case("I13", "clear", lambda: saved(mask_of(320, 200, (0, 0, 320, 200)))),
     Case(id="I14", case="missing", command=("edit", "nothing.png", "a cat")),
-    Case(id="I14", case="a folder", command=EDIT, before=placed(lambda place: (place.folder / "photo.png").mkdir())),
+    Case(
+        id="I14",
+        case="a folder",
+        command=EDIT,
+        before=replace_photo(lambda place: (place.folder / "photo.png").mkdir()),
+    ),
     *(
         Case(
             id="I14",
             case=f"a link to {to}",
             command=EDIT,
-            before=placed(link_to(to)),
+            before=replace_photo(link_to(to)),
         )
         for to in ("nothing", "photo.png")
     ),
@@ -203,7 +219,7 @@ CASES = (
         id="I15",
         case="a pipe that nobody writes to",
         command=EDIT,
-        before=placed(lambda place: os.mkfifo(place.folder / "photo.png")),
+        before=replace_photo(lambda place: os.mkfifo(place.folder / "photo.png")),
         slow=True,
     ),
     Case(id="I15", case="a closed stdin", command=("edit", "-", "a cat"), child=Child(streams="0<&-")),
@@ -232,6 +248,6 @@ CASES = (
         "503 once",
         lambda: large(1000),
         posts=(refusal("503 Oops", "no", "Retry-After: 0"), OK),
-        after=whole_twice,
+        after=sent_completely_twice,
     ),
 )

@@ -1,4 +1,4 @@
-"""D: the names that images get: taken, too long, leading elsewhere, alike."""
+"""D: the names of images: existing, too long, leading elsewhere, equal."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def while_waiting(act: Callable[[Path], object]) -> tuple[Act]:
     return (respond,)
 
 
-def names(*wanted: str) -> After:
-    """Exactly these are new, and stdout says so in their order."""
+def names(*expected: str) -> After:
+    """Exactly these are new, and stdout lists them in order."""
 
     def check(place: Place, lab: Lab, result: Result) -> None:
-        assert [os.fsdecode(line) for line in result.raw_stdout.splitlines()] == list(wanted)
-        assert all((place.folder / name).is_file() for name in wanted)
+        assert [os.fsdecode(line) for line in result.raw_stdout.splitlines()] == list(expected)
+        assert all((place.folder / name).is_file() for name in expected)
 
     return check
 
 
 def another_command(call: Call) -> None:
-    """While the first one waits, the same is typed in another window, and ends before it."""
+    """While the first command waits, the same one runs in another process, and ends before it."""
     if call.lab.api.count("POST") == 1:
         typed = [*COMMAND, "generate", "a cat", "--base-url", call.lab.api.url + "/v1"]
         subprocess.run(typed, cwd=call.lab.folder, check=True, capture_output=True, timeout=30)
@@ -57,7 +57,7 @@ def there(name: str) -> After:
     return check
 
 
-def both_kept(place: Place, lab: Lab, result: Result) -> None:
+def both_exist(place: Place, lab: Lab, result: Result) -> None:
     assert result.stdout == "a-cat_2.png\n"
     assert (place.folder / "a-cat.png").read_bytes() == PNG
 
@@ -76,7 +76,7 @@ def nothing_outside(place: Place, lab: Lab, result: Result) -> None:
 
 def link(name: str, to: str) -> Before:
     def before(place: Place) -> None:
-        place.put("target.png", OLD)
+        place.write_file("target.png", OLD)
         (place.folder / name).symlink_to(to)
 
     return before
@@ -93,8 +93,13 @@ def from_var(value: str, *argv: str, case: str) -> Case:
 
 
 CASES = (
-    Case(id="D5", case="a name of ours", before=lambda place: place.put("a-cat.png", OLD), after=names("a-cat_2.png")),
-    Case(id="D5", case="a literal name", argv=TO_CAT, before=lambda place: place.put("cat.png", OLD)),
+    Case(
+        id="D5",
+        case="a name of ours",
+        before=lambda place: place.write_file("a-cat.png", OLD),
+        after=names("a-cat_2.png"),
+    ),
+    Case(id="D5", case="a literal name", argv=TO_CAT, before=lambda place: place.write_file("cat.png", OLD)),
     Case(
         id="D6",
         case="a file",
@@ -113,7 +118,7 @@ CASES = (
     Case(id="D7", case="a literal name in wide letters", argv=("-o", "猫" * 100 + ".png")),
     Case(id="D7", case="a prompt", command=("generate", "猫" * 3000)),
     Case(id="D7", case="a value", argv=("-o", "{name}.png", "--var", f"name={LONG}")),
-    Case(id="D8", case="two commands", posts=(another_command, OK), after=both_kept),
+    Case(id="D8", case="two commands", posts=(another_command, OK), after=both_exist),
     from_var("../evil", case="up"),
     from_var("/tmp/evil", case="absolute"),
     from_var("CON", case="a device of Windows"),

@@ -1,4 +1,4 @@
-"""N: the line and what is on it."""
+"""N: the connection and its bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.responses import OK, PNG, at, chunked, cut, dripping, endless,
 from tests.faults.server import Call, Lab
 
 BODY = images_body(PNG)
-HALF = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
+HALF_RESPONSE = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
 QUICK = ("--timeout", "1")
 SEVERAL = ("--max-retries", "2")
 
@@ -22,7 +22,7 @@ def closed(lab: Lab) -> str:
 
 
 def public(scheme: str) -> Callable[[Lab], str]:
-    """An API out in the world, which a proxy would have to reach."""
+    """An API on the public network, reached through a proxy."""
     return lambda lab: f"{scheme}://api.example.com/v1"
 
 
@@ -41,14 +41,14 @@ def broken_gzip() -> bytes:
 
 
 def wrong_sum() -> bytes:
-    """All of it can be unpacked; the checksum behind it is another's."""
+    """All of it can be decompressed, but the checksum is wrong."""
     packed = bytearray(gzip.compress(BODY))
     packed[-8] ^= 0xFF
     return http("200 OK", bytes(packed), "Content-Encoding: gzip")
 
 
 def bomb(call: Call) -> None:
-    """A gigabyte of blanks in a megabyte."""
+    """A gigabyte of spaces in a megabyte."""
     call.send(http("200 OK", gzip.compress(b" " * 2**20, 9) * 1024, "Content-Encoding: gzip"))
 
 
@@ -57,8 +57,8 @@ def cdn_by_proxy(place: Place, lab: Lab, result: Result) -> None:
     assert lab.results.connections == []
 
 
-def cdn_was_asked_directly(lab: Lab) -> None:
-    """It has no address; nobody asked the proxy for it."""
+def cdn_was_requested_directly(lab: Lab) -> None:
+    """Its name has no address; the proxy was not requested for it."""
     assert [call.split(b" ")[0] for call in lab.api.calls] == [b"POST"]
 
 
@@ -66,7 +66,7 @@ def no_request_went_out(place: Place, lab: Lab, result: Result) -> None:
     assert lab.api.calls == []
 
 
-def the_proxy_was_told_its_password(place: Place, lab: Lab, result: Result) -> None:
+def proxy_got_its_password(place: Place, lab: Lab, result: Result) -> None:
     assert lab.api.calls
     for call in lab.api.calls:
         assert b"\r\nproxy-authorization: basic bwu6ahvudgvymg==\r\n" in call.lower()
@@ -79,7 +79,7 @@ CASES = (
     Case(id="N1", case="closed port", base_url=closed, argv=("--max-retries", "1")),
     Case(id="N2", case="reset", posts=(cut(b"", by_reset=True), OK), argv=SEVERAL),
     Case(id="N3", case="end without a word", posts=(cut(b""), OK), argv=SEVERAL),
-    Case(id="N4", case="reset in the body", posts=(cut(HALF, by_reset=True), OK), argv=SEVERAL),
+    Case(id="N4", case="reset in the body", posts=(cut(HALF_RESPONSE, by_reset=True), OK), argv=SEVERAL),
     Case(id="N5", case="reset once, then fine", posts=(cut(b"", by_reset=True), OK), argv=("--max-retries", "9")),
     Case(id="N6", case="slow body", posts=(dripping(OK, 0.02, 40),), argv=("--timeout", "30")),
     Case(id="N7", case="slow first byte", posts=(dripping(OK, 1.2, len(OK)),), argv=("--timeout", "30")),
@@ -91,7 +91,7 @@ CASES = (
         posts=(dripping(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50, 0.1),),
         argv=QUICK,
     ),
-    Case(id="N9", case="half, then silence", posts=(silent(HALF),), argv=QUICK),
+    Case(id="N9", case="half, then silence", posts=(silent(HALF_RESPONSE),), argv=QUICK),
     Case(id="N10", case="no such name", base_url=lambda lab: "https://nobody.invalid/v1", argv=("--max-retries", "0")),
     Case(id="N11", case="a label of 80", base_url=lambda lab: f"http://{'a' * 80}.example/v1"),
     Case(id="N12", case="self-signed", tls=True, after=no_request_went_out),
@@ -121,7 +121,7 @@ CASES = (
             env={**PLAIN, "ALL_PROXY": "http://me:hunter2@{api}"},
             base_url=public(scheme),
             argv=("--max-retries", "1", "-v"),
-            after=the_proxy_was_told_its_password,
+            after=proxy_got_its_password,
         )
         for scheme in ("http", "https")
     ),
@@ -139,7 +139,7 @@ CASES = (
         env={**PLAIN, "HTTP_PROXY": "http://{api}", "NO_PROXY": "cdn.invalid"},
         base_url=public("http"),
         argv=QUICK,
-        after=lambda place, lab, result: cdn_was_asked_directly(lab),
+        after=lambda place, lab, result: cdn_was_requested_directly(lab),
     ),
     Case(id="N18", case="307 to another origin", posts=(redirect(to_elsewhere),)),
     Case(id="N18", case="308 to another origin", posts=(redirect(to_elsewhere, "308 Permanent Redirect"),)),
@@ -184,7 +184,7 @@ CASES = (
         id="N27", case="gzip, and called another", posts=(http("200 OK", gzip.compress(BODY), "Content-Encoding: br"),)
     ),
     Case(id="N27", case="a wrong checksum", posts=(wrong_sum(), OK)),
-    # As processes: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
+    # As processes, because the memory of a response of hundreds of megabytes would stay in the tests' process.
     Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK), child=Child(), slow=True, seconds=120),
     Case(
         id="N29",

@@ -1,4 +1,4 @@
-"""P: signals, streams, terminals, clocks and homes: what happens to the process itself."""
+"""P: signals, streams, terminals, clocks and homes: faults of the process itself."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 from tests.client.raw import http, images_body
 from tests.conftest import Result
 from tests.faults.addresses import EXPIRED
-from tests.faults.case import Case, Child, Place, When, asked
-from tests.faults.responses import OK, PNG, large, linked, made, refusal, silent
+from tests.faults.case import Case, Child, Place, When, request_received
+from tests.faults.responses import OK, PNG, images_response, large, linked, refusal, silent
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
 
 BODY = images_body(PNG)
-HALF = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
+HALF_RESPONSE = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
 HUGE = http("200 OK", BODY[:-1] + b', "x": [' + b"{}," * 1_300_000 + b"{}]}")
 """Four megabytes that are a hundred once they are read."""
 NOT_ASCII = ("generate", "a cat 🐈 猫")
@@ -25,7 +25,7 @@ PROMPT = 2.5
 """A second is promised; a loaded machine needs some more to end a process."""
 
 
-def says_what_may_be_paid(place: Place, lab: Lab, result: Result) -> None:
+def reports_possible_costs(place: Place, lab: Lab, result: Result) -> None:
     assert "0 of 1 images saved; 1 request in flight may be billed" in result.stderr
 
 
@@ -65,10 +65,10 @@ def only_an_object(place: Place, lab: Lab, result: Result) -> None:
     assert json.loads(result.stdout)["exit_code"] == 2
 
 
-def signalled(id: str, case: str, *numbers: object, when: When = asked, **more: object) -> Case:
+def signalled(id: str, case: str, *numbers: object, when: When = request_received, **more: object) -> Case:
     signals = tuple((0.4 if k == 0 else 0.01, number) for k, number in enumerate(numbers))
     child = Child(signals=signals, when=when)  # type: ignore[arg-type]
-    given = {"posts": (silent(),), "seconds": PROMPT, "after": says_what_may_be_paid, **more}
+    given = {"posts": (silent(),), "seconds": PROMPT, "after": reports_possible_costs, **more}
     return Case(id=id, case=case, child=child, **given)  # type: ignore[arg-type]
 
 
@@ -80,8 +80,8 @@ def second_is_under_way(place: Place, lab: Lab) -> bool:
     return lab.api.count("POST") == 2
 
 
-def journal_is_whole(place: Place, lab: Lab, result: Result) -> None:
-    """It says what is saved and what may be billed: the next run buys what is missing."""
+def journal_is_complete(place: Place, lab: Lab, result: Result) -> None:
+    """It lists what is saved and what may be billed: the next run requests what is missing."""
     entries = [json.loads(line) for line in (place.folder / "m.journal.jsonl").read_text().splitlines()]
     assert [(entry["id"], entry["state"]) for entry in entries] == [
         ("0.png", "sent"),
@@ -110,7 +110,7 @@ UNREAD = ("/bin/sh", "-c", '{ "$@"; echo $? >code; } | true; exit $(cat code; rm
 NO_FOLDERS = Child(shell="unset IMAGECLI_STATE_DIR IMAGECLI_CONFIG_DIR")
 CASES = (
     signalled("P1", "waiting", SIGINT),
-    signalled("P1", "in the body", SIGINT, posts=(silent(HALF),)),
+    signalled("P1", "in the body", SIGINT, posts=(silent(HALF_RESPONSE),)),
     signalled(
         "P1",
         "with one saved",
@@ -124,29 +124,31 @@ CASES = (
     signalled("P3", "waiting", SIGTERM),
     signalled("P3", "a closed terminal", SIGHUP),
     signalled("P3", "a closed terminal, said twice", SIGHUP, SIGHUP),
-    signalled("P3", "in the body", SIGTERM, posts=(silent(HALF),)),
+    signalled("P3", "in the body", SIGTERM, posts=(silent(HALF_RESPONSE),)),
     Case(
         id="P4",
         case="between two purchases",
         posts=(first_then_silence,),
         command=BATCH,
-        before=lambda place: place.put("m.jsonl", ROWS),
+        before=lambda place: place.write_file("m.jsonl", ROWS),
         child=Child(signals=((0.0, SIGKILL),), when=second_is_under_way),
-        after=journal_is_whole,
+        after=journal_is_complete,
     ),
     Case(
         id="P6",
         case="while another is under way",
         posts=(once_the_other_has_ended, OK),
         command=BATCH,
-        before=lambda place: place.put("m.jsonl", ROWS),
+        before=lambda place: place.write_file("m.jsonl", ROWS),
         child=Child(by=MEANWHILE),
     ),
     Case(
         id="P6",
         case="what a killed one left",
         command=BATCH,
-        before=lambda place: place.put("m.jsonl", ROWS) and place.put("m.journal.lock", '{"pid": 1, "host": "x"}\n'),
+        before=lambda place: (
+            place.write_file("m.jsonl", ROWS) and place.write_file("m.journal.lock", '{"pid": 1, "host": "x"}\n')
+        ),
         replaces=("m.journal.lock",),
     ),
     Case(id="P7", case="a reader that went away", child=Child(by=UNREAD)),
@@ -194,14 +196,14 @@ CASES = (
         id="P14",
         case="an input that there is no memory for",
         command=("edit", "huge.png", "a cat"),
-        before=lambda place: place.put("huge.png", PNG + bytes(45 * 2**20)),
+        before=lambda place: place.write_file("huge.png", PNG + bytes(45 * 2**20)),
         child=Child(shell="ulimit -d 60000"),
     ),
     Case(id="P14", case="an answer that there is no memory for", posts=(HUGE,), child=Child(shell="ulimit -d 80000")),
     Case(
         id="P14",
         case="six of 18 MB",
-        posts=made(lambda: large(2450)),
+        posts=images_response(lambda: large(2450)),
         argv=("-n", "6", "-m", "dall-e-3"),
         child=Child(shell="ulimit -d 100000"),
         seconds=60,

@@ -1,4 +1,4 @@
-"""The words that provocations are written in: answers, whole and broken, and what is done instead of answering."""
+"""Building blocks of faults: complete and damaged responses, and actions instead of a response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGE = http("200 OK", PNG, "Content-Type: image/png")
 
 
 def json_response(document: Any, *headers: str, status: str = "200 OK") -> bytes:
-    """A whole JSON response."""
+    """A complete JSON response."""
     return http(status, json.dumps(document).encode(), "Content-Type: application/json", *headers)
 
 
@@ -33,7 +33,7 @@ def refusal(status: str, message: str = "no", *headers: str, **more: Any) -> byt
 
 
 def linked(path: str = "/picture.png", *, more: Mapping[str, Any] | None = None) -> Act:
-    """A response whose one image lies at the host of results."""
+    """A response whose one image is at the host of results."""
 
     def act(call: Call) -> None:
         call.send(json_response({"data": [{"url": call.lab.results.url + path, **(more or {})}]}))
@@ -41,27 +41,27 @@ def linked(path: str = "/picture.png", *, more: Mapping[str, Any] | None = None)
     return act
 
 
-def made(*images_of: Callable[[], bytes]) -> tuple[Act, ...]:
-    """A response of images that take long to make: made once, where they are asked for."""
+def images_response(*images_of: Callable[[], bytes]) -> tuple[Act, ...]:
+    """A response of images that take long to create: created once, when requested."""
     response = cache(lambda: http("200 OK", images_body(*(make() for make in images_of))))
     return (lambda call: call.send(response()),)
 
 
 @cache
 def large(side: int = 2000) -> bytes:
-    """A PNG of three bytes a pixel, twelve million, that nothing squeezes."""
+    """A PNG of three bytes per pixel, twelve million, that can't be compressed."""
     into = io.BytesIO()
     Image.effect_noise((side, side), 99).convert("RGB").save(into, "PNG", compress_level=0)
     return into.getvalue()
 
 
 def at(url: str) -> bytes:
-    """A response whose one image has exactly this address."""
+    """A response whose one image has exactly this URL."""
     return json_response({"data": [{"url": url}]})
 
 
 def cut(data: bytes, *, by_reset: bool = False) -> Act:
-    """*data* and then the end, without another word."""
+    """*data* and then the end of the connection."""
 
     def act(call: Call) -> None:
         call.send(data)
@@ -73,7 +73,7 @@ def cut(data: bytes, *, by_reset: bool = False) -> Act:
 
 
 def silent(data: bytes = b"", seconds: float = 10.0) -> Act:
-    """*data*, and then nothing until the client hangs up."""
+    """*data*, and then nothing until the client disconnects."""
 
     def act(call: Call) -> None:
         call.send(data)
@@ -96,7 +96,7 @@ def dripping(data: bytes, pause: float, size: int = 1) -> Act:
 
 
 def endless(head: bytes, piece: bytes) -> Act:
-    """*head*, and *piece* for as long as somebody takes it."""
+    """*head*, and *piece* for as long as the client reads."""
 
     def act(call: Call) -> None:
         call.send(head)
@@ -107,7 +107,7 @@ def endless(head: bytes, piece: bytes) -> Act:
 
 
 def redirect(to: Callable[[Lab], str], status: str = "307 Temporary Redirect") -> Act:
-    """Somewhere else, which *to* finds among the origins."""
+    """A redirect to the URL that *to* selects among the origins."""
 
     def act(call: Call) -> None:
         call.send(http(status, b"", f"Location: {to(call.lab)}"))
@@ -122,5 +122,5 @@ def chunked(*pieces: bytes, end: bytes = b"0\r\n\r\n", headers: str = "") -> byt
 
 
 def raw(head: str, body: bytes = b"") -> bytes:
-    """A response spelled out."""
+    """A response given literally."""
     return head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body

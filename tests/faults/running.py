@@ -52,7 +52,7 @@ def _works(*command: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came out, and how long it took: from the last signal on if there was one."""
+    """The outcome, and the duration: since the last signal if there was one."""
 
     result: Result
     seconds: float
@@ -72,7 +72,7 @@ def environ_of(case: Case, place: Place, servers: Lab) -> dict[str, str]:
 
 
 def run(case: Case, place: Place, servers: Lab, imagecli: Run, children: Children, environ: Mapping[str, str]) -> Ran:
-    """Types the command and waits for its end. *environ* is what `environ_of` said."""
+    """Runs the command and waits for its end. *environ* is the result of `environ_of`."""
     typed = [*case.command, *case.argv]
     if case.base_url:
         typed += ["--base-url", case.base_url(servers)]

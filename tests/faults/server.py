@@ -1,8 +1,6 @@
-"""Origins made of bare sockets that response as they are told and count what comes.
-
-An API on this machine may link to results on its own host and port alone, so the results are there too: requests for
-them are told apart by their path.
-"""
+"""Origins on bare sockets that send the given responses and count requests.\n\nAn API on this machine may link to
+results on its own host and port alone, so the results are there too: requests for\nthem are distinguished by their
+path."""
 
 from __future__ import annotations
 
@@ -21,12 +19,12 @@ OWN = Path(__file__).parent.parent / "client" / "own.pem"
 TLS = b"\x16"
 """How a handshake begins."""
 Act = Callable[["Call"], None]
-"""Responds one request, by its connection."""
+"""Responds to one request, on its connection."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came, and the connection it came by."""
+    """One received request, and its connection."""
 
     connection: socket.socket
     method: str
@@ -40,7 +38,7 @@ class Call:
 
 @dataclass
 class Origin:
-    """One listening port. Its answers are given in order, the last one again and again."""
+    """One listening port. Its responses are sent in order, the last one repeatedly."""
 
     listener: socket.socket
     responses: Sequence[bytes | Act]
@@ -84,7 +82,7 @@ def lab(
     folder: Path,
     tls: bool = False,
 ) -> Iterator[Lab]:
-    """The origins, answering until the block is left."""
+    """The origins, which respond until the block ends."""
     api, stranger = origins = [
         Origin(socket.create_server(("127.0.0.1", 0), backlog=100), responses) for responses in (posts, elsewhere)
     ]
@@ -92,11 +90,11 @@ def lab(
     api.tls = tls
     with socket.create_server(("127.0.0.1", 0)) as unheard:
         closed = f"127.0.0.1:{unheard.getsockname()[1]}"
-    made = Lab(api, results, stranger, folder, closed)
+    lab_ = Lab(api, results, stranger, folder, closed)
     for origin in origins:
-        threading.Thread(target=_serve, args=(origin, made), daemon=True).start()
+        threading.Thread(target=_serve, args=(origin, lab_), daemon=True).start()
     try:
-        yield made
+        yield lab_
     finally:
         for origin in origins:
             with suppress(OSError):
@@ -104,39 +102,39 @@ def lab(
             origin.listener.close()
 
 
-def _serve(origin: Origin, made: Lab) -> None:
+def _serve(origin: Origin, lab_: Lab) -> None:
     with suppress(OSError):
         while True:
             connection, address = origin.listener.accept()
             origin.connections.append(address)
-            threading.Thread(target=_meet, args=(origin, connection, address, made), daemon=True).start()
+            threading.Thread(target=_meet, args=(origin, connection, address, lab_), daemon=True).start()
 
 
-def _meet(origin: Origin, connection: socket.socket, address: object, made: Lab) -> None:
+def _meet(origin: Origin, connection: socket.socket, address: object, lab_: Lab) -> None:
     with connection, suppress(OSError, ValueError):
         connection.settimeout(30)
         if origin.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(OWN)
             with context.wrap_socket(connection, server_side=True) as line:
-                _respond(origin, line, address, made)
+                _respond(origin, line, address, lab_)
         elif connection.recv(1, socket.MSG_PEEK) == TLS:
             connection.sendall(http("400 Bad Request", b"plain HTTP is spoken here"))
         else:
-            _respond(origin, connection, address, made)
+            _respond(origin, connection, address, lab_)
 
 
-def _respond(origin: Origin, connection: socket.socket, address: object, made: Lab) -> None:
+def _respond(origin: Origin, connection: socket.socket, address: object, lab_: Lab) -> None:
     raw = read_request(connection)
-    if origin is made.api and raw.startswith(b"GET /") and not raw.startswith(b"GET /v1"):
+    if origin is lab_.api and raw.startswith(b"GET /") and not raw.startswith(b"GET /v1"):
         origin.connections.remove(address)
-        origin = made.results
+        origin = lab_.results
         origin.connections.append(address)
     origin.calls.append(raw)
     response = origin.responses[min(len(origin.calls), len(origin.responses)) - 1]
     method, target = raw.split(b" ", 2)[:2]
     if callable(response):
-        response(Call(connection, method.decode("latin-1"), target.decode("latin-1"), raw, made))
+        response(Call(connection, method.decode("latin-1"), target.decode("latin-1"), raw, lab_))
     else:
         connection.sendall(response)
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""C: keys, settings files, base URLs, and who may say what."""
+"""C: keys, settings files, base URLs, and what each source may set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGIN = ("config", "login")
 
 
 def public(lab: Lab) -> str:
-    """Not this machine, whose servers want no key."""
+    """Not this machine, whose servers need no key."""
     return PUBLIC
 
 
@@ -32,7 +32,7 @@ def user_file(text: str, mode: int = 0o600, name: str = "config.toml") -> Before
 
 
 def project_file(text: str, name: str = "imagecli.toml") -> Before:
-    return lambda place: place.put(name, text)
+    return lambda place: place.write_file(name, text)
 
 
 def keys_for_all(place: Place) -> None:
@@ -41,12 +41,12 @@ def keys_for_all(place: Place) -> None:
 
 def private(place: Place, lab: Lab, result: Result) -> None:
     """The key's file is its user's alone from the beginning."""
-    kept = place.config / "credentials.toml"
-    assert KEY in kept.read_text()
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    credentials = place.config / "credentials.toml"
+    assert KEY in credentials.read_text()
+    assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
 
 
-def asked_at(target: str) -> After:
+def request_received_at(target: str) -> After:
     def check(place: Place, lab: Lab, result: Result) -> None:
         assert [call.split(b" ")[1].decode() for call in lab.api.calls] == [target]
 
@@ -96,8 +96,8 @@ CASES = (
     url("ftp", "ftp://{api}/v1"),
     url("a port that is none", "http://127.0.0.1:99999/v1"),
     url("nothing", ""),
-    url("a slash too many", "http://{api}/v1//", after=asked_at(AT)),
-    url("with its endpoint", "http://{api}/v1/images/generations", after=asked_at(AT)),
+    url("a slash too many", "http://{api}/v1//", after=request_received_at(AT)),
+    url("with its endpoint", "http://{api}/v1/images/generations", after=request_received_at(AT)),
     Case(id="C9", case="in clear", env={"HTTP_PROXY": "http://{api}"}, base_url=public),
     Case(
         id="C9",

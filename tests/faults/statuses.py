@@ -1,4 +1,4 @@
-"""H: what a server says instead of an image."""
+"""H: responses of a server instead of an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NASTY = "\x1b[31mred\x1b]0;title\x07 \x9b31m \u202egnp.tac [/red] \r\nimagecli: 
 
 
 def echoing(call: Call) -> None:
-    """A gateway that repeats the key in its complaint."""
+    """A gateway that repeats the key in its error."""
     key = next(line for line in call.raw.decode("latin-1").splitlines() if line.lower().startswith("authorization:"))
     call.send(refusal("401 Unauthorized", f"Incorrect API key provided: {key.split()[-1]}", code="invalid_api_key"))
 

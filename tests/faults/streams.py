@@ -1,4 +1,4 @@
-"""S: answers that come as events."""
+"""S: responses that are event streams."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def completed(data: bytes = PNG) -> bytes:
 
 
 def stream(*events: bytes) -> tuple[bytes, ...]:
-    """A stream that ends well; a second request would be a second purchase."""
+    """A stream that ends well; a second request would be billed again."""
     return (HEAD + b"".join(events),)
 
 
@@ -49,14 +49,14 @@ def strangely() -> bytes:
     )
 
 
-WHOLE = HEAD + partial() + completed()
+COMPLETE = HEAD + partial() + completed()
 POSTS: dict[str, tuple[str, tuple[bytes | Act, ...]]] = {
     "after partials": ("S1", (cut(HEAD + partial()), OK)),
-    "in the last event": ("S1", (cut(WHOLE[:-90], by_reset=True), OK)),
-    "reset after the picture": ("S2", (cut(WHOLE, by_reset=True), OK)),
-    "no last line": ("S2", (cut(WHOLE.rstrip(b"\n")), OK)),
+    "in the last event": ("S1", (cut(COMPLETE[:-90], by_reset=True), OK)),
+    "reset after the picture": ("S2", (cut(COMPLETE, by_reset=True), OK)),
+    "no last line": ("S2", (cut(COMPLETE.rstrip(b"\n")), OK)),
     "all that is allowed": ("S3", stream(strangely())),
-    "seven bytes at a time": ("S3", (dripping(WHOLE + DONE, 0.0005, 7), OK)),
+    "seven bytes at a time": ("S3", (dripping(COMPLETE + DONE, 0.0005, 7), OK)),
     "unknown events": ("S4", stream(event("new", a=1), b"event: x\ndata: not JSON\n\n", completed(), DONE)),
     "an error": ("S5", stream(b'data: {"error": {"message": "boom", "code": "server_error"}}\n\n')),
     "an error after partials": (
@@ -76,7 +76,7 @@ POSTS: dict[str, tuple[str, tuple[bytes | Act, ...]]] = {
     "plain JSON": ("S9", (http("200 OK", images_body(PNG), "Content-Type: application/json"), OK)),
     "a url": ("S10", (with_url, OK)),
     "an event without end": ("S11", (endless(HEAD + b"data: ", b"x" * 2**20), OK)),
-    "429 before it": ("S12", (refusal("429 Too Many Requests", "x", "retry-after-ms: 20"), WHOLE + DONE)),
+    "429 before it": ("S12", (refusal("429 Too Many Requests", "x", "retry-after-ms: 20"), COMPLETE + DONE)),
 }
 CASES = tuple(
     Case(
@@ -84,7 +84,7 @@ CASES = tuple(
         case=name,
         posts=posts,
         argv=(*STREAM, *(("--timeout", "1") if row == "S8" else ())),
-        # As a process: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
+        # As a process, because the memory of a response of hundreds of megabytes would stay in the tests' process.
         child=Child() if name == "an event without end" else None,
         slow=name == "an event without end",
     )

@@ -1,4 +1,4 @@
-"""Every row of the table ends as `outcomes.toml` says: exit code, purchases, files; no traceback, no key anywhere."""
+"""Every row of the table ends as `outcomes.toml` says: exit code, requests, files; no traceback, no key anywhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.faults import (
     streams,
 )
 from tests.faults.case import Case, Place
-from tests.faults.checks import check_files, check_secrets, check_words, saved, seen, stays
+from tests.faults.checks import check_files, check_message, check_secrets, saved, snapshot, stays
 from tests.faults.running import STRAY, environ_of, run
 from tests.faults.server import lab
 
@@ -43,19 +43,19 @@ ROWS = {"N": 32, "H": 23, "B": 22, "U": 21, "S": 12, "D": 15, "I": 18, "P": 16, 
 
 @pytest.fixture
 def place(folder: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Folders of a case's own, and nothing in the environment of whoever runs the tests that changes it."""
+    """The folders of a case, and no variables of the environment that change it."""
     monkeypatch.setattr(read, "NO_WRITER_SECONDS", 1.5)
     monkeypatch.setattr(retry, "FIRST_BACKOFF_SECONDS", 0.05)  # between the tries of a download
     for name in (*STRAY, *map(str.lower, STRAY)):
         monkeypatch.delenv(name, raising=False)
-    made = Place(folder=folder, state=state, config=tmp_path / "config", home=tmp_path / "home")
-    for own in (made.home, made.config):
+    place_ = Place(folder=folder, state=state, config=tmp_path / "config", home=tmp_path / "home")
+    for own in (place_.home, place_.config):
         own.mkdir()
-    return made
+    return place_
 
 
 def expected(case: Case) -> dict[str, Any]:
-    """The row's outcome, with what this way of provoking it ends in differently."""
+    """The row's outcome, with the differences of this case."""
     row = TABLE[case.id]
     return {"says": "", "stays": [], **row, **row.get("but", {}).get(case.case, {})}
 
@@ -65,7 +65,7 @@ def parameter(case: Case) -> Any:
 
 
 @pytest.mark.parametrize("case", [parameter(case) for case in CASES])
-def test_a_fault_ends_as_the_table_says(
+def test_a_fault_ends_as_in_the_table(
     case: Case, place: Place, imagecli: Run, children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not case.needs():
@@ -73,7 +73,7 @@ def test_a_fault_ends_as_the_table_says(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # ours here; a bomb is opened, and not decoded
     photo(place.folder / "photo.png")
     case.before(place)
-    before = seen(*place.own)
+    before = snapshot(*place.own)
     with lab(case.posts, case.gets, case.elsewhere, folder=place.folder, tls=case.tls) as servers:
         environ = environ_of(case, place, servers)
         for name, value in environ.items():
@@ -84,7 +84,7 @@ def test_a_fault_ends_as_the_table_says(
     assert ended == (want["exit"], want["posts"], want["files"], set(want["stays"])), result.stderr
     assert ran.seconds < case.seconds
     check_files(case, place, before)
-    check_words(result, want["says"], redirected=bool(case.child and case.child.streams))
+    check_message(result, want["says"], redirected=bool(case.child and case.child.streams))
     check_secrets(result, servers, place, before)
     case.after(place, servers, result)
 
@@ -96,17 +96,17 @@ def test_the_table_has_every_row() -> None:
     assert list(TABLE) == [f"{letter}{number}" for letter, count in ROWS.items() for number in range(1, count + 1)]
 
 
-def test_every_row_is_provoked_here_or_held_by_a_test_that_exists() -> None:
+def test_every_row_is_provoked_here_or_covered_by_an_existing_test() -> None:
     provoked = {case.id for case in CASES}
     for name, row in TABLE.items():
-        held = row.get("held_by", [])
-        assert name in provoked or held or row.get("not_here"), name
-        for place in held:
+        tests_ = row.get("held_by", [])
+        assert name in provoked or tests_ or row.get("not_here"), name
+        for place in tests_:
             file, _, test = place.partition("::")
             assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text("utf-8"), re.M), place
 
 
-def test_every_exception_of_the_table_is_a_way_of_provoking_it() -> None:
+def test_every_exception_of_the_table_is_a_case() -> None:
     ways = Counter((case.id, case.case) for case in CASES)
     assert set(ways.values()) == {1}
     assert {(name, case) for name, row in TABLE.items() for case in row.get("but", {})} <= set(ways)

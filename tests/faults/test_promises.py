@@ -1,4 +1,4 @@
-"""Every promise of the README names, in CONTRIBUTING.md, tests that hold it; those tests exist and run."""
+"""Every promise of the README names, in CONTRIBUTING.md, tests that check it; those tests exist and run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_the_promises_are_numbered_from_one() -> None:
 
 
 def test_readme_has_the_same_promises() -> None:
-    shown = re.findall(r"^\d+\. \*\*(.+?)\*\*(.*)", README, re.M)
-    for (short, rest), (name, _) in zip(shown, PROMISES, strict=True):
+    promises = re.findall(r"^\d+\. \*\*(.+?)\*\*(.*)", README, re.M)
+    for (short, rest), (name, _) in zip(promises, PROMISES, strict=True):
         assert name.rstrip(".").startswith(short.rstrip(".")), (short, rest)
 
 

@@ -1,4 +1,4 @@
-"""What a request carries up: the parts of its form."""
+"""The uploads of a request: the parts of its form."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def images_in(call: bytes) -> list[Part]:
     return [Part(head, data) for head, _, data in split]
 
 
-def sent(
+def check_uploads(
     *,
     format: str | None = None,
     size: tuple[int, int] | None = None,
@@ -46,7 +46,7 @@ def sent(
     data: bytes | None = None,
     without: bytes = b"\0no such bytes",
 ) -> After:
-    """Every purchase carried one image: of this format and size, of at most so many bytes, exactly these bytes."""
+    """Every paid request had one image: of this format and size, of at most so many bytes, exactly these bytes."""
 
     def check(place: Place, lab: Lab, result: Result) -> None:
         posts = [call for call in lab.api.calls if call.startswith(b"POST ")]

@@ -19,7 +19,7 @@ def needs(tool: str) -> pytest.MarkDecorator:
 
 
 def environment(assets: Path, server: Server) -> dict[str, str]:
-    """Variables with which `imagecli` is this one, and OpenAI is *server*."""
+    """Variables with which `imagecli` is this one, and OpenAI's base URL is *server*."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -30,7 +30,7 @@ def environment(assets: Path, server: Server) -> dict[str, str]:
 
 
 def shell(assets: Path, server: Server, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs *words* in the folder of the manifest, where OpenAI is *server*; *variables* are set besides."""
+    """Runs *words* in the folder of the manifest, with *server* as OpenAI; *variables* are set in addition."""
     environ = environment(assets, server) | variables
     return subprocess.run(words, cwd=assets, env=environ, capture_output=True, text=True, timeout=120)
 
@@ -41,7 +41,7 @@ def saved(assets: Path) -> list[str]:
 
 def is_complete(assets: Path, server: Server) -> bool:
     """Whether all images are up to date by `--check`, which sends nothing."""
-    sent = len(server.prompts)
+    count = len(server.prompts)
     done = shell(assets, server, "imagecli", "batch", "assets.toml", "--check")
-    assert len(server.prompts) == sent
+    assert len(server.prompts) == count
     return done.returncode == 0 and saved(assets) == [*FILES]

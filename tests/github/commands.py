@@ -1,4 +1,4 @@
-"""What GitHub's runner makes of a line in a log, by the rules of its ActionCommand.cs (read 2026-11-23)."""
+"""How GitHub's runner interprets a line in a log, by the rules of its ActionCommand.cs (read 2026-11-23)."""
 
 from __future__ import annotations
 

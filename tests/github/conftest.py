@@ -1,4 +1,4 @@
-"""What the tests of the documented examples share."""
+"""Fixtures of the tests of the documented examples."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(&&|\|\||==|!=|[!(),])|([A-Za-z_][\w
 
 def filled(text: object, contexts: Contexts, functions: Functions) -> str:
     """*text* with every `${{ … }}` replaced by its value."""
-    return re.sub(r"\$\{\{(.*?)\}\}", lambda match: shown(evaluated(match[1], contexts, functions)), str(text))
+    return re.sub(r"\$\{\{(.*?)\}\}", lambda match: to_text(evaluated(match[1], contexts, functions)), str(text))
 
 
-def shown(value: object) -> str:
+def to_text(value: object) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -65,7 +65,7 @@ class _Reader:
         while (operator := self.next()) in ("==", "!="):
             self._tokens.pop(0)
             other = self._one()
-            value = (shown(value).lower() == shown(other).lower()) is (operator == "==")
+            value = (to_text(value).lower() == to_text(other).lower()) is (operator == "==")
         return value
 
     def _one(self) -> Any:

@@ -1,8 +1,6 @@
-"""Machines that carry out a workflow: its jobs in clones of a repository, each with a home of its own.
-
-Scripts are run by bash as GitHub's runner does. What others' actions do is done here by copying files: their code is
-not there, and what they promise is.
-"""
+"""Machines that run a workflow: its jobs in clones of a repository, each with its own home.\n\nScripts are run by bash
+as GitHub's runner does. Third-party actions are replaced by copying files: their code is not\navailable, but their
+documented behavior is."""
 
 from __future__ import annotations
 
@@ -28,13 +26,13 @@ SHELLS = {"bash": ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"], Non
 
 
 def parsed(text: str) -> Any:
-    """YAML as GitHub reads it: `on` is a word."""
+    """YAML as GitHub reads it: `on` is a string."""
     return yaml.load(text, Loader=yaml.BaseLoader)
 
 
 @dataclass
 class Step:
-    """What became of one step."""
+    """The outcome of one step."""
 
     name: str
     ok: bool
@@ -43,7 +41,7 @@ class Step:
 
 @dataclass
 class Job:
-    """What became of one job, on a machine of its own."""
+    """The outcome of one job, on its own machine."""
 
     name: str
     folder: Path
@@ -58,7 +56,7 @@ class Job:
 
 @dataclass
 class Hub:
-    """A repository and what its runs keep: artifacts of one, caches of all."""
+    """A repository and the data of its runs: artifacts of one run, caches of all."""
 
     root: Path
     origin: Path
@@ -72,7 +70,7 @@ class Hub:
     """By their paths, and by their key, in the order in which they were kept."""
 
     def run(self, workflow: Mapping[str, Any], event: str = "push") -> dict[str, list[Job]]:
-        """Carries out all jobs in their order; those of a matrix one behind the other."""
+        """Runs all jobs in their order; those of a matrix one after the other."""
         self.runs += 1
         artifacts = self.root / f"artifacts-{self.runs}"
         artifacts.mkdir()
@@ -99,7 +97,7 @@ def combinations(matrix: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
 
 
 class Machine:
-    """Carries out the steps of one job."""
+    """Runs the steps of one job."""
 
     def __init__(self, hub: Hub, name: str, github: dict[str, str], matrix: dict[str, str], artifacts: Path) -> None:
         self.hub, self.artifacts = hub, artifacts
@@ -131,8 +129,8 @@ class Machine:
         condition = step.get("if", "success()")
         if "always()" not in condition and not well:
             return Step(name, True)
-        judged = {key: value for key, value in known.items() if key != "secrets"}
-        if not evaluated(condition, judged, {**self._functions, "success": lambda: True}):
+        visible = {key: value for key, value in known.items() if key != "secrets"}
+        if not evaluated(condition, visible, {**self._functions, "success": lambda: True}):
             return Step(name, True)
         env = {key: filled(value, known, self._functions) for key, value in step.get("env", {}).items()}
         given = {key: filled(value, known, self._functions) for key, value in step.get("with", {}).items()}
@@ -229,9 +227,9 @@ class Machine:
                 shutil.copytree(place, self.folder / given["path"] / place.name)
 
     def _restore(self, given: dict[str, str]) -> None:
-        kept = [(key, place) for (paths, key), place in self.hub.caches.items() if paths == given["path"]]
+        matches = [(key, place) for (paths, key), place in self.hub.caches.items() if paths == given["path"]]
         for wanted in (given["key"], *given["restore-keys"].split()):
-            for key, place in reversed(kept):
+            for key, place in reversed(matches):
                 if key.startswith(wanted):
                     shutil.copytree(place, self.folder, dirs_exist_ok=True)
                     return

@@ -1,4 +1,4 @@
-"""Blocks of the documents which are the examples that the tests run."""
+"""The blocks of the documents that the tests run as examples."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.github.assets_folder import needs, saved
 from tests.github.readme import FILES, MANIFEST, block
 
 
-def test_the_manifest_makes_what_its_rows_say(imagecli: Run, assets: Path) -> None:
+def test_the_manifest_creates_the_files_of_its_rows(imagecli: Run, assets: Path) -> None:
     result = imagecli("batch", "assets.toml", "--provider", "sandbox")
     assert (result.exit_code, saved(assets)) == (0, [*FILES]), result.stderr
     assert [read_image(assets / name).size for name in ("icons/bell-64.png", "icons/bell-512.png")] == [
@@ -34,14 +34,16 @@ def test_the_manifest_makes_what_its_rows_say(imagecli: Run, assets: Path) -> No
         ("jsonl", ".jsonl", ["icons/key.png", "icons/ring-64.png", "icons/ring.png"]),
     ],
 )
-def test_the_other_manifests_do_too(imagecli: Run, folder: Path, kind: str, ending: str, files: list[str]) -> None:
+def test_the_other_manifests_create_theirs_too(
+    imagecli: Run, folder: Path, kind: str, ending: str, files: list[str]
+) -> None:
     (folder / f"rows{ending}").write_text(block(kind))
     result = imagecli("batch", f"rows{ending}", "--provider", "sandbox")
     assert (result.exit_code, sorted(result.stdout.split())) == (0, files), result.stderr
 
 
 @needs("git")
-def test_what_need_not_be_committed_is_what_a_rerun_does_not_want(imagecli: Run, assets: Path, sandbox: str) -> None:
+def test_ignored_files_are_not_needed_by_a_rerun(imagecli: Run, assets: Path, sandbox: str) -> None:
     subprocess.run(["git", "init", "--quiet"], check=True, timeout=60)
     (assets / ".gitignore").write_text(block("gitignore"))
     assert len(imagecli("batch", "assets.toml", "--base-url", sandbox).paths) == len(FILES)

@@ -1,4 +1,4 @@
-"""The Action's last step: whatever a batch said, the summary shows it as text and the log has no command of it."""
+"""The Action's last step: the summary shows any output of a batch as text, and the log has no command from it."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ LINE = ROW.map(lambda row: json.dumps(row).encode()) | JSON.map(lambda one: json
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the step left behind."""
+class Report:
+    """The outcome of the step."""
 
     exit_code: int
     log: str
@@ -101,22 +101,22 @@ class Told:
 
 def report(
     folder: Path, lines: bytes | None, exit_code: object = 0, *, name: str = "assets.toml", shard: str = ""
-) -> Told:
-    """Runs the step over *lines*; None where there is no file."""
-    said, outputs, shown = (folder / part for part in ("said.jsonl", "outputs", "summary.md"))
-    for path in (said, outputs, shown):
+) -> Report:
+    """Runs the step on *lines*; None if the file is missing."""
+    said, outputs, page = (folder / part for part in ("said.jsonl", "outputs", "summary.md"))
+    for path in (said, outputs, page):
         path.unlink(missing_ok=True)
     if lines is not None:
         said.write_bytes(lines)
     environ = {"OUTPUT": str(said), "MANIFEST": name, "SHARD": shard, "EXIT_CODE": str(exit_code)}
     stdout = io.StringIO()
-    code = main({**environ, "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(shown)}, stdout)
+    code = main({**environ, "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(page)}, stdout)
     pairs = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
-    return Told(code, stdout.getvalue(), shown.read_text("utf-8"), {name: value for name, _, value in pairs})
+    return Report(code, stdout.getvalue(), page.read_text("utf-8"), {name: value for name, _, value in pairs})
 
 
-class Shown(HTMLParser):
-    """The elements of a page, and what stands in <code>."""
+class SummaryPage(HTMLParser):
+    """The elements of a page, and the text in <code>."""
 
     def __init__(self, markdown: str) -> None:
         super().__init__()
@@ -148,39 +148,39 @@ class Shown(HTMLParser):
 ELEMENTS = {"h3", "p", "table", "tr", "th", "td", "code", "details", "summary"}
 
 
-# --- what comes from the real command --------------------------------------------------------------------------------
+# --- output of the real command --------------------------------------------------------------------------------------
 
 
-def ran(
-    imagecli: Run, folder: Path, *rows: dict[str, Any], flags: Sequence[str] = (), **told: Any
-) -> tuple[Result, Told]:
+def run_and_report(
+    imagecli: Run, folder: Path, *rows: dict[str, Any], flags: Sequence[str] = (), **report_: Any
+) -> tuple[Result, Report]:
     manifest(folder, *rows)
     result = imagecli("batch", "assets.jsonl", "--json", "--provider", "sandbox", *flags)
-    return result, report(folder, result.raw_stdout, result.exit_code, name="assets.jsonl", **told)
+    return result, report(folder, result.raw_stdout, result.exit_code, name="assets.jsonl", **report_)
 
 
-def test_a_run_is_summed_up_with_what_failed_first_and_at_its_line(imagecli: Run, folder: Path) -> None:
+def test_a_run_is_summarized_with_failures_first_and_at_their_lines(imagecli: Run, folder: Path) -> None:
     rows = [{"prompt": word, "output": f"{word[:3]}.png"} for word in ("cat", "moderation_blocked", "owl")]
-    result, told = ran(imagecli, folder, *rows, shard="2/3", flags=["--shard", "1/1"])
-    assert (result.exit_code, told.exit_code) == (9, 9)
-    assert told.outputs == {"bought": "2", "failed": "1", "cost-usd": "0", "keep": "true"}
-    assert "<p>2 created, 1 failed; exit 9</p>" in told.summary
-    shown = Shown(told.summary)
-    assert shown.codes[:3] == ["assets.jsonl", "2/3", "mod.png"]
-    assert [name for name in shown.codes if name.endswith(".png")] == ["mod.png", "cat.png", "owl.png"]
-    (only,) = told.commands
+    result, report_ = run_and_report(imagecli, folder, *rows, shard="2/3", flags=["--shard", "1/1"])
+    assert (result.exit_code, report_.exit_code) == (9, 9)
+    assert report_.outputs == {"bought": "2", "failed": "1", "cost-usd": "0", "keep": "true"}
+    assert "<p>2 created, 1 failed; exit 9</p>" in report_.summary
+    page = SummaryPage(report_.summary)
+    assert page.codes[:3] == ["assets.jsonl", "2/3", "mod.png"]
+    assert [name for name in page.codes if name.endswith(".png")] == ["mod.png", "cat.png", "owl.png"]
+    (only,) = report_.commands
     assert only.properties == {"file": "assets.jsonl", "line": "2", "title": "imagecli: moderation_blocked"}
     assert only.message.startswith("refused by the provider's policy")
 
 
-def test_a_look_that_finds_gaps_says_which(imagecli: Run, folder: Path) -> None:
+def test_a_check_that_finds_gaps_lists_them(imagecli: Run, folder: Path) -> None:
     rows = [{"prompt": "cat", "output": "cat.png"}]
-    _, told = ran(imagecli, folder, *rows, flags=["--check"])
-    assert (told.exit_code, "<p>1 missing or stale; exit 10</p>" in told.summary) == (10, True)
-    assert [(one.name, one.message) for one in told.commands] == [("error", "cat.png is missing")]
+    _, report_ = run_and_report(imagecli, folder, *rows, flags=["--check"])
+    assert (report_.exit_code, "<p>1 missing or stale; exit 10</p>" in report_.summary) == (10, True)
+    assert [(one.name, one.message) for one in report_.commands] == [("error", "cat.png is missing")]
 
 
-def test_a_plan_is_no_failure_and_says_what_it_can_cost(imagecli: Run, folder: Path) -> None:
+def test_a_plan_is_not_a_failure_and_prints_its_cost(imagecli: Run, folder: Path) -> None:
     manifest(folder, {"prompt": "cat", "output": "cat.png"})
     result = imagecli("batch", "assets.jsonl", "--json", "--dry-run")
     planned = report(folder, result.raw_stdout, result.exit_code)
@@ -189,33 +189,33 @@ def test_a_plan_is_no_failure_and_says_what_it_can_cost(imagecli: Run, folder: P
     assert f"<p>1 planned; cost: at most ${most:.3f}; exit 0</p>" in planned.summary
 
 
-def test_a_run_that_has_nothing_to_do_says_so_without_annotations(imagecli: Run, folder: Path) -> None:
-    ran(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
-    _, told = ran(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
-    assert (told.exit_code, told.log, told.outputs["bought"]) == (0, "", "0")
-    assert "<p>1 up to date; exit 0</p>" in told.summary
-    assert told.summary.index("<details><summary>1 up to date</summary>") < told.summary.index("cat.png")
+def test_a_run_with_nothing_to_do_has_no_annotations(imagecli: Run, folder: Path) -> None:
+    run_and_report(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
+    _, report_ = run_and_report(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
+    assert (report_.exit_code, report_.log, report_.outputs["bought"]) == (0, "", "0")
+    assert "<p>1 up to date; exit 0</p>" in report_.summary
+    assert report_.summary.index("<details><summary>1 up to date</summary>") < report_.summary.index("cat.png")
 
 
 def test_problems_of_a_manifest_are_annotated_at_their_lines(imagecli: Run, folder: Path) -> None:
     rows: list[dict[str, Any]] = [{"prompt": "cat", "output": "cat.png"}, {"prompt": "owl", "qualty": "low"}]
-    result, told = ran(imagecli, folder, *rows)
-    assert (result.exit_code, told.exit_code, told.outputs["cost-usd"]) == (2, 2, "")
-    assert [one.properties.get("line") for one in told.commands] == ["2", None]
-    assert "unknown field 'qualty'" in told.commands[0].message
-    assert "qualty" in Shown(told.summary).codes[1]
-    assert told.commands[1].message.startswith("assets.jsonl has 1 problem")
+    result, report_ = run_and_report(imagecli, folder, *rows)
+    assert (result.exit_code, report_.exit_code, report_.outputs["cost-usd"]) == (2, 2, "")
+    assert [one.properties.get("line") for one in report_.commands] == ["2", None]
+    assert "unknown field 'qualty'" in report_.commands[0].message
+    assert "qualty" in SummaryPage(report_.summary).codes[1]
+    assert report_.commands[1].message.startswith("assets.jsonl has 1 problem")
 
 
-def test_notes_are_no_annotations_and_warnings_are(imagecli: Run, folder: Path) -> None:
+def test_warnings_are_annotations_and_notes_are_not(imagecli: Run, folder: Path) -> None:
     manifest(folder, {"prompt": "cat", "output": "cat.png", "size": "landscape"})
     with serving() as server:
         result = imagecli("batch", "assets.jsonl", "--json", "--base-url", server.base_url)
-    told = report(folder, result.raw_stdout, result.exit_code)
+    report_ = report(folder, result.raw_stdout, result.exit_code)
     levels = {one["code"]: one["level"] for one in json.loads(result.stdout.splitlines()[-1])["warnings"]}
     assert levels == {"size": "note", "other_size": "warning"}
-    assert [one.name for one in told.commands] == ["warning"]
-    assert "received 64x64" in told.commands[0].message
+    assert [one.name for one in report_.commands] == ["warning"]
+    assert "received 64x64" in report_.commands[0].message
 
 
 def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imagecli: Run, folder: Path) -> None:
@@ -224,30 +224,30 @@ def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imag
     manifest(folder, {"prompt": "cat", "output": "cat.png"})
     with serving(lambda fields: refusal("400 Bad Request", "x", message)) as server:
         result = imagecli("batch", "assets.jsonl", "--json", "--base-url", server.base_url)
-    told = report(folder, result.raw_stdout, result.exit_code)
-    (only,) = told.commands
+    report_ = report(folder, result.raw_stdout, result.exit_code)
+    (only,) = report_.commands
     assert only.name == "error"
     assert "##[set-output name=bought]9" in only.message
-    shown = Shown(told.summary)
-    assert set(shown.elements) <= ELEMENTS
-    assert any(markup in code for code in shown.codes)
+    page = SummaryPage(report_.summary)
+    assert set(page.elements) <= ELEMENTS
+    assert any(markup in code for code in page.codes)
 
 
-# --- what may come ---------------------------------------------------------------------------------------------------
+# --- possible output -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("exit_code", ["", "x", "-1", "²"])
-def test_a_step_that_did_not_run_fails_and_says_so(tmp_path: Path, exit_code: str) -> None:
-    told = report(tmp_path, None, exit_code)
-    assert (told.exit_code, told.outputs) == (1, {"bought": "0", "failed": "0", "cost-usd": "", "keep": "false"})
-    assert "the run ended without a summary" in told.summary
+def test_a_step_that_did_not_run_fails_with_a_message(tmp_path: Path, exit_code: str) -> None:
+    report_ = report(tmp_path, None, exit_code)
+    assert (report_.exit_code, report_.outputs) == (1, {"bought": "0", "failed": "0", "cost-usd": "", "keep": "false"})
+    assert "the run ended without a summary" in report_.summary
 
 
-def test_of_a_run_that_was_killed_the_rows_that_were_told_are_counted(tmp_path: Path) -> None:
+def test_the_reported_rows_of_a_killed_run_are_counted(tmp_path: Path) -> None:
     rows = b'{"state": "bought", "outputs": ["a.png"]}\n{"state": "failed"}\n{"state": "bou'
-    told = report(tmp_path, rows, 137)
-    assert (told.exit_code, told.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": "", "keep": "true"})
-    assert "1 created, 1 failed; the run ended without a summary; 1 unreadable line; exit 137" in told.summary
+    report_ = report(tmp_path, rows, 137)
+    assert (report_.exit_code, report_.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": "", "keep": "true"})
+    assert "1 created, 1 failed; the run ended without a summary; 1 unreadable line; exit 137" in report_.summary
 
 
 @pytest.mark.parametrize(
@@ -262,33 +262,33 @@ def test_of_a_run_that_was_killed_the_rows_that_were_told_are_counted(tmp_path: 
         (b'{"status": "partial", "summary": {"bought": 0}}', 130, "true"),
     ],
 )
-def test_a_journal_is_kept_where_it_has_something_new(tmp_path: Path, lines: bytes, exit_code: int, keep: str) -> None:
+def test_a_journal_is_saved_if_it_changed(tmp_path: Path, lines: bytes, exit_code: int, keep: str) -> None:
     assert report(tmp_path, lines, exit_code).outputs["keep"] == keep
 
 
 @given(lines=st.lists(LINE, max_size=8).map(b"\n".join), name=HOSTILE, shard=HOSTILE)
-def test_whatever_a_command_says_the_log_has_annotations_alone_and_the_summary_text(
+def test_for_any_output_the_log_has_only_annotations_and_the_summary_text(
     tmp_path_factory: pytest.TempPathFactory, lines: bytes, name: str, shard: str
 ) -> None:
-    told = report(tmp_path_factory.mktemp("report"), lines, 4, name=name, shard=shard)
-    assert told.exit_code == 4
-    lines_of_log = told.log.splitlines()
-    assert len(told.commands) == len(lines_of_log)
-    assert {one.name for one in told.commands} <= {"error", "warning"}
-    assert told.outputs.pop("keep") in ("true", "false")
-    assert set(told.outputs) == {"bought", "failed", "cost-usd"}
-    assert all(set(value) <= set("0123456789.") for value in told.outputs.values())
-    shown = Shown(told.summary)
-    assert (set(shown.elements) <= ELEMENTS, shown.attributes) == (True, [])
-    assert shown.elements.count("h3") == 1
+    report_ = report(tmp_path_factory.mktemp("report"), lines, 4, name=name, shard=shard)
+    assert report_.exit_code == 4
+    lines_of_log = report_.log.splitlines()
+    assert len(report_.commands) == len(lines_of_log)
+    assert {one.name for one in report_.commands} <= {"error", "warning"}
+    assert report_.outputs.pop("keep") in ("true", "false")
+    assert set(report_.outputs) == {"bought", "failed", "cost-usd"}
+    assert all(set(value) <= set("0123456789.") for value in report_.outputs.values())
+    page = SummaryPage(report_.summary)
+    assert (set(page.elements) <= ELEMENTS, page.attributes) == (True, [])
+    assert page.elements.count("h3") == 1
 
 
 @given(message=HOSTILE, code=HOSTILE, name=HOSTILE, output=HOSTILE)
-def test_foreign_text_arrives_as_it_is(message: str, code: str, name: str, output: str) -> None:
+def test_untrusted_text_is_shown_unchanged(message: str, code: str, name: str, output: str) -> None:
     row = {"state": "failed", "line": 3, "outputs": [output], "errors": [{"message": message, "code": code}]}
     said = read_output([json.dumps(row).encode()])
-    shown = Shown(summary(said, name, "", 4, SUMMARY_BYTES))
-    assert shown.codes == [
+    page = SummaryPage(summary(said, name, "", 4, SUMMARY_BYTES))
+    assert page.codes == [
         value for value in (clean_text(name), clean_text(output), clean_text(message)) if value.strip()
     ]
     commands = read_log("\n".join(build_annotations(said, name))).commands
@@ -298,32 +298,32 @@ def test_foreign_text_arrives_as_it_is(message: str, code: str, name: str, outpu
         assert only.properties["title"] == (f"imagecli: {clean_text(code).strip()}".removesuffix(": "))
 
 
-@pytest.mark.parametrize(("count", "shown", "last"), [(10, 10, "no 9"), (11, 10, "2 more in the job summary")])
+@pytest.mark.parametrize(("count", "page", "last"), [(10, 10, "no 9"), (11, 10, "2 more in the job summary")])
 @pytest.mark.parametrize("kind", ["error", "warning"])
 def test_ten_annotations_of_a_kind_are_shown_and_the_rest_counted(
-    tmp_path: Path, kind: str, count: int, shown: int, last: str
+    tmp_path: Path, kind: str, count: int, page: int, last: str
 ) -> None:
     said = [{"message": f"no {number}", "level": "warning"} for number in range(count)]
     document = {"warnings": said} if kind == "warning" else {"errors": said}
     commands = report(tmp_path, json.dumps(document).encode()).commands
-    assert [one.name for one in commands] == [kind] * shown
-    assert (commands[-1].message, shown) == (last, SHOWN)
+    assert [one.name for one in commands] == [kind] * page
+    assert (commands[-1].message, page) == (last, SHOWN)
 
 
 @pytest.mark.parametrize("words", ["a" * 90, "猫" * 90])
-def test_a_summary_stays_below_its_limit_and_says_how_many_rows_are_left_out(tmp_path: Path, words: str) -> None:
+def test_a_summary_stays_below_its_limit_and_counts_omitted_rows(tmp_path: Path, words: str) -> None:
     rows = [{"state": "bought", "outputs": [words]} for _ in range(20_000)]
     rows[15_000]["state"] = "failed"
-    told = report(tmp_path, "\n".join(json.dumps(row) for row in rows).encode())
-    assert SUMMARY_BYTES - 600 < len(told.summary.encode()) <= SUMMARY_BYTES
-    shown = Shown(told.summary)
-    left_out = 20_000 - (shown.elements.count("tr") - 1)
-    assert left_out > 1000
-    assert f"{left_out:,} more not shown." in told.summary
-    assert "<td>failed</td>" in told.summary.split("</tr>")[1]
+    report_ = report(tmp_path, "\n".join(json.dumps(row) for row in rows).encode())
+    assert SUMMARY_BYTES - 600 < len(report_.summary.encode()) <= SUMMARY_BYTES
+    page = SummaryPage(report_.summary)
+    omitted = 20_000 - (page.elements.count("tr") - 1)
+    assert omitted > 1000
+    assert f"{omitted:,} more not shown." in report_.summary
+    assert "<td>failed</td>" in report_.summary.split("</tr>")[1]
 
 
-def test_a_summary_that_has_no_room_is_left_out() -> None:
+def test_a_summary_that_does_not_fit_is_omitted() -> None:
     assert summary(read_output([]), "assets.toml", "", 0, 20) == ""
 
 
@@ -337,7 +337,7 @@ def test_a_summary_that_has_no_room_is_left_out() -> None:
         ("-", "stdin:3: no", {}),
     ],
 )
-def test_an_annotation_stands_at_the_manifests_line(name: str, message: str, properties: dict[str, str]) -> None:
+def test_an_annotation_is_at_the_manifests_line(name: str, message: str, properties: dict[str, str]) -> None:
     said = read_output([json.dumps({"errors": [{"message": message}]}).encode()])
     (only,) = read_log("\n".join(build_annotations(said, name))).commands
     assert only.properties == {**properties, "title": "imagecli"}

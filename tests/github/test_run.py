@@ -1,4 +1,4 @@
-"""The Action's step that runs the command: its words, its key, its log, and its end."""
+"""The Action's step that runs the command: its arguments, its key, its log, and its end."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def world(tmp_path: Path, folder: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a step left behind."""
+class StepOutcome:
+    """The outcome of a step."""
 
     text: str
     outputs: dict[str, str]
@@ -60,7 +60,7 @@ class Ran:
         return Path(self.outputs["output"]).read_text("utf-8")
 
 
-def ran(children: Children, environ: Mapping[str, str]) -> Ran:
+def ran(children: Children, environ: Mapping[str, str]) -> StepOutcome:
     """Runs the step to its end."""
     process = children.start(STEP, env=environ)
     stdout, stderr = process.communicate(timeout=60)
@@ -68,20 +68,20 @@ def ran(children: Children, environ: Mapping[str, str]) -> Ran:
     return left(stdout, environ)
 
 
-def left(stdout: bytes, environ: Mapping[str, str]) -> Ran:
+def left(stdout: bytes, environ: Mapping[str, str]) -> StepOutcome:
     pairs = (line.partition("=") for line in Path(environ["GITHUB_OUTPUT"]).read_text("utf-8").splitlines())
-    return Ran(stdout.decode(), {name: value for name, _, value in pairs})
+    return StepOutcome(stdout.decode(), {name: value for name, _, value in pairs})
 
 
-# --- words and key ---------------------------------------------------------------------------------------------------
+# --- arguments and key -----------------------------------------------------------------------------------------------
 
 
 @given(values=st.dictionaries(st.sampled_from(["MANIFEST", "PROVIDER", "MAX_COST", "SHARD"]), st.text(max_size=30)))
-def test_an_input_is_one_word_whatever_it_says(values: dict[str, str]) -> None:
+def test_any_input_is_one_word(values: dict[str, str]) -> None:
     words = build_command(values)
     flags = {"--provider": "PROVIDER", "--max-cost": "MAX_COST", "--shard": "SHARD"}
-    said = [word for flag, name in flags.items() if values.get(name) for word in (flag, values[name])]
-    assert words == ["imagecli", "batch", "--json", *said, "--", values.get("MANIFEST", "")]
+    arguments_ = [word for flag, name in flags.items() if values.get(name) for word in (flag, values[name])]
+    assert words == ["imagecli", "batch", "--json", *arguments_, "--", values.get("MANIFEST", "")]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def on_path(monkeypatch: pytest.MonkeyPatch, world: dict[str, str]) -> None:
     ("provider", "variable"),
     [("openai", "OPENAI_API_KEY"), ("xai", "XAI_API_KEY"), ("sandbox", None), ("nobody", None), ("--help", None)],
 )
-def test_a_key_stands_in_its_providers_variable_and_in_no_other(provider: str, variable: str | None) -> None:
+def test_a_key_is_in_its_providers_variable_and_in_no_other(provider: str, variable: str | None) -> None:
     assert key_variable(provider) == variable
     found = build_environment({"API_KEY": "sk-test", "PROVIDER": provider, "OTHER": "1"})
     assert found == {"PROVIDER": provider, "OTHER": "1", **({variable: "sk-test"} if variable else {})}
@@ -169,7 +169,7 @@ def test_its_exit_code_is_kept(
 
 
 @pytest.mark.parametrize("entry", [".", "", "bin"])
-def test_imagecli_is_not_taken_from_the_workspace(
+def test_imagecli_is_not_imported_from_the_workspace(
     children: Children, folder: Path, world: dict[str, str], entry: str
 ) -> None:
     manifest(folder, {"prompt": "cat", "output": "cat.png"})
@@ -183,7 +183,7 @@ def test_imagecli_is_not_taken_from_the_workspace(
     assert not (folder / "hacked").exists()
 
 
-def test_a_servers_message_is_no_command_in_the_log(children: Children, folder: Path, world: dict[str, str]) -> None:
+def test_a_servers_message_is_not_a_command_in_the_log(children: Children, folder: Path, world: dict[str, str]) -> None:
     message = "no ##[set-output name=exit-code]0 ::add-mask::a"
     manifest(folder, {"prompt": "cat", "output": "cat.png"})
     with serving(lambda fields: refusal("400 Bad Request", "x", message)) as server:
@@ -195,8 +195,8 @@ def test_a_servers_message_is_no_command_in_the_log(children: Children, folder: 
 
 
 @contextmanager
-def cancelled(children: Children, folder: Path, world: dict[str, str], number: int) -> Iterator[Ran]:
-    """A step that got a signal when its second image was there: the first one has ended then."""
+def cancelled(children: Children, folder: Path, world: dict[str, str], number: int) -> Iterator[StepOutcome]:
+    """A step that got a signal when its second image was saved."""
     manifest(folder, *({"prompt": f"cat {one}", "output": f"{one}.png"} for one in range(8)))
     with serving(latency=0.5) as server:
         environ = {**world, "ARGS": f"-j 1 --base-url {server.base_url}", "API_KEY": "any"}
@@ -211,7 +211,7 @@ def cancelled(children: Children, folder: Path, world: dict[str, str], number: i
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, "130"), (signal.SIGTERM, "143")])
-def test_a_run_that_is_cancelled_hears_of_it_and_tells_what_is_saved(
+def test_a_cancelled_run_reports_its_saved_images(
     children: Children, folder: Path, world: dict[str, str], number: int, code: str
 ) -> None:
     with cancelled(children, folder, world, number) as step:

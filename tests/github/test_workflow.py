@@ -1,4 +1,4 @@
-"""README's workflow and the Action, carried out on machines without GitHub, against a server that counts."""
+"""README's workflow and the Action, run on machines without GitHub, against a server that counts requests."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def head(hub: Hub) -> str:
     return git(hub.root, "ls-remote", str(hub.origin), "main")
 
 
-def held(hub: Hub, place: Path) -> list[str]:
+def repository_files(hub: Hub, place: Path) -> list[str]:
     """The files of the repository, in a new clone at *place*."""
     git(hub.root, "clone", "--quiet", str(hub.origin), str(place))
     return git(place, "ls-files").split()
@@ -119,14 +119,14 @@ def held(hub: Hub, place: Path) -> list[str]:
 # --- README's workflow -----------------------------------------------------------------------------------------------
 
 
-def test_three_machines_buy_each_row_once_and_later_runs_what_was_edited(
+def test_three_machines_request_each_row_once_and_later_runs_edited_rows(
     hub: Hub, server: Server, tmp_path: Path
 ) -> None:
     """The first push, a second run, a pull request with an edited row, and the push of that: one run needs the other,
     and each takes seconds.
     """
     ran = hub.run(WORKFLOW)
-    check_first_run(ran, held(hub, tmp_path / "fresh"))
+    check_first_run(ran, repository_files(hub, tmp_path / "fresh"))
     assert known_prompts(server.prompts) == sorted(PROMPTS)
     # The key reaches the provider, and no log.
     assert set(server.authorizations) == {f"Bearer {KEY}"}
@@ -137,17 +137,17 @@ def test_three_machines_buy_each_row_once_and_later_runs_what_was_edited(
     assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
     assert (len(server.prompts), head(hub)) == (len(PROMPTS), commit)
 
-    # The sandbox of a pull request leaves what was bought, and says so.
+    # The sandbox of a pull request keeps paid images, with a note.
     edit(tmp_path / "clone", "at dusk", "at dawn")
-    check_sandbox_leaves_what_was_bought(hub, server, "pull_request")
+    check_sandbox_keeps_paid_images(hub, server, "pull_request")
 
-    # A row that was edited is bought by one machine.
+    # An edited row is requested by one machine.
     assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
     assert server.prompts[len(PROMPTS) :] == ["a lighthouse at dawn, flat colors"]
 
 
 def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
-    """All five rows are made, by three machines, and what they made is in the repository."""
+    """All five rows are created, by three machines, and the results are in the repository."""
     logs = "\n".join(job.log for job in all_jobs(ran))
     assert all(job.ok for job in all_jobs(ran)), logs
     assert [len(jobs) for jobs in ran.values()] == [3, 1]
@@ -158,27 +158,27 @@ def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
     assert "<p>5 up to date; exit 0</p>" in ran["merge"][0].summary
 
 
-def check_sandbox_leaves_what_was_bought(hub: Hub, server: Server, event: str) -> None:
+def check_sandbox_keeps_paid_images(hub: Hub, server: Server, event: str) -> None:
     """A run without a purchase changes nothing where a row that was bought has been edited."""
-    commit, sent = head(hub), len(server.prompts)
+    commit, request_count = head(hub), len(server.prompts)
     ran = hub.run(WORKFLOW, event)
     assert all(job.ok for job in all_jobs(ran))
     warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
     assert warnings == [
         "img/hero.webp is stale (its row or an input has changed), but the sandbox never overwrites paid images"
     ]
-    assert (len(server.prompts), head(hub)) == (sent, commit)
+    assert (len(server.prompts), head(hub)) == (request_count, commit)
 
 
 @pytest.mark.nightly
-def test_the_sandbox_leaves_what_was_bought_when_a_push_has_no_key(hub: Hub, server: Server, tmp_path: Path) -> None:
+def test_the_sandbox_keeps_paid_images_when_a_push_has_no_key(hub: Hub, server: Server, tmp_path: Path) -> None:
     hub.run(WORKFLOW)
     edit(tmp_path / "clone", "at dusk", "at dawn")
     hub.secrets = {}
-    check_sandbox_leaves_what_was_bought(hub, server, "push")
+    check_sandbox_keeps_paid_images(hub, server, "push")
 
 
-def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub) -> None:
+def test_images_of_other_shards_are_kept_when_one_fails(tmp_path: Path, hub: Hub) -> None:
     wrong = {"a cat in a hat"}
     with serving(lambda fields: refusal("400 Bad Request", "x") if fields["prompt"] in wrong else None) as server:
         hub.environ = {"OPENAI_BASE_URL": server.base_url}
@@ -187,15 +187,15 @@ def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub
         (merge,) = ran["merge"]
         errors = [one for one in read_log(merge.log).commands if one.name == "error"]
         assert (merge.ok, [one.message for one in errors]) == (False, ["animals/cat.png is missing"])
-        assert "animals/owl.png" in held(hub, tmp_path / "fresh")
-        sent = len(server.prompts)
+        assert "animals/owl.png" in repository_files(hub, tmp_path / "fresh")
+        request_count = len(server.prompts)
         wrong.clear()
         again = hub.run(WORKFLOW)
         assert all(job.ok for job in all_jobs(again))
-        assert server.prompts[sent:] == ["a cat in a hat"]
+        assert server.prompts[request_count:] == ["a cat in a hat"]
 
 
-def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, server: Server, clone: Path) -> None:
+def test_a_forks_pull_request_uses_the_sandbox_and_commits_nothing(hub: Hub, server: Server, clone: Path) -> None:
     """What it drew is bought by the next run that has a key."""
     commit = head(hub)
     key, hub.secrets = hub.secrets, {}
@@ -250,7 +250,7 @@ def test_images_that_are_not_committed_come_from_the_cache(hub: Hub, server: Ser
     assert float(edited.steps[-1].outputs["cost-usd"]) > 0
 
 
-def test_what_was_bought_before_a_failure_is_cached_and_the_step_fails(hub: Hub) -> None:
+def test_images_created_before_a_failure_are_cached_and_the_step_fails(hub: Hub) -> None:
     with serving(lambda fields: refusal("400 Bad Request", "x") if "owl" in fields["prompt"] else None) as server:
         hub.environ = {"OPENAI_BASE_URL": server.base_url}
         (job,) = hub.run(parsed(CACHING))["one"]
@@ -259,11 +259,11 @@ def test_what_was_bought_before_a_failure_is_cached_and_the_step_fails(hub: Hub)
         assert (again.steps[-1].outputs["bought"], len(server.prompts)) == ("0", 6)
 
 
-def test_a_fork_reads_the_cache_and_keeps_nothing(hub: Hub, server: Server) -> None:
+def test_a_fork_reads_the_cache_and_saves_nothing(hub: Hub, server: Server) -> None:
     hub.run(parsed(CACHING))
-    kept, hub.secrets = list(hub.caches), {}
+    caches, hub.secrets = list(hub.caches), {}
     (job,) = hub.run(parsed(CACHING), "pull_request")["one"]
-    assert (job.ok, job.steps[-1].outputs["bought"], list(hub.caches), len(server.prompts)) == (True, "0", kept, 5)
+    assert (job.ok, job.steps[-1].outputs["bought"], list(hub.caches), len(server.prompts)) == (True, "0", caches, 5)
     hub.caches.clear()
     (job,) = hub.run(parsed(CACHING), "pull_request")["one"]
     assert (job.ok, job.steps[-1].outputs["bought"], hub.caches, len(server.prompts)) == (True, "5", {}, 5)
@@ -341,7 +341,7 @@ def uses_of_the_action() -> Iterator[dict[str, str]]:
         yield from (step["with"] for step in job["steps"] if "/.github/actions/batch@" in step.get("uses", ""))
 
 
-def test_the_workflow_asks_for_no_input_that_the_action_does_not_have() -> None:
+def test_the_workflow_uses_only_inputs_of_the_action() -> None:
     given = list(uses_of_the_action())
     assert len(given) == 2
     assert all(set(one) <= set(ACTION["inputs"]) for one in given)

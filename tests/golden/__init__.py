@@ -1,1 +1,1 @@
-"""What imagecli at 48b1051 wrote and read, kept as files: a later one has to read it and mean the same."""
+"""Files that imagecli at 48b1051 wrote and read: later versions must read them with the same meaning."""

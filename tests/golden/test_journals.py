@@ -1,8 +1,6 @@
-"""Journals that runs of 48b1051 wrote: what they say is still understood, and nothing in them is bought again.
-
-Each folder holds a manifest, its journals, the files that stood there and what is expected, written once from
-48b1051; don't regenerate that.
-"""
+"""Journals that runs of 48b1051 wrote are still understood, and nothing in them is requested again.\n\nEach folder
+holds a manifest, its journals, the files that existed there and the expected state, written once by\n48b1051; don't
+regenerate them."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ each_folder = pytest.mark.parametrize("golden", FOLDERS, ids=lambda path: path.n
 
 
 def read_state(manifest: Path) -> dict[str, Any]:
-    """What the journals of a manifest say. The one place that names classes and functions of the program."""
+    """The state in the journals of a manifest. The only place that names classes and functions of the program."""
     events: list[Event] = []
     ledger = read_journals(manifest, events.append)
     last = {name: ledger.last_entry(name) for name in ids_in(manifest.parent)}
@@ -50,7 +48,7 @@ def read_state(manifest: Path) -> dict[str, Any]:
 
 
 def ids_in(folder: Path) -> list[str]:
-    """The ids of all lines that are whole."""
+    """The ids of all complete lines."""
     found = set()
     for path in folder.glob("*.journal*.jsonl"):
         for line in path.read_bytes().splitlines(keepends=True):
@@ -73,12 +71,12 @@ def expected(golden: Path) -> dict[str, Any]:
 
 
 @each_folder
-def test_what_a_journal_says_is_understood_as_it_was(golden: Path) -> None:
+def test_a_journal_is_understood_as_before(golden: Path) -> None:
     assert read_state(golden / "m.jsonl") == expected(golden)["state"]
 
 
 @each_folder
-def test_the_same_rows_are_done_missing_or_away(golden: Path, imagecli: Run, folder: Path) -> None:
+def test_the_same_rows_are_done_missing_or_pending(golden: Path, imagecli: Run, folder: Path) -> None:
     shutil.copytree(golden, folder, dirs_exist_ok=True)
     for check in expected(golden)["checks"]:
         result = imagecli("batch", "m.jsonl", "--check", "--json", *check["arguments"])

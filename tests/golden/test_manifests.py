@@ -43,7 +43,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
-    """The items that a manifest asks for. The one place that names classes and functions of the program."""
+    """The items of a manifest. The only place that names classes and functions of the program."""
     catalog = load_shipped_catalog()
     provider = catalog.provider(WAYS[way]["provider"])
     base_url = WAYS[way]["base_url"] or provider.base_url or ""
@@ -72,8 +72,8 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
     return rows
 
 
-def read_one_by_one(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
-    """Per row its items; None where it is refused."""
+def read_each_row(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
+    """Per row its items; None if it is refused."""
     read = read_manifest(path)
     found: list[list[dict[str, Any]] | None] = []
     rows = list(read.content.rows)
@@ -101,8 +101,8 @@ def test_every_row_keeps_its_hash_its_id_and_its_paths(path: Path, way: str) -> 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_row_that_yaml_1_2_reads_differently_keeps_its_hash_or_is_refused(way: str) -> None:
-    rows, wanted = read_one_by_one(CHANGED_BY_YAML_1_2, way), expected(CHANGED_BY_YAML_1_2)[way]
-    assert len(rows) == len(wanted)
-    assert [row or wanted[number] for number, row in enumerate(rows)] == wanted
+    rows, expected_rows = read_each_row(CHANGED_BY_YAML_1_2, way), expected(CHANGED_BY_YAML_1_2)[way]
+    assert len(rows) == len(expected_rows)
+    assert [row or expected_rows[number] for number, row in enumerate(rows)] == expected_rows
     # Octal, hexadecimal, infinite, not a number, two with too many digits, and parameters with an octal number.
     assert [number for number, row in enumerate(rows, 1) if row is None] == [2, 3, 4, 5, 8, 9, 10]

@@ -41,8 +41,9 @@ def lay_out(golden: Path, folder: Path, state: Path, base_url: str) -> None:
         (spool / path.name).write_bytes(data)
 
 
-def found_in(folder: Path, like: dict[str, Any]) -> dict[str, Any]:
-    """Each file's hash; of those that *like* has as format and size, that: another encoder has other bytes."""
+def describe_files(folder: Path, like: dict[str, Any]) -> dict[str, Any]:
+    """Each file's hash; or format and size for files of *like* that have these, because another encoder writes other
+    bytes."""
     found: dict[str, Any] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -55,7 +56,7 @@ def found_in(folder: Path, like: dict[str, Any]) -> dict[str, Any]:
 
 
 def recover(golden: Path, imagecli: Run, folder: Path, state: Path, like: dict[str, Any]) -> dict[str, Any]:
-    """What `recover` says and does."""
+    """The output and the results of `recover`."""
     with raw_server(http("200 OK", png(64, 64, "red")), http("200 OK", png(64, 64, "red"))) as server:
         lay_out(golden, folder, state, server.base_url)
         listed = imagecli("recover", "--list", "--json").json["left"]
@@ -66,7 +67,7 @@ def recover(golden: Path, imagecli: Run, folder: Path, state: Path, like: dict[s
         "saved": sorted(Path(image["path"]).relative_to(folder).as_posix() for image in result.json["images"]),
         "errors": [error["code"] for error in result.json["errors"]],
         "warnings": [warning["code"] for warning in result.json["warnings"]],
-        "files": found_in(folder, like),
+        "files": describe_files(folder, like),
         "left": sorted(path.suffix for path in (state / "spool").rglob("*-*")),
     }
 

@@ -93,7 +93,7 @@ def test_filters(argv: tuple[str, ...], found: list[str], three_days: None, imag
         (("frobnicate",), "unknown command 'frobnicate' for imagecli history"),
     ],
 )
-def test_wrong_words_are_two_lines(argv: tuple[str, ...], message: str, imagecli: Run) -> None:
+def test_invalid_arguments_are_two_lines(argv: tuple[str, ...], message: str, imagecli: Run) -> None:
     done = imagecli("history", *argv)
     assert done.exit_code == 2
     first, second = done.stderr.splitlines()
@@ -179,7 +179,7 @@ def test_a_narrow_terminal_has_no_room_for_thumbnails(
         (("list",), COLORS | {"IMAGECLI_PREVIEW": "none"}, TTY),
     ],
 )
-def test_thumbnails_are_drawn_only_where_they_can_be_seen(
+def test_thumbnails_are_drawn_only_if_they_are_visible(
     words: tuple[str, ...], env: dict[str, str], tty: tuple[str, ...], three_days: None, imagecli: Run
 ) -> None:
     done = imagecli("history", *words, tty=tty, env=env)
@@ -214,12 +214,12 @@ def test_three_generations_are_a_tree(imagecli: Run, read_history: ReadHistory) 
             f"   ├─ {snow}  in snow",
             f"   └─ {rain}  in rain",
         ]
-    shown = imagecli("history", "show", f"@{snow}", "--json").json
-    assert [(node["id"], node["depth"]) for node in shown["tree"]] == [(cat, 0), (night, 1), (snow, 2), (rain, 2)]
-    assert shown["images"][0]["inputs"][0]["id"] == night
+    details = imagecli("history", "show", f"@{snow}", "--json").json
+    assert [(node["id"], node["depth"]) for node in details["tree"]] == [(cat, 0), (night, 1), (snow, 2), (rain, 2)]
+    assert details["images"][0]["inputs"][0]["id"] == night
 
 
-def test_show_says_how_it_was_made(imagecli: Run, folder: Path) -> None:
+def test_show_prints_how_it_was_created(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg", 1024, 1024)
     imagecli("edit", "photo.jpg", "a hat", "--mask-rect", "0,0,50%,50%", "--quality", "low", *SANDBOX, "-o", "hat.png")
     text = imagecli("history", "show", "@last").stdout
@@ -277,22 +277,22 @@ def test_clear_gives_the_space_back(imagecli: Run, state: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(("response", "left"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
+@pytest.mark.parametrize(("response", "listed_count"), [(b"y\n", 0), (b"\n", 3), (b"", 3)])
 def test_clear_asks_on_a_terminal(
-    response: bytes, left: int, three_days: None, imagecli: Run, read_history: ReadHistory
+    response: bytes, listed_count: int, three_days: None, imagecli: Run, read_history: ReadHistory
 ) -> None:
     done = imagecli("history", "clear", stdin=response, tty=TTY)
     assert done.exit_code == 0
     assert "Remove 3 images from the history? The files stay. [y/N]" in done.stderr
-    assert len(read_history()) == left
+    assert len(read_history()) == listed_count
 
 
-def test_a_note_says_what_is_lost_while_it_is_off(imagecli: Run) -> None:
+def test_a_note_says_what_is_not_recorded_while_it_is_off(imagecli: Run) -> None:
     done = imagecli("history", env={"IMAGECLI_HISTORY": "false"})
     assert "the history is off (IMAGECLI_HISTORY): new images can't be found" in done.stderr
 
 
-def test_a_line_on_a_terminal_says_how_to_find_it_again(imagecli: Run, read_history: ReadHistory) -> None:
+def test_a_note_on_a_terminal_says_how_to_find_it_again(imagecli: Run, read_history: ReadHistory) -> None:
     done = imagecli("generate", "a cat", *SANDBOX, tty=TTY, env=QUIET)
     (cat,) = read_history()
     assert f"recorded as @{cat.id} (@last); see imagecli history" in done.stderr

@@ -48,7 +48,7 @@ for number in range(25):
 
 
 @pytest.mark.slow
-def test_eight_processes_that_begin_and_write_at_once_lose_nothing(state: Path) -> None:
+def test_eight_processes_that_write_at_the_same_time_lose_nothing(state: Path) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", WRITER, state, str(number)]) for number in range(8)]
     assert [process.wait() for process in processes] == [0] * 8
     with open_history(state) as (connection, _):
@@ -78,7 +78,7 @@ def test_a_damaged_history_is_set_aside_with_a_warning(content: bytes, imagecli:
         assert warning is None
 
 
-def test_damage_that_is_found_while_writing_is_reported(imagecli: Run, state: Path) -> None:
+def test_damage_that_is_detected_while_writing_is_reported(imagecli: Run, state: Path) -> None:
     """The next command sets the database aside."""
     imagecli("generate", "a cat", *SANDBOX)
     path = state / FILE_NAME

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Run, photo
 from tests.history.conftest import ReadHistory
-from tests.web.test_gallery_files import shown
+from tests.web.test_gallery_files import gallery_images
 
 SANDBOX = ("--provider", "sandbox")
 
@@ -37,7 +37,7 @@ def test_it_shows_each_image_with_its_origin(imagecli: Run, folder: Path, read_h
     result = imagecli("history", "gallery")
     assert (result.exit_code, result.stdout) == (0, "gallery/index.html\n"), result.stderr
     assert "links to files on this machine" in result.stderr
-    winter, night, hat, cat = shown(folder / "gallery" / "index.html")
+    winter, night, hat, cat = gallery_images(folder / "gallery" / "index.html")
     assert [image["prompt"] for image in (winter, night, hat, cat)] == ["in winter", "at night", "with a hat", "a cat"]
     assert [image["id"] for image in (cat, hat, night, winter)] == [image.id for image in read_history()]
     assert [image["id"] for image in night["inputs"]] == [hat["id"]]
@@ -52,7 +52,7 @@ def test_it_shows_each_image_with_its_origin(imagecli: Run, folder: Path, read_h
 @pytest.mark.slow
 def test_its_commands_create_the_images_again(imagecli: Run, folder: Path) -> None:
     imagecli("history", "gallery", "-o", "gallery.html")
-    for image in shown(folder / "gallery.html"):
+    for image in gallery_images(folder / "gallery.html"):
         result = imagecli(*shlex.split(image["command"])[1:])
         assert result.exit_code == 0, result.stderr
 
@@ -60,11 +60,11 @@ def test_its_commands_create_the_images_again(imagecli: Run, folder: Path) -> No
 @pytest.mark.usefixtures("three_generations")
 def test_it_has_the_filters_of_the_list(imagecli: Run, folder: Path) -> None:
     imagecli("history", "gallery", "hat", "-o", "gallery.html")
-    assert [image["prompt"] for image in shown(folder / "gallery.html")] == ["with a hat"]
+    assert [image["prompt"] for image in gallery_images(folder / "gallery.html")] == ["with a hat"]
     # Its parent is not in this gallery, and is shown as a file.
-    assert shown(folder / "gallery.html")[0]["inputs"][0]["thumb"].startswith("data:")
+    assert gallery_images(folder / "gallery.html")[0]["inputs"][0]["thumb"].startswith("data:")
     imagecli("history", "gallery", "--limit", "2", "-o", "gallery.html")
-    assert [image["prompt"] for image in shown(folder / "gallery.html")] == ["in winter", "at night"]
+    assert [image["prompt"] for image in gallery_images(folder / "gallery.html")] == ["in winter", "at night"]
 
 
 @pytest.mark.usefixtures("three_generations")
@@ -72,12 +72,12 @@ def test_an_image_on_stdout_and_a_deleted_one_have_placeholders(imagecli: Run, f
     imagecli("generate", "a dog", "-o", "-", *SANDBOX)
     (folder / "cat.png").unlink()
     imagecli("history", "gallery", "-o", "gallery.html")
-    dog, *_, cat = shown(folder / "gallery.html")
+    dog, *_, cat = gallery_images(folder / "gallery.html")
     assert (dog["thumb"], dog["path"], dog["state"]) == (None, None, "written to stdout")
     assert (cat["thumb"], cat["note"]) == (None, "file not found: moved or deleted since")
 
 
-def test_files_of_others_are_not_replaced(imagecli: Run, folder: Path) -> None:
+def test_files_of_other_programs_are_not_replaced(imagecli: Run, folder: Path) -> None:
     (folder / "gallery").mkdir()
     (folder / "gallery" / "index.html").write_text("mine")
     result = imagecli("history", "gallery")
@@ -113,7 +113,7 @@ def test_open_starts_the_browser(folder: Path, state: Path) -> None:
 def test_a_prompt_with_control_characters_is_safe_to_paste(imagecli: Run, folder: Path) -> None:
     imagecli("generate", "a cat \x1b[201~\nrm -rf", *SANDBOX)
     imagecli("history", "gallery", "-o", "gallery.html")
-    (image,) = shown(folder / "gallery.html")
+    (image,) = gallery_images(folder / "gallery.html")
     assert "\x1b" not in image["command"]
     assert "$'a cat \\x1b[201~" in json.dumps(image["command"]).replace("\\\\", "\\")
 

@@ -22,7 +22,7 @@ def test_a_reference(word: str) -> None:
 @pytest.mark.parametrize(
     "word", ["./@last", "@2x.png", "@", "last", "a@b", "@last~", "@last~x", "@a/b", "@a b", "@last.png"]
 )
-def test_a_file_name_is_no_reference(word: str) -> None:
+def test_a_file_name_is_not_a_reference(word: str) -> None:
     assert not is_reference(word)
 
 
@@ -69,7 +69,7 @@ def test_an_unknown_reference_names_the_newest_images(imagecli: Run, read_histor
     assert "error: @last~1: the history has 1 image" in imagecli("vary", "@last~1", *SANDBOX).stderr
 
 
-def test_a_file_that_is_gone_or_changed_is_refused(imagecli: Run, folder: Path) -> None:
+def test_a_missing_or_changed_file_is_refused(imagecli: Run, folder: Path) -> None:
     imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
     photo(folder / "cat.png")
     done = imagecli("edit", "@last", "at night", *SANDBOX)

@@ -169,7 +169,7 @@ def test_the_strength_of_a_variation_can_be_changed(imagecli: Run, folder: Path,
         ),
     ],
 )
-def test_another_fit_extension_or_crop_chooses_the_requested_size_anew(
+def test_another_fit_extension_or_crop_changes_the_requested_size(
     argv: tuple[str, ...],
     options: tuple[str, ...],
     changes: tuple[str, ...],
@@ -209,7 +209,7 @@ def test_seed_and_further_fields_are_sent_again(imagecli: Run, httpserver: HTTPS
     assert (second["foo"], second["bar"], second["seed"]) == ([1, 2], 3, 9)
 
 
-def test_another_provider_replaces_the_address_too(imagecli: Run, sandbox: str, read_history: ReadHistory) -> None:
+def test_another_provider_replaces_the_base_url_too(imagecli: Run, sandbox: str, read_history: ReadHistory) -> None:
     imagecli("generate", "a cat", "--base-url", sandbox)
     assert read_history()[-1].base_url == sandbox
     assert imagecli("history", "rerun", "@last").exit_code == 0
@@ -233,9 +233,7 @@ def test_a_changed_or_missing_input_is_an_error_that_names_it(imagecli: Run, fol
     assert imagecli("history", "rerun", "@last").exit_code == 0
 
 
-def test_an_input_from_stdin_is_found_if_the_history_has_it(
-    imagecli: Run, folder: Path, read_history: ReadHistory
-) -> None:
+def test_an_input_from_stdin_is_found_in_the_history(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
     imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png")
     imagecli("edit", "-", "a hat", *SANDBOX, "-o", "hat.png", stdin=(folder / "cat.png").read_bytes())
     assert imagecli("history", "rerun", "@last").exit_code == 0
@@ -266,7 +264,7 @@ def test_lineage_stays(imagecli: Run, read_history: ReadHistory) -> None:
 
 
 @pytest.mark.parametrize("name", ["hat.jpg", "hat.webp", "{stem}-hat.jpeg"])
-def test_a_composed_image_keeps_the_format_that_its_name_asked_for(
+def test_a_composed_image_keeps_the_format_of_its_name(
     name: str, imagecli: Run, folder: Path, read_history: ReadHistory
 ) -> None:
     """It is requested as a PNG, and encoded again."""

@@ -84,7 +84,7 @@ def time_limit(seconds: int) -> Iterator[None]:
 
 @pytest.fixture
 def api(httpserver: HTTPServer, tmp_path: Path) -> HTTPServer:
-    """An API that makes one and the same image of every request."""
+    """An API that returns the same image for every request."""
     image = base64.b64encode(make_image(tmp_path / "result.png", (0, 0, 250)).read_bytes()).decode()
 
     def respond(request: Request) -> Response:
@@ -105,12 +105,12 @@ def commands_for(name: str, kind: str) -> list[str]:
     return [*ALWAYS, *rotated] if start % 2 else [*rotated, *ALWAYS]
 
 
-def sent(api: HTTPServer) -> bytes:
+def sent_bytes(api: HTTPServer) -> bytes:
     return b"".join(request.get_data() + repr(list(request.headers)).encode() for request, _ in api.log)
 
 
 def check_nothing_of_home_was_sent(api: HTTPServer, home: Path) -> None:
-    bodies = sent(api)
+    bodies = sent_bytes(api)
     pixels = (home / "secret.png").read_bytes()
     assert CANARY.encode() not in bodies
     assert pixels[pixels.index(b"IDAT") :][:40] not in bodies
@@ -172,7 +172,7 @@ def test_nothing_outside_changes_for_files_of_another_user(api: HTTPServer, tmp_
     check_nothing_of_home_was_sent(api, home)
 
 
-def test_an_honest_clone_works(imagecli: Run, api: HTTPServer, folder: Path, tmp_path: Path) -> None:
+def test_a_clone_without_forged_files_works(imagecli: Run, api: HTTPServer, folder: Path, tmp_path: Path) -> None:
     home = make_home(tmp_path / "home")
     make_clone(folder)
     world = {"HOME": str(home), "OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": api.url_for("/v1")}

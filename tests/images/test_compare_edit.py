@@ -11,7 +11,7 @@ from imagecli.domain import InputImage, Size
 from imagecli.errors import InputImageError
 from imagecli.images.compare_edit import changed_outside_mask
 from imagecli.sandbox.painter.scene import paint_scene
-from tests.images.making import saved
+from tests.images.sample_images import saved
 
 SIZE = Size(640, 480)
 HOLE = (160, 120, 400, 300)
@@ -68,7 +68,7 @@ HARMLESS: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 @pytest.mark.parametrize("case", HARMLESS)
-def test_what_encoders_and_models_do_to_a_complete_image_is_no_change(case: str) -> None:
+def test_encoder_and_model_noise_does_not_count_as_a_change(case: str) -> None:
     original = paint("a lake")
     found = share(HARMLESS[case](edited(original)))
     assert found is not None
@@ -113,7 +113,7 @@ def test_transparent_areas_do_not_count() -> None:
     assert (share(flattened, original) or 0.0) < 0.05
 
 
-def test_another_aspect_ratio_tells_nothing() -> None:
+def test_another_aspect_ratio_can_not_be_compared() -> None:
     assert share(paint("a lake", Size(480, 480))) is None
 
 
@@ -122,6 +122,6 @@ def test_a_mask_over_everything_leaves_nothing_to_change() -> None:
     assert changed_outside_mask(as_input(paint("a lake")), everything, saved(paint("a desert"))) == 0.0
 
 
-def test_a_result_that_is_no_image_is_an_error_of_its_own() -> None:
+def test_a_result_that_is_not_an_image_has_its_own_error() -> None:
     with pytest.raises(InputImageError):
         share(b"no image")

@@ -20,7 +20,7 @@ from imagecli.images.compose import ComposedImage, compose
 from imagecli.images.fit_region import FittedRegion, fit_region
 from imagecli.images.header import read_header
 from imagecli.images.mask_area import soften_inside
-from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, opened, saved, scene
+from tests.images.sample_images import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, opened, saved, scene
 from tests.images.test_edit_region import FREE, SQUARES, THREE
 
 ALL_RULES: dict[str, tuple[InputRule, InputRule, SizeRule]] = {
@@ -39,7 +39,7 @@ KEEP = CompositionOptions()
 
 
 def waves(width: int, height: int) -> Image.Image:
-    """Red is a wave from left to right and green one from top to bottom, so that a shift by few pixels is seen."""
+    """Red is a wave from left to right and green one from top to bottom, so that a shift by a few pixels is visible."""
     across, down = (bytes(round(128 + 100 * sin(x * tau / 32)) for x in range(edge)) for edge in (width, height))
     red = Image.frombytes("L", (width, 1), across).resize((width, height))
     green = Image.frombytes("L", (1, height), down).resize((width, height))
@@ -69,7 +69,7 @@ def composed(data: bytes, region: FittedRegion, result: Image.Image | bytes) -> 
 
 
 def painted(region: FittedRegion, color: Any = (250, 0, 250)) -> Image.Image:
-    """What a server returns that paints the area of the mask."""
+    """A server's result that paints the area of the mask."""
     image, mask = opened(region.image.image.data).convert("RGB"), opened(region.mask.image.data)
     image.paste(color, mask=ImageChops.invert(mask.getchannel("A")))
     return image
@@ -119,9 +119,9 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
     except InputImageError as error:
         assert "adds nothing" in error.message
         return
-    sent = opened(region.image.image.data)
-    assert sent.size == opened(region.mask.image.data).size
-    result = composed(data, region, sent.convert("RGB"))
+    sent_image = opened(region.image.image.data)
+    assert sent_image.size == opened(region.mask.image.data).size
+    result = composed(data, region, sent_image.convert("RGB"))
     left, top, right, bottom = region.composition.canvas
     assert result.pixels.size == (right - left, bottom - top)
     inside = result.pixels.crop((-left, -top, upright.width - left, upright.height - top))
@@ -171,7 +171,7 @@ def test_the_soft_edge_is_inside_the_mask_and_as_wide_as_it_says() -> None:
 
 
 @pytest.mark.parametrize("width", [3, 5, 9, 20])
-def test_parts_that_are_narrower_than_the_soft_edge_are_not_lost(width: int) -> None:
+def test_parts_narrower_than_the_soft_edge_are_kept(width: int) -> None:
     area = Image.new("L", (400, 400))
     area.paste(255, (20, 20, 200, 200))
     area.paste(255, (300, 50, 300 + width, 350))
@@ -188,7 +188,7 @@ def test_at_the_border_of_the_image_there_is_no_soft_edge() -> None:
     assert result.pixels.getpixel((50, 219)) == (250, 0, 250)
 
 
-def test_what_the_model_changed_outside_the_mask_is_measured_and_restored() -> None:
+def test_changes_outside_the_mask_are_measured_and_restored() -> None:
     data = saved(scene(300, 220))
     region = fit(data, rect(60, 50, 90, 70))
     other = Image.new("RGB", opened(region.image.image.data).size, (250, 0, 250))
@@ -285,9 +285,9 @@ def test_an_extended_image_keeps_its_old_area_and_is_blended_into_its_edges() ->
 def test_the_added_area_is_sent_with_the_colors_of_the_edges_and_opaque() -> None:
     data = saved(scene(300, 400), "JPEG")
     region = fit(data, None, CompositionOptions(extension=parse_extension("16:9")))
-    sent = opened(region.image.image.data)
-    assert sent.mode == "RGB"
-    corner = sent.getpixel((2, 2))
+    sent_image = opened(region.image.image.data)
+    assert sent_image.mode == "RGB"
+    corner = sent_image.getpixel((2, 2))
     assert isinstance(corner, tuple)
     assert corner[0] > 150  # red, like the quarter beside it
     assert corner[1] < 80
@@ -302,7 +302,7 @@ def test_extending_adds_to_a_mask() -> None:
     assert pixels.getpixel((100 + 250, 130)) == opened(data).getpixel((250, 130))
 
 
-def test_a_panorama_is_sent_small_however_large_it_would_be_at_the_ratio_of_the_model() -> None:
+def test_a_panorama_is_shrunk_before_it_is_padded_to_the_ratio_of_the_model() -> None:
     """30000x200 at 3:1 is 30000x10000, more than Pillow accepts as one image."""
     data = saved(Image.new("RGB", (30_000, 200), (10, 120, 90)))
     region = fit(data, rect(50, 0, 50, 100, percent=True), size=Size(300, 100))
@@ -336,7 +336,7 @@ def test_a_result_of_another_shape_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("keep", "has_exif"), [(True, True), (False, False)])
-def test_metadata_of_the_original_is_kept_only_if_the_user_wants(keep: bool, has_exif: bool) -> None:
+def test_metadata_of_the_original_is_kept_only_on_request(keep: bool, has_exif: bool) -> None:
     data = saved(scene(300, 220), "JPEG", exif=exif(6, place=True))
     region = fit(data, rect(60, 50, 90, 70), framing=InputFit(keep_metadata=keep))
     result = composed(data, region, painted(region))

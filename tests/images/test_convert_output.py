@@ -1,4 +1,4 @@
-"""convert: the API's bytes under the ending that was asked for."""
+"""convert: the API's bytes in the format of the requested extension."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imagecli.domain import Size
 from imagecli.errors import ImagecliError
 from imagecli.images.convert_output import convert_image
 from imagecli.images.integrity import inspect_image
-from tests.images.making import CORNERS, alike, corners, opened, saved, scene
+from tests.images.sample_images import CORNERS, alike, corners, opened, saved, scene
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SOURCES = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
@@ -22,14 +22,14 @@ def convert(data: bytes, format: str, fit: Size | None = None) -> bytes:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("source", SOURCES)
-def test_bytes_become_what_the_ending_says(source: str, target: str) -> None:
+def test_bytes_are_converted_to_the_format_of_the_extension(source: str, target: str) -> None:
     data = convert(saved(scene(64, 48), source), target)
     found = inspect_image(data)
     assert (found.format, found.size, found.whole) == (target, Size(64, 48), True)
     assert alike(corners(opened(data)), CORNERS, 40)
 
 
-def test_what_shows_through_becomes_white_in_a_jpeg() -> None:
+def test_transparent_pixels_become_white_in_a_jpeg() -> None:
     image = scene(64, 64, "RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 32, 32))
     flat = opened(convert(saved(image), "jpeg"))
@@ -51,13 +51,13 @@ def test_the_color_profile_is_kept(target: str) -> None:
     assert opened(data).info["icc_profile"] == PROFILE
 
 
-def test_the_profile_of_printing_colors_goes_with_them() -> None:
+def test_a_cmyk_profile_is_removed_with_its_colors() -> None:
     data = saved(scene(mode="CMYK"), "JPEG", icc_profile=PROFILE)
     assert "icc_profile" not in opened(convert(data, "png")).info
 
 
 @pytest.mark.parametrize(("source", "target"), [("GIF", "webp"), ("WEBP", "gif"), ("GIF", "png"), ("PNG", "webp")])
-def test_an_animation_stays_one(source: str, target: str) -> None:
+def test_an_animation_stays_animated(source: str, target: str) -> None:
     frames = [scene(64, 64), scene(64, 64).rotate(90), scene(64, 64).rotate(180)]
     data = convert(saved(frames[0], source, save_all=True, append_images=frames[1:], duration=120), target)
     image = opened(data)
@@ -90,16 +90,16 @@ def test_every_mode_can_be_converted(mode: str, target: str) -> None:
         (saved(Image.new("L", (20_000, 9)), "PNG"), "webp"),
     ],
 )
-def test_what_cannot_be_converted_is_refused(data: bytes, target: str) -> None:
+def test_an_image_that_can_not_be_converted_is_refused(data: bytes, target: str) -> None:
     with pytest.raises(ImagecliError):
         convert(data, target)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
 @pytest.mark.parametrize("fit", [Size(30, 40), Size(90, 40), Size(60, 38), Size(128, 96), Size(1, 1), Size(7, 200)])
-def test_an_image_is_brought_to_exactly_the_size(format: str, fit: Size) -> None:
-    made = convert(saved(scene(64, 48), format), format.lower(), fit)
-    found = inspect_image(made)
+def test_an_image_is_resized_to_exactly_the_size(format: str, fit: Size) -> None:
+    converted = convert(saved(scene(64, 48), format), format.lower(), fit)
+    found = inspect_image(converted)
     assert (found.format, found.size, found.whole) == (format.lower(), fit, True)
 
 
@@ -119,7 +119,7 @@ def test_every_mode_can_be_fitted(mode: str, target: str) -> None:
     assert inspect_image(convert(data, target, Size(7, 9))).size == Size(7, 9)
 
 
-def test_what_shows_through_keeps_clean_edges() -> None:
+def test_transparent_areas_keep_clean_edges() -> None:
     image = scene(64, 64, "RGBA")
     image.paste((0, 255, 0, 0), (0, 0, 32, 64))
     small = opened(convert(saved(image), "png", Size(16, 16)))
@@ -131,15 +131,15 @@ def test_what_shows_through_keeps_clean_edges() -> None:
 def test_every_frame_of_an_animation_is_fitted(format: str) -> None:
     frames = [scene(64, 48), scene(64, 48).rotate(90), scene(64, 48).rotate(180)]
     source = saved(frames[0], format, save_all=True, append_images=frames[1:], duration=[40, 80, 120], loop=3)
-    made = opened(convert(source, format.lower(), Size(32, 32)))
-    assert (getattr(made, "n_frames", 1), made.size, made.info["loop"]) == (3, (32, 32), 3)
+    converted = opened(convert(source, format.lower(), Size(32, 32)))
+    assert (getattr(converted, "n_frames", 1), converted.size, converted.info["loop"]) == (3, (32, 32), 3)
     times = []
     for number in range(3):
-        made.seek(number)
-        made.load()
-        times.append(made.info["duration"])
+        converted.seek(number)
+        converted.load()
+        times.append(converted.info["duration"])
         want = frames[number].crop((8, 0, 56, 48)).resize((32, 32))
-        assert alike(corners(made.convert("RGB")), corners(want), 60)
+        assert alike(corners(converted.convert("RGB")), corners(want), 60)
     assert times == [40, 80, 120]
 
 
@@ -153,3 +153,10 @@ def test_more_frames_than_memory_holds_are_refused() -> None:
 def test_a_fitted_image_keeps_its_profile() -> None:
     info = opened(convert(saved(scene(), "PNG", icc_profile=PROFILE), "png", Size(9, 9))).info
     assert info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize(("size", "level"), [((64, 64), b"\x78\x9c"), ((2600, 1600), b"\x78\x5e")])
+def test_a_large_png_is_compressed_faster(size: tuple[int, int], level: bytes) -> None:
+    """The first bytes of zlib's data name its level: default, or fast."""
+    data = convert(saved(Image.linear_gradient("L").resize(size), "BMP"), "png")
+    assert data[data.index(b"IDAT") + 4 :].startswith(level)

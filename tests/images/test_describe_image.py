@@ -1,4 +1,4 @@
-"""What `info` says of an image, compared with what the image was made as."""
+"""The facts that `info` prints about an image, compared with how it was created."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.describe_image import ImageDescription, describe_image
-from tests.images.making import png_of, saved, scene
+from tests.images.sample_images import png_of, saved, scene
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SIGNED = Path(__file__).parents[1] / "data" / "c2pa"
@@ -67,7 +67,7 @@ def test_the_profile_is_named(format: str, options: dict[str, Any], name: str | 
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
-def test_transparency_is_what_is_used_and_not_only_a_channel(format: str) -> None:
+def test_transparency_means_transparent_pixels_and_not_only_a_channel(format: str) -> None:
     image = scene(40, 40, "RGBA")
     assert described(saved(image, format, lossless=True)).transparent_share == 0
     image.paste((0, 0, 0, 0), (0, 0, 20, 20))
@@ -109,7 +109,7 @@ def test_a_photo_has_camera_place_and_rotation(format: str) -> None:
     assert found.camera.software == "GIMP\x1b[2J"
 
 
-def test_a_gps_block_without_a_position_is_no_location() -> None:
+def test_a_gps_block_without_a_position_is_not_a_location() -> None:
     assert not described(saved(scene(), "JPEG", exif=camera_exif(gps={0: b"\2\3\0\0"}))).camera.has_location
 
 
@@ -151,6 +151,6 @@ def test_too_many_pixels_are_described_without_decoding() -> None:
     ("data", "words"),
     [(b"", "is empty"), (b"<html>", "an HTML page"), (b"%PDF-1.7", "a PDF"), (b"\0" * 99, "unknown data")],
 )
-def test_what_is_no_image_is_named(data: bytes, words: str) -> None:
+def test_a_file_that_is_not_an_image_is_named(data: bytes, words: str) -> None:
     with pytest.raises(InputImageError, match=words):
         described(data)

@@ -1,4 +1,4 @@
-"""Which part of an image is sent, and at what size: it has what is needed, and an aspect ratio that the model makes."""
+"""Which part of an image is sent, and at what size: it contains what is needed, in a ratio that the model supports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ edges = st.integers(1, 9000)
 
 
 @given(width=edges, height=edges, name=st.sampled_from(sorted(RULES)))
-def test_the_size_of_a_region_is_one_that_the_model_makes(width: int, height: int, name: str) -> None:
+def test_the_size_of_a_region_is_one_that_the_model_supports(width: int, height: int, name: str) -> None:
     rule, region = RULES[name], Size(width, height)
     size = rule.for_region(region)
     assert size is not None
@@ -64,10 +64,10 @@ def test_the_size_of_a_region_is_one_that_the_model_makes(width: int, height: in
 
 @st.composite
 def boxes(draw: st.DrawFn) -> tuple[Box, Box, Box]:
-    """A canvas, what is wanted of it, and what is needed of that."""
+    """A canvas, the wanted part of it, and the needed part of that."""
     canvas = (0, 0, draw(st.integers(1, 5000)), draw(st.integers(1, 5000)))
-    wanted = draw(box_in(canvas))
-    return canvas, wanted, draw(box_in(wanted))
+    wanted_box = draw(box_in(canvas))
+    return canvas, wanted_box, draw(box_in(wanted_box))
 
 
 @st.composite
@@ -77,13 +77,13 @@ def box_in(draw: st.DrawFn, outer: Box) -> Box:
 
 
 @given(given=boxes(), name=st.sampled_from(sorted(RULES)), crop=st.sampled_from(["center", "left", "bottom", "none"]))
-def test_a_region_has_what_is_needed_and_the_ratio_of_the_size(
+def test_a_region_contains_the_needed_part_and_has_the_ratio_of_the_size(
     given: tuple[Box, Box, Box], name: str, crop: str
 ) -> None:
-    canvas, wanted, needed = given
-    size = RULES[name].for_region(box_size(wanted))
+    canvas, wanted_box, needed = given
+    size = RULES[name].for_region(box_size(wanted_box))
     assert size is not None
-    region = place_region(wanted, needed, canvas, size, crop)
+    region = place_region(wanted_box, needed, canvas, size, crop)
     assert intersection(region, needed) == needed
     found = box_size(region)
     # Within the rounding of one edge.
@@ -94,11 +94,11 @@ def test_a_region_has_what_is_needed_and_the_ratio_of_the_size(
 
 
 @given(given=boxes(), name=st.sampled_from(sorted(RULES)))
-def test_a_region_is_exactly_what_its_transform_makes(given: tuple[Box, Box, Box], name: str) -> None:
-    canvas, wanted, needed = given
-    size = RULES[name].for_region(box_size(wanted))
+def test_a_region_is_exactly_the_result_of_its_transform(given: tuple[Box, Box, Box], name: str) -> None:
+    canvas, wanted_box, needed = given
+    size = RULES[name].for_region(box_size(wanted_box))
     assert size is not None
-    region = place_region(wanted, needed, canvas, size, "center")
+    region = place_region(wanted_box, needed, canvas, size, "center")
     transform = region_transform(region, box_size(canvas), size)
     assert transform.framed_size == box_size(region)
     assert (transform.size or transform.framed_size) == size

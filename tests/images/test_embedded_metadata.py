@@ -18,7 +18,7 @@ from imagecli.images.embedded_metadata import (
 )
 from imagecli.images.formats.gif import add_gif_xmp
 from imagecli.images.provenance import VOCABULARY, build_xmp
-from tests.images.making import exif, saved, scene, with_chunk, with_segment
+from tests.images.sample_images import exif, saved, scene, with_chunk, with_segment
 
 SIGNED = Path(__file__).parents[1] / "data" / "c2pa"
 FORMATS = ("png", "jpeg", "webp", "gif", "svg", "avif", "heic", "tiff")
@@ -97,7 +97,7 @@ def test_the_exif_block_is_found(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_that_ends_anywhere_raises_nothing(format: str) -> None:
+def test_a_truncated_file_raises_nothing(format: str) -> None:
     data = (SIGNED / f"signed.{format}").read_bytes()
     for end in range(13, len(data), 29):
         read_embedded_metadata(data[:end], format)

@@ -29,7 +29,7 @@ def test_both_byte_orders_are_read(order: str, value: int) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"II*\0", block("<", 0), block(">", 9), block("<", 6, kind=4), block("<", 6)[:20]]
 )
-def test_nonsense_means_upright(data: bytes) -> None:
+def test_an_invalid_block_means_upright(data: bytes) -> None:
     assert read_orientation(data) == 1
 
 
@@ -39,6 +39,6 @@ def test_only_the_orientation_is_overwritten(order: str) -> None:
 
 
 @given(st.sampled_from([b"", b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0\xff\xff"]), st.binary(max_size=80))
-def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
+def test_no_bytes_raise_an_exception(head: bytes, tail: bytes) -> None:
     assert 1 <= read_orientation(head + tail) <= 8
     assert len(set_upright(head + tail)) == len(head + tail)

@@ -1,4 +1,4 @@
-"""fit: whatever image comes, what the endpoint takes goes out, and every change is said."""
+"""fit: any image becomes one that the endpoint accepts, and every change is noted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagecli.domain import InputFit, InputRule, Size, Transform
 from imagecli.errors import InputImageError
 from imagecli.images.fit_input import encoded_size, fit_input
 from imagecli.images.header import read_header
-from tests.images.making import (
+from tests.images.sample_images import (
     BLUE,
     CLASSIC,
     CORNERS,
@@ -54,7 +54,7 @@ FITTING = {
 
 
 @pytest.mark.parametrize("name", FITTING)
-def test_what_fits_is_sent_byte_for_byte(name: str) -> None:
+def test_an_image_that_fits_is_sent_byte_for_byte(name: str) -> None:
     data, rule = FITTING[name]
     result = fitted(data, rule)
     assert result.image.data == data
@@ -63,7 +63,7 @@ def test_what_fits_is_sent_byte_for_byte(name: str) -> None:
     assert result.image.format == read_header(data, "x").format
 
 
-def test_the_ending_is_never_trusted() -> None:
+def test_the_extension_is_never_trusted() -> None:
     data = saved(scene(), "JPEG")
     assert fitted(data, name="photo.png").image.format == "jpeg"
 
@@ -76,7 +76,7 @@ def stored_as(image: Image.Image, orientation: int) -> Image.Image:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("rule", [GPT, CLASSIC], ids=["gpt", "classic"])
-def test_every_orientation_comes_out_as_a_viewer_shows_it(orientation: int, rule: InputRule) -> None:
+def test_every_orientation_is_sent_as_displayed(orientation: int, rule: InputRule) -> None:
     data = saved(stored_as(scene(128, 96), orientation), "JPEG", exif=exif(orientation), quality=95)
     assert read_header(data, "x").size == Size(128, 96)
     result = fitted(data, rule)
@@ -106,7 +106,7 @@ BOXES = {
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", BOXES)
 @pytest.mark.parametrize("crop", ["left", "right", "top", "bottom"])
-def test_the_crop_lies_in_the_upright_image(orientation: int, size: tuple[int, int], crop: str) -> None:
+def test_the_crop_is_applied_to_the_upright_image(orientation: int, size: tuple[int, int], crop: str) -> None:
     data = saved(stored_as(scene(*size), orientation), "JPEG", exif=exif(orientation), quality=95)
     result = fitted(data, CLASSIC, InputFit(crop=crop))  # type: ignore[arg-type]
     assert result.transform.crop == BOXES[size][crop]
@@ -121,7 +121,7 @@ def test_the_orientation_is_found_in_every_format(format: str) -> None:
     assert alike(corners(opened(fitted(data).image.data)), CORNERS, within=30)
 
 
-def test_an_orientation_that_makes_no_sense_is_none() -> None:
+def test_an_invalid_orientation_is_ignored() -> None:
     assert fitted(saved(scene(), exif=exif(77)), framing=InputFit(keep_metadata=True)).changes == ()
 
 
@@ -214,7 +214,7 @@ def test_colors_are_the_same_after_conversion(data: bytes, within: int) -> None:
     assert result.changes
 
 
-def test_lab_is_converted_by_its_meaning() -> None:
+def test_lab_colors_are_converted() -> None:
     lab = ImageCms.profileToProfile(
         scene(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
@@ -238,7 +238,7 @@ def test_a_color_profile_is_applied_when_the_pixels_are_touched() -> None:
     assert alike(corners(opened(result.image.data))[:1], (BLUE,), 40)
 
 
-def test_a_broken_color_profile_is_ignored_and_said() -> None:
+def test_a_broken_color_profile_is_ignored_with_a_note() -> None:
     result = fitted(saved(scene(64, 64), "TIFF", icc_profile=b"no profile at all"))
     assert "invalid color profile ignored" in result.changes
     assert "icc_profile" not in opened(result.image.data).info
@@ -251,7 +251,7 @@ def animation(format: str) -> bytes:
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
-def test_of_an_animation_the_first_frame_is_taken_and_said(format: str) -> None:
+def test_of_an_animation_the_first_frame_is_sent_with_a_note(format: str) -> None:
     result = fitted(animation(format))
     assert result.changes[0] == ("largest of 3 pages used" if format == "TIFF" else "first of 3 frames used")
     image = opened(result.image.data)
@@ -276,7 +276,9 @@ def test_a_lossy_photograph_becomes_jpeg_and_a_lossless_one_png() -> None:
         ((80, 160), "bottom", (BLUE, YELLOW, BLUE, YELLOW)),
     ],
 )
-def test_the_square_is_cut_where_crop_says(size: tuple[int, int], crop: str, expected: tuple[Pixel, ...]) -> None:
+def test_the_square_is_cut_at_the_requested_position(
+    size: tuple[int, int], crop: str, expected: tuple[Pixel, ...]
+) -> None:
     result = fitted(saved(scene(*size)), CLASSIC, InputFit(crop=crop))  # type: ignore[arg-type]
     assert result.image.size == Size(80, 80)
     assert corners(opened(result.image.data)) == expected
@@ -284,7 +286,7 @@ def test_the_square_is_cut_where_crop_says(size: tuple[int, int], crop: str, exp
     assert opened(result.image.data).mode == "RGBA"
 
 
-def test_no_crop_refuses_what_is_not_square() -> None:
+def test_without_a_crop_an_image_that_is_not_square_is_refused() -> None:
     with pytest.raises(InputImageError, match=r"photo\.jpg is 160x80; expected a square") as caught:
         fitted(saved(scene(160, 80)), CLASSIC, InputFit(crop="none"))
     assert caught.value.hint and "--pad" in caught.value.hint
@@ -303,7 +305,7 @@ def test_padding_fills_up_with_transparency(size: tuple[int, int]) -> None:
     assert top[3] == 0 and middle[3] > 100
 
 
-def test_a_large_photograph_is_brought_to_what_the_classic_api_makes() -> None:
+def test_a_large_photo_is_resized_to_a_classic_size() -> None:
     result = fitted(saved(scene(2000, 1500), "JPEG"), CLASSIC)
     assert result.image.size == Size(1024, 1024)
     assert result.changes == ("cropped to the center 1500x1500 square", "shrunk to 1024x1024", "converted to PNG")
@@ -325,7 +327,7 @@ def test_input_size_shrinks_inside_and_never_enlarges() -> None:
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
-def test_what_is_too_many_bytes_is_compressed_or_shrunk_until_it_fits(format: str) -> None:
+def test_an_image_with_too_many_bytes_is_compressed_or_shrunk_until_it_fits(format: str) -> None:
     noise = Image.effect_noise((400, 300), 90).convert("RGB")
     rule = InputRule(formats=(format,), max_bytes=40_000)
     result = fitted(saved(noise), rule)
@@ -334,12 +336,12 @@ def test_what_is_too_many_bytes_is_compressed_or_shrunk_until_it_fits(format: st
     assert result.image.size == result.transform.size or format != "png"
 
 
-def test_what_cannot_fit_at_all_is_refused() -> None:
+def test_an_image_that_can_not_fit_is_refused() -> None:
     with pytest.raises(InputImageError, match="can't encode the image as png within 20 bytes"):
         fitted(saved(scene()), InputRule(formats=("png",), max_bytes=20))
 
 
-def test_compressing_harder_alone_is_said() -> None:
+def test_compression_alone_is_noted() -> None:
     loose = saved(scene(200, 200), compress_level=0)
     result = fitted(loose, InputRule(formats=("png",), max_bytes=20_000))
     assert result.changes == ("recompressed",)
@@ -347,14 +349,14 @@ def test_compressing_harder_alone_is_said() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20_000, 1), (1, 20_000)])
-def test_needles_and_dots_come_through(size: tuple[int, int]) -> None:
+def test_extreme_ratios_and_single_pixels_are_accepted(size: tuple[int, int]) -> None:
     data = saved(Image.new("RGB", size, RED))
     assert fitted(data).changes == ()
     assert fitted(data, CLASSIC).image.size == Size(1, 1)
     assert max(fitted(data, GPT, InputFit(input_size=Size(512, 512))).image.size.pixels, 1) <= 512
 
 
-def test_a_rotated_jpeg_of_24_megapixels_is_made_a_square_png() -> None:
+def test_a_rotated_jpeg_of_24_megapixels_becomes_a_square_png() -> None:
     stored = scene(6000, 4000).transpose(Image.Transpose.ROTATE_90)
     data = saved(stored, "JPEG", exif=exif(6), quality=80)
     result = fitted(data, CLASSIC)
@@ -370,7 +372,7 @@ def test_a_rotated_jpeg_of_24_megapixels_is_made_a_square_png() -> None:
     assert alike(corners(opened(result.image.data)), CORNERS)
 
 
-def test_averaging_in_strips_gives_what_resizing_at_once_gives() -> None:
+def test_averaging_in_strips_equals_resizing_at_once() -> None:
     source = Image.radial_gradient("L").resize((1801, 1403), Image.Resampling.BICUBIC)
     image = Image.merge("RGBA", (source, source.rotate(90), source.rotate(180), source))
     result = fitted(saved(image), CLASSIC, InputFit(input_size=Size(300, 300)))
@@ -381,12 +383,12 @@ def test_averaging_in_strips_gives_what_resizing_at_once_gives() -> None:
         assert sum(abs(a - b) for a, b in pairs) / (300 * 300) < 1.0
 
 
-def test_fit_leaves_the_look_usable_again() -> None:
-    seen = read_header(saved(scene(160, 80), "JPEG"), "x.jpg")
-    assert fit_input(seen, CLASSIC, InputFit()) == fit_input(seen, CLASSIC, InputFit())
+def test_fit_leaves_the_header_usable() -> None:
+    header = read_header(saved(scene(160, 80), "JPEG"), "x.jpg")
+    assert fit_input(header, CLASSIC, InputFit()) == fit_input(header, CLASSIC, InputFit())
 
 
-def test_what_is_encoded_anew_is_brought_under_the_limit_by_a_whole_factor() -> None:
+def test_an_encoded_image_is_shrunk_under_the_limit_by_an_integer_factor() -> None:
     assert encoded_size(Size(12_000, 6_000), GPT, InputFit()) == Size(6_000, 3_000)
     assert encoded_size(Size(7_000, 7_000), GPT, InputFit()) == Size(7_000, 7_000)
 

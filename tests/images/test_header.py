@@ -1,4 +1,4 @@
-"""look and the refusals of fit: whatever is not a whole image is named, and nothing foreign escapes."""
+"""read_header and the errors of fit: every incomplete image is named, and no foreign exception escapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagecli.domain import InputFit, Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.fit_input import fit_input
 from imagecli.images.header import read_header
-from tests.images.making import (
+from tests.images.sample_images import (
     CLASSIC,
     CORNERS,
     GPT,
@@ -38,9 +38,9 @@ SOME = {name: saved(scene(64, 64), name) for name in FORMATS}
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_headers_tell_what_it_is(format: str) -> None:
-    seen = read_header(SOME[format], "x")
-    assert (seen.format, seen.size, seen.frames, seen.orientation) == (format.lower(), Size(64, 64), 1, 1)
+def test_the_header_gives_format_size_and_mode(format: str) -> None:
+    header = read_header(SOME[format], "x")
+    assert (header.format, header.size, header.frames, header.orientation) == (format.lower(), Size(64, 64), 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_headers_tell_what_it_is(format: str) -> None:
         (lying_png(0, 9), "x.png is damaged: PNG has an invalid size, 0x9"),
     ],
 )
-def test_what_is_no_image_is_refused_by_name(data: bytes, words: str) -> None:
+def test_a_file_that_is_not_an_image_is_refused_by_name(data: bytes, words: str) -> None:
     with pytest.raises(InputImageError) as caught:
         read_header(data, "x.png")
     assert caught.value.message.startswith(words)
@@ -153,7 +153,7 @@ def test_a_broken_heic_is_named() -> None:
         read_header(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100, "IMG_1.HEIC")
 
 
-def test_exif_that_is_nonsense_harms_nothing() -> None:
+def test_invalid_exif_is_ignored() -> None:
     data = saved(scene(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f garbage")
     assert read_header(data, "x").orientation == 1
     assert fitted(data).changes == ("private metadata removed",)
@@ -173,7 +173,7 @@ def refused_or_done(data: bytes) -> None:
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(HEADS), st.binary(max_size=300))
 @pytest.mark.filterwarnings("ignore:::PIL")
-def test_hostile_bytes_are_refused_and_nothing_foreign_escapes(head: bytes, tail: bytes) -> None:
+def test_hostile_bytes_are_refused_and_no_foreign_exception_escapes(head: bytes, tail: bytes) -> None:
     refused_or_done(head + tail)
 
 
@@ -189,14 +189,14 @@ def test_damaged_images_are_refused_or_read(data: bytes, changes: list[tuple[int
     refused_or_done(bytes(damaged))
 
 
-def test_an_icon_that_holds_a_large_lying_png_is_refused() -> None:
+def test_an_icon_with_a_png_of_a_false_size_is_refused() -> None:
     inner = lying_png(30_000, 30_000)
     entry = struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(inner), 22)
     with pytest.raises(InputImageError):
         fitted(struct.pack("<HHH", 0, 1, 1) + entry + inner, CLASSIC)
 
 
-def test_looking_reads_no_pixels() -> None:
+def test_reading_a_header_reads_no_pixels() -> None:
     header = lying_png(9_000, 9_000)[:200]
     assert read_header(header, "x").size == Size(9_000, 9_000)
 

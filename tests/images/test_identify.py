@@ -1,4 +1,4 @@
-"""identify and judge: what bytes are, by their own structure."""
+"""identify_image and inspect_image: the format of bytes, and whether they are complete, by their own structure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from imagecli.domain import ImageInfo, Size
 from imagecli.images.formats.png import MAX_INFLATED_BYTES
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image, inspect_image_file
-from tests.images.making import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
+from tests.images.sample_images import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
 
 SVG = b"""<?xml version="1.0"?>
 <!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg" width="60" height="40px"></svg>
@@ -36,7 +36,7 @@ def animated(format: str) -> bytes:
     return saved(frames[0], format, save_all=True, append_images=frames[1:], duration=80)
 
 
-WHOLE = {
+COMPLETE = {
     "png": saved(scene()),
     "png-16": saved(Image.new("I;16", (60, 40))),
     "png-palette": saved(scene().quantize(8)),
@@ -57,15 +57,15 @@ WHOLE = {
 }
 LYING_WEBP = saved(scene(), "WEBP", xmp=b"<x>" * 4).replace(b"XMP \x0c\0", b"XMP \xff\0")
 """Its pixels can be decoded, but its metadata says that it is longer than it is."""
-RASTER = {name: data for name, data in WHOLE.items() if name != "svg"}
+RASTER = {name: data for name, data in COMPLETE.items() if name != "svg"}
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_image_is_told_with_its_format_and_size(name: str) -> None:
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_complete_image_is_identified_with_its_format_and_size(name: str) -> None:
     size = Size(600, 400) if name == "jpeg-restarts" else Size(60, 40)
     expected = ImageInfo(format=name.split("-")[0].removeprefix("a"), size=size)
-    assert inspect_image(WHOLE[name]) == expected
-    assert identify_image(WHOLE[name]) == expected
+    assert inspect_image(COMPLETE[name]) == expected
+    assert identify_image(COMPLETE[name]) == expected
 
 
 DECODED = {
@@ -94,15 +94,15 @@ def test_a_decoder_finds_every_cut_of_other_formats(name: str) -> None:
         assert not found.whole and found.problem, (end, found)
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_bytes_behind_the_end_are_tolerated(name: str) -> None:
+@pytest.mark.parametrize("name", COMPLETE)
+def test_bytes_after_the_end_are_tolerated(name: str) -> None:
     tail = b"\n\n" if name == "svg" else b"trailing \xff\xd9 bytes" * 9
-    assert inspect_image(WHOLE[name] + tail).whole
+    assert inspect_image(COMPLETE[name] + tail).whole
 
 
 @pytest.mark.parametrize("name", RASTER)
-def test_no_cut_anywhere_goes_unseen(name: str) -> None:
-    data = WHOLE[name]
+def test_every_truncation_is_detected(name: str) -> None:
+    data = COMPLETE[name]
     # The padding of a WebP and the end marker of a JPEG may be missing.
     last = len(data) - {"webp": 2, "jpeg": 3}.get(name.split("-")[0], 1)
     for end in [*range(min(400, last)), *range(400, last, 37), last]:
@@ -113,26 +113,26 @@ def test_no_cut_anywhere_goes_unseen(name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (WHOLE["png"][:60], "PNG ends in the middle of its IDAT chunk"),
-        (WHOLE["png"][:-12], "PNG ends before its IEND chunk"),
-        (WHOLE["png"][:50] + b"\0\0\0" + WHOLE["png"][53:], "PNG has a bad CRC in its IDAT chunk"),
-        (WHOLE["png"][:20], "PNG ends in the middle of its headers"),
-        (WHOLE["png"][:33] + chunk(b"IEND", b""), "PNG has no pixels"),
-        (WHOLE["png"][:33] + b"\0" * 40, "PNG is damaged: no chunk at byte 33"),
-        (WHOLE["jpeg"][:-20], "JPEG ends in the middle of its pixels"),
-        (WHOLE["jpeg"][:100], "JPEG ends in the middle of its headers"),
-        (WHOLE["jpeg"][:300], "JPEG ends in the middle of its headers"),
+        (COMPLETE["png"][:60], "PNG ends in the middle of its IDAT chunk"),
+        (COMPLETE["png"][:-12], "PNG ends before its IEND chunk"),
+        (COMPLETE["png"][:50] + b"\0\0\0" + COMPLETE["png"][53:], "PNG has a bad CRC in its IDAT chunk"),
+        (COMPLETE["png"][:20], "PNG ends in the middle of its headers"),
+        (COMPLETE["png"][:33] + chunk(b"IEND", b""), "PNG has no pixels"),
+        (COMPLETE["png"][:33] + b"\0" * 40, "PNG is damaged: no chunk at byte 33"),
+        (COMPLETE["jpeg"][:-20], "JPEG ends in the middle of its pixels"),
+        (COMPLETE["jpeg"][:100], "JPEG ends in the middle of its headers"),
+        (COMPLETE["jpeg"][:300], "JPEG ends in the middle of its headers"),
         (b"\xff\xd8\xff\xd9", "JPEG ends in the middle of its headers"),
-        (WHOLE["webp"][:90], "WebP ends in the middle of its VP8 chunk"),
+        (COMPLETE["webp"][:90], "WebP ends in the middle of its VP8 chunk"),
         (b"RIFF\x04\0\0\0WEBP", "WebP ends in the middle of its headers"),
         (LYING_WEBP, "WebP ends in the middle of its XMP chunk"),
-        (WHOLE["gif"][:-1], "GIF ends in the middle of an image"),
-        (WHOLE["gif"][:13], "GIF ends before its pixels"),
+        (COMPLETE["gif"][:-1], "GIF ends in the middle of an image"),
+        (COMPLETE["gif"][:13], "GIF ends before its pixels"),
         (b"GIF89a\0\0\0\0\0\0\0;", "GIF has an invalid size, 0x0"),
         (SVG[:-9], "SVG ends before its closing tag"),
     ],
 )
-def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
+def test_the_problem_is_a_readable_message(data: bytes, problem: str) -> None:
     found = inspect_image(data)
     assert not found.whole
     assert found.problem == problem
@@ -157,7 +157,7 @@ def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
         (bytes(range(256)), "unknown data"),
     ],
 )
-def test_what_is_no_image_is_named(data: bytes, problem: str) -> None:
+def test_a_file_that_is_not_an_image_is_named(data: bytes, problem: str) -> None:
     assert inspect_image(data) == identify_image(data) == ImageInfo(format=None, problem=problem)
 
 
@@ -186,10 +186,10 @@ def test_an_svg_inside_a_page_is_a_page() -> None:
 
 def test_a_view_and_a_mapped_file_are_identified_like_bytes(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
-    path.write_bytes(WHOLE["jpeg"])
+    path.write_bytes(COMPLETE["jpeg"])
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        views = (mapped, memoryview(WHOLE["jpeg"]), bytearray(WHOLE["jpeg"]))
-        assert [identify_image(view) for view in views] == [identify_image(WHOLE["jpeg"])] * 3
+        views = (mapped, memoryview(COMPLETE["jpeg"]), bytearray(COMPLETE["jpeg"]))
+        assert [identify_image(view) for view in views] == [identify_image(COMPLETE["jpeg"])] * 3
 
 
 LARGE = ("large-png", "large-jpeg", "large-webp", "large-gif")
@@ -198,9 +198,9 @@ LARGE = ("large-png", "large-jpeg", "large-webp", "large-gif")
 
 @cache
 def sample(name: str) -> bytes:
-    """The file of that name in WHOLE or LARGE."""
-    if name in WHOLE:
-        return WHOLE[name]
+    """The file of that name in COMPLETE or LARGE."""
+    if name in COMPLETE:
+        return COMPLETE[name]
     noise = Image.effect_noise((700, 500), 90).convert("RGB")
     match name:
         case "large-jpeg":
@@ -212,16 +212,16 @@ def sample(name: str) -> bytes:
     return saved(noise)
 
 
-@pytest.mark.parametrize("name", [*WHOLE, *LARGE])
+@pytest.mark.parametrize("name", [*COMPLETE, *LARGE])
 @pytest.mark.parametrize("end", [None, -1, -3, -70_000, 100])
-def test_a_file_is_judged_like_its_bytes(name: str, end: int | None) -> None:
+def test_a_file_gives_the_same_result_as_its_bytes(name: str, end: int | None) -> None:
     data = sample(name)[:end]
     assert inspect_image_file(io.BytesIO(data)) == inspect_image(data)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(LARGE), st.integers(0, 10**7), st.binary(min_size=1, max_size=4))
-def test_a_damaged_file_is_judged_like_its_bytes(name: str, at: int, junk: bytes) -> None:
+def test_a_damaged_file_gives_the_same_result_as_its_bytes(name: str, at: int, junk: bytes) -> None:
     data = sample(name)
     changed = bytearray(data)
     changed[at % len(data) : at % len(data) + len(junk)] = junk
@@ -234,7 +234,7 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "made",
+    "create",
     [
         lambda: large_png(40_000_000),
         lambda: png_of((100_000, 999, 8, 0, 0, 0, 0), bomb()),
@@ -242,9 +242,9 @@ def bomb() -> bytes:
     ],
     ids=["large", "bomb", "noise"],
 )
-def test_a_large_file_is_judged_in_little_memory(tmp_path: Path, made: Callable[[], bytes]) -> None:
+def test_a_large_file_is_checked_in_little_memory(tmp_path: Path, create: Callable[[], bytes]) -> None:
     path = tmp_path / "large.png"
-    path.write_bytes(made())
+    path.write_bytes(create())
     tracemalloc.start()
     with path.open("rb") as file:
         found = inspect_image_file(file)
@@ -255,7 +255,7 @@ def test_a_large_file_is_judged_in_little_memory(tmp_path: Path, made: Callable[
 
 
 def zeros(size: int) -> bytes:
-    """So many, packed as tightly as can be."""
+    """*size* zero bytes, compressed as tightly as possible."""
     squeeze = zlib.compressobj(1)
     return (
         b"".join(squeeze.compress(bytes(min(size - at, 1 << 20))) for at in range(0, size, 1 << 20)) + squeeze.flush()
@@ -263,7 +263,7 @@ def zeros(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("promised", [10_000, 30_000])
-def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: int) -> None:
+def test_of_a_pixel_bomb_no_more_is_decompressed_than_its_header_claims(promised: int) -> None:
     data = png_of((promised, 1, 8, 0, 0, 0, 0), bomb())
     started = time.process_time()
     assert inspect_image(data) == ImageInfo(format="png", size=Size(promised, 1))
@@ -271,7 +271,7 @@ def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: 
 
 
 @pytest.mark.slow
-def test_of_a_huge_image_a_part_is_unpacked_and_the_rest_believed() -> None:
+def test_of_a_huge_image_only_a_part_is_decompressed() -> None:
     header = (MAX_INFLATED_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
     packed = zeros(header[0] * 1_100 + 1_100)
     assert inspect_image(png_of(header, packed[:-1] + b"x")).whole
@@ -280,12 +280,12 @@ def test_of_a_huge_image_a_part_is_unpacked_and_the_rest_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    "made",
+    "create",
     [
         lambda: b"\xff\xd8\xff" + b"\xff" * 4_000_000 + b"\0",
-        lambda: WHOLE["jpeg"][:-2] + b"\xff\0" * 2_000_000,
-        lambda: WHOLE["jpeg"][:20] + b"\xff\xe1\0\0" * 300_000,
-        lambda: WHOLE["png"][:33] + chunk(b"IDAT", b"") * 200_000,
+        lambda: COMPLETE["jpeg"][:-2] + b"\xff\0" * 2_000_000,
+        lambda: COMPLETE["jpeg"][:20] + b"\xff\xe1\0\0" * 300_000,
+        lambda: COMPLETE["png"][:33] + chunk(b"IDAT", b"") * 200_000,
         lambda: b"GIF89a\1\0\1\0\0\0\0!\xfe" + b"\1\1" * 1_000_000,
         lambda: b"<!---->" * 600_000,
         lambda: b"<!DOCTYPE [" * 400_000,
@@ -294,19 +294,19 @@ def test_of_a_huge_image_a_part_is_unpacked_and_the_rest_believed() -> None:
     ],
     ids=["fill", "stuffed", "no-length", "chunks", "pieces", "comments", "doctypes", "attributes", "spaces"],
 )
-def test_hostile_bytes_take_linear_time(made: Callable[[], bytes]) -> None:
-    data = made()
+def test_hostile_bytes_take_linear_time(create: Callable[[], bytes]) -> None:
+    data = create()
     started = time.process_time()
     assert inspect_image(data) == inspect_image_file(io.BytesIO(data))
     assert time.process_time() - started < 6
 
 
-HEADS = [b"", *{data[:length] for data in WHOLE.values() for length in (12, 30, 64, 200)}]
+HEADS = [b"", *{data[:length] for data in COMPLETE.values() for length in (12, 30, 64, 200)}]
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
-def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
+def test_no_bytes_raise_an_exception(head: bytes, tail: bytes) -> None:
     found = inspect_image(head + tail)
     assert found.whole == (found.problem is None)
     assert identify_image(head + tail).format == found.format
@@ -314,21 +314,21 @@ def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(RASTER.values())), st.integers(0, 10_000), st.integers(0, 255))
-def test_a_changed_byte_makes_it_raise_nothing(data: bytes, at: int, byte: int) -> None:
+def test_a_changed_byte_raises_no_exception(data: bytes, at: int, byte: int) -> None:
     changed = bytearray(data)
     changed[at % len(data)] = byte
     inspect_image(bytes(changed))
 
 
 def test_a_thumbnail_inside_the_headers_does_not_end_the_image() -> None:
-    inner = WHOLE["jpeg"]
+    inner = COMPLETE["jpeg"]
     data = with_segment(inner, 0xE1, b"Exif\0\0" + inner)
     assert inspect_image(data).whole
     assert not inspect_image(data[:-20]).whole
 
 
-def test_a_bad_crc_outside_the_pixels_is_seen_too() -> None:
-    data = bytearray(with_chunk(WHOLE["png"], b"tEXt", b"Title\0a cat"))
+def test_a_bad_crc_outside_the_pixels_is_detected_too() -> None:
+    data = bytearray(with_chunk(COMPLETE["png"], b"tEXt", b"Title\0a cat"))
     data[45] ^= 1
     assert inspect_image(bytes(data)).problem == "PNG has a bad CRC in its tEXt chunk"
 
@@ -348,11 +348,11 @@ def unpacked_size(width: int, height: int, bits: int, interlaced: int) -> int:
 @pytest.mark.parametrize("interlaced", [0, 1], ids=["straight", "interlaced"])
 @pytest.mark.parametrize(("color", "depth"), [(color, depth) for color, depths in KINDS.items() for depth in depths])
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (17, 29), (5, 1), (1, 9)], ids=str)
-def test_one_byte_too_few_is_seen(size: tuple[int, int], color: int, depth: int, interlaced: int) -> None:
+def test_one_missing_byte_is_detected(size: tuple[int, int], color: int, depth: int, interlaced: int) -> None:
     header = (*size, depth, color, 0, 0, interlaced)
-    wanted = unpacked_size(*size, depth * SAMPLES[color], interlaced)
-    assert inspect_image(png_of(header, zlib.compress(bytes(wanted)))).whole
-    assert inspect_image(png_of(header, zlib.compress(bytes(wanted - 1)))).problem == "PNG has too few pixels"
+    expected_size = unpacked_size(*size, depth * SAMPLES[color], interlaced)
+    assert inspect_image(png_of(header, zlib.compress(bytes(expected_size)))).whole
+    assert inspect_image(png_of(header, zlib.compress(bytes(expected_size - 1)))).problem == "PNG has too few pixels"
 
 
 GRAY = (10, 10, 8, 0, 0, 0, 0)
@@ -386,7 +386,7 @@ SENSELESS = "PNG has an invalid header"
         (png_of((10, 10, 8, 3, 0, 0, 0), PACKED, chunk(b"PLTE", bytes(6))), None),
     ],
 )
-def test_checksums_that_are_right_do_not_make_a_png_whole(data: bytes, problem: str | None) -> None:
+def test_valid_checksums_do_not_make_a_png_complete(data: bytes, problem: str | None) -> None:
     assert (
         inspect_image(data)
         == inspect_image_file(io.BytesIO(data))

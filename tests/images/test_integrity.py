@@ -1,4 +1,4 @@
-"""Complete images are told from truncated and damaged ones, whatever encoder made them and however they arrive."""
+"""Complete images are distinguished from truncated and damaged ones, for every encoder and every way they arrive."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from PIL import Image
 
 from imagecli.images.formats.jpeg import SOS, jpeg_segments
 from imagecli.images.integrity import ImageChecker, inspect_image, inspect_image_file
-from tests.images.making import saved, scene
-from tests.images.test_identify import LARGE, RASTER, WHOLE, sample
+from tests.images.sample_images import saved, scene
+from tests.images.test_identify import COMPLETE, LARGE, RASTER, sample
 
 EOI = b"\xff\xd9"
 CUT = "JPEG ends in the middle of its pixels"
@@ -69,14 +69,14 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_complete(name: str) -> None:
 @pytest.mark.parametrize("name", JPEGS)
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_a_truncated_jpeg_is_seen(name: str, data: st.DataObject) -> None:
+def test_a_truncated_jpeg_is_detected(name: str, data: st.DataObject) -> None:
     jpeg = JPEGS[name]
     end = data.draw(st.integers(first_scan(jpeg) + 1, len(jpeg) - 16))
     assert problem_of(jpeg[:end]) in (CUT, "JPEG ends in the middle of its headers")
 
 
 @pytest.mark.parametrize("name", ["restarts", "restarts-often"])
-def test_a_jpeg_cut_between_two_restarts_is_seen(name: str) -> None:
+def test_a_jpeg_cut_between_two_restarts_is_detected(name: str) -> None:
     for match in list(re.finditer(rb"\xff[\xd0-\xd7]", JPEGS[name]))[::7]:
         assert problem_of(JPEGS[name][: match.start()]) == CUT
         assert problem_of(JPEGS[name][: match.end()]) == CUT
@@ -114,7 +114,7 @@ def test_hostile_scans_take_little_time(behind: bytes, ending: bytes) -> None:
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
-    st.sampled_from([*WHOLE, *LARGE]),
+    st.sampled_from([*COMPLETE, *LARGE]),
     st.integers(0, 400_000),
     st.lists(st.integers(1, 100_000), min_size=1, max_size=9),
     st.booleans(),

@@ -1,4 +1,4 @@
-"""A drawing over an image: sent as it is where it lies on its image, moved with it, or refused with the reason."""
+"""A markup drawing: sent unchanged if it fits its image, transformed with it, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_colors_stay_and_another_format_becomes_png() -> None:
         (drawing(), InputRule(formats=("jpeg",), max_bytes=100), "the limit is 100"),
     ],
 )
-def test_what_can_not_lie_on_the_image_is_refused(data: bytes, rule: InputRule, words: str) -> None:
+def test_a_drawing_that_does_not_fit_the_image_is_refused(data: bytes, rule: InputRule, words: str) -> None:
     image = fit_input(read_header(photo(), "in.jpg"), RULE, InputFit())
     with pytest.raises(MaskError, match=words):
         fit_markup(read_header(data, "arrows.png"), rule.max_bytes, image, InputFit())

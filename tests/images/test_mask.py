@@ -1,4 +1,4 @@
-"""fit_mask: the mask lies on its image as it is sent, or is refused with both sizes."""
+"""fit_mask: the mask fits its image as it is sent, or is refused with both sizes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagecli.images.fit_mask import FAINT_ALPHA, fit_mask, mask_coverage
 from imagecli.images.fit_overlay import fit_markup
 from imagecli.images.header import read_header
 from imagecli.images.strip_metadata import has_metadata
-from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
+from tests.images.sample_images import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
 
 FILE = MaskSource(file=InputSource(name="mask.png", path=Path("mask.png")))
 
@@ -44,7 +44,7 @@ def test_a_mask_that_fits_is_sent_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("name", ["mask", "markup"])
-def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_an_image(name: str) -> None:
+def test_location_and_camera_data_are_removed_from_masks_and_markup(name: str) -> None:
     data = saved(mask_of(160, 80, (10, 10, 50, 50)), exif=exif(place=True))
     image = fitted(PHOTO)
     result = masked(data, image) if name == "mask" else fit_markup(read_header(data, "m.png"), 10**6, image, InputFit())
@@ -102,7 +102,7 @@ def test_a_mask_is_resized_with_its_image_and_no_value_is_invented() -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("rule", [(CLASSIC, CLASSIC_MASK), (GPT, GPT_MASK)], ids=["classic", "gpt"])
-def test_an_upright_mask_lies_on_a_turned_photograph(orientation: int, rule: tuple[InputRule, InputRule]) -> None:
+def test_an_upright_mask_fits_a_rotated_photo(orientation: int, rule: tuple[InputRule, InputRule]) -> None:
     shape = (80, 160) if orientation >= 5 else (160, 80)
     image = fitted(saved(scene(*shape), "JPEG", exif=exif(orientation)), rule[0])
     result = masked(saved(mask_of(160, 80, (40, 0, 60, 20))), image, rule[1])
@@ -133,7 +133,7 @@ def test_mask_of_other_size_is_refused() -> None:
     assert caught.value.hint == "--mask-fit scales it; or draw a new one: imagecli mask photo.jpg --rect X,Y,W,H"
 
 
-def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:
+def test_the_size_of_a_rotated_photo_is_printed_as_displayed() -> None:
     with pytest.raises(MaskError, match=r"mask\.png is 160x80, photo\.jpg is 80x160 after rotation; a"):
         masked(saved(mask_of(160, 80, (0, 0, 9, 9))), fitted(saved(scene(160, 80), "JPEG", exif=exif(6))))
 
@@ -147,7 +147,7 @@ def test_an_opaque_mask_is_read_by_its_brightness(mode: str) -> None:
     assert any("white is edited" in change for change in result.changes)
 
 
-def test_a_photo_is_no_mask() -> None:
+def test_a_photo_is_not_accepted_as_a_mask() -> None:
     with pytest.raises(MaskError, match=r"mask\.png is a color image, not a mask"):
         masked(PHOTO, fitted(PHOTO))
 
@@ -176,7 +176,7 @@ def gray_mask() -> bytes:
     [palette_mask(), gray_mask(), saved(mask_of(160, 80, (0, 0, 40, 40)), "WEBP", lossless=True)],
     ids=["palette", "gray", "webp"],
 )
-def test_what_is_written_serves_both_habits(mask: bytes) -> None:
+def test_a_written_mask_follows_both_conventions(mask: bytes) -> None:
     result = masked(mask, fitted(PHOTO))
     image = opened(result.image.data)
     assert result.changes and result.image.format == "png"
@@ -186,7 +186,7 @@ def test_what_is_written_serves_both_habits(mask: bytes) -> None:
     assert clear_box(result) == (0, 0, 40, 40)
 
 
-def test_soft_edges_stay_as_they_were_but_for_what_is_nearly_transparent() -> None:
+def test_soft_edges_stay_unchanged_except_nearly_transparent_pixels() -> None:
     mask = Image.new("RGBA", (160, 80), (0, 0, 0, 255))
     mask.putalpha(Image.linear_gradient("L").resize((160, 80)))
     result = masked(saved(mask, "TIFF"), fitted(PHOTO))

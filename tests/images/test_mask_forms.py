@@ -1,4 +1,4 @@
-"""Masks in the forms of other tools end as their authors meant, or in an error that says what to do."""
+"""Masks of other tools get the meaning that their authors intended, or an error with a fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imagecli.images.fit_input import TURNED, FittedImage
 from imagecli.images.fit_mask import CUT_EDGES, FAINT_ALPHA, fit_mask, mask_coverage
 from imagecli.images.header import read_header
 from imagecli.mask_shapes import parse_shape
-from tests.images.making import GPT_MASK, exif, fitted, opened, saved, scene
+from tests.images.sample_images import GPT_MASK, exif, fitted, opened, saved, scene
 from tests.images.test_mask import clear_box
 
 WIDTH, HEIGHT = 320, 200
@@ -106,7 +106,9 @@ def soft_gray() -> bytes:
         *("halo", "soft gray", "webp", "another size"),
     ],
 )
-def test_a_mask_of_another_tool_ends_as_meant(data: bytes, options: dict[str, Any], phrase: str | None) -> None:
+def test_a_mask_of_another_tool_has_the_intended_meaning(
+    data: bytes, options: dict[str, Any], phrase: str | None
+) -> None:
     result = fit(data, FILE._replace(**options))
     box = clear_box(result)
     assert box is not None
@@ -174,7 +176,7 @@ def test_soft_edges_are_cut_for_a_provider_that_reads_none() -> None:
     ],
     ids=["another size", "another ratio", "black", "half transparent", "inverted white", "photo", "truncated"],
 )
-def test_a_mask_that_can_not_be_meant_is_refused(data: bytes, options: dict[str, Any], message: str, hint: str) -> None:
+def test_an_ambiguous_mask_is_refused(data: bytes, options: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(MaskError) as caught:
         fit(data, FILE._replace(**options))
     assert message in caught.value.message
@@ -190,7 +192,7 @@ def test_a_mask_that_ignores_the_rotation_of_its_photo_is_refused_with_both_size
 
 
 def find_imagemagick() -> str | None:
-    """The program, whatever its version calls it; None if it is not installed, or is another of that name."""
+    """The program of any version; None if it is not installed, or is another program of that name."""
     for name in ("magick", "convert-im6.q16", "convert"):
         if path := shutil.which(name):
             done = subprocess.run([path, "-version"], capture_output=True, text=True)
@@ -216,7 +218,7 @@ DRAW = ["-size", f"{WIDTH}x{HEIGHT}", "xc:black", "-fill", "white", "-draw", "re
     ],
     ids=["24 bit", "48 bit", "monochrome", "jpeg", "alpha", "tiff"],
 )
-def test_a_mask_of_imagemagick_ends_as_meant(arguments: list[str], tmp_path: Path) -> None:
+def test_a_mask_of_imagemagick_has_the_intended_meaning(arguments: list[str], tmp_path: Path) -> None:
     assert IMAGEMAGICK
     subprocess.run([IMAGEMAGICK, *arguments], cwd=tmp_path, check=True)
     result = fit((tmp_path / "out").read_bytes())

@@ -17,7 +17,7 @@ from imagecli.images.header import read_header
 from imagecli.images.mask_geometry import disc_boxes, extends_outside, pixel_at, shape_spans
 from imagecli.images.orientation import turn_upright
 from imagecli.mask_shapes import parse_point, parse_shape
-from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, opened, saved
+from tests.images.sample_images import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, opened, saved
 
 SIZE = Size(10, 8)
 
@@ -62,7 +62,7 @@ DISC = ["..####..", ".######.", "########", "########", "########", "########", 
         ("polygon", "0,0 6,4 6,0 0,4", Size(6, 4), ["#....#", "##..##", "##..##", "#....#"]),
     ],
 )
-def test_a_shape_covers_the_pixels_whose_centre_is_inside(
+def test_a_shape_covers_the_pixels_whose_center_is_inside(
     kind: ShapeKind, text: str, size: Size, covered: list[str]
 ) -> None:
     assert rows(kind, text, size) == covered
@@ -111,7 +111,7 @@ def test_a_wrong_shape_is_refused(kind: ShapeKind, text: str, message: str) -> N
 @pytest.mark.parametrize(
     ("text", "outside"), [("0,0,10,8", False), ("0,0,100%,100%", False), ("0,0,11,8", True), ("-1,0,2,2", True)]
 )
-def test_a_shape_that_extends_beyond_the_image_is_found(text: str, outside: bool) -> None:
+def test_a_shape_that_extends_beyond_the_image_is_detected(text: str, outside: bool) -> None:
     assert extends_outside(parse_shape("rect", text), SIZE) == outside
 
 
@@ -170,7 +170,7 @@ def test_the_border_of_the_image_is_not_shrunk_away() -> None:
 
 
 @pytest.mark.parametrize("pixels", [6, 24, 60])
-def test_a_feathered_edge_is_as_wide_as_wanted_and_centred(pixels: int) -> None:
+def test_a_feathered_edge_has_the_requested_width_and_is_centered(pixels: int) -> None:
     area = mask_area.draw_shape(mask_area.empty_area(Size(200, 200)), parse_shape("rect", "0,0,100,200"))
     soft = mask_area.feather_area(area, pixels)
     row = [soft.getpixel((x, 100)) for x in range(200)]
@@ -182,7 +182,7 @@ def test_a_feathered_edge_is_as_wide_as_wanted_and_centred(pixels: int) -> None:
     assert mask_area.cut_edges(soft).tobytes() == area.tobytes()
 
 
-def test_a_mask_reads_alike_in_both_conventions() -> None:
+def test_a_mask_has_the_same_meaning_in_both_conventions() -> None:
     area = mask_area.feather_area(
         mask_area.draw_shape(mask_area.empty_area(Size(90, 60)), parse_shape("ellipse", "20,10,50,40")), 12
     )
@@ -293,19 +293,19 @@ def test_a_mask_and_its_image_stay_aligned(seed: int) -> None:
         assert "outside the cropped part" in error.message
         return
     expected = opened(image.image.data).convert("RGBA")
-    seen = ImageChops.darker(dark(expected), expected.getchannel("A").point([0] * 128 + [255] * 128))
+    mismatch = ImageChops.darker(dark(expected), expected.getchannel("A").point([0] * 128 + [255] * 128))
     for name, mask in masks.items():
         pixels = opened(mask.image.data)
         clear = pixels.getchannel("A").point([255] + [0] * 255)
-        assert clear.size == seen.size, name
+        assert clear.size == mismatch.size, name
         # Resizing moves an edge by a pixel at most; there the image is gray and the mask is not.
-        different = ImageChops.difference(clear, seen)
+        different = ImageChops.difference(clear, mismatch)
         perimeter = 2 * (clear.width + clear.height)
         assert different.histogram()[255] <= perimeter, name
         assert (
             max(
                 abs(one - other)
-                for one, other in zip(clear.getbbox() or (0,) * 4, seen.getbbox() or (0,) * 4, strict=True)
+                for one, other in zip(clear.getbbox() or (0,) * 4, mismatch.getbbox() or (0,) * 4, strict=True)
             )
             <= 1
         ), name

@@ -14,7 +14,7 @@ from imagecli.images.header import read_header
 from imagecli.images.mask_area import feather_area
 from imagecli.images.paint_layer import MAX_LAYER_PIXELS, enlarge_from_layer, layer_size, render_layer, shrink_to_layer
 from tests.conftest import photo
-from tests.images.making import exif
+from tests.images.sample_images import exif
 
 LARGE = (4000, 2500)
 
@@ -37,22 +37,22 @@ def test_a_browser_can_show_the_layer(tmp_path: Path, mode: str) -> None:
     suffix = "jpg" if mode == "CMYK" else "png"
     header = read_header(photo(tmp_path / f"in.{suffix}", mode=mode).read_bytes(), "in")
     data, media_type = render_layer(header)
-    shown = read_header(data, "layer")
-    assert (shown.size, shown.orientation) == ((320, 200), 1)
+    layer = read_header(data, "layer")
+    assert (layer.size, layer.orientation) == ((320, 200), 1)
     assert media_type == ("image/png" if mode == "RGBA" else "image/jpeg")
 
 
 def test_the_layer_of_a_turned_photo_is_upright(tmp_path: Path) -> None:
     path = photo(tmp_path / "in.jpg", *LARGE, exif=exif(6))  # its red corner is top left as stored
     data, _ = render_layer(read_header(path.read_bytes(), "in.jpg"))
-    with Image.open(__import__("io").BytesIO(data)) as shown:
-        assert shown.size == layer_size(Size(2500, 4000))
-        right_of_top = shown.convert("RGB").getpixel((shown.width - 20, 20))
+    with Image.open(__import__("io").BytesIO(data)) as layer:
+        assert layer.size == layer_size(Size(2500, 4000))
+        right_of_top = layer.convert("RGB").getpixel((layer.width - 20, 20))
     assert isinstance(right_of_top, tuple) and right_of_top[0] > 150 > right_of_top[1]
 
 
 @pytest.mark.parametrize("size", [(320, 200), LARGE])
-def test_an_area_that_nobody_painted_on_is_unchanged(size: tuple[int, int]) -> None:
+def test_an_area_without_paint_is_unchanged(size: tuple[int, int]) -> None:
     area = Image.new("L", size)
     ImageDraw.Draw(area).ellipse((size[0] // 3, 20, size[0] // 2, 120), fill=255)
     area.putpixel((5, 5), 255)  # too small for the layer

@@ -1,4 +1,4 @@
-"""The IPTC term in converted images, read back by exiftool, and by decoders that must not be disturbed by it."""
+"""The IPTC term in converted images, read by exiftool, and by decoders that must ignore it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagecli.images.convert_output import convert_image
 from imagecli.images.formats.gif import add_gif_xmp, read_gif_xmp
 from imagecli.images.integrity import inspect_image
 from imagecli.images.provenance import build_xmp
-from tests.images.making import opened, saved, scene
+from tests.images.sample_images import opened, saved, scene
 
 VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TERMS: tuple[DigitalSourceType, ...] = get_args(DigitalSourceType)

@@ -1,4 +1,4 @@
-"""Location and camera data stay at home, and nothing is encoded anew to keep them there."""
+"""Location and camera data are removed, without encoding the image again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from PIL.PngImagePlugin import PngInfo
 from imagecli.domain import InputFit
 from imagecli.images.integrity import inspect_image
 from imagecli.images.strip_metadata import has_metadata, strip_metadata
-from tests.images.making import CLASSIC, GPT, exif, fitted, opened, saved, scene, segment, with_chunk, with_segment
+from tests.images.sample_images import (
+    CLASSIC,
+    GPT,
+    exif,
+    fitted,
+    opened,
+    saved,
+    scene,
+    segment,
+    with_chunk,
+    with_segment,
+)
 
 PLACE = exif(place=True)
 XMP = b"<x:xmpmeta><exif:GPSLatitude>47,22.2N</exif:GPSLatitude></x:xmpmeta>"
@@ -51,7 +62,7 @@ TELLING = {
 
 
 @pytest.mark.parametrize("name", TELLING)
-def test_what_tells_of_place_and_camera_is_cut_out_without_encoding(name: str) -> None:
+def test_location_and_camera_data_are_removed_without_encoding(name: str) -> None:
     data = TELLING[name]
     result = fitted(data, GPT)
     sent = result.image.data
@@ -62,7 +73,7 @@ def test_what_tells_of_place_and_camera_is_cut_out_without_encoding(name: str) -
     assert opened(sent).tobytes() == opened(data).tobytes()
 
 
-def test_the_flags_of_a_webp_announce_no_metadata_that_is_gone() -> None:
+def test_the_flags_of_a_webp_announce_no_removed_metadata() -> None:
     assert TELLING["webp alpha"][20] & 0x0C == 0x0C
     assert fitted(TELLING["webp alpha"]).image.data[20] & 0x3C == 0x30
 
@@ -76,11 +87,11 @@ VIDEO = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + b"\0\0\0\x20udta\xa9xyz 47,22.2N
     ids=["video", "jpeg", "png", "maker", "line"],
 )
 @pytest.mark.parametrize("format", BARE)
-def test_what_lies_after_the_end_of_an_image_is_not_sent(format: str, trailer: bytes) -> None:
+def test_bytes_after_the_end_of_an_image_are_not_sent(format: str, trailer: bytes) -> None:
     result = fitted(BARE[format] + trailer, GPT)
     assert (result.image.data, result.changes) == (BARE[format], ("data after the end of the image removed",))
-    kept = fitted(BARE[format] + trailer, GPT, InputFit(keep_metadata=True))
-    assert kept.image.data == BARE[format] + trailer
+    result_ = fitted(BARE[format] + trailer, GPT, InputFit(keep_metadata=True))
+    assert result_.image.data == BARE[format] + trailer
 
 
 def test_the_pixels_of_a_jpeg_without_an_end_marker_stay() -> None:
@@ -105,14 +116,14 @@ def test_a_png_with_more_text_than_a_decoder_accepts_is_an_input(kind: bytes) ->
 
 
 @pytest.mark.parametrize("name", TELLING)
-def test_keep_metadata_sends_the_file_as_it_is(name: str) -> None:
+def test_keep_metadata_sends_the_file_unchanged(name: str) -> None:
     result = fitted(TELLING[name], GPT, InputFit(keep_metadata=True))
     assert result.image.data == TELLING[name]
     assert result.changes == ()
 
 
 @pytest.mark.parametrize("format", BARE)
-def test_a_bare_image_has_nothing_to_cut(format: str) -> None:
+def test_an_image_without_metadata_is_unchanged(format: str) -> None:
     assert strip_metadata(BARE[format], format) is None
 
 
@@ -134,7 +145,7 @@ def test_harmless_text_stays() -> None:
     ],
     ids=["png", "jpeg"],
 )
-def test_provenance_stays_while_nothing_else_has_to_go(data: bytes) -> None:
+def test_content_credentials_stay_if_nothing_else_is_removed(data: bytes) -> None:
     assert fitted(data).image.data == data
 
 
@@ -146,7 +157,7 @@ def test_provenance_stays_while_nothing_else_has_to_go(data: bytes) -> None:
     ],
     ids=["png", "jpeg"],
 )
-def test_provenance_goes_with_the_bytes_it_signed(data: bytes) -> None:
+def test_content_credentials_are_removed_with_the_bytes_they_signed(data: bytes) -> None:
     assert b"c2pa" in data
     assert b"c2pa" not in fitted(data).image.data
 
@@ -166,7 +177,7 @@ def test_an_animated_webp_loses_its_metadata_and_no_frame() -> None:
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-def test_encoding_anew_carries_nothing_over(format: str) -> None:
+def test_encoding_again_keeps_no_metadata(format: str) -> None:
     options = {} if format == "PNG" else {"xmp": XMP} if format != "TIFF" else {}
     data = saved(scene(64, 40), format, exif=exif(6, place=True), **options)
     from_turned = fitted(data)
@@ -177,9 +188,9 @@ def test_encoding_anew_carries_nothing_over(format: str) -> None:
 def test_keep_metadata_keeps_the_camera_but_not_the_orientation_it_applied() -> None:
     data = saved(scene(64, 40), "JPEG", exif=exif(6, place=True))
     result = fitted(data, framing=InputFit(keep_metadata=True))
-    kept = opened(result.image.data).getexif()
+    result_ = opened(result.image.data).getexif()
     assert result.changes == ("rotated upright",)
-    assert kept[0x010F] == "Kamera" and kept[0x0112] == 1
+    assert result_[0x010F] == "Kamera" and result_[0x0112] == 1
 
 
 def test_segments_between_scans_are_found_too() -> None:

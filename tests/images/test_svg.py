@@ -1,4 +1,4 @@
-"""What in an SVG a browser would run is found, however it is written."""
+"""The parts of an SVG that a browser would execute are found in every notation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parts(inside: str, before: str = "") -> tuple[str, ...]:
     ],
 )
 @pytest.mark.parametrize("offset", [0, 128 * 1024 - 70, 300_000])
-def test_what_a_browser_runs_is_found_anywhere(inside: str, found: str, offset: int) -> None:
+def test_executable_parts_are_found_anywhere(inside: str, found: str, offset: int) -> None:
     assert parts("x" * offset + inside) == (found,)
 
 
@@ -55,7 +55,7 @@ def test_what_a_browser_runs_is_found_anywhere(inside: str, found: str, offset: 
         ('<?xml-stylesheet href="http://example.com/a.xsl"?>', "external style sheets"),
     ],
 )
-def test_what_is_loaded_or_expanded_is_found(before: str, found: str) -> None:
+def test_loaded_and_expanded_parts_are_found(before: str, found: str) -> None:
     assert parts("<rect/>", before) == (found,)
 
 
@@ -73,7 +73,7 @@ def test_what_is_loaded_or_expanded_is_found(before: str, found: str) -> None:
     ],
 )
 @pytest.mark.parametrize("before", ["", STANDARD, "<!DOCTYPE svg>"])
-def test_a_drawing_is_not_active(inside: str, before: str) -> None:
+def test_a_plain_drawing_is_not_active(inside: str, before: str) -> None:
     assert parts(inside, before) == ()
 
 

@@ -1,4 +1,4 @@
-"""The largest page of a TIFF is taken, and a camera raw file is refused."""
+"""The largest page of a TIFF is used, and a camera raw file is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, TiffImagePlugin
 from imagecli.domain import Size
 from imagecli.errors import InputImageError
 from imagecli.images.header import read_header
-from tests.images.making import fitted, opened
+from tests.images.sample_images import fitted, opened
 
 RED, BLUE, GREEN = (200, 0, 0), (0, 0, 200), (0, 200, 0)
 Page = tuple[tuple[int, int], tuple[int, int, int], int]
@@ -77,7 +77,7 @@ def patched(data: bytes, tag: int, value: int) -> bytes:
         ([((16, 12), RED, 0)], Size(16, 12), RED, None),
     ],
 )
-def test_the_largest_page_is_taken(
+def test_the_largest_page_is_used(
     pages: list[Page], size: Size, color: tuple[int, int, int], note: str | None, order: str
 ) -> None:
     result = fitted(tiff(*pages, order=order))

@@ -1,4 +1,4 @@
-"""Small copies of images: upright, in sRGB, no larger than asked."""
+"""Small copies of images: upright, in sRGB, no larger than requested."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_longer_edge_is_limited_and_nothing_is_enlarged(
     assert opened(thumbnail.data).size == expected
 
 
-def test_a_photo_is_turned_upright(tmp_path: Path) -> None:
+def test_a_photo_is_rotated_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = photo(tmp_path / "a.jpg", 400, 200, exif=exif).read_bytes()

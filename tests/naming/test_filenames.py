@@ -1,4 +1,4 @@
-"""What stands in a file name is readable, safe on every system, and within its bytes."""
+"""File names are readable, safe on every system, and within the byte limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_slug_of_a_prompt(prompt: str, name: str) -> None:
         ("𠀀" * 100, "𠀀" * 45),
     ],
 )
-def test_a_long_slug_is_cut_at_a_word_where_that_leaves_half(prompt: str, name: str) -> None:
+def test_a_long_slug_is_cut_at_a_word_if_that_leaves_half(prompt: str, name: str) -> None:
     assert slugify(prompt) == name
 
 
@@ -87,7 +87,7 @@ def test_every_slug_is_short_safe_and_composed(prompt: str) -> None:
         ("👩‍💻", "👩‍💻"),
     ],
 )
-def test_values_are_made_safe(value: str, safe: str) -> None:
+def test_values_are_sanitized(value: str, safe: str) -> None:
     assert safe_value(value) == safe
 
 
@@ -106,7 +106,7 @@ def test_values_are_made_safe(value: str, safe: str) -> None:
         ("console", "console"),
     ],
 )
-def test_components_are_made_safe(text: str, safe: str) -> None:
+def test_components_are_sanitized(text: str, safe: str) -> None:
     assert safe_component(text) == safe
 
 
@@ -120,16 +120,16 @@ def test_components_are_made_safe(text: str, safe: str) -> None:
         ("猫" * 83 + ".png", 10, "猫" * 82 + "_10.png"),
     ],
 )
-def test_numbers_stay_within_the_bytes_of_a_name(path: str, k: int, result: str) -> None:
+def test_numbers_stay_within_the_byte_limit_of_a_name(path: str, k: int, result: str) -> None:
     assert number_path(Path(path), k) == Path(result)
     assert byte_length(number_path(Path(path), k).name) <= 255
 
 
-def test_a_mark_replaces_the_ending_within_the_bytes_of_a_name() -> None:
+def test_a_mark_replaces_the_extension_within_the_byte_limit() -> None:
     assert mark_path(Path("a/cat.png"), ".orig.jpg") == Path("a/cat.orig.jpg")
     assert byte_length(mark_path(Path("é" * 125 + ".png"), ".damaged.png.bin").name) <= 255
 
 
 @pytest.mark.parametrize(("one", "other"), [("Cat.png", "cat.PNG"), ("caf\u00e9", "cafe\u0301"), ("STRASSE", "straße")])
-def test_names_that_some_system_takes_for_one_have_one_key(one: str, other: str) -> None:
+def test_names_that_some_file_system_equates_have_one_key(one: str, other: str) -> None:
     assert path_key(Path(one)) == path_key(Path(other))

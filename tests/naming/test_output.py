@@ -1,4 +1,4 @@
-"""How `-o` is read, and what names are made of."""
+"""How `-o` is parsed, and the fields of names."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_output_is_read(text: str | None, kind: str, read: str) -> None:
         ("pipe", "device or pipe"),
     ],
 )
-def test_output_that_can_be_nothing_is_refused(text: str, message: str) -> None:
+def test_an_impossible_output_is_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         parse_output(text, look=look)
     assert caught.value.hint
@@ -80,7 +80,7 @@ def fields(**variables: str) -> dict[str, str | int]:
     )
 
 
-def test_fields_hold_what_is_known_before_paying() -> None:
+def test_fields_are_known_before_the_request() -> None:
     assert fields(animal="cat") == {
         "slug": "a-cat",
         "stem": "photo",
@@ -94,13 +94,13 @@ def test_fields_hold_what_is_known_before_paying() -> None:
 
 
 @pytest.mark.parametrize("name", ["slug", "n", "ext", "hash", "", " a", "a:b", "{a}", "a!"])
-def test_a_variable_that_can_be_no_field_is_refused(name: str) -> None:
+def test_a_variable_with_an_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         fields(**{name: "x"})
 
 
 @pytest.mark.parametrize("text", ["cat.png", "icons/{slug}-{n:02}.png", ".github/cat", "a/./b", "out/", "."])
-def test_a_manifest_may_name_what_lies_below(text: str) -> None:
+def test_a_manifest_may_name_files_below_its_folder(text: str) -> None:
     check_output_inside(OutputPattern(kind="template", text=text))
 
 
@@ -108,7 +108,7 @@ def test_a_manifest_may_name_what_lies_below(text: str) -> None:
     "text",
     ["../x", "a/../../x", "/etc/x", "..", "con.png", "a/NUL", "a:b", r"..\x", "x. ", "a\nb", "a/{slug}.", "a\u202eb"],
 )
-def test_a_manifest_may_not_name_what_lies_elsewhere_or_not_every_system_holds(text: str) -> None:
+def test_a_manifest_may_not_name_files_elsewhere_or_with_unportable_names(text: str) -> None:
     with pytest.raises(OutputError):
         check_output_inside(OutputPattern(kind="template", text=text))
 

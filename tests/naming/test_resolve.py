@@ -1,4 +1,4 @@
-"""Every image gets a name of its own before anything is paid for, and no file is lost by it."""
+"""Every image gets a unique name before anything is paid for, and no file is lost."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ def test_names_before_paying(output: str | None, count: int, result: list[str]) 
         ("c{no}on", "_con.png"),
     ],
 )
-def test_values_never_leave_their_place(output: str, result: str) -> None:
+def test_values_never_leave_their_folder(output: str, result: str) -> None:
     assert paths(output) == [result]
 
 
 @pytest.mark.parametrize(
-    ("output", "format", "asked", "path"),
+    ("output", "format", "requested", "path"),
     [
         ("cat.png", "jpeg", "png", "cat.png"),
         ("cat.JPG", "png", "jpeg", "cat.JPG"),
@@ -127,13 +127,13 @@ def test_values_never_leave_their_place(output: str, result: str) -> None:
     ],
 )
 def test_only_a_literal_ending_is_kept_over_other_bytes(
-    output: str | None, format: str, asked: str | None, path: str
+    output: str | None, format: str, requested: str | None, path: str
 ) -> None:
     fields = {**FIELDS, "file": "shot.png"}
-    assert requested_format(parse_output(output, look=disk()), fields) == asked
+    assert requested_format(parse_output(output, look=disk()), fields) == requested
     (item,) = planned(output, fields=fields)
     assert str(path_for_format(item.name, format)) == path
-    assert item.name.literal_format == (asked if output and "{" not in output else None)
+    assert item.name.literal_format == (requested if output and "{" not in output else None)
 
 
 EXISTING = disk({"a-cat.png": "file", "a-cat_2.png": "file", "cat.png": "file", "cat-2.png": "file"})
@@ -154,7 +154,7 @@ EXISTING = disk({"a-cat.png": "file", "a-cat_2.png": "file", "cat.png": "file", 
         ("-", "fail", "a-cat_3.png", False),
     ],
 )
-def test_what_happens_when_the_name_exists(
+def test_an_existing_name_follows_the_rule(
     output: str | None, if_exists: IfExists | None, path: str, kept: bool
 ) -> None:
     (item,) = planned(output, EXISTING, if_exists=if_exists)
@@ -177,7 +177,7 @@ def test_each_of_several_literal_names_is_looked_up() -> None:
         planned("cat.png", EXISTING, count=3)
 
 
-def test_skip_keeps_what_is_there_and_buys_the_rest() -> None:
+def test_skip_keeps_existing_images_and_requests_the_rest() -> None:
     kept = [item.kept for item in planned("cat.png", EXISTING, count=3, if_exists="skip")]
     assert kept == [None, Path("cat-2.png"), None]
 
@@ -195,7 +195,7 @@ def test_a_folder_or_device_is_never_replaced(if_exists: IfExists | None, place:
         assert paths(None, look, if_exists=if_exists) == ["a-cat_2.png"]
 
 
-def test_existence_is_judged_by_the_expected_ending() -> None:
+def test_existence_is_checked_with_the_expected_extension() -> None:
     assert paths(None, EXISTING, expected_format="webp", format="webp") == ["a-cat.webp"]
     assert paths("{slug}.webp", EXISTING, format="webp") == ["a-cat.webp"]
 
@@ -207,13 +207,13 @@ def test_two_requests_of_a_command_never_share_a_name() -> None:
     assert found == ["cat.png", "Cat_2.png", "cat_2_2.png", "cat_3.png", "café.png", "café_2.png", "cat_2_3.png"]
 
 
-def test_a_number_that_another_name_has_already_is_passed_over() -> None:
+def test_a_number_that_another_name_uses_is_skipped() -> None:
     taken: dict[str, int] = {}
     found = [paths(fields={"slug": slug}, taken=taken)[0] for slug in ("cat_2", "cat", "cat")]
     assert found == ["cat_2.png", "cat.png", "cat_3.png"]
 
 
-def test_overwrite_never_overwrites_what_the_same_command_makes() -> None:
+def test_overwrite_never_replaces_images_of_the_same_command() -> None:
     taken: dict[str, int] = {}
     found = [paths("cat.png", EXISTING, if_exists="overwrite", taken=taken)[0] for _ in range(2)]
     assert found == ["cat.png", "cat_2.png"]
@@ -233,12 +233,12 @@ def test_n_counts_over_the_whole_command() -> None:
     assert one + paths("cat.png", taken=taken, first=2, total=2) == ["cat-1.png", "cat-2.png"]
 
 
-def test_a_thousand_equal_prompts_are_named_without_going_over_them_again() -> None:
-    asked = 0
+def test_a_thousand_equal_prompts_are_named_in_linear_time() -> None:
+    requested = 0
 
     def look(path: Path) -> PathKind:
-        nonlocal asked
-        asked += 1
+        nonlocal requested
+        requested += 1
         return "missing"
 
     taken: dict[str, int] = {}
@@ -253,7 +253,7 @@ def test_a_thousand_equal_prompts_are_named_without_going_over_them_again() -> N
             look=look,
             taken=taken,
         )
-    assert asked == 1000
+    assert requested == 1000
     assert taken["x.png"] == 1000
 
 
@@ -268,19 +268,19 @@ def test_a_thousand_equal_prompts_are_named_without_going_over_them_again() -> N
         ("{slg}", UsageError, "slg"),
     ],
 )
-def test_names_that_can_never_be_are_refused(output: str, error: type[UsageError], message: str) -> None:
+def test_impossible_names_are_refused(output: str, error: type[UsageError], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         planned(output)
     assert caught.value.hint
 
 
-def test_the_longest_literal_name_is_taken_as_it_is() -> None:
+def test_the_longest_literal_name_is_used_unchanged() -> None:
     assert paths("x" * 251 + ".png") == ["x" * 251 + ".png"]
     with pytest.raises(OutputError, match="255 bytes"):
         planned("x" * 251 + ".png", count=2)
 
 
-def test_stdout_takes_one_image() -> None:
+def test_stdout_accepts_one_image() -> None:
     with pytest.raises(UsageError, match="stdout accepts one image; 2"):
         planned("-", count=2)
 
@@ -307,7 +307,7 @@ values = st.text(max_size=80) | st.sampled_from(
     format=st.sampled_from(["png", "jpeg", "webp", "gif", "svg"]),
     full=st.booleans(),
 )
-def test_any_value_gives_names_of_their_own_inside_the_folder(
+def test_any_value_gives_unique_names_inside_the_folder(
     slugs: list[str], template: str, count: int, format: str, full: bool
 ) -> None:
     taken: dict[str, int] = {}

@@ -50,12 +50,12 @@ def test_it_is_shown_before_the_first_request(imagecli: Run) -> None:
     assert found.index(LINE) < next(k for k, line in enumerate(found) if "error:" in line)
 
 
-def test_what_costs_nothing_has_no_price(imagecli: Run) -> None:
+def test_a_free_command_prints_no_price(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--provider", "sandbox", tty=("stderr",))
     assert (result.exit_code, "price" in result.stderr) == (0, False)
 
 
-def test_an_unknown_price_says_so(imagecli: Run) -> None:
+def test_an_unknown_price_is_printed_as_unknown(imagecli: Run) -> None:
     with raw_server(IMAGE) as server:
         command = ["generate", "a cat", "--provider", "openrouter", "-m", "a/b", "--base-url", server.base_url]
         result = imagecli(*command, env={"OPENROUTER_API_KEY": "sk-or-v1-0123456789"}, tty=("stderr",))

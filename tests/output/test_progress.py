@@ -1,4 +1,4 @@
-"""What a person reads on stderr: how much of it, and that none of it can steer the terminal."""
+"""The output on stderr: how much each flag prints, and that none of it can control the terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REFUSAL = {
         (["--debug"], True, True, True),
     ],
 )
-def test_each_flag_says_as_much_as_it_promises(
+def test_each_flag_prints_its_amount_of_detail(
     imagecli: Run, folder: Path, sandbox: str, flags: list[str], notes: bool, requests: bool, fields: bool
 ) -> None:
     photo(folder / "in.jpg", 300, 200)
@@ -45,7 +45,7 @@ def test_each_flag_says_as_much_as_it_promises(
     assert KEY not in result.stderr
 
 
-def test_a_servers_words_can_not_steer_the_terminal(imagecli: Run, httpserver: HTTPServer) -> None:
+def test_a_servers_text_can_not_control_the_terminal(imagecli: Run, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_json(REFUSAL, status=400)
     result = imagecli("generate", "x", "--base-url", httpserver.url_for("/v1"))
     assert result.exit_code == 4
@@ -53,7 +53,7 @@ def test_a_servers_words_can_not_steer_the_terminal(imagecli: Run, httpserver: H
     assert not any(ord(character) < 32 and character != "\n" for character in result.stderr)
 
 
-def test_json_stays_faithful_to_a_servers_words(imagecli: Run, httpserver: HTTPServer) -> None:
+def test_json_keeps_a_servers_text_unchanged(imagecli: Run, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_json(REFUSAL, status=400)
     result = imagecli("generate", "x", "--base-url", httpserver.url_for("/v1"), "--json")
     error = result.json["errors"][0]
@@ -62,11 +62,11 @@ def test_json_stays_faithful_to_a_servers_words(imagecli: Run, httpserver: HTTPS
 
 
 @given(st.text())
-def test_no_text_keeps_a_character_that_steers(text: str) -> None:
-    shown = sanitize(text)
-    assert "\n" not in shown
-    assert all(character.isprintable() or character.isspace() or ord(character) > 0x7F for character in shown)
-    shown.encode()
+def test_no_text_keeps_a_control_character(text: str) -> None:
+    sanitized = sanitize(text)
+    assert "\n" not in sanitized
+    assert all(character.isprintable() or character.isspace() or ord(character) > 0x7F for character in sanitized)
+    sanitized.encode()
 
 
 def test_long_text_is_cut() -> None:
@@ -83,7 +83,7 @@ def test_long_text_is_cut() -> None:
     ],
 )
 @pytest.mark.parametrize("flags", [[], ["--json"], ["--debug"]])
-def test_a_key_that_a_server_repeats_is_never_shown(
+def test_a_key_that_a_server_repeats_is_never_printed(
     imagecli: Run,
     httpserver: HTTPServer,
     status: int,
@@ -106,18 +106,18 @@ def test_json_on_a_terminal_is_ascii(imagecli: Run, httpserver: HTTPServer) -> N
         assert result.stdout.isascii() is bool(tty)
 
 
-def test_errors_alike_are_counted_and_every_kept_answer_is_named(imagecli: Run, httpserver: HTTPServer) -> None:
+def test_equal_errors_are_counted_and_every_kept_response_is_named(imagecli: Run, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_data("{ half", content_type="application/json")
     result = imagecli("generate", "x", "-m", "dall-e-3", "-n", 3, "--base-url", httpserver.url_for("/v1"))
-    kept = [line.removeprefix("kept: ") for line in result.stderr.splitlines() if line.startswith("kept: ")]
+    kept_lines = [line.removeprefix("kept: ") for line in result.stderr.splitlines() if line.startswith("kept: ")]
     assert result.exit_code == 7
     assert result.stderr.count("not valid JSON") == 1
     assert "repeated 2 more times" in result.stderr
-    assert len({Path(path).read_bytes() + path.encode() for path in kept}) == 3
+    assert len({Path(path).read_bytes() + path.encode() for path in kept_lines}) == 3
 
 
 @pytest.mark.parametrize("tty", [(), ("stderr",)])
-def test_remarks_alike_are_said_once_and_counted_and_json_has_each(
+def test_equal_notes_are_printed_once_with_a_count_and_json_has_each(
     imagecli: Run, httpserver: HTTPServer, tty: tuple[str, ...]
 ) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": PIXEL}]})
@@ -126,14 +126,14 @@ def test_remarks_alike_are_said_once_and_counted_and_json_has_each(
         *("--base-url", httpserver.url_for("/v1")),
         tty=tty,
     )
-    said = "imagecli: warning: requested 1024x1024, received 1x1"
-    lines = [line for line in result.stderr.splitlines() if said in line]
+    message = "imagecli: warning: requested 1024x1024, received 1x1"
+    lines = [line for line in result.stderr.splitlines() if message in line]
     assert len(lines) == 2
-    assert lines[1].endswith(f"{said} (3 times in total)")
+    assert lines[1].endswith(f"{message} (3 times in total)")
     assert [remark["code"] for remark in result.json["warnings"]].count("other_size") == 3
 
 
-def test_json_tells_notes_from_warnings(imagecli: Run, httpserver: HTTPServer) -> None:
+def test_json_separates_notes_from_warnings(imagecli: Run, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": PIXEL}]})
     result = imagecli("generate", "x", "-s", "landscape", "--json", "--base-url", httpserver.url_for("/v1"))
     levels = {remark["code"]: remark["level"] for remark in result.json["warnings"]}

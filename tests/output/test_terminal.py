@@ -1,4 +1,4 @@
-"""No text from elsewhere steers a terminal, and all of it can still be read."""
+"""No untrusted text controls a terminal, and all of it stays readable."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SURROGATES = ["\ud800", "\udbff", "\udc80", "\udfff"]
 HOSTILE = st.text(st.sampled_from([*CONTROLS, *BIDI, *LINES, *SURROGATES, *"[]\\x1b猫é🐈\u0301\u200d"]), max_size=60)
 
 
-def steers(text: str) -> list[str]:
-    """What of *text* a terminal would act on; not by the pattern that the program has."""
+def control_characters(text: str) -> list[str]:
+    """The characters of *text* on which a terminal would act; independent of the program's pattern."""
     return [
         one for one in text if unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") or one in BIDI or one == "\ufeff"
     ]
@@ -34,24 +34,26 @@ def steers(text: str) -> list[str]:
 @given(HOSTILE | st.text(max_size=60))
 @example("".join([*CONTROLS, *BIDI, *LINES, *SURROGATES]))
 @example("\x9b31m\x1b]0;title\x07\x1b[31m\u202egnp")
-def test_nothing_is_left_that_a_terminal_acts_on(text: str) -> None:
-    shown = sanitize(text)
-    assert steers(shown) == []
-    assert sanitize(shown) == shown
-    shown.encode()
+def test_no_control_character_remains(text: str) -> None:
+    sanitized = sanitize(text)
+    assert control_characters(sanitized) == []
+    assert sanitize(sanitized) == sanitized
+    sanitized.encode()
 
 
 @given(HOSTILE | st.text(max_size=60))
 def test_everything_else_stays_in_its_order(text: str) -> None:
-    shown = sanitize(text)
-    left = "".join(one for one in text if not steers(one))
-    assert re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", shown) == re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", left)
+    sanitized = sanitize(text)
+    rest = "".join(one for one in text if not control_characters(one))
+    assert re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", sanitized) == re.sub(
+        r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", rest
+    )
 
 
 @given(st.integers(0, 3), HOSTILE)
 def test_no_length_makes_it_longer_than_its_escapes(over: int, text: str) -> None:
-    shown = sanitize("x" * (MAX_CHARACTERS - 1 + over) + text)
-    assert len(shown) <= MAX_CHARACTERS + max(1, 6 * len(text))
+    sanitized = sanitize("x" * (MAX_CHARACTERS - 1 + over) + text)
+    assert len(sanitized) <= MAX_CHARACTERS + max(1, 6 * len(text))
 
 
 def units(text: str) -> bytes:
@@ -64,7 +66,7 @@ def units(text: str) -> bytes:
 @example("".join([*CONTROLS, *BIDI, *LINES, *SURROGATES]))
 def test_json_controls_no_terminal_and_means_the_same(ascii_only: bool, text: str) -> None:
     line = json_line({text: [text, 1, None]}, ascii_only=ascii_only)
-    assert steers(line) == []
+    assert control_characters(line) == []
     assert "\n" not in line
     line.encode("ascii" if ascii_only else "utf-8")
     ((key, (value, *others)),) = json.loads(line).items()
@@ -78,7 +80,7 @@ def test_json_for_a_program_keeps_text_that_controls_nothing() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 @given(text=st.text(max_size=40))
-def test_what_a_stream_can_not_say_is_escaped(encoding: str, text: str) -> None:
+def test_characters_that_a_stream_can_not_encode_are_escaped(encoding: str, text: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
     write_line(stream, sanitize(text))
     stream.seek(0)
@@ -87,13 +89,13 @@ def test_what_a_stream_can_not_say_is_escaped(encoding: str, text: str) -> None:
 
 @pytest.mark.parametrize("path", ["-x.png", "--help", "-/x.png", "-"])
 @pytest.mark.parametrize("tty", [True, False])
-def test_a_path_is_no_option_to_the_next_command(path: str, tty: bool) -> None:
+def test_a_path_is_never_an_option_of_the_next_command(path: str, tty: bool) -> None:
     assert printable_path(Path(path), Stream(tty=tty)) == f"./{path}"
 
 
 @given(HOSTILE.filter(lambda text: "\0" not in text))
-def test_a_path_is_one_line_and_to_the_letter_for_a_program(name: str) -> None:
+def test_a_path_is_one_line_and_exact_for_a_program(name: str) -> None:
     typed = printable_path(Path("a" + name.replace("/", "")), Stream())
     assert "\n" not in typed
     assert typed == "a" + name.replace("/", "").replace("\n", "\\x0a")
-    assert steers(printable_path(Path("a" + name), Stream(tty=True))) == []
+    assert control_characters(printable_path(Path("a" + name), Stream(tty=True))) == []

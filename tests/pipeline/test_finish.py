@@ -1,4 +1,4 @@
-"""The half after the response: everything that came is kept, under its name when it is whole and right."""
+"""After the response: everything received is kept, under its final name if it is complete and correct."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from imagecli.prepared_call import OutputFile, PreparedCall, prepared_to_json
 from imagecli.providers.response import parse_or_salvage
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, images_body, png, raw_server, then
-from tests.images.making import large_png, png_of, saved, scene
+from tests.images.sample_images import large_png, png_of, saved, scene
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
 JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
@@ -105,7 +105,7 @@ def codes(events: list[Event]) -> list[str]:
     return [event.code for event in events if isinstance(event, (NoteEvent, WarningEvent))]
 
 
-def test_the_apis_own_bytes_are_on_disk(prepared: PreparedCall, tmp_path: Path) -> None:
+def test_the_apis_bytes_are_on_disk(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, events = finished(prepared, images_body(RED, usage={"total_tokens": 9}))
     assert files(tmp_path) == {"cat.png": RED}
     assert (code(outcome), outcome.usage) == (0, {"total_tokens": 9})
@@ -115,7 +115,7 @@ def test_the_apis_own_bytes_are_on_disk(prepared: PreparedCall, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("asked", "came", "left", "exit_code", "said"),
+    ("requested", "received", "left", "exit_code", "warnings"),
     [
         (("a", "b"), (RED, BLUE), {"a.png": RED, "b.png": BLUE}, 0, []),
         (("a", "b"), (RED, RED), {"a.png": RED, "b.png": RED}, 0, []),
@@ -130,17 +130,17 @@ def test_the_apis_own_bytes_are_on_disk(prepared: PreparedCall, tmp_path: Path) 
         (("a",), (RED[:30] + b"\xff" + RED[31:],), {"a.damaged.png.bin": RED[:30] + b"\xff" + RED[31:]}, 7, []),
     ],
 )
-def test_what_came_is_kept_under_a_name_that_is_true(
+def test_received_bytes_are_saved_with_the_correct_extension(
     tmp_path: Path,
-    asked: tuple[str, ...],
-    came: tuple[bytes, ...],
+    requested: tuple[str, ...],
+    received: tuple[bytes, ...],
     left: dict[str, bytes],
     exit_code: int,
-    said: list[str],
+    warnings: list[str],
 ) -> None:
-    outcome, events = finished(of(tmp_path, *asked), images_body(*came))
+    outcome, events = finished(of(tmp_path, *requested), images_body(*received))
     assert files(tmp_path) == left
-    assert (code(outcome), codes(events)) == (exit_code, said)
+    assert (code(outcome), codes(events)) == (exit_code, warnings)
 
 
 @pytest.mark.parametrize("item", [None, {}, {"b64_json": None}, {"b64_json": "no base64!"}, {"url": "ftp://x/a"}, 5])
@@ -154,7 +154,7 @@ def test_one_bad_item_leaves_the_others(tmp_path: Path, item: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "more", "came", "said"),
+    ("requested", "more", "received", "warnings"),
     [
         ({"output_format": "webp"}, {}, RED, ["other_format"]),
         ({"output_format": "png"}, {}, RED, []),
@@ -162,44 +162,45 @@ def test_one_bad_item_leaves_the_others(tmp_path: Path, item: Any) -> None:
         ({"size": Size(8, 8)}, {}, RED, []),
     ],
 )
-def test_another_format_or_size_than_asked_is_said(
-    tmp_path: Path, asked: dict[str, Any], more: dict[str, Any], came: bytes, said: list[str]
+def test_another_format_or_size_than_requested_is_a_warning(
+    tmp_path: Path, requested: dict[str, Any], more: dict[str, Any], received: bytes, warnings: list[str]
 ) -> None:
-    outcome, events = finished(of(tmp_path, "a", **asked), images_body(came))
-    assert (code(outcome), codes(events)) == (0, said)
+    outcome, events = finished(of(tmp_path, "a", **requested), images_body(received))
+    assert (code(outcome), codes(events)) == (0, warnings)
 
 
 ACTIVE = b'<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'
 
 
 @pytest.mark.parametrize(
-    ("asked", "came", "warned"), [("svg", ACTIVE, ["active_svg"]), ("svg", SVG, []), ("png", HUGE, ["large_image"])]
+    ("requested", "received", "warned"),
+    [("svg", ACTIVE, ["active_svg"]), ("svg", SVG, []), ("png", HUGE, ["large_image"])],
 )
-def test_what_should_be_opened_with_care_is_saved_with_a_warning(
-    tmp_path: Path, asked: str, came: bytes, warned: list[str]
+def test_risky_images_are_saved_with_a_warning(
+    tmp_path: Path, requested: str, received: bytes, warned: list[str]
 ) -> None:
-    outcome, events = finished(of(tmp_path, "a", output_format=asked), images_body(came))
-    assert (code(outcome), codes(events), files(tmp_path)) == (0, warned, {f"a.{asked}": came})
+    outcome, events = finished(of(tmp_path, "a", output_format=requested), images_body(received))
+    assert (code(outcome), codes(events), files(tmp_path)) == (0, warned, {f"a.{requested}": received})
 
 
-def test_so_many_urls_are_fetched_as_were_asked_for_and_four_more(tmp_path: Path) -> None:
+def test_as_many_urls_as_requested_and_four_more_are_downloaded(tmp_path: Path) -> None:
     with raw_server(http("200 OK", RED)) as server:
         data = [{"url": f"{server.base_url}/{number}.png"} for number in range(20)]
         where = of(tmp_path, "a", "b", base_url=server.base_url)
         outcome, events = finished(where, json.dumps({"data": data}).encode())
-        asked = sorted(int(request.split(b"/v1/")[1].split(b".")[0]) for request in server.requests)
-    assert asked == [0, 1, 2, 3, 4, 5]
+        requested = sorted(int(request.split(b"/v1/")[1].split(b".")[0]) for request in server.requests)
+    assert requested == [0, 1, 2, 3, 4, 5]
     assert (code(outcome), outcome.unfetched, len(files(tmp_path))) == (0, 14, 6)
     assert codes(events) == ["more_pictures"]
 
 
-def test_urls_beside_base64_are_no_reason_to_leave_anything(tmp_path: Path) -> None:
+def test_urls_beside_base64_leave_nothing_in_the_spool(tmp_path: Path) -> None:
     item = {"b64_json": base64.b64encode(RED).decode(), "url": "http://127.0.0.1:1/a.png"}
     outcome, _ = finished(of(tmp_path, "a"), json.dumps({"data": [item] * 9}).encode())
     assert (code(outcome), outcome.unfetched, len(files(tmp_path))) == (0, 0, 9)
 
 
-def test_a_literal_ending_is_kept_by_converting_and_the_original_stays(tmp_path: Path) -> None:
+def test_a_literal_extension_is_kept_by_converting_and_the_original_stays(tmp_path: Path) -> None:
     outcome, events = finished(of(tmp_path, "cat", literal="png", output_format="png"), images_body(JPEG))
     left = files(tmp_path)
     assert left["cat.orig.jpg"] == JPEG
@@ -209,7 +210,7 @@ def test_a_literal_ending_is_kept_by_converting_and_the_original_stays(tmp_path:
     assert codes(events) == ["converted"]
 
 
-def test_what_can_t_be_converted_is_kept_and_paid_for(tmp_path: Path) -> None:
+def test_a_failed_conversion_keeps_the_original_and_its_cost(tmp_path: Path) -> None:
     outcome, _ = finished(of(tmp_path, "cat", literal="jpeg"), images_body(HUGE))
     (error,) = outcome.errors
     assert (code(outcome), error.code) == (7, "not_converted")
@@ -220,7 +221,7 @@ def test_what_can_t_be_converted_is_kept_and_paid_for(tmp_path: Path) -> None:
 LARGE = png(64, 34)
 
 
-def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> None:
+def test_fit_keeps_the_original_beside_the_resized_image(tmp_path: Path) -> None:
     outcome, events = finished(of(tmp_path, "cat", fit=Size(32, 16), size=Size(64, 34)), images_body(LARGE))
     left = files(tmp_path)
     assert left["cat.orig.png"] == LARGE
@@ -243,18 +244,18 @@ def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> 
         (Size(64, 70), "cropped and resized from 64x34 to 64x70"),
     ],
 )
-def test_fit_says_what_it_did(tmp_path: Path, fit: Size, words: str) -> None:
+def test_fit_notes_its_changes(tmp_path: Path, fit: Size, words: str) -> None:
     _, events = finished(of(tmp_path, "cat", fit=fit), images_body(LARGE))
     (note,) = [event for event in events if isinstance(event, NoteEvent)]
     assert (note.code, f"was {words}, Content" in note.message) == ("fitted", True)
 
 
-def test_what_has_the_size_already_is_not_touched(tmp_path: Path) -> None:
+def test_an_image_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
     _, events = finished(of(tmp_path, "cat", fit=Size(64, 34)), images_body(LARGE))
     assert (files(tmp_path), codes(events)) == ({"cat.png": LARGE}, [])
 
 
-def test_fit_and_a_literal_ending_are_one_change(tmp_path: Path) -> None:
+def test_fit_and_a_literal_extension_are_one_conversion(tmp_path: Path) -> None:
     outcome, events = finished(of(tmp_path, "cat", literal="jpeg", fit=Size(32, 17)), images_body(LARGE))
     assert sorted(files(tmp_path)) == ["cat.jpg", "cat.orig.png"]
     assert (outcome.saved[0].format, outcome.saved[0].size) == ("jpeg", Size(32, 17))
@@ -262,12 +263,12 @@ def test_fit_and_a_literal_ending_are_one_change(tmp_path: Path) -> None:
     assert "converted from png, resized from 64x34 to 32x17" in note.message
 
 
-def test_an_svg_is_kept_as_it_is_and_that_is_said(tmp_path: Path) -> None:
+def test_an_svg_is_kept_unchanged_with_a_note(tmp_path: Path) -> None:
     _, events = finished(of(tmp_path, "cat", output_format="svg", fit=Size(4, 4)), images_body(SVG))
     assert (files(tmp_path), codes(events)) == ({"cat.svg": SVG}, ["not_fitted"])
 
 
-def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
+def test_an_image_that_can_t_be_fitted_is_kept_unchanged(tmp_path: Path) -> None:
     outcome, _ = finished(of(tmp_path, "cat", fit=Size(4, 4)), images_body(HUGE))
     (error,) = outcome.errors
     assert (code(outcome), error.code) == (7, "not_fitted")
@@ -275,7 +276,7 @@ def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
     assert files(tmp_path) == {"cat.orig.png": HUGE}
 
 
-def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
+def test_fit_applies_to_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, events = finished(prepared._replace(stdout=True, fit=Size(32, 17)), images_body(LARGE))
     assert outcome.stdout_image
     assert inspect_image(outcome.stdout_image.path.read_bytes()).size == Size(32, 17)
@@ -287,7 +288,7 @@ def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "b64_json", ["no base64!", base64.b64encode(CUT).decode(), base64.b64encode(b"<html>").decode(), "A" * 99_997]
 )
-def test_an_address_beside_base64_that_is_no_image_is_fetched(tmp_path: Path, b64_json: str) -> None:
+def test_a_url_beside_invalid_base64_is_downloaded(tmp_path: Path, b64_json: str) -> None:
     with raw_server(http("200 OK", RED)) as server:
         item = {"b64_json": b64_json, "url": f"{server.base_url}/a.png"}
         where = of(tmp_path, "cat", base_url=server.base_url)
@@ -295,13 +296,13 @@ def test_an_address_beside_base64_that_is_no_image_is_fetched(tmp_path: Path, b6
     assert (code(outcome), files(tmp_path)) == (0, {"cat.png": RED})
 
 
-def test_damaged_base64_is_rescued_where_its_address_gives_nothing(tmp_path: Path) -> None:
+def test_damaged_base64_is_rescued_if_its_url_fails(tmp_path: Path) -> None:
     item = {"b64_json": base64.b64encode(CUT).decode(), "url": "http://127.0.0.1:1/a.png"}
     outcome, _ = finished(of(tmp_path, "cat"), json.dumps({"data": [item]}).encode())
     assert (code(outcome), files(tmp_path)) == (7, {"cat.damaged.png.bin": CUT})
 
 
-def test_large_images_come_whole_out_of_a_response_that_escapes_them(tmp_path: Path) -> None:
+def test_large_images_in_escaped_json_are_complete(tmp_path: Path) -> None:
     large = large_png(900_000, random.Random(7))
     plain = base64.b64encode(large).decode()
     text = plain.replace("/", "\\/").replace("+", "\\u002b")
@@ -340,7 +341,7 @@ def test_an_image_that_is_a_png_is_not_read_back(tmp_path: Path) -> None:
 
 
 def bytes_read() -> int:
-    """Of all files, by this process."""
+    """The bytes that this process has read from files."""
     return int(Path("/proc/self/io").read_text().split()[1])
 
 
@@ -349,7 +350,7 @@ def test_nothing_temporary_is_left(tmp_path: Path) -> None:
     assert not [name for name in files(tmp_path) if name.endswith(".part")]
 
 
-def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: PreparedCall, tmp_path: Path) -> None:
+def test_a_name_that_was_created_meanwhile_is_numbered(prepared: PreparedCall, tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(b"old")
     finished(prepared, images_body(RED))
     assert files(tmp_path) == {"cat.png": b"old", "cat_2.png": RED}
@@ -365,15 +366,15 @@ def test_overwrite_replaces_its_own_name_and_no_more(prepared: PreparedCall, tmp
 @pytest.mark.parametrize(
     ("known", "left"), [(b"old", {"cat.png": RED}), (b"other", {"cat.png": b"old", "cat_2.png": RED})]
 )
-def test_a_file_is_replaced_only_while_it_is_what_it_was(tmp_path: Path, known: bytes, left: dict[str, bytes]) -> None:
+def test_a_file_is_replaced_only_if_unchanged(tmp_path: Path, known: bytes, left: dict[str, bytes]) -> None:
     (tmp_path / "cat.png").write_bytes(b"old")
     replaces = ((tmp_path / "cat.png", hashlib.sha256(known).hexdigest()),)
     finished(of(tmp_path, "cat", replaces=replaces), images_body(RED))
     assert files(tmp_path) == left
 
 
-def made_of(folder: Path, *, literal: str | None = None) -> PreparedCall:
-    """One image of which two files are made: `cat`, and `cat-64.png`."""
+def call_for_two_files(folder: Path, *, literal: str | None = None) -> PreparedCall:
+    """One image from which two files are created: `cat`, and `cat-64.png`."""
     first = of(folder, "cat", literal=literal)
     further = of(folder, "cat-64", literal="png")
     return first._replace(files=((OutputFile(name=first.name(0)), OutputFile(name=further.name(0))),))
@@ -381,20 +382,20 @@ def made_of(folder: Path, *, literal: str | None = None) -> PreparedCall:
 
 def test_a_further_file_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "cat-64.png").write_bytes(b"old")
-    outcome, _ = finished(made_of(tmp_path), images_body(RED))
+    outcome, _ = finished(call_for_two_files(tmp_path), images_body(RED))
     assert files(tmp_path) == {"cat.png": RED, "cat-64.png": b"old", "cat-64_2.png": RED}
     assert [image.copy for image in outcome.saved] == [0, 1]
 
 
-def test_what_is_done_for_a_further_file_is_said(tmp_path: Path) -> None:
-    outcome, events = finished(made_of(tmp_path), images_body(JPEG))
+def test_conversions_for_a_further_file_are_noted(tmp_path: Path) -> None:
+    outcome, events = finished(call_for_two_files(tmp_path), images_body(JPEG))
     assert (codes(events), [image.path for image in outcome.saved]) == (
         ["converted"],
         [tmp_path / "cat.jpg", tmp_path / "cat-64.png"],
     )
 
 
-def test_a_prompt_that_can_not_be_read_costs_no_image(tmp_path: Path) -> None:
+def test_an_unreadable_prompt_costs_no_image(tmp_path: Path) -> None:
     broken = b"x" * 20_000 + b"\\uZZZZ"
     body = images_body(RED).replace(b'"b64_json"', b'"revised_prompt": "' + broken + b'", "b64_json"')
     outcome, _ = finished(of(tmp_path, "cat"), body)
@@ -405,21 +406,21 @@ REFUSED = b'event: error\ndata: {"type": "error", "error": {"message": "no", "co
 
 
 @pytest.mark.parametrize(
-    ("asked", "warned", "failed"), [(1, ["moderation_blocked"], []), (2, [], ["moderation_blocked"])]
+    ("requested", "warned", "failed"), [(1, ["moderation_blocked"], []), (2, [], ["moderation_blocked"])]
 )
-def test_an_error_of_a_stream_counts_where_an_image_is_missing(
-    tmp_path: Path, asked: int, warned: list[str], failed: list[str]
+def test_an_error_of_a_stream_counts_if_an_image_is_missing(
+    tmp_path: Path, requested: int, warned: list[str], failed: list[str]
 ) -> None:
     done = json.dumps({"type": "image_generation.completed", "b64_json": base64.b64encode(RED).decode()}).encode()
     body = REFUSED + b"event: image_generation.completed\ndata: " + done + b"\n\n"
-    outcome, events = finished(of(tmp_path, *"ab"[:asked]), body)
+    outcome, events = finished(of(tmp_path, *"ab"[:requested]), body)
     assert len(outcome.saved) == 1
     assert (codes(events), [error.code for error in outcome.errors]) == (warned, failed)
 
 
 @contextmanager
 def small_files(limit: int) -> Iterator[None]:
-    """No file grows over *limit* bytes, as on a full disk."""
+    """No file grows beyond *limit* bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
@@ -432,7 +433,7 @@ NOISE = saved(Image.effect_noise((128, 128), 90).convert("RGB"), "JPEG", quality
 """Several times as large when it is a PNG."""
 
 
-def test_a_conversion_that_the_disk_refuses_is_an_error_of_the_disk_and_the_image_stays(tmp_path: Path) -> None:
+def test_a_conversion_on_a_full_disk_is_a_disk_error_and_the_image_stays(tmp_path: Path) -> None:
     with small_files(3 * len(NOISE)):
         outcome, _ = finished(of(tmp_path, "cat", literal="png"), images_body(NOISE))
     (error,) = outcome.errors
@@ -441,15 +442,15 @@ def test_a_conversion_that_the_disk_refuses_is_an_error_of_the_disk_and_the_imag
     assert files(tmp_path) == {"cat.orig.jpg": NOISE}
 
 
-def test_a_further_file_that_the_disk_refuses_says_where_the_image_is(tmp_path: Path) -> None:
+def test_a_further_file_on_a_full_disk_is_an_error_that_names_the_image(tmp_path: Path) -> None:
     with small_files(3 * len(NOISE)):
-        outcome, _ = finished(made_of(tmp_path), images_body(NOISE))
+        outcome, _ = finished(call_for_two_files(tmp_path), images_body(NOISE))
     (error,) = outcome.errors
     assert (error.exit_code, error.rescued_path) == (8, str(tmp_path / "cat.jpg"))
     assert files(tmp_path) == {"cat.jpg": NOISE}
 
 
-def test_stdout_gets_the_first_and_a_file_every_other(prepared: PreparedCall, tmp_path: Path) -> None:
+def test_stdout_gets_the_first_image_and_files_the_others(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, _ = finished(prepared._replace(stdout=True), images_body(RED, BLUE))
     assert [image.path for image in outcome.saved] == [None, tmp_path / "cat_2.png"]
     assert outcome.stdout_image
@@ -458,7 +459,7 @@ def test_stdout_gets_the_first_and_a_file_every_other(prepared: PreparedCall, tm
     assert files(tmp_path) == {"cat_2.png": BLUE}
 
 
-def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: PreparedCall, tmp_path: Path) -> None:
+def test_stdout_gets_the_first_image_even_if_the_second_arrives_earlier(prepared: PreparedCall, tmp_path: Path) -> None:
     def rest(connection: socket.socket) -> None:
         time.sleep(0.5)
         connection.sendall(RED[-9:])
@@ -471,23 +472,23 @@ def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: Pr
     assert outcome.stdout_image.path.read_bytes() == RED
 
 
-def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: PreparedCall, tmp_path: Path) -> None:
+def test_an_image_that_stdout_refuses_is_saved_as_a_file(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, _ = finished(prepared._replace(stdout=True), images_body(RED))
     assert outcome.stdout_image
     assert outcome.stdout_image.save() == tmp_path / "cat.png"
     assert files(tmp_path) == {"cat.png": RED}
 
 
-def test_an_svg_that_was_asked_for_is_saved(tmp_path: Path) -> None:
+def test_a_requested_svg_is_saved(tmp_path: Path) -> None:
     finished(of(tmp_path, "cat", output_format="svg"), images_body(SVG))
     assert files(tmp_path) == {"cat.svg": SVG}
 
 
-def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
-    gone = of(tmp_path / "gone", "cat")
+def test_a_removed_folder_loses_no_image(tmp_path: Path) -> None:
+    missing = of(tmp_path / "gone", "cat")
     events: list[Event] = []
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
-    outcome = finish_call(gone, io.BytesIO(images_body(RED)), results, tmp_path / "rescued", events.append)
+    outcome = finish_call(missing, io.BytesIO(images_body(RED)), results, tmp_path / "rescued", events.append)
     assert code(outcome) == 8
     assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.run-0000-0.png")
     assert files(tmp_path) == {"rescued/cat.run-0000-0.png": RED}
@@ -539,9 +540,7 @@ B64 = base64.b64encode(RED)
         "gzip",
     ],
 )
-def test_an_image_in_a_body_that_is_no_response_is_saved(
-    prepared: PreparedCall, tmp_path: Path, body: bytes, saved: str
-) -> None:
+def test_an_image_in_an_unusual_body_is_saved(prepared: PreparedCall, tmp_path: Path, body: bytes, saved: str) -> None:
     outcome, _ = finished(prepared, body)
     assert (code(outcome), list(files(tmp_path))) == (0, [saved])
     assert inspect_image(files(tmp_path)[saved]).whole
@@ -583,7 +582,7 @@ def test_large_bodies_that_are_images_are_saved(prepared: PreparedCall, tmp_path
         assert (code(outcome), (tmp_path / f"{number}.png").read_bytes() == large) == (0, True)
 
 
-def test_images_are_counted_and_not_their_places(tmp_path: Path) -> None:
+def test_images_are_counted_and_not_list_items(tmp_path: Path) -> None:
     items = [{"b64_json": B64.decode()}, {}]
     outcome, _ = finished(of(tmp_path, "a", "b", "c"), json.dumps({"data": items}).encode())
     assert "1 of 3" in outcome.errors[-1].message
@@ -605,7 +604,7 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
 ) -> None:
     (tmp_path / "a.json").write_text(prepared_to_json(prepared))
     (tmp_path / "a.body").write_bytes(images_body(RED))
-    said = python(
+    warnings = python(
         f"""
         from pathlib import Path
         from imagecli.client.download import ResultDownloader
@@ -624,13 +623,13 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         print(outcome.saved[0].path, outcome.saved[0].sha256)
         """
     )
-    assert said.split()[0] == str(tmp_path / "cat.png")
+    assert warnings.split()[0] == str(tmp_path / "cat.png")
     assert (tmp_path / "cat.png").read_bytes() == RED
 
 
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[[str], str]:
-    """Runs code in a process of its own."""
+    """Runs code in a separate process."""
 
     def run(code: str) -> str:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is left when a command ends in the middle, by a signal, a kill or a full disk: said truly, and recovered."""
+"""The state after a command is ended by a signal, a kill or a full disk: reported correctly, and recoverable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from tests.children import Children
 from tests.client.raw import http, images_body, linking, png, raw_server, silence, then
 from tests.client.test_spool import MOUNT, can_mount
-from tests.images.making import large_png, saved, scene
+from tests.images.sample_images import large_png, saved, scene
 
 COMMAND = [sys.executable, "-m", "imagecli"]
 RED = png()
@@ -37,13 +37,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """The files in *folder* but the history, which stays when all is saved."""
+    """The files in *folder* except the history, which stays when everything is saved."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("history.db")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:
-    """Until *condition*, which is called, holds."""
+    """Returns when *condition* holds."""
     deadline = time.monotonic() + 30
     assert callable(condition)
     while not condition():
@@ -58,7 +58,7 @@ def recovered(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProc
     )
 
 
-def test_a_kill_while_nobody_reads_stdout_loses_nothing(
+def test_a_kill_while_stdout_is_not_read_loses_nothing(
     folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
 ) -> None:
     with raw_server(http("200 OK", images_body(LARGE))) as server:
@@ -75,7 +75,7 @@ def test_a_kill_while_nobody_reads_stdout_loses_nothing(
     assert files(tmp_path / "state") == {}
 
 
-def test_stdout_that_took_all_leaves_nothing(
+def test_a_read_stdout_leaves_nothing_in_the_spool(
     folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
 ) -> None:
     with raw_server(http("200 OK", images_body(LARGE))) as server:
@@ -87,7 +87,7 @@ def test_stdout_that_took_all_leaves_nothing(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("beside", [False, True])
-def test_a_signal_names_the_folder_that_really_has_it(
+def test_a_signal_names_the_folder_with_the_response(
     folder: Path,
     tmp_path: Path,
     environ: dict[str, str],
@@ -112,7 +112,7 @@ def test_a_signal_names_the_folder_that_really_has_it(
     assert "is incomplete" in after.stderr
 
 
-def test_a_kill_while_a_refused_request_waits_says_nothing_of_a_bill(
+def test_a_kill_while_a_refused_request_waits_reports_no_cost(
     folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
 ) -> None:
     spool = tmp_path / "state" / "spool"
@@ -125,7 +125,7 @@ def test_a_kill_while_a_refused_request_waits_says_nothing_of_a_bill(
     assert "billed" not in recovered(folder, environ).stderr
 
 
-def test_ctrl_c_while_a_refused_request_waits_says_nothing_of_a_bill(
+def test_ctrl_c_while_a_refused_request_waits_reports_no_cost(
     folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
 ) -> None:
     spool = tmp_path / "state" / "spool"
@@ -139,14 +139,14 @@ def test_ctrl_c_while_a_refused_request_waits_says_nothing_of_a_bill(
     assert b"billed" not in stderr
 
 
-def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
+def test_ctrl_c_during_a_download_leaves_no_temporary_file(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:
     another = ".imagecli-another-0000-0123.part"
     (folder / another).write_bytes(b"of a run that lives")
     response = linking(lambda base_url: http("200 OK", json.dumps({"data": [{"url": f"{base_url}/a.png"}]}).encode()))
-    half = then(http("200 OK", RED[:20], length=len(RED)), silence(20))
-    with raw_server(response, half, http("200 OK", RED)) as server:
+    half_response = then(http("200 OK", RED[:20], length=len(RED)), silence(20))
+    with raw_server(response, half_response, http("200 OK", RED)) as server:
         arguments = ["generate", "cat", "--base-url", server.base_url]
         process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
         wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
@@ -183,14 +183,14 @@ class TestFullDisks:
         )
         return {**json.loads(done.stdout), "stderr": done.stderr}
 
-    def test_the_response_goes_on_beside_the_output(self, small: Path, folder: Path, environ: dict[str, str]) -> None:
+    def test_the_response_continues_beside_the_output(self, small: Path, folder: Path, environ: dict[str, str]) -> None:
         image = large_png(40_000_000, random.Random(5))
         with raw_server(http("200 OK", images_body(image))) as server:
             environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
-            said = self.run(small, environ, folder, "generate", "cat", "--base-url", server.base_url)
-        assert (said["exit_code"], said["errors"]) == (0, [])
+            report = self.run(small, environ, folder, "generate", "cat", "--base-url", server.base_url)
+        assert (report["exit_code"], report["errors"]) == (0, [])
         assert files(folder) == {"cat.png": image}
-        assert ".body" not in str(said["stderr"])
+        assert ".body" not in str(report["stderr"])
 
     def test_an_image_whose_own_disk_is_full_is_rescued(
         self, small: Path, folder: Path, tmp_path: Path, environ: dict[str, str]
@@ -198,24 +198,24 @@ class TestFullDisks:
         image = large_png(20_000_000, random.Random(6))
         with raw_server(http("200 OK", images_body(image))) as server:
             command = ("generate", "cat", "-o", f"{small}/out/", "--base-url", server.base_url)
-            said = self.run(small, environ, folder, *command, size="18m")
-        errors = said["errors"]
+            report = self.run(small, environ, folder, *command, size="18m")
+        errors = report["errors"]
         assert isinstance(errors, list)
         (rescued,) = (tmp_path / "state" / "rescued").iterdir()
-        assert (said["exit_code"], errors[0]["rescued_path"]) == (8, str(rescued))
+        assert (report["exit_code"], errors[0]["rescued_path"]) == (8, str(rescued))
         assert rescued.read_bytes() == image
-        assert ".part" not in str(said["stderr"])
+        assert ".part" not in str(report["stderr"])
 
-    def test_no_disk_at_all_is_a_disk_error_that_keeps_what_came(
+    def test_a_full_disk_everywhere_is_a_disk_error_that_keeps_the_received_part(
         self, small: Path, folder: Path, environ: dict[str, str]
     ) -> None:
         image = large_png(40_000_000, random.Random(7))
         with raw_server(http("200 OK", images_body(image))) as server:
             environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
             out = f"{small}/out/"
-            said = self.run(small, environ, folder, "generate", "cat", "-o", out, "--base-url", server.base_url)
-        errors = said["errors"]
+            report = self.run(small, environ, folder, "generate", "cat", "-o", out, "--base-url", server.base_url)
+        errors = report["errors"]
         assert isinstance(errors, list)
-        assert (said["exit_code"], errors[0]["code"]) == (8, "disk")
+        assert (report["exit_code"], errors[0]["code"]) == (8, "disk")
         assert str(errors[0]["rescued_path"]).endswith(".body")
-        assert "0000.body 4" in str(said["stderr"])  # 40 MB and more
+        assert "0000.body 4" in str(report["stderr"])  # 40 MB and more

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: nothing half under a final name, and what had come wholly is saved by `recover`."""
+"""kill -9 at any moment: no partial file under a final name, and complete responses are saved by `recover`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imagecli.images.integrity import inspect_image
 from tests.children import Children
 from tests.client.raw import http, images_body, read_request
 from tests.conftest import Result, Run
-from tests.images.making import saved, scene
+from tests.images.sample_images import saved, scene
 from tests.listening import listening
 
 COMMAND = [sys.executable, "-m", "imagecli"]
@@ -37,12 +37,12 @@ KILLS_A_SEED = 5
 
 @dataclass
 class Slow:
-    """A server that sends its response in pieces with pauses, and knows when the client had all of it."""
+    """A server that sends its response in pieces with pauses, and records when the client has received all of it."""
 
     base_url: str
-    asked: float | None = None
+    requested_at: float | None = None
     had_all: float | None = None
-    """When the client hung up behind the last byte."""
+    """The time at which the client disconnected after the last byte."""
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def slow_server(dice: random.Random) -> Iterator[Slow]:
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)
-        slow.asked = time.monotonic()
+        slow.requested_at = time.monotonic()
         response = http("200 OK", BODY)
         step = len(response) // PIECES + 1
         for at in range(0, len(response), step):
@@ -82,7 +82,7 @@ class Life:
     server: Slow
     process: subprocess.Popen[bytes]
     early: bool
-    """It is killed in its first *seconds*, else so long after its request."""
+    """It is killed this many *seconds* after its start, otherwise after its request."""
     seconds: float
 
 
@@ -93,7 +93,7 @@ def environ_of(place: Path) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
-def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
+def test_a_kill_at_any_moment_leaves_no_partial_file_and_loses_no_response(
     tmp_path: Path, children: Children, imagecli: Run, monkeypatch: pytest.MonkeyPatch, way: str, seed: int
 ) -> None:
     dice = random.Random(f"{way} {seed}")
@@ -108,16 +108,16 @@ def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
             seconds = dice.uniform(0, RESPONSE_SECONDS if turn else START_SECONDS)
             lives.append(Life(place=place, server=server, process=process, early=not turn, seconds=seconds))
         with ThreadPoolExecutor(KILLS_A_SEED) as pool:
-            came = list(pool.map(killed, lives))
-    for life, had_all in zip(lives, came, strict=True):
+            outcomes = list(pool.map(killed, lives))
+    for life, had_all in zip(lives, outcomes, strict=True):
         monkeypatch.chdir(life.place / "work")
         check(life, had_all, imagecli("recover", "--json", env=environ_of(life.place)))
 
 
 def killed(life: Life) -> bool:
-    """Kills it when its time has come; whether it had all of its response by then."""
+    """Kills it when its time has come; returns whether it had received the complete response."""
     give_up = time.monotonic() + 30
-    while not life.early and not life.server.asked and time.monotonic() < give_up:
+    while not life.early and not life.server.requested_at and time.monotonic() < give_up:
         time.sleep(0.005)
     time.sleep(life.seconds)
     life.process.kill()
@@ -128,11 +128,11 @@ def killed(life: Life) -> bool:
 
 
 def check(life: Life, had_all: bool, recovered: Result) -> None:
-    """Checks what `recover` has made of it."""
+    """Checks the result of `recover`."""
     assert recovered.exit_code in (0, 7, 9), recovered.stderr
     assert "bug" not in recovered.stderr
     check_names(life.place / "work")
-    # The one that is written before anything is sent goes with the next command in that folder.
+    # The test file that is written before anything is sent is removed by the next command in that folder.
     assert not [path for path in life.place.rglob("*.part") if "-check-" not in path.name]
     if had_all:
         assert recovered.exit_code == 0, recovered.stderr
@@ -143,7 +143,7 @@ def check(life: Life, had_all: bool, recovered: Result) -> None:
 
 
 def check_names(folder: Path) -> None:
-    """Whatever has an image's name is a whole image."""
+    """Every file with an image's name is a complete image."""
     for path in folder.rglob("*.*"):
         if path.suffix in (".png", ".webp", ".jpg"):
             found = inspect_image(path.read_bytes())

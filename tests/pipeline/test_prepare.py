@@ -1,4 +1,4 @@
-"""`PreparedCall` says all that is needed later, and nothing that must not lie on a disk."""
+"""`PreparedCall` holds everything that is needed later, and nothing that must not be on disk."""
 
 from __future__ import annotations
 
@@ -68,26 +68,26 @@ PREPARED = st.builds(
 
 @settings(max_examples=100)
 @given(PREPARED)
-def test_a_description_is_read_back_as_it_was(prepared: PreparedCall) -> None:
+def test_a_description_is_read_back_unchanged(prepared: PreparedCall) -> None:
     text = prepared_to_json(prepared)
     names = tuple(name._replace(folder=name.folder.absolute()) for name in prepared.names)
     assert prepared_from_json(text.encode("utf-8").decode("utf-8")) == prepared._replace(names=names)
     json.loads(text)
 
 
-def test_a_manifests_part_of_it_is_read_back_too(tmp_path: Path) -> None:
+def test_its_manifest_reference_is_read_back_too(tmp_path: Path) -> None:
     name = OutputName(folder=tmp_path, stem="x", literal_format="png", ending="PNG")
-    ask = Generate(prompt="a cat", options=ImageOptions(model="m"))
-    prepared, _ = prepare_call(PlannedCall(index=0, request=ask, names=(name,)), FittedInputs(), errand())
+    request_ = Generate(prompt="a cat", options=ImageOptions(model="m"))
+    prepared, _ = prepare_call(PlannedCall(index=0, request=request_, names=(name,)), FittedInputs(), errand())
     prepared = prepared._replace(
         files=((OutputFile(name=name), OutputFile(name=name, fit=Size(1, 2))),),
         replaces=((tmp_path / "x.png", None), (tmp_path / "y.png", "0" * 64)),
         part=ManifestRef(manifest="/m.toml", id="x", hash="h", planned=(("x.png", "y.png"),)),
     )
     assert prepared_from_json(prepared_to_json(prepared)) == prepared
-    written = json.loads(prepared_to_json(prepared))
-    assert written["files"][0][1]["fit"] == {"width": 1, "height": 2}
-    assert written["part"] == {"manifest": "/m.toml", "id": "x", "hash": "h", "planned": [["x.png", "y.png"]]}
+    document = json.loads(prepared_to_json(prepared))
+    assert document["files"][0][1]["fit"] == {"width": 1, "height": 2}
+    assert document["part"] == {"manifest": "/m.toml", "id": "x", "hash": "h", "planned": [["x.png", "y.png"]]}
 
 
 def errand(run_id: str = "run") -> RunContext:
@@ -101,18 +101,20 @@ def errand(run_id: str = "run") -> RunContext:
     )
 
 
-def test_requests_of_a_run_have_ids_of_their_own() -> None:
-    ask = Generate(prompt="a cat", options=ImageOptions(model="m", n=2, size=Size(256, 256)))
-    ids = {prepare_call(PlannedCall(index=index, request=ask), FittedInputs(), errand())[0].id for index in range(3)}
+def test_requests_of_a_run_have_different_ids() -> None:
+    request_ = Generate(prompt="a cat", options=ImageOptions(model="m", n=2, size=Size(256, 256)))
+    ids = {
+        prepare_call(PlannedCall(index=index, request=request_), FittedInputs(), errand())[0].id for index in range(3)
+    }
     assert ids == {"run-0000", "run-0001", "run-0002"}
 
 
-def test_what_goes_up_is_not_in_the_description() -> None:
+def test_uploads_are_not_in_the_description() -> None:
     transform = Transform(upright=Size(20, 10), crop=(5, 0, 15, 10))
     image = InputImage(data=b"secret pixels", format="png", size=Size(10, 10), has_alpha=False)
-    ask = Vary(image=InputSource(name="-", data=b"secret pixels"), options=ImageOptions(model="m"))
+    request_ = Vary(image=InputSource(name="-", data=b"secret pixels"), options=ImageOptions(model="m"))
     fit = FittedInputs(images=RequestImages(images=(image,)), transform=transform)
-    prepared, http = prepare_call(PlannedCall(index=0, request=ask), fit, errand())
+    prepared, http = prepare_call(PlannedCall(index=0, request=request_), fit, errand())
     assert (prepared.prompt, prepared.transform, prepared.n) == (None, transform, 1)
     assert "secret" not in prepared_to_json(prepared)
     assert http.files[0].data == b"secret pixels"

@@ -1,4 +1,4 @@
-"""The whole way of a purchase, from the command line over real sockets to files and exit codes."""
+"""Paid requests from the command line over real sockets to files and exit codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OK = http("200 OK", images_body(RED), "x-request-id: req_7")
         (["-n", "1"], [1]),
     ],
 )
-def test_more_images_than_a_request_makes_are_several_requests(
+def test_more_images_than_one_request_allows_are_several_requests(
     imagecli: Run, httpserver: HTTPServer, arguments: list[str], counts: list[int]
 ) -> None:
     bodies: list[dict[str, Any]] = []
@@ -84,9 +84,9 @@ def test_each_response_has_its_exit_code_and_its_number_of_posts(
     with raw_server(response) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url, *QUICK, env=WITH_KEY)
         assert len(server.requests) == posts
-    said = result.json
-    assert (result.exit_code, said["exit_code"]) == (exit_code, exit_code)
-    assert [error["code"] for error in said["errors"]] == ([code] if code else [])
+    report = result.json
+    assert (result.exit_code, report["exit_code"]) == (exit_code, exit_code)
+    assert [error["code"] for error in report["errors"]] == ([code] if code else [])
     assert KEY not in result.stdout + result.stderr
     assert "bug" not in result.stderr
 
@@ -105,30 +105,34 @@ def test_a_drip_ends_at_the_timeout_too(imagecli: Run) -> None:
     assert "took too long" in result.stderr
 
 
-def test_nobody_there_is_said_and_nothing_was_bought(imagecli: Run, state: Path) -> None:
+def test_an_unreachable_server_is_an_error_without_cost(imagecli: Run, state: Path) -> None:
     result = imagecli("generate", "a cat", "--base-url", "http://127.0.0.1:1/v1", *QUICK)
     assert (result.exit_code, result.stdout) == (6, "")
     assert result.stderr.count("waiting") == 2
     assert not list(state.rglob("*.body"))
 
 
-def test_what_came_of_a_cut_answer_is_kept_and_named(imagecli: Run, state: Path) -> None:
+def test_the_received_part_of_a_truncated_response_is_kept_and_named(imagecli: Run, state: Path) -> None:
     cut = images_body(RED)[:-30]
     with raw_server(http("200 OK", cut, length=9999)) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url, env=WITH_KEY)
     (error,) = result.json["errors"]
-    kept = Path(error["rescued_path"])
-    assert kept.read_bytes() == cut
-    assert kept.parent == state / "spool"
-    assert str(kept) in result.stderr
+    rescued = Path(error["rescued_path"])
+    assert rescued.read_bytes() == cut
+    assert rescued.parent == state / "spool"
+    assert str(rescued) in result.stderr
     assert "it ended too early" in result.stderr
-    description = kept.with_suffix(".json")
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, description, kept.parent)] == [0o600, 0o600, 0o700]
+    description = rescued.with_suffix(".json")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (rescued, description, rescued.parent)] == [
+        0o600,
+        0o600,
+        0o700,
+    ]
     assert KEY not in description.read_text()
     assert json.loads(description.read_text())["prompt"] == "a cat"
 
 
-def test_a_response_that_holds_no_image_names_its_request(imagecli: Run) -> None:
+def test_a_response_without_an_image_names_its_request(imagecli: Run) -> None:
     with raw_server(http("200 OK", b'{"data": []}', "x-request-id: req_7")) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url)
     assert "req_7" in result.stderr
@@ -148,9 +152,9 @@ def test_the_response_is_kept_beside_the_output_when_there_is_no_state_folder(
 ) -> None:
     state.write_text("a file where the folder should be")
     with raw_server(http("200 OK", b'{"data": ['), OK) as server:
-        lost = imagecli("generate", "a cat", "--base-url", server.base_url)
+        unsaved = imagecli("generate", "a cat", "--base-url", server.base_url)
         saved = imagecli("generate", "a cat", "-o", "out/", "--base-url", server.base_url)
-    assert (lost.exit_code, saved.exit_code) == (7, 0)
+    assert (unsaved.exit_code, saved.exit_code) == (7, 0)
     assert len(list((folder / ".imagecli-spool").glob("*.body"))) == 1
     assert [path.name for path in (folder / "out").iterdir()] == ["a-cat.png"]
 
@@ -175,7 +179,7 @@ def test_the_embedded_sandbox_is_reached_without_the_proxy(
     assert (result.exit_code, result.stdout) == (0, "a-cat.png\n"), result.stderr
 
 
-def test_another_server_is_reached_by_the_proxy_and_its_password_is_not_shown(
+def test_another_server_is_reached_through_the_proxy_and_its_password_is_not_printed(
     imagecli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://me:hush@127.0.0.1:1")
@@ -185,7 +189,7 @@ def test_another_server_is_reached_by_the_proxy_and_its_password_is_not_shown(
     assert "hush" not in result.stderr
 
 
-def test_the_image_goes_to_stdout_whole_and_alone(imagecli: Run, folder: Path) -> None:
+def test_stdout_gets_only_the_complete_image(imagecli: Run, folder: Path) -> None:
     with raw_server(OK) as server:
         result = imagecli("generate", "a cat", "-o", "-", "--base-url", server.base_url)
     assert (result.exit_code, result.raw_stdout, list(folder.iterdir())) == (0, RED, [])
@@ -201,7 +205,7 @@ def test_stdout_stays_empty_when_there_is_no_image(imagecli: Run, response: RawR
     assert (result.exit_code, result.raw_stdout) == (exit_code, b"")
 
 
-def test_foreign_text_is_harmless_everywhere(imagecli: Run) -> None:
+def test_untrusted_text_is_harmless_everywhere(imagecli: Run) -> None:
     message = '{"error": {"message": "a\\u001b[31m\\u202e\\ud800 b", "code": "\\u0007x"}}'
     with raw_server(http("400 No", message.encode(), "x-request-id: r\x1b[2J")) as server:
         result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url)
@@ -210,7 +214,7 @@ def test_foreign_text_is_harmless_everywhere(imagecli: Run) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 429])
-def test_no_further_request_is_begun_after_a_last_straw(imagecli: Run, status: int) -> None:
+def test_no_further_request_is_sent_after_a_fatal_error(imagecli: Run, status: int) -> None:
     body = b'{"error": {"code": "insufficient_quota"}}' if status == 429 else b""
     with raw_server(http(f"{status} No", body)) as server:
         result = imagecli("generate", "a cat", "-m", "dall-e-3", "-n", 40, "--base-url", server.base_url, env=WITH_KEY)
@@ -228,7 +232,7 @@ def test_no_further_request_is_begun_after_a_last_straw(imagecli: Run, status: i
         reset,
     ],
 )
-def test_a_provider_that_bills_nothing_is_never_said_to_bill(imagecli: Run, response: RawResponse) -> None:
+def test_a_provider_that_bills_nothing_is_never_reported_as_billing(imagecli: Run, response: RawResponse) -> None:
     with raw_server(response) as server:
         result = imagecli("generate", "a cat", "--provider", "local", "--base-url", server.base_url, *QUICK)
         assert len(server.requests) == 1

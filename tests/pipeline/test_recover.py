@@ -1,4 +1,4 @@
-"""What an ended command bought and did not save is found, and saved as that command would have saved it."""
+"""Paid responses that an ended command did not save are found, and saved as that command would have saved them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imagecli.pipeline.pipeline import discard_unanswered
 from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
 from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
-from tests.images.making import chunk, large_png
+from tests.images.sample_images import chunk, large_png
 
 NOWHERE = Path("/dev/null/spool")
 """No folder can be made there."""
@@ -60,7 +60,7 @@ def opened(
     records: Path | None = None,
     peer: str | None = None,
 ) -> SpoolEntry:
-    """An entry as a command that is at work has it; with *records* one beside the output, recorded there."""
+    """An entry as a running command has it; with *records* one beside the output, recorded there."""
     folders = [spool] if records is None else [NOWHERE, spool]
     entry = open_spool_entry(
         prepared.id, prepared_to_json(prepared), folders, record_folders=[records] if records else []
@@ -96,7 +96,7 @@ def leave(folder: Path, state: Path) -> Leave:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """The files in *folder* but the history, which stays when all is saved."""
+    """The files in *folder* except the history, which stays when everything is saved."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("history.db")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
@@ -111,7 +111,7 @@ def files(folder: Path) -> dict[str, bytes]:
     ],
     ids=["recorded", "no key", "beside the output", "another origin"],
 )
-def test_result_urls_of_the_api_s_own_origin_are_fetched_with_the_key_if_they_want_it(
+def test_result_urls_on_the_api_s_own_origin_are_downloaded_with_the_key_if_needed(
     imagecli: Run, leave: Leave, folder: Path, beside: bool, own: bool, key: str, sent: list[bool]
 ) -> None:
     """The key of the provider that the state folder's own record names, as for a command with its base URL."""
@@ -138,10 +138,10 @@ def test_result_urls_of_the_api_s_own_origin_are_fetched_with_the_key_if_they_wa
         ("http://box.example.com:{port}/v1", "127.0.0.1", True, False),
     ],
 )
-def test_result_urls_may_lead_to_where_the_request_was_sent_to(
+def test_result_urls_may_lead_to_the_address_of_the_request(
     imagecli: Run, leave: Leave, folder: Path, base_url: str, peer: str | None, beside: bool, allowed: bool
 ) -> None:
-    """By the state folder's own record; what lies beside the output may be anybody's."""
+    """According to the state folder's own record; an entry beside the output may be forged."""
     with raw_server(http("200 OK", RED)) as server:
         body = json.dumps({"data": [{"url": f"{server.base_url}/a.png"}]}).encode()
         spool = folder / ".imagecli-spool" if beside else None
@@ -151,7 +151,7 @@ def test_result_urls_may_lead_to_where_the_request_was_sent_to(
     assert (result.exit_code, (folder / "cat.png").exists()) == ((0, True) if allowed else (7, False))
 
 
-def test_a_whole_response_is_saved_under_its_planned_names_and_gone_from_the_spool(
+def test_a_complete_response_is_saved_under_its_planned_names_and_removed_from_the_spool(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
     leave(images_body(RED, BLUE), n=2)
@@ -187,7 +187,7 @@ def test_an_image_in_an_unusual_body_is_recovered(
     assert files(state) == {}
 
 
-def test_a_response_that_came_compressed_is_recovered_as_far_as_it_can_be_unpacked(
+def test_a_compressed_response_is_recovered_as_far_as_it_can_be_decompressed(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
     leave(gzip.compress(images_body(RED)), id="run-0000")
@@ -199,14 +199,14 @@ def test_a_response_that_came_compressed_is_recovered_as_far_as_it_can_be_unpack
     assert files(state) == {}
 
 
-def test_nothing_left_is_said_and_is_no_failure(imagecli: Run) -> None:
+def test_nothing_to_recover_is_reported_and_not_a_failure(imagecli: Run) -> None:
     for arguments in (["recover"], ["recover", "--list"]):
         result = imagecli(*arguments)
         assert (result.exit_code, result.stdout) == (0, "")
         assert "nothing to recover" in result.stderr
 
 
-def test_what_was_saved_before_the_end_is_not_saved_twice_and_what_is_another_stays(
+def test_images_saved_before_the_end_are_not_saved_twice_and_other_files_stay(
     imagecli: Run, leave: Leave, folder: Path
 ) -> None:
     leave(images_body(RED, BLUE), n=2, if_exists="overwrite")
@@ -225,7 +225,7 @@ def test_a_literal_name_is_kept_by_converting_and_only_once(imagecli: Run, leave
     assert sorted(files(folder)) == ["cat.orig.jpg", "cat.png"]
 
 
-def test_names_are_planned_where_the_command_was_typed(
+def test_names_are_relative_to_the_folder_of_the_command(
     imagecli: Run, leave: Leave, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(folder)
@@ -235,11 +235,11 @@ def test_names_are_planned_where_the_command_was_typed(
     assert imagecli("recover").stdout == f"{folder / 'cat.png'}\n"
 
 
-def test_relative_folders_are_written_down_from_the_root(folder: Path) -> None:
+def test_relative_folders_are_recorded_as_absolute(folder: Path) -> None:
     assert json.loads(prepared_to_json(prepared_for(Path("out"), "a")))["names"][0]["folder"] == str(folder / "out")
 
 
-def test_a_folder_can_be_chosen_and_one_that_went_away_is_made_again(imagecli: Run, leave: Leave, folder: Path) -> None:
+def test_a_folder_can_be_chosen_and_a_removed_one_is_created_again(imagecli: Run, leave: Leave, folder: Path) -> None:
     leave(images_body(RED))
     assert imagecli("recover", "-o", "rescued/").paths == [Path("rescued/cat.png")]
     leave(images_body(RED), id="run-0001", into=folder / "gone")
@@ -255,7 +255,7 @@ def test_one_name_for_many_images_is_refused(imagecli: Run, leave: Leave, state:
     assert len(files(state)) == 3
 
 
-def test_a_recorded_entry_beside_the_output_is_saved_wherever_the_command_is_typed(
+def test_a_recorded_entry_beside_the_output_is_saved_from_any_folder(
     imagecli: Run, leave: Leave, folder: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(images_body(RED), spool=folder / ".imagecli-spool")
@@ -275,7 +275,7 @@ def test_a_recorded_entry_beside_the_output_is_saved_wherever_the_command_is_typ
         (b'data: {"type": "image_generation.partial_image", "b64_json": "QQ=="}\n\n', "part"),
     ],
 )
-def test_what_holds_no_whole_response_stays_until_it_is_deleted(
+def test_an_incomplete_response_stays_until_it_is_deleted(
     imagecli: Run, leave: Leave, state: Path, folder: Path, body: bytes, state_word: str
 ) -> None:
     run = leave(body)
@@ -290,7 +290,7 @@ def test_what_holds_no_whole_response_stays_until_it_is_deleted(
 
 
 @pytest.mark.parametrize("large", [0, 40_000])
-def test_the_whole_images_of_a_response_that_broke_off_are_saved(
+def test_the_complete_images_of_a_truncated_response_are_saved(
     imagecli: Run, leave: Leave, folder: Path, state: Path, large: int
 ) -> None:
     red, blue = (data[:33] + chunk(b"tEXt", b"a\0" + b"x" * large) + data[33:] for data in (RED, BLUE))
@@ -302,7 +302,7 @@ def test_the_whole_images_of_a_response_that_broke_off_are_saved(
     assert files(state) == {}
 
 
-def test_a_request_that_no_response_came_to_is_said_once(imagecli: Run, leave: Leave, state: Path) -> None:
+def test_a_request_without_a_response_is_reported_once(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(b"")
     result = imagecli("recover")
     assert result.exit_code == 0
@@ -311,7 +311,7 @@ def test_a_request_that_no_response_came_to_is_said_once(imagecli: Run, leave: L
     assert files(state) == {}
 
 
-def test_a_provider_that_bills_nothing_is_not_said_to_bill(imagecli: Run, leave: Leave) -> None:
+def test_a_provider_that_bills_nothing_is_not_reported_as_billing(imagecli: Run, leave: Leave) -> None:
     leave(b"", free=True)
     leave(b'{"data": [', id="run-0001", free=True)
     listed = imagecli("recover", "--list").stdout
@@ -322,7 +322,7 @@ def test_a_provider_that_bills_nothing_is_not_said_to_bill(imagecli: Run, leave:
     assert not [word for word in ("billed", "usage page") if word in listed + result.stderr]
 
 
-def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) -> None:
+def test_the_next_command_reports_it_too(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(b"")
     with raw_server(http("200 OK", images_body(RED))) as server:
         result = imagecli("generate", "a dog", "--json", "--base-url", server.base_url)
@@ -330,7 +330,7 @@ def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) 
     assert (result.exit_code, files(state)) == (0, {})
 
 
-def test_only_the_commands_that_it_concerns_say_that_no_response_came(
+def test_a_request_without_a_response_is_reported_only_by_related_commands(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
     """A row's lost response is said by the batch of its manifest, another command's by a command of its kind."""
@@ -355,24 +355,24 @@ def test_only_the_commands_that_it_concerns_say_that_no_response_came(
     assert (warned("recover"), warned("recover"), files(state)) == (1, 0, {})
 
 
-def test_of_commands_that_start_at_once_one_says_it(state: Path, leave: Leave) -> None:
+def test_of_commands_that_start_together_one_reports_it(state: Path, leave: Leave) -> None:
     places, together = SpoolPlaces(own=state / "spool", records=()), Barrier(4)
 
-    def discard(said: list[Event]) -> None:
+    def discard(events: list[Event]) -> None:
         together.wait(timeout=5)
-        discard_unanswered(places, said.append)
+        discard_unanswered(places, events.append)
 
     for _ in range(20):
         leave(b"")
-        said: list[Event] = []
+        events: list[Event] = []
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(discard, [said] * 4))
-        discard_unanswered(places, said.append)  # all may have taken it for one that is under way
-        codes = [event.code for event in said if isinstance(event, (NoteEvent, WarningEvent))]
+            list(pool.map(discard, [events] * 4))
+        discard_unanswered(places, events.append)  # all may have considered it in flight
+        codes = [event.code for event in events if isinstance(event, (NoteEvent, WarningEvent))]
         assert sorted(codes) == ["removed", "unanswered"]
 
 
-def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave, state: Path) -> None:
+def test_a_request_that_was_never_sent_is_removed_silently(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(b"", sent=False)
     result = imagecli("recover")
     assert result.exit_code == 0
@@ -380,7 +380,7 @@ def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave
     assert files(state) == {}
 
 
-def test_one_that_waits_for_its_response_is_left_alone(imagecli: Run, folder: Path, state: Path) -> None:
+def test_a_request_that_waits_for_its_response_is_not_touched(imagecli: Run, folder: Path, state: Path) -> None:
     with opened(state / "spool", prepared_for(folder, "live-0000"), b""):
         assert "billed" not in imagecli("recover").stderr
         with raw_server(http("200 OK", images_body(RED))) as server:
@@ -388,7 +388,7 @@ def test_one_that_waits_for_its_response_is_left_alone(imagecli: Run, folder: Pa
         assert len(files(state)) == 3
 
 
-def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder: Path, state: Path) -> None:
+def test_a_request_in_flight_is_not_touched(imagecli: Run, leave: Leave, folder: Path, state: Path) -> None:
     leave(images_body(BLUE), id="dead-0000")
     with opened(state / "spool", prepared_for(folder, "live-0000"), images_body(RED)):
         listed = imagecli("recover", "--list", "--json").json["left"]
@@ -401,24 +401,24 @@ def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder
 
 
 @pytest.mark.parametrize(
-    ("response", "exit_code", "left"),
+    ("response", "exit_code", "leftover_count"),
     [(http("200 OK", RED), 0, 0), (http("403 No", b"AuthenticationFailed"), 7, 3), (http("404 No"), 7, 3)],
 )
-def test_an_address_that_lives_is_fetched_and_one_that_does_not_is_said(
-    imagecli: Run, leave: Leave, folder: Path, state: Path, response: bytes, exit_code: int, left: int
+def test_a_valid_url_is_downloaded_and_an_expired_one_reported(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, response: bytes, exit_code: int, leftover_count: int
 ) -> None:
     with raw_server(response) as server:
         body = json.dumps({"data": [{"url": f"{server.base_url}/a.png?sig=hush"}]}).encode()
         leave(body, base_url=server.base_url)
         result = imagecli("recover", env={"OPENAI_API_KEY": "sk-test-0123456789"})
         assert not any(b"sk-test" in request for request in server.requests)
-    assert (result.exit_code, len(files(state))) == (exit_code, left)
+    assert (result.exit_code, len(files(state))) == (exit_code, leftover_count)
     assert files(folder) == ({"cat.png": RED} if not exit_code else {})
     assert "hush" not in result.stderr
     assert ("expired" in result.stderr) is (b"Authentication" in response)
 
 
-def test_damaged_images_get_rescue_names_and_the_response_goes(
+def test_damaged_images_get_rescue_names_and_the_response_is_removed(
     imagecli: Run, leave: Leave, folder: Path, state: Path
 ) -> None:
     leave(images_body(RED[:-9], BLUE), n=2)
@@ -428,7 +428,7 @@ def test_damaged_images_get_rescue_names_and_the_response_goes(
     assert files(state) == {}
 
 
-def test_what_the_dead_process_left_staged_is_removed(imagecli: Run, leave: Leave, folder: Path) -> None:
+def test_staged_files_of_a_dead_process_are_removed(imagecli: Run, leave: Leave, folder: Path) -> None:
     leave(images_body(RED))
     (folder / ".imagecli-run-0000-0123.part").write_bytes(RED[:20])
     (folder / ".imagecli-other-0000-0123.part").write_bytes(b"a living one's")
@@ -436,7 +436,7 @@ def test_what_the_dead_process_left_staged_is_removed(imagecli: Run, leave: Leav
     assert sorted(files(folder)) == [".imagecli-other-0000-0123.part", "cat.png"]
 
 
-def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, leave: Leave) -> None:
+def test_several_responses_are_saved_in_the_order_of_their_requests(imagecli: Run, leave: Leave) -> None:
     leave(images_body(RED), id="b-0000")
     leave(b"{", id="c-0000")
     leave(images_body(BLUE), id="a-0000")
@@ -446,7 +446,7 @@ def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, 
     assert [error["request"] for error in result.json["errors"]] == [1]
 
 
-def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
+def test_list_prints_a_line_per_response_and_changes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(images_body(RED), prompt="a\x1b[31m\ncat " * 20)
     before = files(state)
     heading, line = imagecli("recover", "--list").stdout.splitlines()
@@ -459,7 +459,7 @@ def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, 
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"names": 5}', "null", "\x00"])
-def test_a_description_that_is_none_costs_the_others_nothing(
+def test_an_invalid_description_does_not_affect_the_others(
     imagecli: Run, leave: Leave, folder: Path, state: Path, text: str
 ) -> None:
     leave(images_body(BLUE), id="bad-0000")

@@ -1,4 +1,5 @@
-"""Images of generate, edit and vary whose folder failed while they were paid for: kept, and saved later for nothing."""
+"""Images of generate, edit and vary whose folder failed after they were paid for: kept, and saved later without
+cost."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ COMMANDS = {
 
 
 def fail(imagecli: Run, server: Server, *argv: str) -> str:
-    """What the command prints, whose folder fails when it has paid."""
+    """The output of the command, whose folder fails after it has paid."""
     photo(Path("photo.png"), 64, 64)
     failed = imagecli(*argv, "--base-url", server.base_url)
     assert (failed.exit_code, len(server.prompts)) == (8, 1), failed.stderr
@@ -50,7 +51,7 @@ def fail(imagecli: Run, server: Server, *argv: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_recover_saves_them_where_they_were_to_go(name: str, imagecli: Run, out: Path, state: Path) -> None:
+def test_recover_saves_them_in_their_folder(name: str, imagecli: Run, out: Path, state: Path) -> None:
     with serving(break_once(out)) as server:
         text = fail(imagecli, server, *COMMANDS[name], "-o", "out/cat.png")
     (rescued,) = (state / "rescued").iterdir()

@@ -1,4 +1,4 @@
-"""Responds that hold addresses, from the command line to the files."""
+"""Responses with URLs, from the command line to the files."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ OK = http("200 OK", images_body(RED), "x-request-id: req_7")
 
 @pytest.fixture
 def threaded() -> Iterator[HTTPServer]:
-    """A server that answers several at once."""
+    """A server that handles several requests at the same time."""
     with HTTPServer(threaded=True) as server:
         yield server
 
 
 class TestUrls:
-    """Responds that hold addresses."""
+    """Responses with URLs."""
 
     def serve(self, server: HTTPServer, *paths: str) -> list[Request]:
-        """Responds a generation with these addresses, and returns where its requests will be seen."""
-        seen: list[Request] = []
+        """Responds to a generation with these URLs, and returns the list of its requests."""
+        requests: list[Request] = []
         data = [{"url": path if "://" in path else server.url_for(path)} for path in paths]
 
         def respond(request: Request) -> Response:
-            seen.append(request)
+            requests.append(request)
             return Response(json.dumps({"data": data}))
 
         server.expect_request("/v1/images/generations").respond_with_handler(respond)
-        return seen
+        return requests
 
     def run(self, imagecli: Run, server: HTTPServer, n: int = 1) -> tuple[int, Any, str]:
         result = imagecli(
@@ -52,7 +52,7 @@ class TestUrls:
         )
         return result.exit_code, result.json, result.stderr
 
-    def test_they_are_fetched_together_and_without_the_key(
+    def test_urls_are_downloaded_in_parallel_and_without_the_key(
         self, imagecli: Run, threaded: HTTPServer, folder: Path
     ) -> None:
         posts = self.serve(threaded, "/a", "/b", "/c")
@@ -71,51 +71,53 @@ class TestUrls:
         assert [request.headers["Authorization"] for request in posts] == [f"Bearer {KEY}"]
         assert sorted(path.name for path in folder.iterdir()) == ["a-cat-1.png", "a-cat-2.png", "a-cat-3.png"]
 
-    def test_a_failed_fetch_is_made_again_and_the_purchase_is_not(self, imagecli: Run, httpserver: HTTPServer) -> None:
+    def test_a_failed_download_is_retried_and_the_paid_request_is_not(
+        self, imagecli: Run, httpserver: HTTPServer
+    ) -> None:
         posts = self.serve(httpserver, "/a")
         httpserver.expect_oneshot_request("/a").respond_with_data(b"", 503)
         httpserver.expect_request("/a").respond_with_data(RED)
         assert self.run(imagecli, httpserver)[0] == 0
         assert len(posts) == 1
 
-    def test_an_expired_address_is_said_and_the_response_is_kept(
+    def test_an_expired_url_is_reported_and_the_response_is_kept(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path
     ) -> None:
         posts = self.serve(httpserver, "/a?se=2020&sig=hush")
         httpserver.expect_request("/a").respond_with_data(b"<Error><Code>AuthenticationFailed</Code></Error>", 403)
-        exit_code, said, stderr = self.run(imagecli, httpserver)
+        exit_code, report, stderr = self.run(imagecli, httpserver)
         assert (exit_code, len(posts)) == (7, 1)
-        (error,) = said["errors"]
+        (error,) = report["errors"]
         assert error["code"] == "result_expired"
         assert b"hush" in Path(error["rescued_path"]).read_bytes()
         assert "hush" not in stderr
         assert list(folder.iterdir()) == []
 
-    def test_a_page_that_says_it_is_an_image_leaves_its_address_in_the_spool(
+    def test_a_page_with_an_image_content_type_leaves_its_url_in_the_spool(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path
     ) -> None:
         self.serve(httpserver, "/a.png")
         httpserver.expect_request("/a.png").respond_with_data(b"<html>sorry</html>", content_type="image/png")
-        exit_code, said, _ = self.run(imagecli, httpserver)
-        (error,) = said["errors"]
+        exit_code, report, _ = self.run(imagecli, httpserver)
+        (error,) = report["errors"]
         assert (exit_code, error["code"], "an HTML page" in error["message"]) == (7, "result_url", True)
         assert b"/a.png" in Path(error["rescued_path"]).read_bytes()
         assert list(folder.iterdir()) == []
 
-    def test_one_of_two_that_fails_leaves_the_other(
+    def test_a_failed_download_does_not_affect_the_other(
         self, imagecli: Run, httpserver: HTTPServer, folder: Path, state: Path
     ) -> None:
         self.serve(httpserver, "/a", "/b")
         httpserver.expect_request("/a").respond_with_data(RED)
         httpserver.expect_request("/b").respond_with_data(b"", 404)
-        exit_code, said, _ = self.run(imagecli, httpserver, 2)
-        assert (exit_code, said["status"]) == (9, "partial")
+        exit_code, report, _ = self.run(imagecli, httpserver, 2)
+        assert (exit_code, report["status"]) == (9, "partial")
         assert [path.name for path in folder.iterdir()] == ["a-cat-1.png"]
         assert len(list(state.rglob("*.body"))) == 1
         # For `recover`: where the request was sent to.
         assert [path.read_text() for path in state.rglob("*.sent")] == ["127.0.0.1"]
 
-    def test_urls_that_are_too_many_stay_in_the_response_until_it_is_removed(
+    def test_excess_urls_stay_in_the_response_until_it_is_removed(
         self, imagecli: Run, threaded: HTTPServer, folder: Path, state: Path
     ) -> None:
         self.serve(threaded, *(f"/{number}" for number in range(30)))
@@ -126,13 +128,13 @@ class TestUrls:
             return Response(png(color=f"#0000{int(request.path[1:]):02x}"))
 
         threaded.expect_request(re.compile(r"/\d+")).respond_with_handler(image)
-        exit_code, said, _ = self.run(imagecli, threaded, 2)
+        exit_code, report, _ = self.run(imagecli, threaded, 2)
         (body,) = state.rglob("*.body")
         assert (exit_code, len(fetched), len(list(folder.iterdir()))) == (0, 6, 6)
-        (warning,) = (one for one in said["warnings"] if one["code"] == "urls_not_fetched")
+        (warning,) = (one for one in report["warnings"] if one["code"] == "urls_not_fetched")
         assert (warning["level"], str(body) in warning["message"]) == ("warning", True)
         assert "24 not downloaded" in warning["message"]
-        # Doing it again fetches and saves no more, and leaves the response where it is.
+        # A second recover downloads and saves nothing more, and keeps the response.
         assert imagecli("recover").exit_code == 0
         assert (len(fetched), len(list(folder.iterdir())), body.exists()) == (12, 6, True)
         assert imagecli("recover", "--delete", body.stem).exit_code == 0
@@ -148,7 +150,7 @@ class TestUrls:
         assert list(folder.iterdir()) == []
 
 
-def test_a_relative_address_is_fetched_without_the_name_and_password_of_the_base_url(
+def test_a_relative_url_is_downloaded_without_the_password_of_the_base_url(
     imagecli: Run, httpserver: HTTPServer, folder: Path, state: Path
 ) -> None:
     """The user's own secret: it goes to the API, not to results, and into no file that is kept."""
@@ -160,9 +162,9 @@ def test_a_relative_address_is_fetched_without_the_name_and_password_of_the_base
     httpserver.clear()
     httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"url": "/gone.png"}]})
     assert imagecli("generate", "a dog", "--base-url", base_url, *QUICK, env=WITH_KEY).exit_code == 7
-    kept = [path.read_bytes() for path in state.rglob("*") if path.is_file()]
-    assert kept
-    assert not [text for text in kept if b"hunter2" in text]
+    contents = [path.read_bytes() for path in state.rglob("*") if path.is_file()]
+    assert contents
+    assert not [text for text in contents if b"hunter2" in text]
 
 
 @pytest.mark.parametrize(

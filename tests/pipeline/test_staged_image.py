@@ -12,7 +12,7 @@ import pytest
 
 from imagecli.pipeline.staged_image import ImageWriter, StagedImage
 from imagecli.storage.atomic_write import open_staged
-from tests.images.making import large_png, saved, scene
+from tests.images.sample_images import large_png, saved, scene
 
 PNG = large_png(300_000)
 
@@ -52,7 +52,7 @@ def test_a_format_without_checksums_is_read_back_and_decoded(tmp_path: Path) -> 
         assert not write(file, jpeg[: len(jpeg) // 2]).identity.whole
 
 
-def test_what_is_written_again_counts_from_its_start(tmp_path: Path) -> None:
+def test_a_rewritten_file_is_checked_from_its_start(tmp_path: Path) -> None:
     with open_staged(tmp_path) as file:
         writer = ImageWriter(file)
         writer.write(PNG[:200_000])

@@ -48,12 +48,12 @@ def completed(data: bytes = RED, of: str = "image_generation", **fields: Any) ->
 
 
 def stream(*events: bytes) -> bytes:
-    """A whole response of events, that ends where the connection does."""
+    """A complete event stream, which ends with the connection."""
     return HEAD + b"Connection: close\r\n\r\n" + b"".join(events)
 
 
 def chunked(*events: bytes, end: bool = True) -> bytes:
-    """The same in chunks, an event each; without *end* the client can tell that more was to come."""
+    """The same in chunks of one event each; without *end* the client can detect that more was to come."""
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in events)
     return HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n" * end
 
@@ -67,7 +67,7 @@ def stalled(*events: bytes) -> RawResponse:
 
 
 def endless(piece: bytes, pause: float = 0.0) -> Callable[[socket.socket], None]:
-    """*piece* again and again, until the client hangs up."""
+    """*piece* again and again, until the client disconnects."""
 
     def respond(connection: socket.socket) -> None:
         connection.sendall(stream())
@@ -114,8 +114,8 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
 @pytest.mark.parametrize(
     ("responses", "argv", "exit_code", "posts", "left"),
     [
-        pytest.param([stream(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="whole"),
-        pytest.param([chunked(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="whole, in chunks"),
+        pytest.param([stream(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="complete"),
+        pytest.param([chunked(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="complete, in chunks"),
         pytest.param([stream(completed())], [], 0, 1, {"cat.png": RED}, id="without its end"),
         pytest.param(
             [stream(completed(RED), partial(), completed(BLUE))],
@@ -145,16 +145,14 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
         pytest.param([stream(partial(), REFUSAL)], [], 7, 1, {}, id="S5 refusal after a partial"),
         pytest.param([stream(REFUSAL)], [], 4, 1, {}, id="S5 refusal"),
         pytest.param([stream(completed(), REFUSAL)], ["-n", 2], 9, 1, {"cat-1.png": RED}, id="S5 refusal of one"),
-        pytest.param([stream(completed(), REFUSAL)], [], 0, 1, {"cat.png": RED}, id="S5 after all that was asked"),
+        pytest.param([stream(completed(), REFUSAL)], [], 0, 1, {"cat.png": RED}, id="S5 after every image"),
         pytest.param([stream(DONE)], [], 7, 1, {}, id="S6 the end alone"),
         pytest.param([stream()], [], 7, 1, {}, id="S6 empty"),
         pytest.param([stream(b": ping\n\n" * 9)], [], 7, 1, {}, id="S6 comments alone"),
         pytest.param([stream(BAD_JSON, DONE)], [], 7, 1, {}, id="S7 bad JSON"),
         pytest.param([stream(event("image_generation.completed", b64_json="no!"))], [], 7, 1, {}, id="S7 bad base64"),
         pytest.param([stream(BAD_JSON, completed())], ["-n", 2], 9, 1, {"cat-2.png": RED}, id="S7 bad JSON in one"),
-        pytest.param(
-            [stream(completed(RED[:-9]))], [], 7, 1, {"cat.damaged.png.bin": RED[:-9]}, id="S7 damaged picture"
-        ),
+        pytest.param([stream(completed(RED[:-9]))], [], 7, 1, {"cat.damaged.png.bin": RED[:-9]}, id="S7 damaged image"),
         pytest.param([stalled(partial())], QUICK, 7, 1, {}, id="S8 stall"),
         pytest.param([endless(b": ping\n\n", 0.05)], QUICK, 7, 1, {}, id="S8 heartbeats for ever"),
         pytest.param([http("200 OK", images_body(RED))], [], 0, 1, {"cat.png": RED}, id="S9 plain JSON"),
@@ -200,7 +198,7 @@ def test_each_stream_has_its_exit_code_its_posts_and_its_files(
     ],
 )
 @pytest.mark.parametrize("cut", [True, False])
-def test_what_came_without_an_image_is_kept_and_named(
+def test_a_stream_without_an_image_is_kept_and_named(
     imagecli: Run, state: Path, body: bytes, code: str, words: str, cut: bool
 ) -> None:
     with raw_server(broken(body) if cut else stream(body)) as server:
@@ -214,28 +212,26 @@ def test_what_came_without_an_image_is_kept_and_named(
     assert not result.json["images"]
 
 
-def test_what_breaks_behind_the_last_image_breaks_nothing(imagecli: Run) -> None:
+def test_an_error_after_the_last_image_is_ignored(imagecli: Run) -> None:
     with raw_server(broken(completed(usage={"total_tokens": 7}))) as server:
         result = imagecli("generate", "cat", "--stream", "--json", "--base-url", server.base_url)
-    said = result.json
-    assert (said["status"], said["errors"], said["warnings"], len(said["images"])) == ("ok", [], [], 1)
-    (request,) = said["requests"]
+    report = result.json
+    assert (report["status"], report["errors"], report["warnings"], len(report["images"])) == ("ok", [], [], 1)
+    (request,) = report["requests"]
     assert (request["request_id"], request["status"], request["usage"]["total_tokens"]) == ("req_7", 200, 7)
 
 
-def test_what_broke_a_stream_is_said_beside_what_is_saved_of_it(imagecli: Run, state: Path) -> None:
+def test_the_error_of_a_broken_stream_is_reported_with_its_saved_images(imagecli: Run, state: Path) -> None:
     with raw_server(broken(completed())) as server:
         result = imagecli("generate", "cat", "-n", 2, "--stream", "--json", "--base-url", server.base_url)
-    said = result.json
-    assert [one["code"] for one in said["warnings"]] == ["answer_lost"]
-    assert [(one["code"], one["message"]) for one in said["errors"]] == [("fewer_pictures", "received 1 of 2 images")]
+    report = result.json
+    assert [one["code"] for one in report["warnings"]] == ["answer_lost"]
+    assert [(one["code"], one["message"]) for one in report["errors"]] == [("fewer_pictures", "received 1 of 2 images")]
     assert not list(state.rglob("*.body"))
 
 
-def test_a_response_is_left_as_soon_as_its_last_image_is_there(
-    imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Silence would be waited for five minutes; what names its end is not waited for at all."""
+def test_a_stream_is_closed_after_its_last_image(imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without data the client would wait for five minutes; a stream that states its end is not waited for at all."""
     monkeypatch.setattr(partial_images, "GRACE_SECONDS", 1.5)
     for events in ([completed(), DONE], [completed()]):
         begin = time.monotonic()
@@ -246,7 +242,7 @@ def test_a_response_is_left_as_soon_as_its_last_image_is_there(
     assert files(folder) == {"cat.png": RED, "cat_2.png": RED}
 
 
-def test_an_edit_is_streamed_by_events_of_its_own(imagecli: Run, folder: Path) -> None:
+def test_an_edit_is_streamed_by_its_own_events(imagecli: Run, folder: Path) -> None:
     (folder / "in.png").write_bytes(png(64, 64))
     body = stream(partial(of="image_edit"), completed(GREEN, of="image_edit"))
     with raw_server(body) as server:
@@ -257,7 +253,7 @@ def test_an_edit_is_streamed_by_events_of_its_own(imagecli: Run, folder: Path) -
 
 
 @pytest.mark.parametrize("response", [stream(partial(), completed()), broken(completed()), broken(completed()[:-2])])
-def test_a_stream_that_nobody_asked_for_is_read_as_one(imagecli: Run, folder: Path, response: RawResponse) -> None:
+def test_an_unrequested_stream_is_read_as_a_stream(imagecli: Run, folder: Path, response: RawResponse) -> None:
     with raw_server(response) as server:
         result = imagecli("generate", "cat", "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, {"cat.png": RED})
@@ -272,7 +268,7 @@ def test_an_image_behind_a_url_is_fetched(imagecli: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "asked"),
+    ("flags", "fields"),
     [
         ([], {}),
         (["--stream"], {"stream": True}),
@@ -281,11 +277,11 @@ def test_an_image_behind_a_url_is_fetched(imagecli: Run, folder: Path) -> None:
         (["--keep-partials"], {"stream": True, "partial_images": 3}),
     ],
 )
-def test_each_flag_asks_for_as_much_as_it_says(imagecli: Run, flags: list[object], asked: dict[str, object]) -> None:
+def test_each_flag_sets_its_fields(imagecli: Run, flags: list[object], fields: dict[str, object]) -> None:
     with raw_server(stream(completed())) as server:
         imagecli("generate", "cat", *flags, "--base-url", server.base_url)
         body = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
-    assert {name: value for name, value in body.items() if name in ("stream", "partial_images")} == asked
+    assert {name: value for name, value in body.items() if name in ("stream", "partial_images")} == fields
 
 
 def prepared(folder: Path, n: int = 1) -> PreparedCall:
@@ -319,7 +315,7 @@ def ear(folder: Path, limit: int = 10_000, n: int = 1) -> tuple[StreamTee, io.By
     )
 
 
-def test_an_event_without_end_is_left_and_what_came_of_it_kept(tmp_path: Path) -> None:
+def test_an_endless_event_is_cut_and_its_beginning_kept(tmp_path: Path) -> None:
     """S11. The real limit is beyond what a test sends."""
     hearing, file, _ = ear(tmp_path)
     with pytest.raises(UnsavedError, match="larger than"):
@@ -329,7 +325,7 @@ def test_an_event_without_end_is_left_and_what_came_of_it_kept(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("start", [b'{"data": "', b" \r\n", b"\xef\xbb\xbf{", b"[", b"<html>"])
-def test_a_response_that_is_no_stream_has_no_limit_of_an_event(tmp_path: Path, start: bytes) -> None:
+def test_a_response_that_is_not_a_stream_has_no_event_limit(tmp_path: Path, start: bytes) -> None:
     hearing, file, events = ear(tmp_path)
     hearing.write(start)
     for _ in range(99):
@@ -351,7 +347,7 @@ def test_a_response_that_is_no_stream_has_no_limit_of_an_event(tmp_path: Path, s
         ([event("image_generation.completed", b64_json=""), completed()], None),
     ],
 )
-def test_more_is_waited_for_until_every_image_is_there(
+def test_a_stream_is_read_until_every_image_has_arrived(
     tmp_path: Path, events: list[bytes], enough: float | None
 ) -> None:
     hearing, _, _ = ear(tmp_path, n=2)
@@ -362,7 +358,7 @@ def test_more_is_waited_for_until_every_image_is_there(
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 400), min_size=1))
-def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[int]) -> None:
+def test_a_stream_in_any_pieces_gives_the_same_events(tmp_path: Path, lengths: list[int]) -> None:
     body = partial(0, BLUE) + ODD + partial(1, JPEG)
     hearing, file, events = ear(tmp_path)
     at = 0
@@ -388,7 +384,7 @@ def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[
         ([DONE], 7, {}),
     ],
 )
-def test_a_stream_whose_process_died_is_recovered_as_any_response(
+def test_the_stream_of_a_killed_process_is_recovered_like_any_response(
     imagecli: Run, folder: Path, state: Path, events: list[bytes], exit_code: int, left: dict[str, bytes]
 ) -> None:
     spool = state / "spool"
@@ -413,7 +409,7 @@ def test_a_stream_whose_process_died_is_recovered_as_any_response(
         (http("200 OK", images_body(RED)), [], None),
     ],
 )
-def test_a_stream_that_was_requested_and_never_came_is_one_warning(
+def test_a_missing_stream_is_one_warning(
     imagecli: Run, response: RawResponse, argv: Sequence[object], warning: str | None
 ) -> None:
     with raw_server(response) as server:

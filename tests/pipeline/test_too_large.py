@@ -30,7 +30,7 @@ ITEM = json.dumps({"b64_json": base64.b64encode(RED).decode()}).encode()
 
 
 def long(head: bytes, piece: bytes, count: int, end: bytes = b"") -> Callable[[socket.socket], None]:
-    """*head*, *piece* so many times, *end*."""
+    """*head*, *piece* repeated *count* times, *end*."""
 
     def respond(connection: socket.socket) -> None:
         connection.sendall(head)
@@ -55,7 +55,7 @@ print(os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024)
 
 
 def run_measured(server: str, folder: Path, state: Path, *arguments: str) -> tuple[int, int, str]:
-    """Exit code, peak memory in bytes and stderr of `generate` as a process of its own."""
+    """Exit code, peak memory in bytes and stderr of `generate` in a separate process."""
     argv: Sequence[str] = (sys.executable, "-c", MEASURE, "generate", "a cat", "--base-url", server, *arguments)
     environ = {**os.environ, "HOME": str(folder), "IMAGECLI_STATE_DIR": str(state), "OPENAI_API_KEY": "sk-x"}
     done = subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=120, check=False)
@@ -65,7 +65,7 @@ def run_measured(server: str, folder: Path, state: Path, *arguments: str) -> tup
 
 STREAMED = ("--stream", "--partial-images", "1")
 MALFORMED = [
-    pytest.param(long(PLAIN_HEAD, b" " * MB, 20), 0, (), id="20 MB of blanks"),
+    pytest.param(long(PLAIN_HEAD, b" " * MB, 20), 0, (), id="20 MB of spaces"),
     pytest.param(long(PLAIN_HEAD, b" " * MB, 900), 0, (), id="blanks without end"),
     pytest.param(long(PLAIN_HEAD, b"x" * MB, 20), 0, (), id="20 MB of text"),
     pytest.param(long(LIST + ITEM + b', {"b64_json": "', b"A" * MB, 900), 1, (), id="endless base64"),
@@ -80,7 +80,7 @@ MALFORMED = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("response", "images", "arguments"), MALFORMED)
-def test_of_a_response_that_is_too_large_its_images_and_a_megabyte_are_kept(
+def test_the_images_and_a_megabyte_of_an_oversized_response_are_kept(
     folder: Path, state: Path, response: RawResponse, images: int, arguments: tuple[str, ...]
 ) -> None:
     with raw_server(response) as server:
@@ -128,7 +128,7 @@ def test_partial_images_of_a_stream_that_is_too_large_are_saved(imagecli: Run, f
     assert spooled_bytes(state) == KEPT_BYTES
 
 
-def test_recover_keeps_a_megabyte_of_what_earlier_versions_left(imagecli: Run, leave: Leave, state: Path) -> None:
+def test_recover_keeps_a_megabyte_of_responses_of_earlier_versions(imagecli: Run, leave: Leave, state: Path) -> None:
     leave(b'{"data": [' + ITEM + b"," + b" " * (MAX_REST_BYTES + MB), n=2)
     result = imagecli("recover")
     assert [path.read_bytes() for path in result.paths] == [RED]
@@ -138,7 +138,7 @@ def test_recover_keeps_a_megabyte_of_what_earlier_versions_left(imagecli: Run, l
     assert spooled_bytes(state) == KEPT_BYTES
 
 
-def test_the_last_line_of_what_is_kept_says_how_long_it_was(tmp_path: Path) -> None:
+def test_the_last_line_of_a_kept_response_states_its_length(tmp_path: Path) -> None:
     path = tmp_path / "x.body"
     path.write_bytes(b"x" * 3_000_000)
     with path.open("r+b") as file:

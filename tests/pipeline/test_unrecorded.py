@@ -1,7 +1,6 @@
-"""A cloned repository may hold entries under imagecli's own names: they are mentioned, and do nothing by themselves.
-
-`recover --from`, which a person has to type, saves the images in their bytes, and fetches and removes nothing.
-"""
+"""A cloned repository may hold entries under imagecli's names: they are mentioned, and do nothing by
+themselves.\n\n`recover --from`, which must be typed, saves the images in their bytes, and downloads and removes
+nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ NO_RECORDS = {"TMPDIR": "/dev/null"}
 
 
 def forge(spool: Path, body: bytes = b"", *, id: str = "run-0000", folder: Path | None = None, **more: Any) -> Path:
-    """An entry as whoever made the clone wrote it: as our own, but without a record. Returns the response's path."""
+    """An entry as an attacker writes it: like a real one, but without a record. Returns the response's path."""
     spool.mkdir(exist_ok=True)
     (spool / f"{id}.json").write_text(prepared_to_json(prepared_for(folder or spool.parent, id, **more)))
     (spool / f"{id}.sent").write_text("")
@@ -54,7 +53,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """The files in *folder* but the history, which stays when all is saved."""
+    """The files in *folder* except the history, which stays when everything is saved."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -65,7 +64,7 @@ def files(folder: Path) -> dict[str, bytes]:
 # --- forged entries --------------------------------------------------------------------------------------------------
 
 
-def test_a_forged_entry_writes_replaces_and_fetches_nothing(
+def test_a_forged_entry_writes_replaces_and_downloads_nothing(
     imagecli: Run, folder: Path, spool: Path, home: Path, state: Path
 ) -> None:
     (home / "cat.png").write_bytes(BLUE)
@@ -80,8 +79,8 @@ def test_a_forged_entry_writes_replaces_and_fetches_nothing(
         for arguments in (["recover"], ["recover", "--list"], ["recover", "-o", "."]):
             result = imagecli(*arguments)
             assert (result.exit_code, result.stdout) == (0, "")
-            said = "has 4 responses that this machine has no record of; run imagecli recover --from . to save"
-            assert said in result.stderr
+            message = "has 4 responses that this machine has no record of; run imagecli recover --from . to save"
+            assert message in result.stderr
         assert imagecli("recover", "--delete", "run-0000").exit_code == 2
         assert (
             imagecli("generate", "a dog", "--provider", "sandbox", "-o", str(state.parent / "out.png")).exit_code == 0
@@ -91,7 +90,7 @@ def test_a_forged_entry_writes_replaces_and_fetches_nothing(
     assert files(state) == {}
 
 
-def test_json_tells_of_unrecorded_entries(imagecli: Run, folder: Path, spool: Path) -> None:
+def test_json_reports_unrecorded_entries(imagecli: Run, folder: Path, spool: Path) -> None:
     forge(spool)
     assert imagecli("recover", "--list", "--json").json["unrecorded"] == [{"path": str(spool), "entries": 1}]
     assert [one["code"] for one in imagecli("recover", "--json").json["warnings"]] == ["unrecorded", "nothing_left"]
@@ -113,7 +112,7 @@ def test_a_record_of_another_description_does_not_help_a_forged_entry(
 
 @pytest.mark.parametrize("kind", ["folder", "file", "dangling", "circle", "device", "pipe"])
 @pytest.mark.parametrize("source", [False, True])
-def test_what_has_the_spools_name_and_is_not_a_folder_is_left_alone(
+def test_a_file_with_the_spools_name_is_not_touched(
     imagecli: Run, folder: Path, spool: Path, home: Path, kind: str, source: bool
 ) -> None:
     forge(home / "spool")
@@ -156,7 +155,7 @@ def test_a_name_from_an_entry_is_rebuilt_by_the_naming_rules(imagecli: Run, fold
     assert files(folder) == {"up.png": RED, "cat.png": BLUE}
 
 
-def test_a_manifests_image_is_not_saved_behind_a_link_that_was_made_since(
+def test_a_manifests_image_does_not_follow_a_link_that_was_created_later(
     imagecli: Run, folder: Path, state: Path, home: Path
 ) -> None:
     part = ManifestRef(manifest=str(folder / "assets.jsonl"), id="out/cat.png", hash="0", planned=(("out/cat.png",),))
@@ -225,7 +224,7 @@ def test_from_reads_every_form_of_response(
     assert [path.read_bytes() for path in sorted(folder.glob("*.png"))] == saved, result.stderr
 
 
-def test_from_prints_an_address_and_does_not_fetch_it(imagecli: Run, folder: Path, spool: Path) -> None:
+def test_from_prints_a_url_and_does_not_download_it(imagecli: Run, folder: Path, spool: Path) -> None:
     with raw_server(http("200 OK", RED)) as server:
         url = f"{server.base_url}/a.png"
         forge(spool, json.dumps({"data": [{"url": url}]}).encode(), base_url=server.base_url)
@@ -255,7 +254,7 @@ def test_from_only_saves(imagecli: Run, folder: Path, spool: Path, arguments: li
 
 
 @pytest.mark.parametrize("source", ["nowhere", "file", "empty"])
-def test_from_wants_a_folder_with_responses(imagecli: Run, folder: Path, source: str) -> None:
+def test_from_requires_a_folder_with_responses(imagecli: Run, folder: Path, source: str) -> None:
     (folder / "file").write_text("")
     (folder / "empty").mkdir()
     result = imagecli("recover", "--from", source)
@@ -263,7 +262,7 @@ def test_from_wants_a_folder_with_responses(imagecli: Run, folder: Path, source:
     assert "no responses in" in result.stderr or "can't read" in result.stderr
 
 
-# --- an honest clone -------------------------------------------------------------------------------------------------
+# --- a clone without forged entries ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recorded", ["runtime", "temporary", "nowhere"])
@@ -287,8 +286,8 @@ def test_a_kill_with_an_unwritable_state_folder_is_recovered(
         process.kill()
         process.wait(timeout=10)
     if recorded != "nowhere":
-        kept = tmp_path / "runtime" / "imagecli" if recorded == "runtime" else tmp_path / "tmp"
-        assert [path.suffix for path in kept.rglob("*") if path.is_file()] == [".json"]
+        record_folder = tmp_path / "runtime" / "imagecli" if recorded == "runtime" else tmp_path / "tmp"
+        assert [path.suffix for path in record_folder.rglob("*") if path.is_file()] == [".json"]
     plain = run(["recover"], folder, environ)
     if recorded == "nowhere":
         assert (plain.returncode, plain.stdout) == (0, "")
@@ -300,7 +299,7 @@ def test_a_kill_with_an_unwritable_state_folder_is_recovered(
         return
     assert (plain.returncode, plain.stdout) == (0, "cat.png\n"), plain.stderr
     assert files(folder) == {"cat.png": RED}
-    assert [path for path in kept.rglob("*") if path.is_file()] == []
+    assert [path for path in record_folder.rglob("*") if path.is_file()] == []
 
 
 def run(arguments: list[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -316,8 +315,8 @@ def test_without_any_record_a_response_is_still_saved_and_kept(
     with raw_server(http("200 OK", images_body(RED)), http("200 OK", b'{"data": [')) as server:
         saved = imagecli("generate", "a cat", "--base-url", server.base_url, env=NO_RECORDS)
         assert (saved.exit_code, files(folder)) == (0, {"a-cat.png": RED})
-        lost = imagecli("generate", "a dog", "--base-url", server.base_url, env=NO_RECORDS)
-    assert lost.exit_code == 7
+        unsaved = imagecli("generate", "a dog", "--base-url", server.base_url, env=NO_RECORDS)
+    assert unsaved.exit_code == 7
     assert len(list(spool.glob("*.body"))) == 1
 
 
@@ -340,7 +339,7 @@ OLD_KEYS = (
 """Of a description at version 48b1051."""
 
 
-def test_what_is_removed_unsaved_is_reported(imagecli: Run, folder: Path, state: Path) -> None:
+def test_responses_removed_unsaved_are_reported(imagecli: Run, folder: Path, state: Path) -> None:
     for number in range(2):
         entry = opened(state / "spool", prepared_for(folder, f"run-000{number}"), b"", sent=False)
         entry.keep()

@@ -1,4 +1,4 @@
-"""Decodes what was written to a terminal back to pixels, as the terminal does."""
+"""Decodes the output for a terminal back to pixels, as the terminal does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal is sent, decoded back to pixels."""
+"""The output of the encoders, decoded back to pixels."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def thumbnail_of(image: Image.Image, protocol: ImageProtocol, *, true_color: bool = True) -> tuple[Image.Image, str]:
-    """The thumbnail, and what the terminal is sent."""
+    """The thumbnail, and its encoding."""
     screen = Screen(protocol, WINDOW, true_color)
     header = read_header(encode_with_pillow(image, "png"), "x.png")
     thumbnail = make_thumbnail(header, screen, Cells(40, 12))
     return thumbnail, encode_row([thumbnail], 0, screen)
 
 
-def largest_difference(shown: Image.Image, thumbnail: Image.Image) -> int:
-    """What is *shown* may be larger, up to the end of a cell, and is transparent there."""
-    assert shown.getchannel("A").getbbox() == (0, 0, *thumbnail.size)
-    difference = ImageChops.difference(shown.convert("RGB").crop((0, 0, *thumbnail.size)), thumbnail)
+def largest_difference(displayed: Image.Image, thumbnail: Image.Image) -> int:
+    """The *displayed* image may be larger, up to the end of a cell, and is transparent there."""
+    assert displayed.getchannel("A").getbbox() == (0, 0, *thumbnail.size)
+    difference = ImageChops.difference(displayed.convert("RGB").crop((0, 0, *thumbnail.size)), thumbnail)
     return max(int(high) for _, high in difference.getextrema())  # type: ignore[misc]
 
 
@@ -92,7 +92,7 @@ def test_blocks_show_two_pixels_in_each_cell() -> None:
     assert all(line.endswith("\x1b[0m") for line in text.splitlines())
 
 
-def test_blocks_leave_the_background_of_the_terminal_where_nothing_is() -> None:
+def test_blocks_keep_the_terminals_background_in_transparent_cells() -> None:
     image = Image.new("RGBA", (4, 2), CLEAR)
     for place, color in (((0, 0), RED), ((1, 1), GREEN), ((3, 0), BLUE), ((3, 1), RED)):
         image.putpixel(place, color)
@@ -113,8 +113,8 @@ def test_256_colors_are_the_nearest_of_the_cube_and_the_grays() -> None:
 def test_images_side_by_side_have_empty_cells_between_them() -> None:
     screen = Screen("blocks", WINDOW, true_color=True)
     tiles = [Image.new("RGB", (3, 4), color) for color in ("#ff0000", "#0000ff")]
-    shown = decode_blocks(encode_row(tiles, 5, screen), 8, 2)
-    assert [shown.getpixel((left, 3)) for left in range(8)] == [RED] * 3 + [CLEAR] * 2 + [BLUE] * 3
+    displayed = decode_blocks(encode_row(tiles, 5, screen), 8, 2)
+    assert [displayed.getpixel((left, 3)) for left in range(8)] == [RED] * 3 + [CLEAR] * 2 + [BLUE] * 3
 
 
 def test_transparency_is_a_checkerboard() -> None:

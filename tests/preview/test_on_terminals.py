@@ -1,4 +1,4 @@
-"""The installed command in tmux and on terminals that don't answer, don't read, or are interrupted."""
+"""The installed command in tmux and on terminals that don't respond, don't read, or are interrupted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 
 from tests.children import Children
 from tests.conftest import photo, read_image
-from tests.images.making import large_png
+from tests.images.sample_images import large_png
 from tests.preview.decoding import decode_blocks
 from tests.pseudo_terminal import Terminal
 
@@ -86,12 +86,12 @@ def test_in_tmux_the_image_is_half_blocks_and_the_pane_is_clean(tmux: Tmux, fold
     assert rows == ["▀" * 48] * 24
     others = [line for line in plain if line and line not in rows]
     assert [line for line in others if not line.startswith(">")] == ["a-cat.png", "end 1"]
-    shown = decode_blocks("".join(line + "\n" for line in pane.splitlines() if "▀" in line), 48, 24)
-    expected = read_image(folder / "a-cat.png").convert("RGB").resize(shown.size)
-    pairs = zip(shown.convert("RGB").tobytes(), expected.tobytes(), strict=True)
+    displayed = decode_blocks("".join(line + "\n" for line in pane.splitlines() if "▀" in line), 48, 24)
+    expected = read_image(folder / "a-cat.png").convert("RGB").resize(displayed.size)
+    pairs = zip(displayed.convert("RGB").tobytes(), expected.tobytes(), strict=True)
     assert sum(abs(one - other) for one, other in pairs) / (48 * 48 * 3) < 6
     assert tmux("display-message", "-p", "#{pane_title}") == tmux("display-message", "-p", "#{host}")
-    # What is typed next is read as typed: nothing was left in the terminal's input.
+    # The next input is read as typed: nothing remains in the terminal's input.
     assert tmux.run("clear; echo $((3 * 4))").startswith("12\nend 2\n")
 
 
@@ -118,7 +118,7 @@ def terminal() -> Iterator[Terminal]:
 
 
 @pytest.mark.parametrize("term", ["xterm-kitty", "xterm-256color", "foot"])
-def test_a_terminal_that_never_answers_is_asked_nothing(
+def test_a_terminal_gets_no_queries(
     term: str, terminal: Terminal, children: Children, folder: Path, environ: dict[str, str]
 ) -> None:
     photo(folder / "a.png", 400, 400)
@@ -126,7 +126,7 @@ def test_a_terminal_that_never_answers_is_asked_nothing(
     data = terminal.read_to_end(process)
     assert process.returncode == 0
     drawing = re.sub(rb"\x1b(_G|P)[^\x1b]*\x1b\\", b"", data)
-    # Device attributes, cursor position, colors, sizes, kitty's query: all would be answered.
+    # Device attributes, cursor position, colors, sizes, kitty's query: all would get a response.
     assert not re.findall(rb"\x1b\[[?>=]?[0-9;]*[cnqx]|\x1b\][0-9;]*;\?|\x1b\[1[4568]t|a=q|\x1bP\+q", drawing)
     assert b"a-cat.png" in data
 
@@ -152,7 +152,7 @@ def test_an_interrupted_drawing_is_closed_and_the_path_is_printed(
     assert (folder / "a-cat.png").exists()
 
 
-def test_a_terminal_that_was_closed_costs_no_exit_code(
+def test_a_closed_terminal_does_not_change_the_exit_code(
     terminal: Terminal, children: Children, folder: Path, environ: dict[str, str]
 ) -> None:
     process = children.start(
@@ -183,7 +183,7 @@ run()
 """Reports the first import of each, and whether the image is saved by then."""
 
 
-def test_nothing_of_it_is_loaded_before_the_image_is_saved(
+def test_preview_modules_are_loaded_after_the_image_is_saved(
     terminal: Terminal, children: Children, folder: Path, environ: dict[str, str], httpserver: HTTPServer
 ) -> None:
     image = base64.b64encode(large_png(2_000)).decode()

@@ -1,4 +1,4 @@
-"""What a command shows on its terminal, and when it shows nothing."""
+"""What a command displays on its terminal, and when it displays nothing."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_the_image_is_shown_between_the_progress_and_the_path(imagecli: Run) -> 
     result = on_terminal(imagecli, *GENERATE)
     assert result.exit_code == 0
     (drawing,) = sequences(result.stderr)
-    shown, _ = decode_kitty(drawing)
-    assert shown.getbbox() == (0, 0, 256, 256)
+    displayed, _ = decode_kitty(drawing)
+    assert displayed.getbbox() == (0, 0, 256, 256)
     original = read_image("a-cat.png").convert("RGB")
-    assert mean_difference(shown.convert("RGB").crop((0, 0, 256, 256)), original) == 0
+    assert mean_difference(displayed.convert("RGB").crop((0, 0, 256, 256)), original) == 0
     before, _, after = result.stderr.partition(drawing)
     assert "preparing" in before
     assert "\x1b[?25l" not in before  # the cursor is visible, also after Ctrl-Z
@@ -57,7 +57,7 @@ def test_several_images_are_a_contact_sheet_with_numbers_and_names(imagecli: Run
     assert captions.split() == ["1", "a-cat-1.png", "2", "a-cat-2.png", "3", "a-cat-3.png"]
 
 
-def test_images_beyond_the_room_are_counted(imagecli: Run) -> None:
+def test_images_that_do_not_fit_are_counted(imagecli: Run) -> None:
     argv = (*GENERATE, "-n", 5, "--var", "x=1", "--var", "x=2", "--var", "x=3", "-o", "{x}-{n}.png")
     result = on_terminal(imagecli, *argv[:1], "a {x}", *argv[2:], env=XTERM)
     assert result.exit_code == 0
@@ -88,10 +88,10 @@ def test_a_mask_is_shown_over_its_image(imagecli: Run, folder: Path) -> None:
     Image.new("RGB", (400, 400), "white").save(folder / "a.png")
     result = on_terminal(imagecli, "mask", "a.png", "--rect", "0,0,50%,100%")
     (drawing,) = sequences(result.stderr)
-    shown, _ = decode_kitty(drawing)
-    edited, kept = shown.getpixel((5, 50)), shown.getpixel((shown.width - 5, 50))
+    displayed, _ = decode_kitty(drawing)
+    edited, unedited = displayed.getpixel((5, 50)), displayed.getpixel((displayed.width - 5, 50))
     assert edited == (255, 127, 182, 255)
-    assert kept == (165, 165, 165, 255)
+    assert unedited == (165, 165, 165, 255)
     assert (result.exit_code, read_image("a-mask.png").size) == (0, (400, 400))
 
 
@@ -122,7 +122,7 @@ def test_nothing_is_shown(
     assert not re.search("\x1b_G|\x1bP|\x1b]1337|▀", result.stdout)
 
 
-def test_no_color_leaves_images_that_are_no_colored_text(imagecli: Run) -> None:
+def test_no_color_applies_only_to_previews_of_colored_text(imagecli: Run) -> None:
     assert sequences(on_terminal(imagecli, *GENERATE, env={**KITTY, "NO_COLOR": "1"}).stderr)
 
 

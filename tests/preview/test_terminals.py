@@ -80,7 +80,7 @@ def test_an_image_fits_and_keeps_its_ratio(size: Size, cell: tuple[int, int], ro
             assert ratio == pytest.approx(size.width / size.height, rel=0.05)
 
 
-def test_a_large_image_fills_the_room_and_a_small_one_keeps_its_size() -> None:
+def test_a_large_image_fills_the_available_space_and_a_small_one_keeps_its_size() -> None:
     window = Window(80, 24, 10, 20)
     assert window.fit(Size(1024, 1024), Cells(79, 18), (10, 20)) == Size(360, 360)
     assert window.fit(Size(1024, 1024), Cells(79, 18), (1, 2)) == Size(36, 36)

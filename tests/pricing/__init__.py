@@ -1,1 +1,1 @@
-"""What requests cost, and the cap they are held to."""
+"""Tests of `imagecli.pricing`: the cost of requests, and the cost limit."""

@@ -1,4 +1,4 @@
-"""Prices before and after, against figures typed from the providers' pages (read 2026-11-22)."""
+"""Prices before and after, against figures from the providers' pages (read 2026-11-22)."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ def row(prices: Prices | None = GPT_2, *qualities: str) -> ModelRow:
     )
 
 
-def ask(quality: str | None = "high", size: Size | None = SQUARE, **more: Any) -> Generate:
+def generate(quality: str | None = "high", size: Size | None = SQUARE, **more: Any) -> Generate:
     return Generate(prompt="a cat", options=ImageOptions(model="gpt-image-2", quality=quality, size=size, **more))
 
 
-def found(wanted: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
-    price = estimate.estimate_price(wanted, model or row(), OPENAI)
+def found(image_request: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
+    price = estimate.estimate_price(image_request, model or row(), OPENAI)
     assert price is not None
     return price
 
 
-def ends(wanted: ImageRequest, model: ModelRow | None = None) -> tuple[float, float]:
-    price = found(wanted, model)
+def ends(image_request: ImageRequest, model: ModelRow | None = None) -> tuple[float, float]:
+    price = found(image_request, model)
     assert price.high_usd is not None
     return price.low_usd, price.high_usd
 
 
-# --- before ----------------------------------------------------------------------------------------------------------
+# --- estimates -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def ends(wanted: ImageRequest, model: ModelRow | None = None) -> tuple[float, fl
         (GPT_15, "high", WIDE, 0.200),
     ],
 )
-def test_an_image_costs_what_the_printed_tables_say(prices: Prices, quality: str, size: Size, usd: float) -> None:
-    low, high = ends(ask(quality, size), row(prices, *prices.output_tokens))
+def test_an_image_costs_as_in_the_published_tables(prices: Prices, quality: str, size: Size, usd: float) -> None:
+    low, high = ends(generate(quality, size), row(prices, *prices.output_tokens))
     assert low <= high
     assert low == pytest.approx(usd, abs=0.0015)
     assert high == pytest.approx(usd, abs=0.0015)
@@ -105,21 +105,21 @@ def test_an_image_costs_what_the_printed_tables_say(prices: Prices, quality: str
         ("gpt-image-1.5", "high", "1536x1024", 0.200),
     ],
 )
-def test_the_catalogue_has_these_prices(model: str, quality: str, size: str, usd: float) -> None:
-    low, high = ends(ask(quality, Size.parse(size)), ROWS.model(model))
+def test_the_catalog_has_these_prices(model: str, quality: str, size: str, usd: float) -> None:
+    low, high = ends(generate(quality, Size.parse(size)), ROWS.model(model))
     assert low == pytest.approx(usd, abs=0.002)
     assert high == pytest.approx(usd, abs=0.002)
 
 
-def test_what_is_left_to_the_model_is_a_range_over_all_it_usually_chooses() -> None:
-    low, high = ends(ask(None, None))
+def test_an_option_left_to_the_model_gives_a_range_over_its_usual_choices() -> None:
+    low, high = ends(generate(None, None))
     # Least: low at 1536x1024, estimated from the square. Most: the square at high.
     assert low == pytest.approx(196 * 0.781 / 1.15 * 30e-6, abs=1e-4)
     assert high == pytest.approx(7024 * 30e-6, abs=1e-3)
-    assert ends(ask("auto", None)) == (low, high)
-    words = found(ask(None, None)).about
+    assert ends(generate("auto", None)) == (low, high)
+    words = found(generate(None, None)).about
     assert words == "gpt-image-2, any quality, any usual size; prices of 2026-11"
-    assert found(ask()).about == "gpt-image-2, high, 1024x1024; prices of 2026-11"
+    assert found(generate()).about == "gpt-image-2, high, 1024x1024; prices of 2026-11"
 
 
 @pytest.mark.parametrize("size", [None, "auto"])
@@ -127,17 +127,17 @@ def test_what_is_left_to_the_model_is_a_range_over_all_it_usually_chooses() -> N
 def test_a_size_left_to_the_model_makes_a_quality_at_most_half_as_expensive_again(model: str, size: Any) -> None:
     it = ROWS.model(model)
     for quality in estimate.qualities_by_price(it):
-        wanted = ask(quality)
-        low, high = ends(wanted._replace(options=wanted.options._replace(size=size)), it)
+        image_request = generate(quality)
+        low, high = ends(image_request._replace(options=image_request.options._replace(size=size)), it)
         text = (50 + 2) * 5e-6
         assert high - text <= 1.5 * low
-        assert low <= ends(ask(quality, SQUARE), it)[0] <= ends(ask(quality, SQUARE), it)[1] <= high
+        assert low <= ends(generate(quality, SQUARE), it)[0] <= ends(generate(quality, SQUARE), it)[1] <= high
 
 
 def test_a_size_left_to_a_model_with_a_set_of_sizes_is_one_of_them() -> None:
     small = row()._replace(sizes=ROWS.model("dall-e-2").sizes._replace(set=(Size(512, 512),)))
-    assert ends(ask("high", None), small) == ends(ask("high", Size(512, 512)), small)
-    assert ends(ask("high", None), small)[1] < ends(ask("high", None))[1]
+    assert ends(generate("high", None), small) == ends(generate("high", Size(512, 512)), small)
+    assert ends(generate("high", None), small)[1] < ends(generate("high", None))[1]
 
 
 def test_frames_of_a_gif_cost_at_most_their_sheet() -> None:
@@ -147,66 +147,66 @@ def test_frames_of_a_gif_cost_at_most_their_sheet() -> None:
     assert four[0] == sixteen[0] == 1000
     assert four[1] == pytest.approx(1150 * (2e6 + 4 * SQUARE.pixels) / (2e6 + SQUARE.pixels))
     assert sixteen[1] == pytest.approx(1150 * (2e6 + 8_294_400) / (2e6 + SQUARE.pixels))
-    assert ends(ask(output_format="gif", frame_count=2))[1] < ends(ask(output_format="gif"))[1]
+    assert ends(generate(output_format="gif", frame_count=2))[1] < ends(generate(output_format="gif"))[1]
 
 
 def test_partial_images_cost_up_to_a_hundred_tokens_each() -> None:
-    plain, streamed = ends(ask(n=2)), ends(ask(n=2, stream=True, partial_images=3))
+    plain, streamed = ends(generate(n=2)), ends(generate(n=2, stream=True, partial_images=3))
     assert streamed[0] == plain[0]
     assert streamed[1] - plain[1] == pytest.approx(2 * 3 * 100 * 30 / 1_000_000)
 
 
 def test_input_images_and_masks_add_to_the_upper_end() -> None:
     source = InputSource(name="a.png")
-    alone = ends(ask())
-    edit = Edit(prompt="a cat", images=(source, source), options=ask().options)
+    alone = ends(generate())
+    edit = Edit(prompt="a cat", images=(source, source), options=generate().options)
     two, marked = ends(edit), ends(edit._replace(markup=source))
     masked = ends(edit._replace(mask=MaskSource(file=source)))
     assert two[1] - alone[1] == pytest.approx(2 * 7000 * 8 / 1_000_000)
     assert masked[1] - alone[1] == marked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
     assert two[0] - alone[0] == pytest.approx(2 * 194 * 8 / 1_000_000)
     assert masked[0] == two[0]
-    assert ends(Vary(image=source, options=ask().options))[1] > alone[1]
+    assert ends(Vary(image=source, options=generate().options))[1] > alone[1]
 
 
-def test_an_svg_has_no_upper_end_and_says_why() -> None:
-    price = found(ask(output_format="svg", svg=SvgOptions(effort="low")))
+def test_an_svg_has_no_upper_end_and_a_reason() -> None:
+    price = found(generate(output_format="svg", svg=SvgOptions(effort="low")))
     assert price.high_usd is None
     assert price.low_usd > 0
     assert "the model that writes the SVG" in price.about
 
 
 @pytest.mark.parametrize(
-    ("wanted", "model", "provider"),
+    ("image_request", "model", "provider"),
     [
-        (ask(), row(None), OPENAI),
-        (ask(), ROWS.model("flux-2"), OPENAI),
-        (ask("xhigh"), row(), OPENAI),
-        (ask(None), row(GPT_2, "low", "medium", "high", "max"), OPENAI),
-        (ask(), row(), OPENAI._replace(priced=False)),
+        (generate(), row(None), OPENAI),
+        (generate(), ROWS.model("flux-2"), OPENAI),
+        (generate("xhigh"), row(), OPENAI),
+        (generate(None), row(GPT_2, "low", "medium", "high", "max"), OPENAI),
+        (generate(), row(), OPENAI._replace(priced=False)),
     ],
     ids=["no prices", "unknown model", "no such quality", "a quality without a price", "other prices"],
 )
-def test_an_unknown_price_is_none(wanted: ImageRequest, model: ModelRow, provider: Any) -> None:
-    assert estimate.estimate_price(wanted, model, provider) is None
+def test_an_unknown_price_is_none(image_request: ImageRequest, model: ModelRow, provider: Any) -> None:
+    assert estimate.estimate_price(image_request, model, provider) is None
 
 
-def test_the_sandbox_costs_nothing_whatever_the_model() -> None:
+def test_the_sandbox_costs_nothing_for_any_model() -> None:
     for model in (row(), ROWS.model("flux-2")):
-        price = estimate.estimate_price(ask(), model, SANDBOX)
+        price = estimate.estimate_price(generate(), model, SANDBOX)
         assert price
         assert (price.low_usd, price.high_usd, price.is_free) == (0, 0, True)
 
 
 def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
-    wanted = ask(output_format="svg", svg=SvgOptions(effort="low"))
-    assert usage_cost.reported_usd(USAGE, wanted, row(), SANDBOX) == 0.0
-    assert usage_cost.unpriced_note(wanted, USAGE, SANDBOX) == ""
-    assert usage_cost.unpriced_note(wanted, USAGE, OPENAI) == "the model that writes the SVG"
+    image_request = generate(output_format="svg", svg=SvgOptions(effort="low"))
+    assert usage_cost.reported_usd(USAGE, image_request, row(), SANDBOX) == 0.0
+    assert usage_cost.unpriced_note(image_request, USAGE, SANDBOX) == ""
+    assert usage_cost.unpriced_note(image_request, USAGE, OPENAI) == "the model that writes the SVG"
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
-    one, svg = found(ask()), found(ask(output_format="svg"))
+    one, svg = found(generate()), found(generate(output_format="svg"))
     both = estimate.total_estimate([one, one])
     assert both
     assert (both.low_usd, both.about) == (2 * one.low_usd, one.about)
@@ -217,14 +217,14 @@ def test_a_sum_with_an_unknown_part_is_unknown() -> None:
     assert estimate.total_estimate([]) is None
 
 
-def test_text_is_four_characters_a_token_and_more_where_a_character_says_a_word() -> None:
+def test_text_has_four_characters_per_token_and_fewer_in_cjk() -> None:
     assert text_tokens("abcd" * 10) == (10, 20 + 50)
     assert text_tokens("猫" * 40) == (20, 80 + 50)
 
 
 SIZES = st.builds(Size, st.integers(16, 3840), st.integers(16, 3840))
 ASKS = st.builds(
-    ask,
+    generate,
     st.sampled_from([None, "auto", "low", "medium", "high"]),
     st.none() | SIZES,
     n=st.integers(1, 10),
@@ -235,17 +235,17 @@ ASKS = st.builds(
 
 
 @given(ASKS)
-def test_the_upper_end_is_never_below_the_lower_and_more_images_never_cost_less(wanted: Generate) -> None:
-    low, high = ends(wanted)
+def test_the_upper_end_is_never_below_the_lower_and_more_images_never_cost_less(image_request: Generate) -> None:
+    low, high = ends(image_request)
     assert 0 < low <= high
-    more = wanted._replace(options=wanted.options._replace(n=wanted.options.n + 1))
+    more = image_request._replace(options=image_request.options._replace(n=image_request.options.n + 1))
     assert ends(more) > (low, high)
-    chosen = wanted._replace(options=wanted.options._replace(quality="medium"))
-    free = wanted._replace(options=wanted.options._replace(quality=None))
+    chosen = image_request._replace(options=image_request.options._replace(quality="medium"))
+    free = image_request._replace(options=image_request.options._replace(quality=None))
     assert ends(free)[0] <= ends(chosen)[0] <= ends(chosen)[1] <= ends(free)[1]
 
 
-# --- after -----------------------------------------------------------------------------------------------------------
+# --- actual costs ----------------------------------------------------------------------------------------------------
 
 USAGE: dict[str, Any] = {
     "input_tokens": 1_100,
@@ -256,10 +256,10 @@ USAGE: dict[str, Any] = {
 FULL = (100 * 5 + 1_000 * 8 + 1_756 * 30) / 1_000_000
 
 
-def billed(prices: Prices = GPT_2, wanted: ImageRequest | None = None, **change: Any) -> float | None:
+def billed(prices: Prices = GPT_2, image_request: ImageRequest | None = None, **change: Any) -> float | None:
     usage = {key: value for key, value in {**USAGE, **change}.items() if value is not ...}
-    edit = Edit(prompt="a cat", images=(InputSource(name="a.png"),), options=ask().options)
-    return usage_cost.reported_usd(usage, wanted or edit, row(prices), OPENAI)
+    edit = Edit(prompt="a cat", images=(InputSource(name="a.png"),), options=generate().options)
+    return usage_cost.reported_usd(usage, image_request or edit, row(prices), OPENAI)
 
 
 @pytest.mark.parametrize(
@@ -296,31 +296,31 @@ def billed(prices: Prices = GPT_2, wanted: ImageRequest | None = None, **change:
         ({"input_tokens_details": {"text_tokens": 100, "cached_tokens": 100}}, None),
     ],
 )
-def test_usage_times_the_prices_is_what_it_cost(change: dict[str, Any], usd: float | None) -> None:
+def test_usage_times_the_prices_is_the_cost(change: dict[str, Any], usd: float | None) -> None:
     assert billed(**change) == (None if usd is None else pytest.approx(usd))
 
 
-def test_words_that_came_out_cost_their_own_price_where_there_is_one() -> None:
+def test_output_text_has_its_own_price_if_there_is_one() -> None:
     words: dict[str, Any] = {"output_tokens_details": {"image_tokens": 1_656, "text_tokens": 100}}
     assert billed(GPT_15, **words) == pytest.approx((100 * 5 + 8_000 + 100 * 10 + 1_656 * 32) / 1_000_000)
     assert billed(GPT_2, **words) == pytest.approx(FULL)
 
 
-def test_input_without_kinds_is_text_only_where_no_image_was_sent() -> None:
+def test_input_without_kinds_is_text_if_no_image_was_sent() -> None:
     assert billed(input_tokens_details=...) is None
-    only_text = billed(wanted=ask(), input_tokens_details=..., input_tokens=100)
+    only_text = billed(image_request=generate(), input_tokens_details=..., input_tokens=100)
     assert only_text == pytest.approx((100 * 5 + 1_756 * 30) / 1_000_000)
-    cached = billed(wanted=ask(), input_tokens_details={"text_tokens": 100, "cached_tokens": 100})
+    cached = billed(image_request=generate(), input_tokens_details={"text_tokens": 100, "cached_tokens": 100})
     assert cached == pytest.approx((100 * 1.25 + 1_756 * 30) / 1_000_000)
 
 
 @pytest.mark.parametrize("value", [-1, 10**12, "1756", None, True, [], {}, 0, 1.5, float("nan"), float("inf")])
-def test_output_that_is_no_number_of_tokens_has_no_price(value: Any) -> None:
+def test_an_invalid_number_of_output_tokens_has_no_price(value: Any) -> None:
     assert billed(output_tokens=value) is None
 
 
 @pytest.mark.parametrize("value", [-1, 10**12, "100", None, True, [], 1.5, float("nan")])
-def test_input_that_is_no_number_of_tokens_has_no_price(value: Any) -> None:
+def test_an_invalid_number_of_input_tokens_has_no_price(value: Any) -> None:
     assert billed(input_tokens_details={"text_tokens": value, "image_tokens": 1}) is None
     assert billed(input_tokens_details={"text_tokens": 1, "image_tokens": value}) is None
 
@@ -336,22 +336,20 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*USAGE, "output_tokens_details"]), JSON))
-def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
-    for wanted in (ask(), Vary(image=InputSource(name="a.png"), options=ask().options)):
-        price = usage_cost.reported_usd(usage, wanted, row(GPT_15), OPENAI)
+def test_no_usage_gives_an_invalid_price(usage: dict[str, Any]) -> None:
+    for image_request in (generate(), Vary(image=InputSource(name="a.png"), options=generate().options)):
+        price = usage_cost.reported_usd(usage, image_request, row(GPT_15), OPENAI)
         assert price is None or 0 < price < 10**6
 
 
 @pytest.mark.parametrize(
-    ("wanted", "model", "provider", "usd"),
+    ("image_request", "model", "provider", "usd"),
     [
-        (ask(), row(None), OPENAI, None),
-        (ask(), row(), OPENAI._replace(priced=False), None),
-        (ask(), row(None), SANDBOX, 0.0),
+        (generate(), row(None), OPENAI, None),
+        (generate(), row(), OPENAI._replace(priced=False), None),
+        (generate(), row(None), SANDBOX, 0.0),
     ],
 )
-def test_what_has_no_known_price_did_not_cost_nothing(
-    wanted: ImageRequest, model: ModelRow, provider: Any, usd: Any
-) -> None:
-    assert usage_cost.reported_usd(USAGE, wanted, model, provider) == usd
-    assert usage_cost.reported_usd(None, ask(), row(), OPENAI) is None
+def test_an_unknown_price_is_not_zero(image_request: ImageRequest, model: ModelRow, provider: Any, usd: Any) -> None:
+    assert usage_cost.reported_usd(USAGE, image_request, model, provider) == usd
+    assert usage_cost.reported_usd(None, generate(), row(), OPENAI) is None

@@ -1,4 +1,5 @@
-"""What providers report themselves: it counts against the limit, and is the bill in the summary, --json and journal."""
+"""Costs that providers report themselves: they count against the limit, and are printed in summary, JSON and
+journal."""
 
 from __future__ import annotations
 
@@ -38,11 +39,11 @@ def response(usage: dict[str, Any]) -> bytes:
         *((OPENROUTER, {"cost": cost}, None) for cost in (-0.01, 1e7, float("nan"), float("inf"), [1], 10**400)),
     ],
 )
-def test_a_provider_reports_its_cost_where_its_row_says(provider: Any, usage: Any, usd: float | None) -> None:
+def test_the_reported_cost_is_in_the_field_of_the_provider_row(provider: Any, usage: Any, usd: float | None) -> None:
     assert provider_cost(usage, provider) == (None if usd is None else pytest.approx(usd))
 
 
-def test_what_a_provider_reports_is_complete_and_no_share_of_it_is_billed() -> None:
+def test_a_reported_cost_is_complete_and_not_reduced_by_a_share() -> None:
     svg = Generate(prompt="x", options=ImageOptions(model="a/b", output_format="svg"))
     assert reported_usd(OPENROUTER_USAGE, svg, ROWS.model("a/b"), OPENROUTER, 0.5) == 0.0432
     priced = OPENROUTER._replace(priced=True)
@@ -81,10 +82,10 @@ def test_the_reported_cost_stops_a_command_at_its_limit(imagecli: Run) -> None:
             *("--provider", "openrouter", "-m", "a/b", "--base-url", server.base_url, "--json"),
             env={"OPENROUTER_API_KEY": "sk-or-v1-0123456789"},
         )
-        sent = len(server.requests)
+        count = len(server.requests)
     # Up to four are in flight at the same time; once two have cost more than the 5 USD, no further one is sent.
-    assert 2 <= sent < 8
-    assert (result.exit_code, result.json["cost"]["actual_usd"]) == (9, 3.0 * sent)
+    assert 2 <= count < 8
+    assert (result.exit_code, result.json["cost"]["actual_usd"]) == (9, 3.0 * count)
     assert [error["code"] for error in result.json["errors"]] == ["over_budget"]
 
 

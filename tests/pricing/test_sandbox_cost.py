@@ -1,4 +1,4 @@
-"""A sandbox under --base-url says what it is, and costs nothing: in the summary, --json, journal and cost limit."""
+"""A sandbox under --base-url identifies itself, and costs nothing: in the summary, --json, journal and cost limit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sandbox() -> Iterator[Sandbox]:
         (None, False),
     ],
 )
-def test_only_a_server_on_this_machine_is_believed_to_be_the_sandbox(peer: str | None, believed: bool) -> None:
+def test_only_a_server_on_this_machine_can_identify_as_the_sandbox(peer: str | None, believed: bool) -> None:
     assert HttpResponse(status=200, headers={"x-imagecli-sandbox": "1"}).is_from_sandbox(peer) is believed
     assert not HttpResponse(status=200, headers={}).is_from_sandbox(peer)
 
@@ -72,7 +72,7 @@ def test_a_batch_at_a_sandbox_under_a_base_url_costs_nothing(
     assert [entry["cost_usd"] for entry in entries if entry.get("state") == "saved"] == [0.0, 0.0]
 
 
-def test_what_the_sandbox_made_does_not_count_against_the_limit(imagecli: Run) -> None:
+def test_sandbox_images_do_not_count_against_the_limit(imagecli: Run) -> None:
     # Each response reports 3 USD of tokens, so that two of them pass the limit of 5 USD.
     body = images_body(png(64, 64), usage={**USAGE, "output_tokens": 100_000})
     words = [word for x in "abcdefgh" for word in ("--var", f"x={x}")]
@@ -82,9 +82,7 @@ def test_what_the_sandbox_made_does_not_count_against_the_limit(imagecli: Run) -
         assert result.exit_code == exit_code, result.stderr
 
 
-def test_behind_a_proxy_no_response_is_believed_to_be_the_sandbox_s(
-    imagecli: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_behind_a_proxy_no_response_can_identify_as_the_sandbox(imagecli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     body = images_body(png(64, 64), usage=USAGE)
     with raw_server(http("200 OK", body, HEADER)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")

@@ -1,4 +1,4 @@
-"""Tokens of images by size, against the prices that others print or measured (facts of 2026-11-29)."""
+"""Tokens of images by size, against prices that others publish or measured (2026-11-29)."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def test_a_known_price_is_the_one_of_its_listed_size(
 def test_a_known_price_is_in_the_range_that_is_estimated_without_it(
     model: str, quality: str, size: str, usd: float, rounding: float
 ) -> None:
-    wanted, table = Size.parse(size), table_of(model, quality)
+    requested, table = Size.parse(size), table_of(model, quality)
     others = {listed: n for listed, n in table.items() if {*map(int, size.split("x"))} != {listed.width, listed.height}}
     assert len(others) < len(table)
-    low, high = usd_range(others, wanted)
+    low, high = usd_range(others, requested)
     assert low <= usd
     assert usd - rounding <= high
     assert high <= 1.5 * low
@@ -114,7 +114,7 @@ def test_models_with_a_set_of_sizes_have_all_of_them_in_their_tables(model: str)
         assert set(row.sizes.set) == set(table), quality
 
 
-def test_a_size_costs_the_same_on_its_side() -> None:
+def test_a_rotated_size_costs_the_same() -> None:
     table = {Size(1024, 1536): 1372, Size(1024, 1024): 1756}
     assert image_output_tokens(table, Size(1536, 1024), 1, None) == (1372, 1372)
 

@@ -1,4 +1,4 @@
-"""What a server says of a batch. The objects are typed from the API reference, read 2026-11-22."""
+"""The batch objects of a server. The objects are from the API reference, read 2026-11-22."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def batch(**more: Any) -> dict[str, Any]:
     return BATCH | more
 
 
-def test_a_batch_is_read_as_the_reference_has_it() -> None:
+def test_a_batch_is_read_as_in_the_reference() -> None:
     assert parse_batch_job(BATCH) == BatchJob(
         id="batch_abc123",
         status="completed",
@@ -53,14 +53,14 @@ def test_a_batch_is_read_as_the_reference_has_it() -> None:
     )
 
 
-def test_a_batch_that_was_just_made_has_little_to_tell() -> None:
+def test_a_new_batch_has_few_fields() -> None:
     job = parse_batch_job({"id": "batch_1", "status": "validating"})
     assert (job.total, job.completed, job.failed, job.created_at) == (0, 0, 0, 0)
     assert (job.output_file_id, job.error_file_id, job.expires_at, dict(job.metadata)) == (None, None, None, {})
 
 
 @pytest.mark.parametrize(
-    ("errors", "told"),
+    ("errors", "problems"),
     [
         (None, ()),
         ({"object": "list", "data": []}, ()),
@@ -74,8 +74,8 @@ def test_a_batch_that_was_just_made_has_little_to_tell() -> None:
         ("words", ()),
     ],
 )
-def test_what_is_wrong_with_a_batch_is_told(errors: Any, told: tuple[BatchJobError, ...]) -> None:
-    assert parse_batch_job(batch(errors=errors)).errors == told
+def test_the_errors_of_a_batch_are_read(errors: Any, problems: tuple[BatchJobError, ...]) -> None:
+    assert parse_batch_job(batch(errors=errors)).errors == problems
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_what_is_wrong_with_a_batch_is_told(errors: Any, told: tuple[BatchJobErr
     [("completed", True), ("failed", True), ("expired", True), ("cancelled", True)]
     + [(word, False) for word in ("validating", "in_progress", "finalizing", "cancelling", "dreaming", "")],
 )
-def test_a_state_is_an_end_or_none(status: str, ended: bool) -> None:
+def test_a_state_is_final_or_not(status: str, ended: bool) -> None:
     assert parse_batch_job(batch(status=status)).has_ended is ended
 
 
 @pytest.mark.parametrize(
-    "said",
+    "counts",
     [
         {"request_counts": None},
         {"request_counts": {"total": -1, "completed": True, "failed": float("nan")}},
@@ -96,12 +96,12 @@ def test_a_state_is_an_end_or_none(status: str, ended: bool) -> None:
         {"request_counts": [1, 2]},
     ],
 )
-def test_counts_that_make_no_sense_are_none(said: dict[str, Any]) -> None:
-    job = parse_batch_job(batch(**said))
+def test_invalid_counts_are_none(counts: dict[str, Any]) -> None:
+    job = parse_batch_job(batch(**counts))
     assert (job.total, job.completed, job.failed) == (0, 0, 0)
 
 
-def test_metadata_that_is_no_text_is_passed_over() -> None:
+def test_metadata_that_is_not_text_is_ignored() -> None:
     assert parse_batch_job(batch(metadata={"a": "b", "c": 1, "d": None, "e": "\ud800"})).metadata == {
         "a": "b",
         "e": "?",
@@ -127,7 +127,7 @@ def test_metadata_that_is_no_text_is_passed_over() -> None:
         batch(status=None),
     ],
 )
-def test_what_is_no_batch_is_not_taken_for_one(document: Any) -> None:
+def test_an_invalid_batch_is_refused(document: Any) -> None:
     with pytest.raises(UnsavedError) as caught:
         parse_batch_job(document)
     assert caught.value.code == "no_batch"
@@ -135,7 +135,7 @@ def test_what_is_no_batch_is_not_taken_for_one(document: Any) -> None:
 
 @pytest.mark.parametrize("field", ["output_file_id", "error_file_id", "input_file_id"])
 @pytest.mark.parametrize("value", ["", ".", "..", "a b", "é", "x" * 2000, 7, {}])
-def test_a_file_that_can_not_be_asked_for_is_none(field: str, value: Any) -> None:
+def test_a_file_with_an_invalid_id_is_none(field: str, value: Any) -> None:
     assert not getattr(parse_batch_job(batch(**{field: value})), field)
 
 
@@ -156,13 +156,13 @@ def test_ids_of_other_servers_are_ids_too(text: str) -> None:
         ({"data": []}, [], None),
     ],
 )
-def test_a_page_of_the_list_says_where_the_next_one_begins(page: Any, ids: list[str], after: str | None) -> None:
+def test_a_page_of_the_list_tells_where_the_next_one_begins(page: Any, ids: list[str], after: str | None) -> None:
     jobs, next_after = parse_batch_jobs(page)
     assert ([job.id for job in jobs], next_after) == (ids, after)
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"data": None}, {"data": {}}, BATCH])
-def test_what_is_no_list_of_batches_is_not_taken_for_one(document: Any) -> None:
+def test_an_invalid_list_of_batches_is_refused(document: Any) -> None:
     with pytest.raises(UnsavedError, match="not a list of batches"):
         parse_batch_jobs(document)
 
@@ -175,7 +175,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(BATCH)), JSON))
-def test_a_batch_of_nonsense_is_read_or_refused(nonsense: dict[str, Any]) -> None:
+def test_any_object_is_read_as_a_batch_or_refused(nonsense: dict[str, Any]) -> None:
     for document in (batch(**nonsense), nonsense):
         try:
             job = parse_batch_job(document)

@@ -1,4 +1,4 @@
-"""Asks and the lines of a batch they become. The literals are typed from the API reference, read 2026-11-22."""
+"""Requests and the lines of a batch they become. The literals are from the API reference, read 2026-11-22."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def edit(*, mask: InputSource | None = None, count: int = 1, **more: Any) -> Edi
 
 
 @pytest.mark.parametrize(
-    ("ask", "uploads", "url", "body"),
+    ("request_", "uploads", "url", "body"),
     [
         (generate(), RequestImages(), "/v1/images/generations", {"model": "m", "prompt": "a cat"}),
         (
@@ -71,17 +71,17 @@ def edit(*, mask: InputSource | None = None, count: int = 1, **more: Any) -> Edi
         ),
     ],
 )
-def test_a_line_says_what_a_live_request_would(
-    ask: ImageRequest, uploads: RequestImages, url: str, body: dict[str, Any]
+def test_a_line_has_the_body_of_a_live_request(
+    request_: ImageRequest, uploads: RequestImages, url: str, body: dict[str, Any]
 ) -> None:
-    line = build_batch_line("row-1", ask, uploads, ROW)
+    line = build_batch_line("row-1", request_, uploads, ROW)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert json.loads(line) == {"custom_id": "row-1", "method": "POST", "url": url, "body": body}
 
 
 @pytest.mark.parametrize("prompt", ["猫\n\u2028\r\x85", "a \ud800 b", '"}\\', ""])
-def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> None:
+def test_a_line_is_ascii_and_one_line_for_any_prompt(prompt: str) -> None:
     line = build_batch_line("é", generate(prompt), RequestImages(), ROW)
     assert line.isascii()
     assert line.splitlines() == [line[:-1]]
@@ -89,7 +89,7 @@ def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("ask", "words"),
+    ("request_", "words"),
     [
         (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) does not support variations"),
         (generate(stream=True), r"--stream: not supported by provider openai \(Batch API\)"),
@@ -97,11 +97,11 @@ def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> 
         (edit()._replace(markup=CAT), r"--markup: not supported by provider openai \(Batch API\)"),
     ],
 )
-def test_what_a_batch_can_not_carry_is_refused_by_its_own_row(ask: ImageRequest, words: str) -> None:
+def test_unsupported_fields_of_a_batch_are_refused_by_its_row(request_: ImageRequest, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        check_capabilities(ask, for_batch_api(ROW))
+        check_capabilities(request_, for_batch_api(ROW))
 
 
-def test_a_field_that_only_the_form_of_an_edit_does_not_name_is_no_warning_in_a_line() -> None:
+def test_a_field_undocumented_for_forms_alone_gives_no_warning_in_a_line() -> None:
     assert check_capabilities(edit(moderation="low"), ROW)
     assert check_capabilities(edit(moderation="low"), for_batch_api(ROW)) == ()

@@ -1,4 +1,4 @@
-"""Lines of a batch's output and error files: whose they are, and what is in them."""
+"""Lines of a batch's output and error files: which row they belong to, and their content."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ IMAGES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], "u
 
 
 @pytest.mark.parametrize(
-    "whole", [line(response(body=IMAGES)), line(response(None, IMAGES)), line(response(201, IMAGES))]
+    "data", [line(response(body=IMAGES)), line(response(None, IMAGES)), line(response(201, IMAGES))]
 )
-def test_the_images_and_the_usage_of_a_line_are_those_of_the_response_in_it(whole: bytes) -> None:
-    parsed = parse_line_images(whole, BASE)
+def test_a_line_has_the_images_and_the_usage_of_its_response(data: bytes) -> None:
+    parsed = parse_line_images(data, BASE)
     assert [found.b64_json for found in parsed.images] == ["QQ==", "Qg=="]
     assert parsed.usage == USAGE
 
@@ -54,7 +54,7 @@ def test_an_image_of_a_line_is_found_in_the_file_after_it_was_condensed() -> Non
 
 
 @pytest.mark.parametrize(
-    ("whole", "error", "code", "exit_code"),
+    ("data", "error", "code", "exit_code"),
     [
         (line(response(400, refusal(code="moderation_blocked"))), RefusedError, "moderation_blocked", 4),
         (line(response(400, refusal(code="unknown_parameter", param="style"))), RefusedError, "unknown_parameter", 4),
@@ -75,17 +75,17 @@ def test_an_image_of_a_line_is_found_in_the_file_after_it_was_condensed() -> Non
         (line([]), UnsavedError, "no_answer", 7),
     ],
 )
-def test_a_line_without_images_raises_what_it_tells_of(
-    whole: bytes, error: type[ImagecliError], code: str, exit_code: int
+def test_a_line_without_images_raises_its_error(
+    data: bytes, error: type[ImagecliError], code: str, exit_code: int
 ) -> None:
     with pytest.raises(error) as caught:
-        parse_line_images(whole, BASE)
+        parse_line_images(data, BASE)
     assert type(caught.value) is error
     assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
 
 
 @pytest.mark.parametrize("code", ["batch_expired", "batch_cancelled", "request_timeout", "strange"])
-def test_what_was_never_made_can_be_handed_in_again(code: str) -> None:
+def test_an_unfinished_line_can_be_submitted_again(code: str) -> None:
     with pytest.raises(NetworkError) as caught:
         parse_line_images(line(None, {"code": code, "message": "a strange thing"}), BASE)
     assert caught.value.hint == "run the same command again to submit the rest"
@@ -97,7 +97,7 @@ def test_a_refusal_without_a_body_gives_no_reason() -> None:
         parse_line_images(line(response(400, None)), BASE)
 
 
-def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
+def test_a_refusal_keeps_its_status_and_request_id() -> None:
     with pytest.raises(RefusedError) as caught:
         parse_line_images(line(response(403, refusal(message="no access"))), BASE)
     assert (caught.value.status, caught.value.request_id) == (403, "req_1")
@@ -105,7 +105,7 @@ def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "told"),
+    ("data", "expected"),
     [
         (line(response(body=IMAGES)), BatchResponseLine(custom_id="row-1", status=200, request_id="req_1")),
         (line(response(400, {}, None)), BatchResponseLine(custom_id="row-1", status=400, request_id=None)),
@@ -115,8 +115,8 @@ def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
         (line(custom_id="\ud800"), BatchResponseLine(custom_id="?", status=None, request_id=None)),
     ],
 )
-def test_a_line_says_whose_it_is(whole: bytes, told: BatchResponseLine) -> None:
-    assert parse_response_line(whole) == told
+def test_a_line_names_its_row(data: bytes, expected: BatchResponseLine) -> None:
+    assert parse_response_line(data) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_line_says_whose_it_is(whole: bytes, told: BatchResponseLine) -> None:
         b'{"custom_id":' * 50_000,
     ],
 )
-def test_what_is_no_line_is_a_value_error(bad: bytes) -> None:
+def test_an_invalid_line_is_a_value_error(bad: bytes) -> None:
     with pytest.raises(ValueError):
         parse_response_line(bad)
 
@@ -150,8 +150,8 @@ JSON = st.recursive(
 
 @given(JSON, JSON, JSON)
 def test_no_line_is_a_traceback(value: Any, error: Any, body: Any) -> None:
-    for whole in (line(value, error), line(response(value, body), error), line(error, value, custom_id=body)):
+    for data in (line(value, error), line(response(value, body), error), line(error, value, custom_id=body)):
         with suppress(ImagecliError):
-            parse_line_images(whole, BASE)
+            parse_line_images(data, BASE)
         with suppress(ValueError):
-            parse_response_line(whole)
+            parse_response_line(data)

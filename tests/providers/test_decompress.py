@@ -1,4 +1,4 @@
-"""A gzip body is what is in it, however it is labelled and cut; and what is damaged is read up to the damage."""
+"""A gzip body is decompressed, however it is labelled and cut; a damaged one is read up to the damage."""
 
 from __future__ import annotations
 
@@ -40,50 +40,50 @@ def unpacked(body: bytes, size: int = 2**18, limit: int = 2**24) -> tuple[bytes,
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 @pytest.mark.parametrize("name", PACKED)
-def test_what_is_packed_is_unpacked(name: str, size: int) -> None:
+def test_a_compressed_body_is_decompressed(name: str, size: int) -> None:
     assert unpacked(PACKED[name], size) == (BODY, False)
 
 
 @pytest.mark.parametrize("body", PLAIN)
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_what_is_not_packed_passes_as_it_came(body: bytes, size: int) -> None:
+def test_an_uncompressed_body_is_unchanged(body: bytes, size: int) -> None:
     assert unpacked(body, size) == (body, False)
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers()), st.integers(1, 50), st.integers(0, 9))
-def test_any_json_comes_back(document: dict[str, str | int], size: int, level: int) -> None:
+def test_any_json_survives_compression(document: dict[str, str | int], size: int, level: int) -> None:
     body = json.dumps(document).encode()
     assert unpacked(body, size) == (body, False)
     assert unpacked(gzip.compress(body, level), size) == (body, False)
 
 
 @given(st.binary(max_size=300), st.integers(1, 400))
-def test_nothing_is_too_odd_to_be_read(body: bytes, size: int) -> None:
+def test_any_bytes_are_read(body: bytes, size: int) -> None:
     content, _ = unpacked(body, size)
     assert content == body or body.startswith(b"\x1f\x8b")
 
 
 @given(st.integers(0, len(PACKED["gzip"]) - 1))
-def test_a_cut_loses_no_more_than_what_is_behind_it(at: int) -> None:
+def test_a_truncation_loses_only_the_missing_part(at: int) -> None:
     content, is_damaged = unpacked(PACKED["gzip"][:at], size=1)
     assert BODY.startswith(content) or at < 2
     assert is_damaged == (at >= 2)
 
 
-def test_all_before_a_wrong_checksum_is_read() -> None:
+def test_everything_before_a_wrong_checksum_is_read() -> None:
     body = bytearray(PACKED["gzip"])
     body[-8] ^= 1
     assert unpacked(bytes(body)) == (BODY, True)
 
 
-def test_all_before_the_damage_is_read() -> None:
+def test_everything_before_the_damage_is_read() -> None:
     half = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = half.compress(BODY) + half.flush(zlib.Z_FULL_FLUSH)
     assert unpacked(packed + b"\xff" * 3000) == (BODY, True)
 
 
 @pytest.mark.parametrize(("begin", "letter"), [(b"", b" "), (b'{"a": "', b"x")])
-def test_what_unpacks_to_more_than_any_response_is_not_read_on(begin: bytes, letter: bytes) -> None:
+def test_decompression_stops_at_the_size_limit(begin: bytes, letter: bytes) -> None:
     with pytest.raises(UnsavedError) as caught:
         unpacked(gzip.compress(begin + letter * 2**25), limit=2**20)
     assert caught.value.code == "answer_too_large"

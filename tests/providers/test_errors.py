@@ -1,4 +1,4 @@
-"""Refusals in every shape that servers answer, and the exit code that each of them deserves."""
+"""Errors in every shape that servers send, and the exit code of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def openai(code: str | None = None, type: str = "invalid_request_error", message
 
 
 def litellm(kind: str, message: str, status: int, type: str = "throttling_error") -> bytes:
-    """An error of a provider as LiteLLM 1.108 passes it on: the provider's code is lost (tried 2026-11-30)."""
+    """A provider's error as LiteLLM 1.108 passes it on: the provider's code is lost (tried 2026-11-30)."""
     return openai(str(status), type, f"litellm.{kind}: {kind}: OpenAIException - {message}\n\nLiteLLM: model group")
 
 
@@ -46,7 +46,7 @@ def litellm(kind: str, message: str, status: int, type: str = "throttling_error"
         openai(message=WORDS.replace(" ", "\n\t  ")),
     ],
 )
-def test_the_servers_sentence_is_found_in_every_shape(body: bytes) -> None:
+def test_the_servers_message_is_found_in_every_shape(body: bytes) -> None:
     assert WORDS in error_from_response(400, {}, body).message
 
 
@@ -56,7 +56,7 @@ def test_the_servers_sentence_is_found_in_every_shape(body: bytes) -> None:
         ({"detail": [{"loc": ["body", "size"], "msg": "field required", "type": "x"}]}, "body.size: field required"),
     ],
 )
-def test_the_place_of_a_validation_error_is_named(body: Any, words: str) -> None:
+def test_the_field_of_a_validation_error_is_named(body: Any, words: str) -> None:
     assert words in error_from_response(422, {}, json.dumps(body).encode()).message
 
 
@@ -102,7 +102,7 @@ AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtere
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (
             openai("moderation_blocked", moderation_details=DETAILS),
@@ -133,8 +133,8 @@ AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtere
         (openai("moderation_blocked", moderation_details={"categories": [1, None, ""]}), "(moderation_blocked)"),
     ],
 )
-def test_what_a_filter_found_is_said(body: bytes, said: str) -> None:
-    assert error_from_response(400, {}, body).message.endswith(said)
+def test_the_findings_of_a_filter_are_printed(body: bytes, message: str) -> None:
+    assert error_from_response(400, {}, body).message.endswith(message)
 
 
 PAGE = b"<!doctype html><html><title>Not here</title></html>"
@@ -211,7 +211,7 @@ def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int
         (503, openai(None, "server_error"), "nothing was generated"),
     ],
 )
-def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
+def test_the_hint_names_the_fix(status: int, body: bytes, hint: str) -> None:
     assert hint in (error_from_response(status, {}, body).hint or "")
 
 
@@ -233,7 +233,7 @@ INVALID_MODEL = "400: {'error': '/image/generations: Invalid model name passed i
         (502, b"<title>502 Bad Gateway</title>", 7, "may have been billed"),
     ],
 )
-def test_an_error_that_a_gateway_passes_on_without_its_code_has_the_same_way_out(
+def test_an_error_that_a_gateway_passes_on_without_its_code_has_the_same_hint(
     status: int, body: bytes, exit_code: int, hint: str
 ) -> None:
     error = error_from_response(status, {}, body)
@@ -265,7 +265,7 @@ def test_an_error_that_a_gateway_passes_on_without_its_code_has_the_same_way_out
         (503, openai("server_is_overloaded"), False),
     ],
 )
-def test_quota_is_told_from_rate(status: int, body: bytes, is_about_money: bool) -> None:
+def test_quota_errors_are_distinguished_from_rate_limits(status: int, body: bytes, is_about_money: bool) -> None:
     assert is_quota(status, body) is is_about_money
 
 
@@ -300,14 +300,14 @@ ENCODED = base64.b64encode(bytes(range(256)) * 20).decode()
     "encoded", [ENCODED, ENCODED.rstrip("="), base64.encodebytes(bytes(600)).decode(), ENCODED.replace("/", "\\/")]
 )
 @pytest.mark.parametrize("status", [429, 500, 400])
-def test_an_image_that_a_server_repeats_in_its_complaint_is_not_repeated_by_us(encoded: str, status: int) -> None:
+def test_an_image_in_an_error_message_is_not_printed(encoded: str, status: int) -> None:
     for body in (f"no: {encoded} is too large".encode(), openai(message=f"no: {encoded} is too large", code=encoded)):
         message = error_from_response(status, {}, body).message
         assert "no: [encoded data] is too large" in message
         assert not re.search("[A-Za-z0-9+/=]{40}", message)
 
 
-def test_an_address_in_a_complaint_is_kept() -> None:
+def test_a_url_in_an_error_message_is_kept() -> None:
     address = "https://platform.openai.com/docs/guides/error-codes/api-errors-and-what-they-mean-for-you"
     assert address in error_from_response(400, {}, openai(message=f"see {address}")).message
 
@@ -316,13 +316,13 @@ def test_an_address_in_a_complaint_is_kept() -> None:
     ("status", "words"),
     [(300, "HTTP 300"), (304, "HTTP 304"), (306, "HTTP 306"), (302, "to another address")],
 )
-def test_a_response_that_redirects_is_told_from_one_that_only_begins_alike(status: int, words: str) -> None:
+def test_a_redirect_is_distinguished_from_a_similar_url(status: int, words: str) -> None:
     error = error_from_response(status, {}, b"")
     assert words in error.message
     assert (error.exit_code, error.status) == (6, status)
 
 
-def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
+def test_messages_hold_no_surrogates() -> None:
     error = error_from_response(400, {}, b'{"error": {"message": "a \\ud800 b", "code": "\\ud800"}}')
     (error.message + error.code).encode()
 
@@ -332,7 +332,7 @@ def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
     st.integers(300, 700),
     st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b"null", b'{"error":null}', b'{"error":[[1]]}', b"1"]),
 )
-def test_every_response_becomes_an_error_of_ours(status: int, body: bytes) -> None:
+def test_every_error_response_becomes_an_imagecli_error(status: int, body: bytes) -> None:
     error = error_from_response(status, {}, body)
     assert error.exit_code in (3, 4, 5, 6, 7)
     assert error.message
@@ -358,7 +358,7 @@ def test_an_endpoint_that_is_missing_is_named(path: str, status: int, body: byte
     assert ("vary --via edits" in (error.hint or "")) == path.endswith("variations")
 
 
-def test_a_model_that_is_missing_is_not_taken_for_an_endpoint() -> None:
+def test_a_missing_model_is_not_mistaken_for_a_missing_endpoint() -> None:
     error = error_from_response(404, {}, openai("model_not_found"), path="/v1/images/variations")
     assert "endpoint" not in error.message
     assert "no Images API at this URL" in error_from_response(404, {}, PAGE, path="/v1/images/generations").message

@@ -1,4 +1,4 @@
-"""A condensed body says what the whole one says: held against json.loads and b64decode on arbitrary JSON."""
+"""A condensed body means the same as the full one: compared with json.loads and b64decode on arbitrary JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EDGES = [LONG_BYTES - 1, LONG_BYTES, LONG, LONG + 511, PIECE_BYTES - 3, PIECE_BY
 
 
 def restored(value: Any, condensed: CondensedBody) -> Any:
-    """A parsed document with every mark replaced by what it stands for, in keys too."""
+    """A parsed document with every mark replaced by the string it represents, in keys too."""
     if isinstance(value, str):
         return condensed.full_text(value)
     if isinstance(value, list):
@@ -69,7 +69,9 @@ DOCUMENTS = st.recursive(
 @pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1, "\t"]), st.sampled_from([b"", b"\xef\xbb\xbf", b" \r\n"]))
-def test_a_condensed_answer_says_what_the_whole_one_says(document: Any, ascii: bool, indent: Any, start: bytes) -> None:
+def test_a_condensed_response_means_the_same_as_the_full_one(
+    document: Any, ascii: bool, indent: Any, start: bytes
+) -> None:
     text = json.dumps(document, ensure_ascii=ascii, indent=indent)
     body = start + text.encode("utf-8", "surrogatepass")
     assert read(body) == json.loads(body)
@@ -110,19 +112,19 @@ def test_a_body_cut_anywhere_is_refused_as_json_refuses_it(data: st.DataObject) 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.binary(min_size=1, max_size=3))
-def test_what_json_accepts_is_never_read_otherwise(data: st.DataObject, junk: bytes) -> None:
+def test_valid_json_is_never_read_differently(data: st.DataObject, junk: bytes) -> None:
     body = bytearray(json.dumps([data.draw(long_text()), data.draw(TEXTS)]).encode())
     at = data.draw(st.integers(0, len(body)))
     body[at:at] = junk
     try:
-        whole = json.loads(bytes(body))
+        full = json.loads(bytes(body))
     except (ValueError, RecursionError):
         return
-    assert read(bytes(body)) == whole
+    assert read(bytes(body)) == full
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-def test_each_event_of_a_stream_is_condensed_though_a_comment_has_a_quote_too_many(line_end: bytes) -> None:
+def test_each_event_of_a_stream_is_condensed_despite_an_odd_quote_in_a_comment(line_end: bytes) -> None:
     images = [b"A" * LONG_BYTES * k for k in (1, 2, 3)]
     lines = [b': keep "alive', b"event: x", *(b'data: {"b64_json": "%s"}' % image for image in images), b""]
     condensed = condense_body(io.BytesIO(line_end.join(lines)))
@@ -132,14 +134,14 @@ def test_each_event_of_a_stream_is_condensed_though_a_comment_has_a_quote_too_ma
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\\\n"])
-def test_a_raw_line_end_in_a_string_is_as_wrong_as_it_was(end: bytes) -> None:
+def test_a_raw_line_end_in_a_string_is_still_an_error(end: bytes) -> None:
     for body in (b'["%s%s%s"]' % (b"A" * LONG, end, b"B" * LONG), b'["%s%s", "b"]' % (b"A" * LONG, end)):
         with pytest.raises(ValueError):
             read(body)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r"])
-def test_a_line_that_ends_in_a_backslash_at_a_pieces_end_spoils_no_other(end: bytes) -> None:
+def test_a_backslash_at_the_end_of_a_line_and_piece_affects_no_other_line(end: bytes) -> None:
     begin, image = b'data: {"b64_json": "', b"B" * LONG
     cut = begin + b"A" * (PIECE_BYTES - len(begin) - 1) + b"\\"
     condensed = condense_body(io.BytesIO(cut + end + begin + image + b'"}' + end))
@@ -148,7 +150,7 @@ def test_a_line_that_ends_in_a_backslash_at_a_pieces_end_spoils_no_other(end: by
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
-def test_wide_characters_are_left_as_they_are(encoding: str) -> None:
+def test_wide_characters_are_unchanged(encoding: str) -> None:
     document = {"data": ["é" * LONG]}
     body = json.dumps(document, ensure_ascii=False).encode(encoding)
     assert read(body) == document
@@ -180,36 +182,36 @@ def test_a_mark_is_not_guessed() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.text("AQg/+-_= \r\n!é=", max_size=40), st.lists(st.integers(0, 40), max_size=5))
-def test_base64_in_pieces_is_the_same_as_whole(text: str, places: list[int]) -> None:
+def test_base64_in_pieces_is_decoded_like_the_full_text(text: str, places: list[int]) -> None:
     edges = [0, *sorted(places), len(text)]
     pieces = [text[a:b].encode() for a, b in itertools.pairwise(edges)]
     bare = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        whole = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+        full = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except ValueError:
         with pytest.raises(UnsavedError):
             list(decode_base64(pieces))
     else:
-        assert b"".join(decode_base64(pieces)) == whole
+        assert b"".join(decode_base64(pieces)) == full
 
 
 @pytest.mark.parametrize(
     "pieces", [["QQ==", "QQ=="], ["QQ=", "=", "A"], ["QQ==", " ", "QQ"], ["Q", "Q=", "=", "Q"], ["QQQQ=", "QQQQ"]]
 )
-def test_nothing_comes_behind_the_padding(pieces: list[str]) -> None:
+def test_data_after_the_padding_is_refused(pieces: list[str]) -> None:
     with pytest.raises(UnsavedError):
         list(decode_base64([piece.encode() for piece in pieces]))
 
 
-def test_padding_may_come_in_pieces_of_its_own() -> None:
+def test_padding_may_be_split_over_pieces() -> None:
     assert b"".join(decode_base64([b"QQ", b"=", b" \n", b"=", b""])) == b"A"
 
 
-def test_an_escape_behind_the_first_piece_of_a_long_string_is_undone() -> None:
+def test_an_escape_after_the_first_piece_of_a_long_string_is_decoded() -> None:
     assert read(b'["' + b"x" * 2 * PIECE_BYTES + b'\\/"]') == ["x" * 2 * PIECE_BYTES + "/"]
 
 
-def test_a_quote_that_a_piece_begins_with_ends_its_string() -> None:
+def test_a_quote_at_the_start_of_a_piece_ends_its_string() -> None:
     body = b'{"a": "' + b"x" * (PIECE_BYTES - 7) + b'", "b": 1}'
     assert body[PIECE_BYTES : PIECE_BYTES + 1] == b'"'
     assert read(body) == {"a": "x" * (PIECE_BYTES - 7), "b": 1}
@@ -236,7 +238,7 @@ def test_a_raw_control_character_of_a_long_string_is_kept() -> None:
     assert read(b'["' + b"x" * 2 * LONG + b'\t\\n"]') == ["x" * 2 * LONG + "\t\n"]
 
 
-def test_a_file_that_grew_shorter_is_no_text() -> None:
+def test_a_truncated_file_is_not_read_as_text() -> None:
     file = io.BytesIO(b'["' + b"x" * 2 * LONG + b'"]')
     condensed = condense_body(file)
     file.truncate(LONG)

@@ -29,7 +29,7 @@ def found(document: Any) -> list[str | None]:
 
 @pytest.mark.parametrize("name", ["image", "image_base64", "b64", "base64", "bytesBase64Encoded", "content"])
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_an_image_is_known_by_how_it_begins(name: str, format: str) -> None:
+def test_an_image_is_recognized_by_its_beginning(name: str, format: str) -> None:
     text = base64.b64encode(png(format=format)).decode()
     assert found({"data": [{name: text}]}) == [text]
     assert found({"data": [{name: f"data:image/x;base64,{text}"}]}) == [text]
@@ -69,13 +69,13 @@ def test_other_shapes_are_read(document: Any, images: list[str]) -> None:
         {"parameters": {"init_images": [ONE]}},
     ],
 )
-def test_what_is_only_repeated_or_too_short_is_no_image(item: dict[str, Any]) -> None:
+def test_a_repeated_or_short_text_is_not_an_image(item: dict[str, Any]) -> None:
     assert parse_response(json.dumps({"data": [item]}).encode(), BASE).images == (ReturnedImage(),)
     with pytest.raises(UnsavedError):
         found(item)
 
 
-def test_an_error_is_told_though_it_repeats_the_image_it_is_about() -> None:
+def test_an_error_that_repeats_its_image_is_reported() -> None:
     with pytest.raises(RefusedError, match="too large"):
         found({"error": {"message": "too large"}, "image": ONE})
 
@@ -107,14 +107,14 @@ def test_an_image_under_another_name_keeps_its_revised_prompt(name: str) -> None
     assert (image.b64_json, image.revised_prompt) == (ONE, "a red cat")
 
 
-def test_other_names_count_only_where_the_usual_ones_are_empty() -> None:
+def test_other_names_count_only_if_the_usual_ones_are_empty() -> None:
     assert found({"data": [{"url": URL, "image": TWO}]}) == [URL]
     assert found({"data": [{"b64_json": ONE, "image": TWO}]}) == [ONE]
     (image,) = parse_response(json.dumps({"data": [{"error": "no", "image": TWO}]}).encode(), BASE).images
     assert image.error and not image.b64_json
 
 
-def test_streams_and_broken_answers_are_searched_too() -> None:
+def test_streams_and_damaged_responses_are_searched_too() -> None:
     event = json.dumps({"type": "image_generation.completed", "image": ONE})
     assert len(read_stream(f"event: image_generation.completed\ndata: {event}\n\n".encode()).items) == 1
     partial = json.dumps({"type": "image_generation.partial_image", "image": ONE})

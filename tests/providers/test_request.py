@@ -1,4 +1,4 @@
-"""Asks and the exact bytes of meaning they become. The literals are typed from the API reference, read 2026-11-22."""
+"""Image requests and the exact HTTP requests they become. The literals are from the API reference, read 2026-11-22."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EVERYTHING = {
 
 
 @pytest.mark.parametrize(
-    ("ask", "body"),
+    ("image_request", "body"),
     [
         (generate(), {"model": "m", "prompt": "a cat"}),
         (generate(n=1), {"model": "m", "prompt": "a cat"}),
@@ -65,10 +65,10 @@ EVERYTHING = {
         ),
     ],
 )
-def test_generations_send_json_with_what_was_set_and_no_more(
-    httpserver: HTTPServer, ask: Generate, body: dict[str, Any]
+def test_generations_send_json_with_the_set_fields_only(
+    httpserver: HTTPServer, image_request: Generate, body: dict[str, Any]
 ) -> None:
-    request = sent(httpserver, ask)
+    request = sent(httpserver, image_request)
     assert (request.method, request.path) == ("POST", "/v1/images/generations")
     assert request.content_type == "application/json"
     assert json.loads(request.raw) == body
@@ -78,7 +78,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
 
 
 @pytest.mark.parametrize(
-    ("ask", "images", "mask", "path", "form", "files"),
+    ("image_request", "images", "mask", "path", "form", "files"),
     [
         (
             Edit(prompt="blue", images=(CAT,), options=look()),
@@ -138,16 +138,16 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
         ),
     ],
 )
-def test_images_go_up_as_a_form_under_neutral_names(
+def test_images_are_uploaded_as_a_form_under_neutral_names(
     httpserver: HTTPServer,
-    ask: ImageRequest,
+    image_request: ImageRequest,
     images: tuple[InputImage, ...],
     mask: InputImage | None,
     path: str,
     form: list[tuple[str, str]],
     files: list[tuple[str, str, str, bytes]],
 ) -> None:
-    request = sent(httpserver, ask, images, mask)
+    request = sent(httpserver, image_request, images, mask)
     assert request.path == f"/v1/images/{path}"
     assert (request.form, request.files) == (sorted(form), files)
     assert b"secret" not in request.raw
@@ -167,7 +167,7 @@ def test_images_go_up_as_a_form_under_neutral_names(
         ("http://[::1]:8080/v1", "http://[::1]:8080/v1/images/edits"),
     ],
 )
-def test_a_path_joins_its_base_url_by_one_slash(base_url: str, url: str) -> None:
+def test_a_path_is_joined_to_its_base_url_by_one_slash(base_url: str, url: str) -> None:
     assert join_url(base_url, "/images/edits", {}) == url
 
 
@@ -184,9 +184,9 @@ class Wired:
 
 
 def sent(
-    server: HTTPServer, ask: ImageRequest, images: tuple[InputImage, ...] = (), mask: InputImage | None = None
+    server: HTTPServer, image_request: ImageRequest, images: tuple[InputImage, ...] = (), mask: InputImage | None = None
 ) -> Wired:
-    kept: list[Wired] = []
+    received: list[Wired] = []
 
     def respond(request: Request) -> Response:
         raw = request.get_data(cache=True)
@@ -195,16 +195,16 @@ def sent(
             files.append((field, file.filename, file.mimetype, file.read()))
             file.close()
         form = sorted(request.form.items(multi=True))
-        kept.append(Wired(request.method, request.path, request.content_type, raw, form, files))
+        received.append(Wired(request.method, request.path, request.content_type, raw, form, files))
         return Response(b"{}")
 
     server.expect_request(re.compile("/v1/images/.*")).respond_with_handler(respond)
     transport = Transport(key=None, headers={}, timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
     transport.send(
-        build_http_request(ask, RequestImages(images=images, mask=mask), ROW, server.url_for("/v1")),
+        build_http_request(image_request, RequestImages(images=images, mask=mask), ROW, server.url_for("/v1")),
         io.BytesIO(),
         0,
         lambda event: None,
     )
-    (request,) = kept
+    (request,) = received
     return request

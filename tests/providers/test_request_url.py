@@ -1,4 +1,4 @@
-"""Base URL and path become one address, however much of the path the base URL has already."""
+"""Base URL and path become one URL, whatever part of the path the base URL already has."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CLASSIC = "/openai/deployments/{model}/images/generations"
         ("https://r.example/api/v1", "/images", "https://r.example/api/v1/images"),
     ],
 )
-def test_what_the_base_url_has_is_not_doubled(base_url: str, path: str, url: str) -> None:
+def test_a_path_in_the_base_url_is_not_doubled(base_url: str, path: str, url: str) -> None:
     assert join_url(base_url, path, {}, model="my/own one") == url
 
 

@@ -1,4 +1,4 @@
-"""Every shape in which servers hand images over, and what is made of the ones that are none."""
+"""Every shape in which servers return images, and the handling of invalid ones."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NOTHING = ReturnedImage()
         ([], NOTHING),
     ],
 )
-def test_an_item_is_read_whatever_its_shape(item: Any, found: ReturnedImage) -> None:
+def test_an_item_of_any_shape_is_read(item: Any, found: ReturnedImage) -> None:
     for response in (
         {"data": [item]},
         {"images": [item]},
@@ -77,7 +77,7 @@ def test_an_item_is_read_whatever_its_shape(item: Any, found: ReturnedImage) -> 
         ("//cdn.example/a.png", False),
     ],
 )
-def test_a_place_of_the_servers_own_is_named(url: str, named: bool) -> None:
+def test_a_path_on_the_servers_disk_is_named(url: str, named: bool) -> None:
     (found,) = parse_response(json.dumps({"data": [{"url": url}]}).encode(), BASE).images
     assert (url in (found.hint or "")) is named
 
@@ -103,13 +103,13 @@ def test_an_item_tells_why_it_has_no_image(error: Any, message: str, code: str, 
     assert (bad.error.message, bad.error.code, bad.error.status) == (message, code, 200)
 
 
-def test_what_a_response_says_of_itself_is_kept() -> None:
+def test_the_metadata_of_a_response_is_kept() -> None:
     body = {"data": [{"b64_json": "QQ=="}], "usage": {"total_tokens": 5}, "output_format": "webp", "error": None}
     assert parse_response(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE).usage == {"total_tokens": 5}
 
 
 @pytest.mark.parametrize(
-    ("usage", "kept"),
+    ("usage", "expected"),
     [
         (b'{"cost": NaN, "more": [-Infinity, 1e999, 1.5]}', {"cost": None, "more": [None, None, 1.5]}),
         (b'{"\\ud800": {"a": "x\\udfff"}}', {"?": {"a": "x?"}}),
@@ -119,8 +119,8 @@ def test_what_a_response_says_of_itself_is_kept() -> None:
         (b"5", None),
     ],
 )
-def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> None:
-    assert parse_response(b'{"data": ["QQ=="], "usage": ' + usage + b"}", BASE).usage == kept
+def test_usage_is_valid_json(usage: bytes, expected: Any) -> None:
+    assert parse_response(b'{"data": ["QQ=="], "usage": ' + usage + b"}", BASE).usage == expected
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> No
         (b'{"n": ' + b"9" * 5000 + b"}", UnsavedError, ""),
     ],
 )
-def test_a_response_without_images_says_what_it_is(body: bytes, error: type[ImagecliError], words: str) -> None:
+def test_a_response_without_images_is_described(body: bytes, error: type[ImagecliError], words: str) -> None:
     with pytest.raises(error) as caught:
         parse_response(body, BASE)
     assert type(caught.value) is error
@@ -174,7 +174,7 @@ def test_an_error_in_a_200_keeps_its_code() -> None:
         max_leaves=8,
     )
 )
-def test_no_json_at_all_is_more_than_an_error_of_ours(document: Any) -> None:
+def test_no_json_raises_a_foreign_exception(document: Any) -> None:
     try:
         assert parse_response(json.dumps(document).encode(), BASE).images
     except ImagecliError as error:
@@ -220,7 +220,7 @@ def test_a_response_that_gives_no_reason_gets_none(document: Any) -> None:
 BLOCKED = json.dumps({"data": [{"b64_json": "QQ==", "ok": True}, {"b64_json": "Qg==", "ok": False}], "usage": {"c": 1}})
 
 
-def test_an_item_with_the_mark_of_moderation_is_a_refusal_without_an_image() -> None:
+def test_an_item_marked_by_moderation_is_a_refusal_without_an_image() -> None:
     first, second = parse_response(BLOCKED.encode(), BASE, {"ok": False}).images
     assert (first.b64_json, first.error) == ("QQ==", None)
     assert (second.b64_json, second.has_source) == (None, False)

@@ -22,7 +22,7 @@ def test_the_retried_statuses_are_these_and_no_others() -> None:
     assert [status for status in ALL if is_retried(status, WAIT, b"", retry_500=True)] == [429, 503, 529]
 
 
-def test_what_can_not_be_a_purchase_is_sent_again_after_every_failure_that_may_pass() -> None:
+def test_free_requests_are_retried_after_every_temporary_failure() -> None:
     again = [status for status in ALL if is_retried(status, {}, b"", free=True)]
     assert again == [408, 409, 425, 429, 500, *range(502, 600)]
     assert not any(is_retried(status, {"x-should-retry": "false"}, b"", free=True) for status in again)
@@ -44,18 +44,18 @@ def test_the_failures_that_prove_that_nothing_was_generated_are_these_and_no_oth
 
 
 @pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes"])
-def test_a_server_can_not_ask_for_a_second_purchase(word: str) -> None:
+def test_a_server_can_not_cause_a_second_paid_request(word: str) -> None:
     headers = {"x-should-retry": word}
     assert not any(is_retried(status, headers, OWN) for status in (400, 408, 409, 425, 500, 502, 504, 520, 524, 599))
 
 
 @pytest.mark.parametrize("word", ["false", "False", " false "])
-def test_a_server_can_forbid_another_try(word: str) -> None:
+def test_a_server_can_forbid_a_retry(word: str) -> None:
     headers = WAIT | {"x-should-retry": word}
     assert not any(is_retried(row.status, headers, OWN, retry_500=True) for row in STATUSES)
 
 
-def test_no_row_is_retried_without_a_proof_and_each_says_why() -> None:
+def test_no_row_is_retried_without_proof_and_each_states_its_reason() -> None:
     assert not [row for row in STATUSES if row.is_temporary and row.proof == "none"]
     assert all(row.because for row in STATUSES)
     assert len({row.status for row in STATUSES}) == len(STATUSES)
@@ -82,7 +82,7 @@ def test_an_error_that_an_intermediary_or_no_one_signed_proves_nothing(error: ob
 @pytest.mark.parametrize(
     ("status", "exit_code"), [(408, 7), (409, 4), (425, 4), (504, 7), (524, 7), (503, 7), (501, 6)]
 )
-def test_what_is_left_open_is_said_as_perhaps_bought(status: int, exit_code: int) -> None:
+def test_an_unproven_failure_is_reported_as_possibly_billed(status: int, exit_code: int) -> None:
     error = error_from_response(status, {}, b"")
     assert error.exit_code == exit_code
     assert ("may have been billed" in (error.hint or "")) == (exit_code == 7)

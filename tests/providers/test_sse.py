@@ -1,4 +1,4 @@
-"""Bytes of a stream become the same events however they are cut, by the rules and as fast as they come."""
+"""Bytes of a stream become the same events however they are cut, by the standard and immediately."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_lines_and_fields_are_read_by_the_rules(body: bytes, data: list[bytes]) 
     assert [event.data for event in events(body)] == data
 
 
-def test_a_name_belongs_to_its_own_event_alone() -> None:
+def test_an_event_name_applies_to_its_own_event_alone() -> None:
     assert events(b"event: x\n\ndata: a\n\nevent:y\ndata: b\nevent: z\n\ndata: c\n\n") == [
         SseEvent("message", b"a"),
         SseEvent("z", b"b"),
@@ -64,14 +64,14 @@ def test_a_name_belongs_to_its_own_event_alone() -> None:
         (b"", []),
     ],
 )
-def test_what_broke_off_is_given_at_the_end_alone(body: bytes, last: list[SseEvent]) -> None:
+def test_an_incomplete_event_is_returned_only_at_the_end(body: bytes, last: list[SseEvent]) -> None:
     reader = SseReader()
     reader.feed(body)
     assert reader.end() == last
 
 
 def reference(body: bytes) -> list[SseEvent]:
-    """The same by the grammar of the standard, on the whole at once."""
+    """The same by the grammar of the standard, applied to the complete body."""
     found: list[SseEvent] = []
     name, data = "", list[bytes]()
     lines = re.split(rb"\r\n|\n|\r", body.removeprefix(b"\xef\xbb\xbf"))
@@ -94,16 +94,16 @@ TOKENS = [b"\r", b"\n", b"\r\n", b"data", b"event", b":", b" ", b"x", b'{"a":1}'
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from(TOKENS), max_size=40).map(b"".join), st.lists(st.integers(0, 80), max_size=8))
 @example(b"data: a\r\ndata: b\r\n\r\n", [])
-def test_any_split_gives_the_events_of_the_whole(body: bytes, cuts: list[int]) -> None:
-    whole = SseReader()
-    told = whole.feed(body)
-    assert told == reference(body)
-    last = whole.end()
+def test_any_split_gives_the_same_events(body: bytes, cuts: list[int]) -> None:
+    reader = SseReader()
+    events = reader.feed(body)
+    assert events == reference(body)
+    last = reader.end()
     cuts = sorted(cuts)
     for places in ([*range(len(body))], cuts):
         split = SseReader()
         pieces = [body[start:stop] for start, stop in zip([0, *places], [*places, len(body)], strict=True)]
-        assert [event for piece in pieces for event in split.feed(piece)] == told
+        assert [event for piece in pieces for event in split.feed(piece)] == events
         assert split.end() == last
 
 
@@ -125,7 +125,7 @@ def test_an_event_larger_than_the_limit_ends_it(body: bytes) -> None:
     assert caught.value.code == "answer_too_large"
 
 
-def test_many_small_events_and_comments_are_no_large_one() -> None:
+def test_many_small_events_and_comments_do_not_reach_the_event_limit() -> None:
     reader = SseReader(limit=1000)
     assert len(reader.feed(b"data: A\n\n: ping\n\n: ping\n" * 500)) == 500
 
@@ -147,23 +147,23 @@ def test_many_small_events_and_comments_are_no_large_one() -> None:
         (b"", False),
     ],
 )
-def test_a_stream_is_known_by_its_beginning(body: bytes, is_one: bool) -> None:
+def test_a_stream_is_recognized_by_its_beginning(body: bytes, is_one: bool) -> None:
     assert is_stream(body) is is_one
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(HEAD_BYTES - 9, HEAD_BYTES + 3 * END_BYTES), st.lists(st.integers(9, HEAD_BYTES), min_size=1))
-def test_long_lines_are_skimmed_where_that_is_enough(length: int, lengths: list[int]) -> None:
+def test_long_lines_are_skipped_if_possible(length: int, lengths: list[int]) -> None:
     line = b"data: <" + b"A" * (length - 8) + b">"
     body = b"event: x\n" + line + b"\n\nevent: y\n" + line + b"\n\n"
     reader = SseReader(skims=lambda name, head: name == "x" and head.startswith(b"data: <A"))
-    told = []
+    events = []
     at = 0
     while at < len(body):
-        told += reader.feed(body[at : at + lengths[at % len(lengths)]])
+        events += reader.feed(body[at : at + lengths[at % len(lengths)]])
         at += lengths[at % len(lengths)]
     middle = line[END_BYTES:-END_BYTES]
-    assert told == [
+    assert events == [
         SseEvent("x", (line if length <= HEAD_BYTES else line.replace(middle, b"", 1))[6:]),
         SseEvent("y", line[6:]),
     ]

@@ -1,4 +1,4 @@
-"""What a stream told: the images that came whole, and nothing that only looks like one."""
+"""The content of a stream: the complete images, and nothing that only looks like one."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ A, B = ReturnedImage(b64_json="QQ=="), ReturnedImage(b64_json="Qg==")
         ),
     ],
 )
-def test_completed_events_are_the_images_in_order_of_arrival(body: str, found: tuple[ReturnedImage, ...]) -> None:
+def test_completed_events_give_the_images_in_order_of_arrival(body: str, found: tuple[ReturnedImage, ...]) -> None:
     assert parse_response(body.encode(), BASE).images == found
     assert parse_response(body.replace("\n", "\r\n").encode(), BASE).images == found
 
@@ -102,7 +102,7 @@ def test_completed_events_are_the_images_in_order_of_arrival(body: str, found: t
         partial(2),
     ],
 )
-def test_what_is_no_completed_image_is_ignored_wherever_it_stands(noise: str) -> None:
+def test_other_events_with_images_are_ignored(noise: str) -> None:
     body = noise + completed() + noise + completed("Qg==") + noise
     assert parse_response(body.encode("latin-1"), BASE).images == (A, B)
     with pytest.raises(UnsavedError):
@@ -157,10 +157,10 @@ def test_a_stream_without_an_image_may_have_been_billed(body: str, words: str) -
 
 
 @pytest.mark.parametrize("code", ["moderation_blocked", "server_error", "rate_limit_exceeded"])
-def test_an_error_after_partial_images_may_have_been_billed_whatever_it_is(code: str) -> None:
-    told = event("error", error={"message": "x", "code": code})
+def test_any_error_after_partial_images_may_have_been_billed(code: str) -> None:
+    events = event("error", error={"message": "x", "code": code})
     with pytest.raises(UnsavedError) as caught:
-        parse_response((partial() + partial(1) + told).encode(), BASE)
+        parse_response((partial() + partial(1) + events).encode(), BASE)
     assert (caught.value.code, caught.value.status) == (code, 200)
     assert caught.value.message == f"x ({code}); 2 partial images arrived before the error"
     assert "may have been billed" in (caught.value.hint or "")
@@ -199,9 +199,7 @@ def test_an_error_after_partial_images_may_have_been_billed_whatever_it_is(code:
         (event("error"), RefusedError, "refused", "HTTP 200"),
     ],
 )
-def test_an_error_is_told_in_its_words_and_of_its_class(
-    body: str, error: type[ImagecliError], code: str, words: str
-) -> None:
+def test_an_error_has_its_message_and_class(body: str, error: type[ImagecliError], code: str, words: str) -> None:
     with pytest.raises(error) as caught:
         parse_response(body.encode(), BASE)
     assert (type(caught.value), caught.value.code, caught.value.status) == (error, code, 200)
@@ -210,7 +208,7 @@ def test_an_error_is_told_in_its_words_and_of_its_class(
     assert (response.images, [one.message for one in response.errors]) == ((A,), [caught.value.message])
 
 
-def test_usage_is_summed_over_the_images_as_each_tells_its_own() -> None:
+def test_usage_of_each_image_is_added() -> None:
     body = completed(usage=USAGE) + completed() + completed(usage={**USAGE, "cost": 1e308, "seen": True})
     assert parse_response(body.encode(), BASE).usage == {
         "total_tokens": 14,
@@ -221,11 +219,11 @@ def test_usage_is_summed_over_the_images_as_each_tells_its_own() -> None:
 
 
 @pytest.mark.parametrize("events", [1, 2, 10])
-def test_usage_that_every_event_tells_alike_is_the_whole_requests(events: int) -> None:
+def test_equal_usage_in_every_event_is_that_of_the_request(events: int) -> None:
     assert parse_response((completed(usage=USAGE) * events + DONE).encode(), BASE).usage == USAGE
 
 
-def test_usage_of_which_one_event_tells_otherwise_is_each_images_own() -> None:
+def test_different_usage_in_events_is_that_of_each_image() -> None:
     first = {**USAGE, "input_tokens_details": {"text_tokens": 9}}
     body = completed(usage=first) + completed(usage=USAGE) * 2
     assert parse_response(body.encode(), BASE).usage == {
@@ -234,14 +232,14 @@ def test_usage_of_which_one_event_tells_otherwise_is_each_images_own() -> None:
     }
 
 
-def test_usage_that_can_not_be_added_is_no_loss_of_an_image() -> None:
+def test_usage_that_can_not_be_added_loses_no_image() -> None:
     huge = f'data: {{"b64_json": "QQ==", "usage": {{"a": {"9" * 400}}}}}\n\n'
     body = huge + completed(usage={"a": 0.5}) + completed(usage={"a": "x"}) + completed(usage=7)
     assert len(parse_response(body.encode(), BASE).images) == 4
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\r\n\n", b": hi\n"])
-def test_plain_json_is_read_as_ever_and_a_stream_by_its_bytes(start: bytes) -> None:
+def test_plain_json_and_streams_are_distinguished_by_their_bytes(start: bytes) -> None:
     assert parse_response(start + completed().encode(), BASE).images == (A,)
     if not start.startswith(b":"):
         assert parse_response(start + b'{"data": [{"b64_json": "QQ=="}]}', BASE).images == (A,)
@@ -259,8 +257,8 @@ PAYLOADS = st.recursive(
 
 @settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(["", "error", "a.completed", "a.partial_image", "x"]), PAYLOADS)))
-def test_no_stream_at_all_is_more_than_an_error_of_ours(told: list[tuple[str, Any]]) -> None:
-    body = "".join(f"event: {name}\ndata: {json.dumps(payload)}\n\n" for name, payload in told)
+def test_no_stream_raises_a_foreign_exception(events: list[tuple[str, Any]]) -> None:
+    body = "".join(f"event: {name}\ndata: {json.dumps(payload)}\n\n" for name, payload in events)
     try:
         assert parse_response(b": \n" + body.encode(), BASE).images
     except ImagecliError as error:

@@ -1,4 +1,4 @@
-"""Which field a refusal calls unknown, in the words and shapes of many servers; and when it names none, or two."""
+"""Which field an error calls unknown, in the words and shapes of many servers; and when it names none, or two."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ MISSING = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"
         (None, None),
     ],
 )
-def test_one_field_that_we_added_is_found_or_none(document: Any, field: str | None) -> None:
+def test_at_most_one_added_field_is_found(document: Any, field: str | None) -> None:
     for status in (400, 422, 500):
         if status == 500 and not isinstance(document, dict):
             continue
@@ -89,7 +89,7 @@ def test_one_field_that_we_added_is_found_or_none(document: Any, field: str | No
     ],
     ids=["sd-server", "axum"],
 )
-def test_a_refusal_in_plain_text_is_read_too(body: bytes) -> None:
+def test_an_error_in_plain_text_is_read_too(body: bytes) -> None:
     assert unknown_field(422, body, ADDED) == "style"
     assert unknown_field(500, body, ADDED) is None
 
@@ -112,7 +112,7 @@ def test_a_failure_that_may_have_generated_an_image_is_not_repaired(body: bytes)
     assert unknown_field(500, body, ADDED) is None
 
 
-def test_nothing_is_found_where_nothing_was_added() -> None:
+def test_nothing_is_found_if_no_field_was_added() -> None:
     assert unknown_field(400, json.dumps(openai(code="unknown_parameter", param="style")).encode(), ()) is None
 
 
@@ -128,6 +128,6 @@ DOCUMENTS = st.recursive(
 
 
 @given(DOCUMENTS | st.binary(max_size=60))
-def test_no_body_breaks_it(document: Any) -> None:
+def test_no_body_raises_an_exception(document: Any) -> None:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     assert unknown_field(400, body, ADDED) in (*ADDED, None)

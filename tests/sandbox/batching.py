@@ -25,7 +25,7 @@ def jsonl(lines: list[dict[str, Any]]) -> bytes:
 
 
 def upload(server: Sandbox, data: bytes, *, name: str = "in.jsonl", purpose: str = "batch", **more: str) -> Any:
-    """The answer's body; fails where it is refused."""
+    """The response's body; fails if it is refused."""
     response = send(server, data, name=name, purpose=purpose, **more)
     assert response.status_code == 200, response.text
     return response.json()
@@ -52,7 +52,7 @@ def create(server: Sandbox, **fields: Any) -> requests.Response:
 
 
 def ended(server: Sandbox, batch: Any) -> Any:
-    """*batch* as it is told when nothing more happens to it."""
+    """*batch* when nothing more happens to it."""
     limit = time.monotonic() + 20
     while time.monotonic() < limit:
         batch = get(server, f"/batches/{batch['id']}")
@@ -70,7 +70,7 @@ def content(server: Sandbox, file_id: str) -> list[Any]:
 
 
 def run(server: Sandbox, lines: list[dict[str, Any]], **more: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """The batch at its end, and its responses and errors by custom_id."""
+    """The finished batch, and its responses and errors by custom_id."""
     batch = ended(server, begin(server, lines, **more))
     found = [content(server, batch[name]) if batch[name] else [] for name in ("output_file_id", "error_file_id")]
     responses, errors = ({one["custom_id"]: one for one in several} for several in found)

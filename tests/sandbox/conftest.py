@@ -1,4 +1,4 @@
-"""A running server for every test that asks for one."""
+"""A running server for every test that uses one."""
 
 from __future__ import annotations
 

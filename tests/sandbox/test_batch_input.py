@@ -1,4 +1,4 @@
-"""What is wrong with a batch's file is found line by line, and nothing in it raises."""
+"""Errors in a batch's input file are found line by line, and no input raises an exception."""
 
 from __future__ import annotations
 
@@ -50,24 +50,24 @@ def spoiled(**fields: Any) -> bytes:
         (spoiled(body={"model": "gpt-image-2"}), "model_mismatch", "body.model"),
     ],
 )
-def test_line_that_can_not_be_is_named(data: bytes, code: str, param: str | None) -> None:
+def test_invalid_line_is_named(data: bytes, code: str, param: str | None) -> None:
     (error,) = read(data).errors
     assert (error.code, error.param, error.line) == (code, param, 2)
     assert error.message
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b" \r\n\n"])
-def test_file_without_requests_is_an_error_of_no_line(data: bytes) -> None:
+def test_file_without_requests_is_an_error_without_a_line(data: bytes) -> None:
     (error,) = read(data).errors
     assert (error.code, error.line) == ("empty_file", None)
 
 
-def test_each_spoiled_line_is_told_but_not_without_end() -> None:
+def test_invalid_lines_are_reported_up_to_a_limit() -> None:
     assert [error.line for error in read(b"{\n" + jsonl([line("a")]) + b"\n{").errors] == [1, 4]
     assert len(read(b"{\n" * 5000).errors) == 100
 
 
-def test_good_file_tells_its_lines_model_and_images() -> None:
+def test_valid_file_has_its_lines_model_and_images() -> None:
     bodies: list[dict[str, Any]] = [
         {"images": [{"file_id": "file-1"}, {"file_id": 3}, 4, {"image_url": "data:"}], "mask": {"file_id": "file-2"}},
         {"images": "none", "markup": {"file_id": "file-3"}},
@@ -102,6 +102,6 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON.map(json.dumps).map(str.encode) | st.binary()).map(b"\n".join))
-def test_no_file_raises(data: bytes) -> None:
+def test_no_file_raises_an_exception(data: bytes) -> None:
     found = read(data)
     assert found.errors or found.lines

@@ -1,4 +1,4 @@
-"""The lines of a batch are answered as live requests are."""
+"""The lines of a batch get the responses of live requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.sandbox.batching import (
     run,
     upload,
 )
-from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
+from tests.sandbox.requests_and_images import GPT, decoded, encoded, events, hole, photo, post
 
 
 def test_lines_get_the_images_of_live_requests() -> None:
@@ -46,9 +46,7 @@ def test_lines_get_the_images_of_live_requests() -> None:
     ],
     ids=str,
 )
-def test_line_that_can_not_be_is_answered_in_the_error_file(
-    body: dict[str, Any], status: int, code: str, param: str | None
-) -> None:
+def test_invalid_line_is_in_the_error_file(body: dict[str, Any], status: int, code: str, param: str | None) -> None:
     with fast() as server:
         batch, responses, errors = run(server, [line("good"), line("bad", **body)])
     assert (batch["status"], counts(batch), list(responses)) == ("completed", [2, 1, 1], ["good"])
@@ -82,7 +80,7 @@ def test_lines_do_not_count_for_the_live_limit() -> None:
         ("insufficient_quota:1", 429, "credit_balance_exhausted"),
     ],
 )
-def test_failure_on_purpose_meets_a_line(what: str, status: int, code: str | None) -> None:
+def test_injected_failure_affects_a_line(what: str, status: int, code: str | None) -> None:
     with fast(what) as server:
         _, responses, errors = run(server, [line("a"), line("b")])
         assert post(server, "generations", {**SMALL, "prompt": "x"}).status_code == 200
@@ -91,7 +89,7 @@ def test_failure_on_purpose_meets_a_line(what: str, status: int, code: str | Non
     assert errors["a"]["response"]["body"]["error"]["code"] == code
 
 
-def test_images_are_taken_as_they_were_when_the_batch_began() -> None:
+def test_images_are_read_as_of_the_start_of_the_batch() -> None:
     with Sandbox(Options(speed=2000)) as server, Sandbox() as live:
         image, mask = encoded(photo(1024, 1024)), encoded(hole(1024, 1024))
         ids = [upload(server, one, name="a.png", purpose="vision")["id"] for one in (image, mask)]
@@ -105,11 +103,11 @@ def test_images_are_taken_as_they_were_when_the_batch_began() -> None:
         for name in (*ids, batch["input_file_id"]):
             requests.delete(f"{server.base_url}/files/{name}", timeout=9)
         batch = ended(server, batch)
-        (made,) = content(server, batch["output_file_id"])
-        (gone,) = content(server, batch["error_file_id"])
+        (completed,) = content(server, batch["output_file_id"])
+        (failed,) = content(server, batch["error_file_id"])
         expected = post(live, "edits", {**GPT, "prompt": "a pool"}, image=image, mask=mask).json()
-    assert made["response"]["body"]["data"] == expected["data"]
-    assert gone["response"]["body"]["error"]["param"] == "images[0].file_id"
+    assert completed["response"]["body"]["data"] == expected["data"]
+    assert failed["response"]["body"]["error"]["param"] == "images[0].file_id"
 
 
 def test_edits_in_a_batch_may_have_no_files_but_data_urls() -> None:
@@ -118,11 +116,11 @@ def test_edits_in_a_batch_may_have_no_files_but_data_urls() -> None:
         body = {**GPT, "prompt": "a pool", "images": [{"image_url": url}]}
         lines = [{"custom_id": "a", "method": "POST", "url": EDITS, "body": body}]
         batch = ended(server, begin(server, lines, endpoint=EDITS))
-        (made,) = content(server, batch["output_file_id"])
-    assert made["response"]["status_code"] == 200
+        (completed,) = content(server, batch["output_file_id"])
+    assert completed["response"]["status_code"] == 200
 
 
-def test_live_edit_takes_images_by_id(sandbox: Sandbox) -> None:
+def test_live_edit_accepts_images_by_id(sandbox: Sandbox) -> None:
     file_id = upload(sandbox, encoded(photo()), name="a.png", purpose="vision")["id"]
     body = {**GPT, "prompt": "x", "images": [{"file_id": file_id}]}
     response = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=60)
@@ -144,19 +142,19 @@ def test_live_edit_takes_images_by_id(sandbox: Sandbox) -> None:
     ],
     ids=str,
 )
-def test_reference_to_no_image_is_refused(sandbox: Sandbox, reference: Any, param: str) -> None:
-    held = {
+def test_invalid_image_reference_is_refused(sandbox: Sandbox, reference: Any, param: str) -> None:
+    uploaded = {
         "BATCH": upload(sandbox, b"x")["id"],
         "PICTURE": upload(sandbox, encoded(photo()), name="a.png", purpose="vision")["id"],
     }
     if isinstance(reference, dict):
-        reference = {name: held.get(value, value) for name, value in reference.items()}
+        reference = {name: uploaded.get(value, value) for name, value in reference.items()}
     body = {**GPT, "prompt": "x", "images": [reference]}
     response = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=9)
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
 
 
-def test_classic_line_gets_a_url_that_is_fetched() -> None:
+def test_classic_line_gets_a_url_that_can_be_downloaded() -> None:
     with Sandbox(Options(speed=1000)) as server:
         _, responses, _ = run(server, [line("a", response_format="url")])
         url = responses["a"]["response"]["body"]["data"][0]["url"]

@@ -1,4 +1,4 @@
-"""What batches are created with, and how they are listed."""
+"""Creating and listing batches."""
 
 from __future__ import annotations
 
@@ -57,15 +57,18 @@ SECONDS = "output_expires_after.seconds"
     ],
     ids=lambda value: str(value)[:60],
 )  # fmt: skip
-def test_batch_that_can_not_be_is_refused(sandbox: Sandbox, fields: dict[str, Any], param: str, code: str) -> None:
-    held = {"GOOD": upload(sandbox, jsonl([line("a")]))["id"], "PICTURE": upload(sandbox, b"x", purpose="vision")["id"]}
-    if fields.get("input_file_id") in held:
-        fields = {**fields, "input_file_id": held[fields["input_file_id"]]}
+def test_invalid_batch_is_refused(sandbox: Sandbox, fields: dict[str, Any], param: str, code: str) -> None:
+    uploaded = {
+        "GOOD": upload(sandbox, jsonl([line("a")]))["id"],
+        "PICTURE": upload(sandbox, b"x", purpose="vision")["id"],
+    }
+    if fields.get("input_file_id") in uploaded:
+        fields = {**fields, "input_file_id": uploaded[fields["input_file_id"]]}
     error = create(sandbox, **fields)
     assert (error.status_code, error.json()["error"]["param"], error.json()["error"]["code"]) == (400, param, code)
 
 
-def test_largest_metadata_is_taken_and_files_live_as_long_as_asked() -> None:
+def test_largest_metadata_is_accepted_and_files_expire_as_requested() -> None:
     metadata = {f"{n:064}": "x" * 512 for n in range(16)}
     expiry = {"anchor": "created_at", "seconds": 2_592_000}
     with Sandbox(Options(speed=1000)) as server:
@@ -76,16 +79,16 @@ def test_largest_metadata_is_taken_and_files_live_as_long_as_asked() -> None:
 
 
 def test_batches_are_listed_from_the_newest(sandbox: Sandbox) -> None:
-    made = [begin(sandbox, [line("a")])["id"] for _ in range(3)][::-1]
-    pages = [get(sandbox, "/batches", **query) for query in ({}, {"limit": 2}, {"limit": 2, "after": made[1]})]
-    assert [[one["id"] for one in page["data"]] for page in pages] == [made, made[:2], made[2:]]
+    created = [begin(sandbox, [line("a")])["id"] for _ in range(3)][::-1]
+    pages = [get(sandbox, "/batches", **query) for query in ({}, {"limit": 2}, {"limit": 2, "after": created[1]})]
+    assert [[one["id"] for one in page["data"]] for page in pages] == [created, created[:2], created[2:]]
     assert [page["has_more"] for page in pages] == [False, True, False]
-    assert (pages[1]["first_id"], pages[1]["last_id"]) == (made[0], made[1])
+    assert (pages[1]["first_id"], pages[1]["last_id"]) == (created[0], created[1])
     assert requests.get(f"{sandbox.base_url}/batches", params={"limit": 101}, timeout=9).status_code == 400
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/cancel")])
-def test_batch_of_nobody_is_not_found(sandbox: Sandbox, method: str, path: str) -> None:
+def test_unknown_batch_is_not_found(sandbox: Sandbox, method: str, path: str) -> None:
     response = requests.request(method, f"{sandbox.base_url}/batches/batch_none{path}", timeout=9)
     assert (response.status_code, response.json()["error"]["message"]) == (404, "No batch found with id 'batch_none'.")
 
@@ -99,6 +102,6 @@ def test_oldest_batches_are_forgotten() -> None:
     file = files.add("in.jsonl", "batch", StoredBytes(jsonl([line("a")])), lifetime=None)
     body = json.dumps({"input_file_id": file.id, "endpoint": GENERATIONS, "completion_window": "24h"}).encode()
     order = ServerRequest(method="POST", target="/v1/batches", headers={}, body=body)
-    made = [json.loads(routes.respond(order, []).body)["id"] for _ in range(3)]
+    created = [json.loads(routes.respond(order, []).body)["id"] for _ in range(3)]
     listed = json.loads(routes.respond(ServerRequest(method="GET", target="/v1/batches", headers={}), []).body)
-    assert [one["id"] for one in listed["data"]] == [made[2], made[1]]
+    assert [one["id"] for one in listed["data"]] == [created[2], created[1]]

@@ -31,7 +31,7 @@ from imagecli.sandbox.batches.timeline import BatchTimeline, Ending
         ("failed", 30, 1e9, "cancelled", 0),
     ],
 )
-def test_state_follows_from_the_age(
+def test_state_depends_on_the_age(
     ending: Ending, cancelled: float | None, age: float, status: str, share: float
 ) -> None:
     moment = BatchTimeline(ending=ending, cancelled=cancelled).at(age)
@@ -39,7 +39,7 @@ def test_state_follows_from_the_age(
     assert moment.has_ended == (status in ("completed", "failed", "expired", "cancelled"))
 
 
-def test_each_status_tells_when_it_began() -> None:
+def test_each_status_has_its_start_time() -> None:
     assert BatchTimeline(ending="completed", cancelled=100).at(500).reached == {
         "validating": 0,
         "in_progress": 60,

@@ -1,4 +1,4 @@
-"""`/v1/batches`: a batch goes its way by the clock, and leaves its files."""
+"""`/v1/batches`: a batch progresses by the clock, and creates its files."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from tests.sandbox.batching import (
 )
 
 
-def test_batch_goes_its_way_with_rising_counts() -> None:
-    seen: dict[str, list[list[int]]] = {}
+def test_batch_progresses_with_rising_counts() -> None:
+    counts_by_status: dict[str, list[list[int]]] = {}
     with Sandbox(Options(speed=400)) as server:
         began = time.time()
         batch = begin(server, [line(str(n)) for n in range(20)], metadata={"manifest": "ab12"})
         while batch["status"] != "completed":
-            seen.setdefault(batch["status"], []).append(counts(batch))
+            counts_by_status.setdefault(batch["status"], []).append(counts(batch))
             time.sleep(0.03)
             batch = get(server, f"/batches/{batch['id']}")
     assert 1.4 < time.time() - began < 15
-    assert list(seen) == ["validating", "in_progress", "finalizing"]
-    assert seen["validating"][0] == [0, 0, 0]
-    done = [completed for _, completed, _ in seen["in_progress"]]
+    assert list(counts_by_status) == ["validating", "in_progress", "finalizing"]
+    assert counts_by_status["validating"][0] == [0, 0, 0]
+    done = [completed for _, completed, _ in counts_by_status["in_progress"]]
     assert done == sorted(done)
     assert len(set(done)) > 3
-    assert seen["finalizing"][0] == counts(batch) == [20, 20, 0]
+    assert counts_by_status["finalizing"][0] == counts(batch) == [20, 20, 0]
     dates = [batch[f"{name}_at"] for name in ("created", "in_progress", "finalizing", "completed", "expires")]
     assert dates == sorted(dates)
     assert int(began) <= dates[0] <= dates[3] <= began + 15
     assert (batch["metadata"], batch["model"], batch["error_file_id"]) == ({"manifest": "ab12"}, "dall-e-2", None)
 
 
-def test_answers_are_the_same_each_time_and_in_another_order_than_requests() -> None:
+def test_responses_are_the_same_each_time_in_another_order_than_requests() -> None:
     names = [f"row-{n}" for n in range(12)]
     with fast() as server:
         batch = ended(server, begin(server, [line(name) for name in names]))
@@ -56,7 +56,7 @@ def test_answers_are_the_same_each_time_and_in_another_order_than_requests() -> 
     assert len({one["id"] for one in first}) == len({one["response"]["request_id"] for one in first}) == 12
 
 
-def test_file_of_responses_tells_its_true_length() -> None:
+def test_file_of_responses_has_its_correct_length() -> None:
     with fast() as server:
         batch = ended(server, begin(server, [line("a"), line("b")]))
         file = get(server, f"/files/{batch['output_file_id']}")
@@ -65,13 +65,13 @@ def test_file_of_responses_tells_its_true_length() -> None:
     assert file["expires_at"] - file["created_at"] == pytest.approx(2_592_000 / 100_000, abs=1)
 
 
-def test_batch_of_nothing_but_refusals_leaves_no_output() -> None:
+def test_batch_of_failures_alone_has_no_output() -> None:
     with fast() as server:
         batch, _, errors = run(server, [line("a", size="1x1")])
     assert (batch["output_file_id"], counts(batch), list(errors)) == (None, [1, 0, 1], ["a"])
 
 
-def test_expired_batch_keeps_its_half() -> None:
+def test_expired_batch_keeps_its_finished_half() -> None:
     with fast("batch_expired:1") as server:
         batch, responses, errors = run(server, [line(str(n)) for n in range(5)])
         assert ended(server, begin(server, [line("a")]))["status"] == "completed"
@@ -81,7 +81,7 @@ def test_expired_batch_keeps_its_half() -> None:
     assert {(one["response"], one["error"]["code"]) for one in errors.values()} == {(None, "batch_expired")}
 
 
-def test_cancelled_batch_keeps_what_was_done() -> None:
+def test_cancelled_batch_keeps_its_finished_lines() -> None:
     with Sandbox(Options(speed=50)) as server:
         batch = begin(server, [line(str(n)) for n in range(100)])
         while counts(batch)[1] < 3:
@@ -101,7 +101,7 @@ def test_cancelled_batch_keeps_what_was_done() -> None:
     assert (late.status_code, "status 'cancelled'" in late.json()["error"]["message"]) == (409, True)
 
 
-def test_file_that_can_not_be_fails_the_batch() -> None:
+def test_invalid_file_fails_the_batch() -> None:
     with fast() as server:
         batch = ended(server, begin(server, [line("a"), line("a"), {**line("b"), "method": "GET"}]))
     found = [(one["code"], one["line"], one["param"]) for one in batch["errors"]["data"]]
@@ -111,14 +111,14 @@ def test_file_that_can_not_be_fails_the_batch() -> None:
     assert batch["failed_at"] is not None
 
 
-def test_batch_fails_on_purpose() -> None:
+def test_batch_fails_by_injection() -> None:
     with fast("batch_failed%2") as server:
         statuses = [ended(server, begin(server, [line("a")]))["status"] for _ in range(3)]
         assert statuses == ["completed", "failed", "completed"]
         assert get(server, "/batches")["data"][1]["errors"]["data"][0]["line"] == 1
 
 
-def test_first_response_comes_before_the_last_is_drawn() -> None:
+def test_first_response_arrives_before_the_last_is_painted() -> None:
     with fast() as server:
         batch = ended(server, begin(server, [line(str(n)) for n in range(2000)]))
         began = time.monotonic()
@@ -128,16 +128,16 @@ def test_first_response_comes_before_the_last_is_drawn() -> None:
         assert time.monotonic() - began < 5
 
 
-def test_ended_batch_without_its_files_holds_nothing() -> None:
+def test_ended_batch_without_its_files_uses_no_memory() -> None:
     with fast() as server:
         tracemalloc.start()
         try:
             batch = ended(server, begin(server, [line("a", prompt="x" * 20_000_000)]))
-            held, _ = tracemalloc.get_traced_memory()
+            retained, _ = tracemalloc.get_traced_memory()
             for name in ("input_file_id", "error_file_id"):
                 requests.delete(f"{server.base_url}/files/{batch[name]}", timeout=9)
-            kept, _ = tracemalloc.get_traced_memory()
+            remaining, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert get(server, f"/batches/{batch['id']}") == batch
-    assert kept < 10_000_000 < held
+    assert remaining < 10_000_000 < retained

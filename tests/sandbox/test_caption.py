@@ -1,4 +1,4 @@
-"""Words in images: fonts, escapes, lines, and that the letters can be read."""
+"""Text in images: fonts, escapes, lines, and the readability of the letters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagecli.sandbox.painter.edit import largest_opening
 from imagecli.sandbox.painter.fonts import load_font
 from imagecli.sandbox.painter.scene import TERRAINS, choose_palette, paint_scene
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import CLASSIC, post
+from tests.sandbox.requests_and_images import CLASSIC, post
 
 UNASSIGNED = "\u0378"
 """A code point that is no character, so that no font has it."""
@@ -50,7 +50,7 @@ def test_joiners_and_controls_are_not_drawn() -> None:
     assert build_caption("a\u200d\u202e\ufe0f\x1bb", ()).text == "ab"
 
 
-def test_client_is_told_that_there_is_no_caption(sandbox: Sandbox) -> None:
+def test_missing_caption_is_reported_to_the_client(sandbox: Sandbox) -> None:
     odd, plain = (
         post(sandbox, "generations", {**CLASSIC, "prompt": prompt, "size": "256x256"})
         for prompt in (f"a {UNASSIGNED}", "a cat")
@@ -73,7 +73,7 @@ def monospaced(text: str) -> float:
         ("", 4, ()),
     ],
 )
-def test_lines_break_where_they_may(text: str, limit: float, lines: tuple[str, ...]) -> None:
+def test_lines_break_at_valid_positions(text: str, limit: float, lines: tuple[str, ...]) -> None:
     assert break_lines(text, monospaced, limit) == lines
 
 
@@ -82,7 +82,7 @@ def test_lines_are_balanced() -> None:
     assert block.lines == ("aaaa bbbb", "cccc dddd")
 
 
-def test_words_are_not_broken_where_a_smaller_size_helps() -> None:
+def test_words_are_not_broken_if_a_smaller_size_helps() -> None:
     block = fit_text("extraordinary", monospaced, width=100, height=60, largest=40, smallest=8)
     assert block.lines == ("extraordinary",)
     assert monospaced(block.lines[0]) * block.size <= 100

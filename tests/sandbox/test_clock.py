@@ -1,4 +1,4 @@
-"""`--speed`: rules keep their seconds, clients are told theirs."""
+"""`--speed`: rules use the sandbox's seconds, clients see their own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import requests
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
-from tests.sandbox.making import post
+from tests.sandbox.requests_and_images import post
 
 FIELDS = {"prompt": "a cat", "size": "256x256"}
 
 
-def test_clock_runs_as_fast_as_said() -> None:
+def test_clock_runs_by_the_factor() -> None:
     clock = SandboxClock(1000)
     before = clock.now()
     time.sleep(0.05)
@@ -45,7 +45,7 @@ def test_limit_and_its_headers_are_in_seconds_of_the_client() -> None:
     assert full["x-ratelimit-reset-requests"] == "1s"
 
 
-def test_url_expires_on_the_fast_clock_and_says_when_on_the_slow_one() -> None:
+def test_url_expires_on_the_fast_clock_with_a_date_of_the_slow_one() -> None:
     with Sandbox(Options(url_ttl=3600, speed=7200)) as server:
         url = post(server, "generations", FIELDS).json()["data"][0]["url"]
         assert requests.get(url, timeout=9).status_code == 200
@@ -56,7 +56,7 @@ def test_url_expires_on_the_fast_clock_and_says_when_on_the_slow_one() -> None:
 
 
 @pytest.mark.parametrize("value", ["nan", "0", "-1", "inf", "fast", "0.0001", "1e9"])
-def test_speed_that_is_no_factor_is_refused(imagecli: Run, value: str) -> None:
+def test_invalid_speed_is_refused(imagecli: Run, value: str) -> None:
     done = imagecli("sandbox", "--port", "0", "--speed", value)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "--speed" in done.stderr

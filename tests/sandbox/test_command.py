@@ -26,7 +26,7 @@ def start(children: Children) -> Start:
     return lambda *arguments, **options: children.start([*command, *arguments], env=environ, **options)
 
 
-def test_url_is_printed_at_once_and_ctrl_c_ends_it_well(start: Start) -> None:
+def test_url_is_printed_immediately_and_ctrl_c_ends_it_cleanly(start: Start) -> None:
     process = start("--port", "0", "--rate-limit", "1")
     assert process.stdout is not None
     url = process.stdout.readline().decode().strip()
@@ -41,7 +41,7 @@ def test_url_is_printed_at_once_and_ctrl_c_ends_it_well(start: Start) -> None:
     assert err.splitlines() == [b"POST /v1/images/generations 200 1 image", b"POST /v1/images/generations 429"]
 
 
-def test_port_in_use_says_how_to_get_another(sandbox: Sandbox, start: Start) -> None:
+def test_port_in_use_is_an_error_with_a_hint(sandbox: Sandbox, start: Start) -> None:
     port = sandbox.base_url.split(":")[2].removesuffix("/v1")
     process = start("--port", port)
     out, err = process.communicate(timeout=20)
@@ -52,7 +52,7 @@ def test_port_in_use_says_how_to_get_another(sandbox: Sandbox, start: Start) -> 
 
 @pytest.mark.parametrize("option", ["--latency", "--url-ttl"])
 @pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-inf", "-1", "long"])
-def test_seconds_that_are_no_number_are_refused(imagecli: Run, option: str, value: str) -> None:
+def test_invalid_seconds_are_refused(imagecli: Run, option: str, value: str) -> None:
     done = imagecli("sandbox", "--port", "0", option, value)
     assert (done.exit_code, done.stdout) == (2, "")
     assert option in done.stderr

@@ -1,4 +1,4 @@
-"""What a request leaves out, and what it says though it is the default: the description's values."""
+"""Omitted fields, and fields set to their default: the values of the API description."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.sandbox.making import encoded, hole, photo, post
+from tests.sandbox.requests_and_images import encoded, hole, photo, post
 
 DEFAULTS = {
     "background": "auto",
@@ -78,7 +78,7 @@ def test_json_edits_are_never_classic(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/health", "/health/"])
-def test_its_health_can_be_asked_without_a_key(path: str) -> None:
+def test_its_health_can_be_requested_without_a_key(path: str) -> None:
     with Sandbox(Options(require_key="hush")) as server:
         origin = server.base_url.removesuffix("/v1")
         response = requests.get(origin + path, timeout=9)

@@ -10,7 +10,7 @@ import requests
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post, read_images
+from tests.sandbox.requests_and_images import CLASSIC, GPT, encoded, hole, photo, post, read_images
 
 
 def differing(first: Image.Image, second: Image.Image, where: Image.Image) -> int:
@@ -70,7 +70,7 @@ def test_transparency_outside_the_mask_is_kept(sandbox: Sandbox) -> None:
     assert ImageStat.Stat(result.getchannel("A"), only(hole(), 0)).extrema == [(255, 255)]
 
 
-def test_mask_that_changes_nothing_gives_the_image_back(sandbox: Sandbox) -> None:
+def test_mask_that_changes_nothing_returns_the_image(sandbox: Sandbox) -> None:
     image, mask = photo(), Image.new("RGBA", (256, 256), (0, 0, 0, 255))
     (result,) = read_images(
         post(sandbox, "edits", {**CLASSIC, "prompt": "x"}, image=encoded(image), mask=encoded(mask))
@@ -78,7 +78,7 @@ def test_mask_that_changes_nothing_gives_the_image_back(sandbox: Sandbox) -> Non
     assert result.tobytes() == image.tobytes()
 
 
-def test_edit_without_mask_comes_plainly_from_its_source(sandbox: Sandbox) -> None:
+def test_edit_without_mask_resembles_its_source(sandbox: Sandbox) -> None:
     source = photo(400, 300)
     other = source.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
     (result,) = read_images(post(sandbox, "edits", {**GPT, "prompt": "a print"}, image=encoded(source)))
@@ -101,13 +101,13 @@ def test_exif_orientation_of_an_input_is_applied(sandbox: Sandbox) -> None:
     assert result.size == (300, 400)
 
 
-def test_sixteen_images_in_image_brackets_are_taken(sandbox: Sandbox) -> None:
+def test_sixteen_images_in_image_brackets_are_accepted(sandbox: Sandbox) -> None:
     parts = [("image[]", ("a.png", encoded(photo(64, 64)), "image/png"))] * 16
     response = requests.post(f"{sandbox.base_url}/images/edits", data={**GPT, "prompt": "all"}, files=parts, timeout=60)
     assert [result.size for result in read_images(response)] == [(64, 64)]
 
 
-def test_row_of_three_sizes_takes_the_one_of_the_images_shape(sandbox: Sandbox) -> None:
+def test_row_of_three_sizes_uses_the_one_of_the_images_shape(sandbox: Sandbox) -> None:
     fields = {"model": "gpt-image-1.5", "prompt": "x"}
     (result,) = read_images(post(sandbox, "edits", fields, image=encoded(photo(300, 200))))
     assert result.size == (1536, 1024)
@@ -122,7 +122,7 @@ def test_every_png_mode_is_read(sandbox: Sandbox, mode: str) -> None:
     assert corners[0] != corners[1]
 
 
-def test_json_form_with_data_urls_is_taken(sandbox: Sandbox) -> None:
+def test_json_form_with_data_urls_is_accepted(sandbox: Sandbox) -> None:
     image, mask = (
         {"image_url": "data:image/png;base64," + base64.b64encode(encoded(one)).decode()} for one in (photo(), hole())
     )

@@ -1,4 +1,4 @@
-"""Failures on purpose: `--fail`, and the prompt that is always blocked."""
+"""Injected failures: `--fail`, and the prompt that is always blocked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import requests
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
-from tests.sandbox.making import CLASSIC, post
+from tests.sandbox.requests_and_images import CLASSIC, post
 
 CAT = {**CLASSIC, "prompt": "a cat", "size": "256x256"}
 
@@ -27,7 +27,7 @@ def failing(*texts: str) -> Options:
         (("insufficient_quota:1",), [429, 200, 200, 200, 200, 200]),
     ],
 )
-def test_requests_fail_as_said(texts: tuple[str, ...], statuses: list[int]) -> None:
+def test_requests_fail_as_specified(texts: tuple[str, ...], statuses: list[int]) -> None:
     with Sandbox(failing(*texts)) as server:
         assert [post(server, "generations", CAT).status_code for _ in range(6)] == statuses
 
@@ -38,7 +38,7 @@ def test_only_requests_for_images_fail() -> None:
         assert post(server, "generations", CAT).status_code == 500
 
 
-def test_failed_request_takes_no_image() -> None:
+def test_failed_request_uses_no_image() -> None:
     with Sandbox(failing("500:1")) as server, Sandbox() as other:
         post(server, "generations", CAT)
         assert post(server, "generations", CAT).json()["data"] == post(other, "generations", CAT).json()["data"]
@@ -69,7 +69,7 @@ def test_failure_has_the_apis_own_body(
     assert response.headers["x-request-id"].startswith("req_")
 
 
-def test_gateway_answers_with_a_page() -> None:
+def test_gateway_responds_with_a_page() -> None:
     with Sandbox(failing("502")) as server:
         response = post(server, "generations", CAT)
     assert (response.status_code, response.headers["content-type"]) == (502, "text/html")
@@ -78,7 +78,7 @@ def test_gateway_answers_with_a_page() -> None:
 @pytest.mark.parametrize(
     "text", ["", "200", "600", "429:", "429:0", "429%0", "500:x", "429:3%2", "teapot", "5000", "429 "]
 )
-def test_what_is_no_failure_is_refused(imagecli: Run, text: str) -> None:
+def test_invalid_failure_is_refused(imagecli: Run, text: str) -> None:
     done = imagecli("sandbox", "--port", "0", "--fail", text)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "429:3" in done.stderr

@@ -1,4 +1,4 @@
-"""`/v1/files`: what goes up comes back, is listed, is bounded, and is gone when its time is over."""
+"""`/v1/files`: uploads can be downloaded, listed, are limited, and expire."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import get, send, upload
 
 
-def test_upload_is_described_and_comes_back_byte_for_byte(sandbox: Sandbox) -> None:
+def test_upload_is_described_and_downloaded_byte_for_byte(sandbox: Sandbox) -> None:
     data = bytes(range(256)) * 1000
     file = upload(sandbox, data, name="größe 1.jsonl")
     assert file["id"].startswith("file-")
@@ -36,13 +36,13 @@ def test_upload_is_described_and_comes_back_byte_for_byte(sandbox: Sandbox) -> N
 def test_images_live_until_they_are_deleted(sandbox: Sandbox) -> None:
     file = upload(sandbox, b"x", name="a.png", purpose="vision")
     assert "expires_at" not in file
-    gone = requests.delete(f"{sandbox.base_url}/files/{file['id']}", timeout=9)
-    assert (gone.status_code, gone.json()) == (200, {"id": file["id"], "object": "file", "deleted": True})
+    deleted = requests.delete(f"{sandbox.base_url}/files/{file['id']}", timeout=9)
+    assert (deleted.status_code, deleted.json()) == (200, {"id": file["id"], "object": "file", "deleted": True})
     for path in ("", "/content"):
         assert requests.get(f"{sandbox.base_url}/files/{file['id']}{path}", timeout=9).status_code == 404
 
 
-def test_file_of_nobody_is_not_found(sandbox: Sandbox) -> None:
+def test_unknown_file_is_not_found(sandbox: Sandbox) -> None:
     response = requests.get(f"{sandbox.base_url}/files/file-none", timeout=9)
     error = {"message": "No such File object: file-none", "type": "invalid_request_error", "param": "id", "code": None}
     assert (response.status_code, response.json()) == (404, {"error": error})
@@ -64,9 +64,11 @@ def test_file_of_nobody_is_not_found(sandbox: Sandbox) -> None:
     ids=str,
 )
 def test_files_are_listed(sandbox: Sandbox, query: dict[str, Any], names: list[str], more: bool) -> None:
-    held = [upload(sandbox, b"x", name=f"{n}.jsonl", purpose="vision" if n == 2 else "batch")["id"] for n in (1, 2, 3)]
+    uploaded = [
+        upload(sandbox, b"x", name=f"{n}.jsonl", purpose="vision" if n == 2 else "batch")["id"] for n in (1, 2, 3)
+    ]
     if "after" in query:
-        query = {**query, "after": held[1] if query["after"] == 1 else held[0]}
+        query = {**query, "after": uploaded[1] if query["after"] == 1 else uploaded[0]}
     listed = get(sandbox, "/files", **query)
     assert [file["filename"].removesuffix(".jsonl") for file in listed["data"]] == names
     ends = [listed["data"][0]["id"], listed["data"][-1]["id"]] if names else ["", ""]
@@ -84,7 +86,7 @@ def test_files_are_listed(sandbox: Sandbox, query: dict[str, Any], names: list[s
     ],
     ids=str,
 )
-def test_list_that_can_not_be_is_refused(sandbox: Sandbox, query: dict[str, Any], param: str) -> None:
+def test_invalid_list_request_is_refused(sandbox: Sandbox, query: dict[str, Any], param: str) -> None:
     response = requests.get(f"{sandbox.base_url}/files", params=query, timeout=9)
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
 
@@ -110,7 +112,7 @@ EXPIRY = {"purpose": "batch", "expires_after[anchor]": "created_at"}
     ],
     ids=str,
 )  # fmt: skip
-def test_upload_that_can_not_be_is_refused(
+def test_invalid_upload_is_refused(
     sandbox: Sandbox, fields: dict[str, str], name: str, data: bytes, param: str, code: str | None
 ) -> None:
     response = send(sandbox, data, name=name, **fields)
@@ -126,14 +128,14 @@ def test_upload_without_a_file_is_refused(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("purpose", ["user_data", "assistants", "fine-tune", "evals"])
-def test_what_others_may_not_read_back_is_not_given(sandbox: Sandbox, purpose: str) -> None:
+def test_files_of_restricted_purposes_can_not_be_downloaded(sandbox: Sandbox, purpose: str) -> None:
     file = upload(sandbox, b"x", purpose=purpose)
     response = requests.get(f"{sandbox.base_url}/files/{file['id']}/content", timeout=9)
-    said = f"Not allowed to download files of purpose: {purpose}"
-    assert (response.status_code, response.json()["error"]["message"]) == (400, said)
+    message = f"Not allowed to download files of purpose: {purpose}"
+    assert (response.status_code, response.json()["error"]["message"]) == (400, message)
 
 
-def test_file_is_gone_when_its_time_is_over() -> None:
+def test_file_expires() -> None:
     with Sandbox(Options(speed=36_000)) as server:
         file = upload(server, b"x", **{"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"})
         assert get(server, f"/files/{file['id']}") == file
@@ -142,13 +144,13 @@ def test_file_is_gone_when_its_time_is_over() -> None:
         assert get(server, "/files")["data"] == []
 
 
-def test_oldest_files_make_room() -> None:
+def test_oldest_files_are_removed_at_the_limit() -> None:
     files = FileStore(SandboxClock(), capacity=1000)
-    kept = [files.add(str(n), "vision", StoredBytes(bytes(400)), lifetime=None).id for n in range(3)]
-    assert [file.id for file in files.all()] == kept[1:]
-    files.delete(kept[1])
+    ids = [files.add(str(n), "vision", StoredBytes(bytes(400)), lifetime=None).id for n in range(3)]
+    assert [file.id for file in files.all()] == ids[1:]
+    files.delete(ids[1])
     files.add("4", "vision", StoredBytes(bytes(600)), lifetime=None)
-    assert files.get(kept[2])
+    assert files.get(ids[2])
     huge = files.add("5", "vision", StoredBytes(bytes(5000)), lifetime=None)
     assert [file.id for file in files.all()] == [huge.id]
 
@@ -172,7 +174,7 @@ def test_route_and_method_are_refused(sandbox: Sandbox, method: str, path: str, 
 
 
 @pytest.mark.parametrize("path", ["/files", "/files/file-none", "/files/file-none/content", "/batches", "/batches/b"])
-def test_key_is_asked_for_files_and_batches(path: str) -> None:
+def test_key_is_required_for_files_and_batches(path: str) -> None:
     with Sandbox(Options(require_key="sk-right")) as server:
         assert requests.get(server.base_url + path, timeout=9).status_code == 401
         right = {"Authorization": "Bearer sk-right"}

@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import CLASSIC, GPT, decoded, post, read_images
+from tests.sandbox.requests_and_images import CLASSIC, GPT, decoded, post, read_images
 
 
-def test_classic_answer_is_created_and_urls(sandbox: Sandbox) -> None:
+def test_classic_response_has_created_and_urls(sandbox: Sandbox) -> None:
     response = post(sandbox, "generations", {"prompt": "a white siamese cat", "n": 2, "size": "256x256"})
     body = response.json()
     assert response.status_code == 200
@@ -22,7 +22,7 @@ def test_classic_answer_is_created_and_urls(sandbox: Sandbox) -> None:
     assert [list(one) for one in body["data"]] == [["url"], ["url"]]
 
 
-def test_gpt_answer_tells_what_was_used(sandbox: Sandbox) -> None:
+def test_gpt_response_reports_the_used_values(sandbox: Sandbox) -> None:
     body = post(sandbox, "generations", {**GPT, "prompt": "a cat"}).json()
     assert isinstance(body.pop("created"), int)
     (image,) = body.pop("data")
@@ -52,13 +52,13 @@ def test_model_that_rewords_gives_the_revised_prompt(sandbox: Sandbox) -> None:
         ({"model": "dall-e-3", "response_format": "b64_json", "size": "1792x1024"}, (1792, 1024)),
     ],
 )
-def test_image_has_the_asked_size(sandbox: Sandbox, fields: dict[str, str], size: tuple[int, int]) -> None:
+def test_image_has_the_requested_size(sandbox: Sandbox, fields: dict[str, str], size: tuple[int, int]) -> None:
     (image,) = read_images(post(sandbox, "generations", {**fields, "prompt": "a harbour"}))
     assert image.size == size
 
 
 @pytest.mark.parametrize("output_format", ["png", "jpeg", "webp"])
-def test_image_has_the_asked_format(sandbox: Sandbox, output_format: str) -> None:
+def test_image_has_the_requested_format(sandbox: Sandbox, output_format: str) -> None:
     body = post(sandbox, "generations", {**GPT, "prompt": "x", "output_format": output_format}).json()
     start = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "webp": b"RIFF"}[output_format]
     assert base64.b64decode(body["data"][0]["b64_json"]).startswith(start)
@@ -106,7 +106,7 @@ def test_every_response_has_the_api_headers(sandbox: Sandbox) -> None:
         assert response.headers["openai-processing-ms"].isdigit()
 
 
-def test_models_are_listed_and_told_one_by_one(sandbox: Sandbox) -> None:
+def test_models_are_listed_and_described(sandbox: Sandbox) -> None:
     listed = requests.get(f"{sandbox.base_url}/models", timeout=9).json()
     assert listed["object"] == "list"
     names = [model["id"] for model in listed["data"]]
@@ -116,7 +116,7 @@ def test_models_are_listed_and_told_one_by_one(sandbox: Sandbox) -> None:
         assert list(model) == ["id", "object", "created", "owned_by", "shutdown_date"]
 
 
-def test_routes_answer_without_v1_too(sandbox: Sandbox) -> None:
+def test_routes_work_without_v1_too(sandbox: Sandbox) -> None:
     root = sandbox.base_url.removesuffix("/v1")
     response = requests.post(
         f"{root}/images/generations", json={**CLASSIC, "prompt": "x", "size": "256x256"}, timeout=9

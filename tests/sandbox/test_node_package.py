@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import encoded, photo
+from tests.sandbox.requests_and_images import encoded, photo
 
 SCRIPT = Path(__file__).with_name("openai_package.mjs")
 
@@ -38,8 +38,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(package: Path) -> Any:
-    """What node saw."""
+def output(package: Path) -> Any:
+    """The output of the Node program."""
     image = base64.b64encode(encoded(photo())).decode()
     with Sandbox() as server:
         command = ["node", str(SCRIPT), str(package), server.base_url, image]
@@ -48,18 +48,18 @@ def told(package: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_generate_and_edit_bring_images(told: Any) -> None:
-    assert (told["generate"], told["usage"]) == (["RIFF", "RIFF"], True)
-    assert told["edit"] == ["\xff\xd8\xff\xe0"]
-    assert told["svg"] == [["<svg"], True]
+def test_generate_and_edit_return_images(output: Any) -> None:
+    assert (output["generate"], output["usage"]) == (["RIFF", "RIFF"], True)
+    assert output["edit"] == ["\xff\xd8\xff\xe0"]
+    assert output["svg"] == [["<svg"], True]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("stream", "image_generation"), ("edit_stream", "image_edit")])
-def test_streams_bring_partials_and_the_image(told: Any, name: str, kind: str) -> None:
-    assert told[name] == [f"{kind}.partial_image"] * 2 + [f"{kind}.completed"]
+def test_streams_return_partial_images_and_the_image(output: Any, name: str, kind: str) -> None:
+    assert output[name] == [f"{kind}.partial_image"] * 2 + [f"{kind}.completed"]
 
 
-def test_refusals_are_its_own_errors(told: Any) -> None:
-    assert told["unknown"] == [400, "unknown_parameter", "BadRequestError"]
-    assert told["blocked"] == [400, "moderation_blocked", "BadRequestError"]
-    assert told["model"] == [404, "model_not_found", "NotFoundError"]
+def test_refusals_are_its_own_errors(output: Any) -> None:
+    assert output["unknown"] == [400, "unknown_parameter", "BadRequestError"]
+    assert output["blocked"] == [400, "moderation_blocked", "BadRequestError"]
+    assert output["model"] == [404, "model_not_found", "NotFoundError"]

@@ -1,4 +1,4 @@
-"""Today's `openai` package hands batches in, follows them and reads what they leave."""
+"""Today's `openai` package submits batches, polls them and reads their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import EDITS, jsonl, line
-from tests.sandbox.making import GPT, decoded, encoded, hole, photo
+from tests.sandbox.requests_and_images import GPT, decoded, encoded, hole, photo
 
 Endpoint = Literal["/v1/images/generations", "/v1/images/edits"]
 
@@ -61,9 +61,9 @@ def test_batch_from_a_file_on_disk_to_its_images(client: openai.OpenAI, tmp_path
     assert batch.request_counts is not None
     assert (batch.request_counts.completed, batch.request_counts.failed) == (1, 1)
     assert batch.usage is not None
-    made = json.loads(client.files.content(batch.output_file_id or "").text)
-    image = base64.b64decode(made["response"]["body"]["data"][0]["b64_json"])
-    assert (made["custom_id"], decoded(image).size) == ("a", (256, 256))
+    output = json.loads(client.files.content(batch.output_file_id or "").text)
+    image = base64.b64decode(output["response"]["body"]["data"][0]["b64_json"])
+    assert (output["custom_id"], decoded(image).size) == ("a", (256, 256))
     refused = [json.loads(one) for one in client.files.content(batch.error_file_id or "").iter_lines()]
     assert [one["response"]["status_code"] for one in refused] == [400]
 
@@ -73,13 +73,13 @@ def test_edits_by_uploaded_images(client: openai.OpenAI) -> None:
     body = {**GPT, "prompt": "a pool", "images": [{"file_id": image}], "mask": {"file_id": mask}}
     lines = [{"custom_id": "a", "method": "POST", "url": EDITS, "body": body}]
     batch = ended(client, begin(client, lines, "/v1/images/edits"))
-    made = json.loads(client.files.content(batch.output_file_id or "").text)
-    assert decoded(base64.b64decode(made["response"]["body"]["data"][0]["b64_json"])).size == (256, 256)
+    output = json.loads(client.files.content(batch.output_file_id or "").text)
+    assert decoded(base64.b64decode(output["response"]["body"]["data"][0]["b64_json"])).size == (256, 256)
 
 
 def test_batches_and_files_are_listed_page_by_page(client: openai.OpenAI) -> None:
-    made = [begin(client, [line("a")]).id for _ in range(5)]
-    assert [one.id for one in client.batches.list(limit=2)] == made[::-1]
+    output = [begin(client, [line("a")]).id for _ in range(5)]
+    assert [one.id for one in client.batches.list(limit=2)] == output[::-1]
     assert len([one.id for one in client.files.list(limit=2, purpose="batch")]) == 5
     (first, *_) = client.files.list(order="asc")
     assert client.files.delete(first.id).deleted
@@ -95,7 +95,7 @@ def test_batch_is_cancelled_once(client: openai.OpenAI) -> None:
         client.batches.cancel(batch.id)
 
 
-def test_file_that_can_not_be_is_told_by_line(client: openai.OpenAI) -> None:
+def test_invalid_file_is_reported_by_line(client: openai.OpenAI) -> None:
     batch = ended(client, begin(client, [line("a"), line("a")]))
     assert batch.errors is not None
     assert [(one.code, one.line) for one in batch.errors.data or []] == [("duplicate_custom_id", 2)]

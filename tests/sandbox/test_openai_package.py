@@ -14,7 +14,7 @@ from PIL import Image
 
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.sandbox.making import decoded, encoded, hole, photo
+from tests.sandbox.requests_and_images import decoded, encoded, hole, photo
 
 
 def frames(response: openai.types.ImagesResponse) -> int:
@@ -87,30 +87,30 @@ def test_every_format_of_the_newest_model(
     assert (response.svg_usage is not None) == (output_format == "svg")
 
 
-def test_gif_and_svg_take_their_own_parameters(client: openai.OpenAI) -> None:
+def test_gif_and_svg_have_their_own_parameters(client: openai.OpenAI) -> None:
     options: dict[str, Any] = {"model": "gpt-image-2.6-flare", "prompt": "x", "safety_identifier": "hashed"}
     moving = client.images.generate(**options, output_format="gif", frame_count=3, frame_duration_ms=40)
     assert frames(moving) == 3
     assert moving.safety_identifier == "hashed"
-    drawn = client.images.edit(
+    edited = client.images.edit(
         **options, image=("a.png", encoded(photo())), output_format="svg", svg={"reasoning": {"effort": "low"}}
     )
-    assert drawn.svg_usage is not None
-    assert drawn.svg_usage.reasoning_tokens > 0
+    assert edited.svg_usage is not None
+    assert edited.svg_usage.reasoning_tokens > 0
 
 
 def test_generate_streams(client: openai.OpenAI) -> None:
-    seen: list[tuple[str, int | None]] = []
+    events: list[tuple[str, int | None]] = []
     with client.images.generate(
         model="gpt-image-2", prompt="a cat", stream=True, partial_images=2, output_format="webp"
     ) as stream:
         for event in stream:
             assert decoded(base64.b64decode(event.b64_json)).size == (1024, 1024)
-            seen.append((event.type, event.partial_image_index if "partial" in event.type else None))  # type: ignore[union-attr]
+            events.append((event.type, event.partial_image_index if "partial" in event.type else None))  # type: ignore[union-attr]
             if event.type == "image_generation.completed":
                 assert event.usage.output_tokens == 1756 + 200
     partial = "image_generation.partial_image"
-    assert seen == [(partial, 0), (partial, 1), ("image_generation.completed", None)]
+    assert events == [(partial, 0), (partial, 1), ("image_generation.completed", None)]
 
 
 def test_edit_streams(client: openai.OpenAI) -> None:
@@ -137,7 +137,7 @@ def test_unknown_model_is_not_found(client: openai.OpenAI) -> None:
     assert caught.value.code == "model_not_found"
 
 
-def test_blocked_prompt_tells_stage_and_categories(client: openai.OpenAI) -> None:
+def test_blocked_prompt_reports_stage_and_categories(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         client.images.generate(model="gpt-image-2", prompt="moderation_blocked")
     assert caught.value.code == "moderation_blocked"
@@ -155,7 +155,7 @@ def test_wrong_key_is_an_authentication_error() -> None:
     assert (caught.value.status_code, caught.value.code) == (401, "invalid_api_key")
 
 
-def test_client_tries_again_where_it_may() -> None:
+def test_client_retries_if_allowed() -> None:
     lines: list[str] = []
     failures = (Failure.parse("429:1"), Failure.parse("503:2"))
     with (

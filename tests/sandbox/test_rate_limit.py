@@ -1,4 +1,4 @@
-"""The rate limit: images a minute, told in the headers of every image answer."""
+"""The rate limit: images per minute, stated in the headers of every image response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from imagecli.sandbox.rate_limit import format_go_duration
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
-from tests.sandbox.making import post
+from tests.sandbox.requests_and_images import post
 
 FIELDS = {"prompt": "a cat", "size": "256x256"}
 
@@ -19,7 +19,7 @@ def rates(response: requests.Response) -> list[int]:
     return [int(response.headers[f"x-ratelimit-{name}-images"]) for name in ("limit", "remaining", "reset")]
 
 
-def test_requests_are_told_too_with_go_durations() -> None:
+def test_request_limits_are_stated_with_go_durations() -> None:
     with Sandbox(Options(rate_limit=3)) as server:
         headers = post(server, "generations", {**FIELDS, "n": 3}).headers
         assert [headers[f"x-ratelimit-{name}-requests"] for name in ("limit", "remaining", "reset")] == [
@@ -70,11 +70,11 @@ def test_request_larger_than_the_limit_is_refused_without_a_time_to_wait() -> No
     }
 
 
-def test_client_does_not_wait_for_what_can_never_fit(imagecli: Run) -> None:
+def test_client_does_not_wait_for_a_request_that_never_fits(imagecli: Run) -> None:
     lines: list[str] = []
     with Sandbox(Options(rate_limit=5), log=lines.append) as server:
-        asked = ("generate", "a cat", "-n", 6, "--model", "dall-e-2", "--base-url", server.base_url)
-        done = imagecli(*asked, env={"OPENAI_API_KEY": "sk-test"})
+        arguments = ("generate", "a cat", "-n", 6, "--model", "dall-e-2", "--base-url", server.base_url)
+        done = imagecli(*arguments, env={"OPENAI_API_KEY": "sk-test"})
     assert done.exit_code == 5
     assert "Limit 5, Requested 6" in done.stderr
     assert lines == ["POST /v1/images/generations 429"]

@@ -1,7 +1,5 @@
-"""Refusals held against literals: status, type, param, code, and the words that say why.
-
-Typed from the API's own error bodies (public issues and reference, read 2026-11-22), not from the catalog.
-"""
+"""Errors compared with literals: status, type, param, code, and the message.\n\nFrom the API's own error bodies (public
+issues and reference, read 2026-11-22), not from the catalog."""
 
 # ruff: noqa: E501  (a table reads better with a row a line)
 
@@ -17,7 +15,7 @@ import requests
 from PIL import Image
 
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
+from tests.sandbox.requests_and_images import CLASSIC, GPT, encoded, hole, photo, post
 
 INVALID = "invalid_request_error"
 NEW = {"model": "gpt-image-2.6-flare"}
@@ -178,7 +176,7 @@ def test_classic_image_over_4_megabytes_is_refused(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-def test_gpt_image_over_50_megabytes_is_refused_and_one_under_it_taken(sandbox: Sandbox) -> None:
+def test_gpt_image_over_50_megabytes_is_refused_and_one_below_accepted(sandbox: Sandbox) -> None:
     response = post(sandbox, "edits", {**GPT, "prompt": "x"}, image=encoded(photo(64, 64)) + bytes(50 * 1024**2))
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_image_file")
     assert post(sandbox, "edits", {**GPT, "prompt": "x"}, image=noise(8)).status_code == 200
@@ -217,7 +215,7 @@ def test_route_method_and_body_are_refused(sandbox: Sandbox, method: str, path: 
     assert words in response.json()["error"]["message"]
 
 
-def test_body_that_is_no_object_is_refused(sandbox: Sandbox) -> None:
+def test_body_that_is_not_an_object_is_refused(sandbox: Sandbox) -> None:
     for body in ("[]", "null", "7", "[" * 5000):
         response = requests.post(f"{sandbox.base_url}/images/generations", data=body, timeout=9)
         assert (response.status_code, response.json()["error"]["type"]) == (400, INVALID)
@@ -236,7 +234,7 @@ KEYED = "sk-proj-abcdefghijklmnop"
         ({"Authorization": f"Bearer {KEYED}"}, 200, None, ""),
     ],
 )  # fmt: skip
-def test_key_is_asked_for(headers: dict[str, str], status: int, code: str | None, words: str) -> None:
+def test_key_is_required(headers: dict[str, str], status: int, code: str | None, words: str) -> None:
     with Sandbox(Options(require_key=KEYED)) as server:
         response = requests.get(f"{server.base_url}/models", headers=headers, timeout=9)
         assert response.status_code == status

@@ -1,4 +1,4 @@
-"""Forms are taken apart as HTTP libraries put them together, and nothing in them raises."""
+"""Forms are parsed as HTTP libraries build them, and no input raises an exception."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def read(body: bytes, content_type: str = TYPE) -> list[tuple[str, str | None, b
         min_size=1,
     )
 )
-def test_what_a_library_sends_is_read(sent: list[tuple[str, str | None, bytes]]) -> None:
-    files = [(name, (filename, data)) for name, filename, data in sent]
+def test_forms_of_http_libraries_are_read(parts: list[tuple[str, str | None, bytes]]) -> None:
+    files = [(name, (filename, data)) for name, filename, data in parts]
     prepared = requests.Request("POST", "http://h/", files=files).prepare()
     assert isinstance(prepared.body, bytes)
-    assert read(prepared.body, prepared.headers["content-type"]) == sent
+    assert read(prepared.body, prepared.headers["content-type"]) == parts
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_a_library_sends_is_read(sent: list[tuple[str, str | None, bytes]])
         (b"", []),
     ],
 )  # fmt: skip
-def test_form_is_read_as_far_as_it_is_one(body: bytes, parts: list[tuple[str, str | None, bytes]]) -> None:
+def test_form_is_read_as_far_as_it_is_valid(body: bytes, parts: list[tuple[str, str | None, bytes]]) -> None:
     assert read(body) == parts
 
 
@@ -60,7 +60,7 @@ def test_form_is_read_as_far_as_it_is_one(body: bytes, parts: list[tuple[str, st
         st.sampled_from([b"--B", b"\r\n", b"--", b"Content-Disposition: form-data; name=", b'"', b"\xff", b":", b" "])
     )
 )
-def test_no_body_raises(pieces: list[bytes]) -> None:
+def test_no_body_raises_an_exception(pieces: list[bytes]) -> None:
     assert all(name for name, _, _ in read(b"".join(pieces)))
 
 
@@ -68,5 +68,5 @@ def test_no_body_raises(pieces: list[bytes]) -> None:
     "content_type",
     ["", "multipart/form-data", "multipart/form-data; boundary=", "x; boundary=\xff", "x\r\ny; boundary=B"],
 )
-def test_no_content_type_raises(content_type: str) -> None:
+def test_no_content_type_raises_an_exception(content_type: str) -> None:
     read(b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--B--\r\n', content_type)

@@ -1,4 +1,4 @@
-"""Every model of the catalog answers, by its row: nothing of a model stands in the sandbox's code."""
+"""Every model of the catalog works by its row: no model name is in the sandbox's code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imagecli.sandbox.image_job import UploadedFile
 from imagecli.sandbox.request_body import ParsedForm, read_form
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.sandbox.making import encoded, events, hole, photo, post, read_images
+from tests.sandbox.requests_and_images import encoded, events, hole, photo, post, read_images
 
 ROWS = catalog.load_shipped_catalog()
 PACKAGE = Path(__file__).parents[2] / "imagecli" / "sandbox"
@@ -32,12 +32,12 @@ def test_every_model_paints(sandbox: Sandbox, model: str) -> None:
 
 
 @pytest.mark.parametrize("model", sorted(ROWS.models))
-def test_every_word_and_end_of_range_of_a_row_is_taken_and_its_neighbours_are_not(model: str) -> None:
+def test_every_value_and_limit_of_a_row_is_accepted_and_its_neighbors_are_not(model: str) -> None:
     row = ROWS.models[model]
     for name in row.parameters:
-        made_as = {"frame_count": "gif", "frame_duration_ms": "gif", "output_compression": "webp"}.get(name)
+        required_format = {"frame_count": "gif", "frame_duration_ms": "gif", "output_compression": "webp"}.get(name)
         with_it = {
-            **({"output_format": made_as} if made_as else {}),
+            **({"output_format": required_format} if required_format else {}),
             **({"stream": True} if name == "partial_images" else {}),
         }
         for value, error in (
@@ -64,13 +64,13 @@ def refusal(row: ModelRow, fields: dict[str, Any]) -> str | None:
     return None
 
 
-def test_no_name_of_a_model_stands_in_the_code_but_the_defaults() -> None:
+def test_no_model_name_is_in_the_code_except_the_defaults() -> None:
     code = {path.name: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
     found = {(file, name) for file, text in code.items() for name in ROWS.models if f'"{name}"' in text}
     assert found == {("request_validation.py", "dall-e-2"), ("request_validation.py", "gpt-image-1.5")}
 
 
-def test_model_that_is_one_row_more_answers_by_it() -> None:
+def test_model_of_an_additional_row_works_by_it() -> None:
     row = ROWS.models["gpt-image-2.6-flare"]._replace(name="tomorrow", max_n=3, words={"quality": ("fine", "auto")})
     rows = ROWS._replace(models={**ROWS.models, "tomorrow": row})
     with Sandbox(Options(catalog=rows)) as server:
@@ -80,7 +80,7 @@ def test_model_that_is_one_row_more_answers_by_it() -> None:
         assert requests.get(f"{server.base_url}/models/tomorrow", timeout=9).json()["id"] == "tomorrow"
 
 
-def test_list_tells_when_models_end(sandbox: Sandbox) -> None:
+def test_list_has_the_shutdown_dates(sandbox: Sandbox) -> None:
     listed = {one["id"]: one for one in requests.get(f"{sandbox.base_url}/models", timeout=9).json()["data"]}
     assert set(listed) == set(ROWS.models)
     assert listed["gpt-image-1.5"]["shutdown_date"] == "2026-12-01"
@@ -90,7 +90,7 @@ def test_list_tells_when_models_end(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "echoed"),
     [
         ({"safety_identifier": "hashed"}, "hashed"),
         ({"user": "someone"}, "someone"),
@@ -99,22 +99,22 @@ def test_list_tells_when_models_end(sandbox: Sandbox) -> None:
         ({}, None),
     ],
 )
-def test_safety_identifier_is_said_again(sandbox: Sandbox, fields: dict[str, str], told: str | None) -> None:
+def test_safety_identifier_is_echoed(sandbox: Sandbox, fields: dict[str, str], echoed: str | None) -> None:
     body = post(sandbox, "generations", {"model": "gpt-image-2", "prompt": "x", **fields}).json()
-    assert body.get("safety_identifier") == told
+    assert body.get("safety_identifier") == echoed
 
 
-def test_effective_values_take_the_place_of_auto(sandbox: Sandbox) -> None:
+def test_effective_values_replace_auto(sandbox: Sandbox) -> None:
     auto = {"quality": "auto", "background": "auto", "size": "auto"}
     body = post(sandbox, "generations", {"model": "gpt-image-2.5-flare", "prompt": "x", **auto}).json()
     assert [body[name] for name in ("quality", "background", "size")] == ["high", "opaque", "1024x1024"]
 
 
-def test_markup_changes_what_it_covers_and_what_it_goes_round(sandbox: Sandbox) -> None:
-    source, drawn = photo(256, 256), Image.new("RGBA", (256, 256))
-    ImageDraw.Draw(drawn).ellipse((90, 90, 170, 170), outline=(255, 0, 0, 255), width=4)
+def test_markup_changes_covered_and_enclosed_areas(sandbox: Sandbox) -> None:
+    source, markup = photo(256, 256), Image.new("RGBA", (256, 256))
+    ImageDraw.Draw(markup).ellipse((90, 90, 170, 170), outline=(255, 0, 0, 255), width=4)
     fields = {"model": "gpt-image-2.5-flare", "prompt": "a moon"}
-    (result,) = read_images(post(sandbox, "edits", fields, image=encoded(source), markup=encoded(drawn)))
+    (result,) = read_images(post(sandbox, "edits", fields, image=encoded(source), markup=encoded(markup)))
     assert result.getpixel((130, 130)) != source.getpixel((130, 130))
     assert [result.getpixel(place) for place in ((10, 10), (240, 128))] == [
         source.getpixel(place) for place in ((10, 10), (240, 128))
@@ -122,7 +122,7 @@ def test_markup_changes_what_it_covers_and_what_it_goes_round(sandbox: Sandbox) 
     assert (255, 0, 0) not in {color for _, color in result.convert("RGB").getcolors(1 << 20) or []}
 
 
-def test_json_form_takes_markup_and_streams(sandbox: Sandbox) -> None:
+def test_json_form_accepts_markup_and_streams(sandbox: Sandbox) -> None:
     image, markup = (
         {"image_url": "data:image/png;base64," + base64.b64encode(encoded(one)).decode()} for one in (photo(), hole())
     )

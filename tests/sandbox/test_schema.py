@@ -19,7 +19,7 @@ from imagecli.catalog import catalog
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import begin, content, ended, fast, get, line, upload
-from tests.sandbox.making import CLASSIC, GPT, encoded, events, hole, photo, post
+from tests.sandbox.requests_and_images import CLASSIC, GPT, encoded, events, hole, photo, post
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "data" / "openapi" / "images.json").read_text("utf-8"))
 
@@ -128,11 +128,11 @@ def test_edit_and_variation_bodies_fit(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("fields", [GPT, {**NEW, "quality": "xhigh", "size": "1280x720", "user": "someone"}], ids=str)
 def test_every_event_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
     live = {**fields, "prompt": "x", "stream": True, "partial_images": 2, "n": 2, "output_format": "webp"}
-    made = events(post(sandbox, "generations", live))
-    made += events(post(sandbox, "edits", live, image=encoded(photo())))
-    for name, payload in made:
+    sent_events = events(post(sandbox, "generations", live))
+    sent_events += events(post(sandbox, "edits", live, image=encoded(photo())))
+    for name, payload in sent_events:
         hold(payload, EVENTS[name])
-    assert {name for name, _ in made} == set(EVENTS)
+    assert {name for name, _ in sent_events} == set(EVENTS)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_refusal_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("what", ["401", "404", "429", "500", "503", "insufficient_quota", "moderation_blocked"])
-def test_failure_on_purpose_fits(what: str) -> None:
+def test_injected_failure_fits(what: str) -> None:
     with Sandbox(Options(failures=(Failure.parse(what),))) as server:
         hold(post(server, "generations", {"prompt": "x"}).json(), "ErrorResponse")
 
@@ -173,7 +173,7 @@ def test_files_fit(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("failure", ["batch_failed%2", "batch_expired", "502%3"])
-def test_batch_and_what_its_lines_hold_fit(failure: str) -> None:
+def test_batch_and_its_lines_fit(failure: str) -> None:
     with fast(failure) as server:
         for _ in range(2):
             started = begin(server, [line("a"), line("b", n=2), line("c", size="1x1")], metadata={"a": "b"})
@@ -181,21 +181,21 @@ def test_batch_and_what_its_lines_hold_fit(failure: str) -> None:
             batch = ended(server, started)
             hold(batch, "Batch")
         for file in get(server, "/files", purpose="batch_output")["data"]:
-            for answered in content(server, file["id"]):
-                assert set(answered) == {"id", "custom_id", "response", "error"}
-                response = answered["response"]
+            for line_ in content(server, file["id"]):
+                assert set(line_) == {"id", "custom_id", "response", "error"}
+                response = line_["response"]
                 if response:
                     hold(response["body"], "ImagesResponse" if response["status_code"] == 200 else "ErrorResponse")
         hold(get(server, "/batches"), "ListBatchesResponse")
         hold(requests.get(f"{server.base_url}/batches/none", timeout=9).json(), "ErrorResponse")
 
 
-def test_batch_under_way_and_cancelled_fits(sandbox: Sandbox) -> None:
+def test_batch_in_progress_and_cancelled_fits(sandbox: Sandbox) -> None:
     batch = begin(sandbox, [line("a")])
     hold(requests.post(f"{sandbox.base_url}/batches/{batch['id']}/cancel", timeout=9).json(), "Batch")
 
 
-def test_nothing_is_listed_as_newer_that_the_snapshot_has() -> None:
+def test_no_property_of_the_snapshot_is_listed_as_newer() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     assert all(schemas[schema]["properties"].get(name) != newer for (schema, name), newer in NEWER.items())
 
@@ -203,6 +203,6 @@ def test_nothing_is_listed_as_newer_that_the_snapshot_has() -> None:
 @pytest.mark.parametrize(
     "body", [{"created": 1, "data": [], "extra": 1}, {"created": "now"}, {"created": 1, "size": "big"}]
 )
-def test_a_body_that_does_not_fit_is_found(body: dict[str, Any]) -> None:
+def test_a_body_that_does_not_fit_is_detected(body: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         hold(body, "ImagesResponse")

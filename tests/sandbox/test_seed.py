@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import GPT, post, read_images
+from tests.sandbox.requests_and_images import GPT, post, read_images
 
 
 def draw(sandbox: Sandbox, **fields: object) -> list[Image.Image]:

@@ -1,4 +1,5 @@
-"""`stream: true`: events as they are made, partial images that become the whole one, and clients that go away."""
+"""`stream: true`: events as they are created, partial images that become the complete one, and clients that
+disconnect."""
 
 from __future__ import annotations
 
@@ -17,13 +18,13 @@ from PIL import ImageChops, ImageStat
 from imagecli.sandbox.app import SandboxApp
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
+from tests.sandbox.requests_and_images import GPT, decoded, encoded, events, hole, photo, post
 
 SMALL = {**GPT, "prompt": "a cat", "size": "1024x656", "output_format": "jpeg"}
 LIVE = {**SMALL, "stream": True}
 
 
-def test_partials_come_first_and_the_whole_image_last(sandbox: Sandbox) -> None:
+def test_partial_images_come_first_and_the_complete_image_last(sandbox: Sandbox) -> None:
     response = post(sandbox, "generations", {**LIVE, "partial_images": 2})
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["transfer-encoding"] == "chunked"
@@ -35,26 +36,26 @@ def test_partials_come_first_and_the_whole_image_last(sandbox: Sandbox) -> None:
         assert decoded(base64.b64decode(payload["b64_json"])).size == (1024, 656)
 
 
-def test_events_tell_what_was_used(sandbox: Sandbox) -> None:
+def test_events_report_the_used_values(sandbox: Sandbox) -> None:
     fields = {**LIVE, "partial_images": 1, "safety_identifier": "hashed"}
-    (_, partial), (_, whole) = events(post(sandbox, "generations", fields))
-    for payload in (partial, whole):
+    (_, partial), (_, full) = events(post(sandbox, "generations", fields))
+    for payload in (partial, full):
         assert isinstance(payload.pop("created_at"), int)
         assert payload.pop("b64_json")
     used = {"background": "opaque", "output_format": "jpeg", "quality": "medium", "size": "1024x656"}
     assert partial == {"type": "image_generation.partial_image", "partial_image_index": 0, **used}
-    usage = whole.pop("usage")
-    assert whole == {"type": "image_generation.completed", "safety_identifier": "hashed", **used}
+    usage = full.pop("usage")
+    assert full == {"type": "image_generation.completed", "safety_identifier": "hashed", **used}
     assert set(usage) == {"input_tokens", "input_tokens_details", "output_tokens", "total_tokens"}
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_each_partial_is_nearer_to_the_image(sandbox: Sandbox, count: int) -> None:
+def test_each_partial_image_is_closer_to_the_result(sandbox: Sandbox, count: int) -> None:
     fields = {**LIVE, "output_format": "png", "partial_images": count}
-    *earlier, whole = [
+    *earlier, full = [
         decoded(base64.b64decode(payload["b64_json"])) for _, payload in events(post(sandbox, "generations", fields))
     ]
-    apart = [sum(ImageStat.Stat(ImageChops.difference(one, whole)).mean) for one in earlier]
+    apart = [sum(ImageStat.Stat(ImageChops.difference(one, full)).mean) for one in earlier]
     assert len(apart) == count
     assert apart == sorted(set(apart), reverse=True)
     assert all(apart)
@@ -73,18 +74,21 @@ def test_edit_with_text_fields_streams(sandbox: Sandbox) -> None:
 
 
 def test_several_images_are_completed_one_by_one(sandbox: Sandbox) -> None:
-    told = events(post(sandbox, "generations", {**LIVE, "n": 2, "partial_images": 1}))
-    assert [name.rpartition(".")[2] for name, _ in told] == ["partial_image", "completed"] * 2
-    assert len({payload["b64_json"] for _, payload in told}) == 4
-    assert [payload["partial_image_index"] for name, payload in told if name.endswith("partial_image")] == [0, 0]
+    stream_events = events(post(sandbox, "generations", {**LIVE, "n": 2, "partial_images": 1}))
+    assert [name.rpartition(".")[2] for name, _ in stream_events] == ["partial_image", "completed"] * 2
+    assert len({payload["b64_json"] for _, payload in stream_events}) == 4
+    assert [payload["partial_image_index"] for name, payload in stream_events if name.endswith("partial_image")] == [
+        0,
+        0,
+    ]
 
 
 def test_usage_of_all_events_is_that_of_the_body(sandbox: Sandbox) -> None:
-    told = events(post(sandbox, "generations", {**LIVE, "n": 2}))
-    streamed = [payload["usage"] for _, payload in told]
-    whole = post(sandbox, "generations", {**SMALL, "n": 2}).json()["usage"]
+    stream_events = events(post(sandbox, "generations", {**LIVE, "n": 2}))
+    streamed = [payload["usage"] for _, payload in stream_events]
+    full = post(sandbox, "generations", {**SMALL, "n": 2}).json()["usage"]
     for name in ("input_tokens", "output_tokens", "total_tokens"):
-        assert sum(usage[name] for usage in streamed) == whole[name]
+        assert sum(usage[name] for usage in streamed) == full[name]
 
 
 def test_refusal_before_the_stream_is_json(sandbox: Sandbox) -> None:
@@ -94,7 +98,7 @@ def test_refusal_before_the_stream_is_json(sandbox: Sandbox) -> None:
 
 
 class Waits(threading.Event):
-    """Remembers how long it was waited for, and waits no time."""
+    """Records the requested waits without waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +120,7 @@ def test_latency_is_spread_over_the_events() -> None:
     assert len(waits.seconds) == 4
 
 
-def test_events_arrive_while_the_image_is_made() -> None:
+def test_events_arrive_while_the_image_is_created() -> None:
     with Sandbox(Options(latency=8)) as server, raw(server, b"1.1", {**LIVE, "partial_images": 3}) as connection:
         started = time.monotonic()
         received = b""
@@ -151,7 +155,7 @@ def test_connection_serves_the_next_request_after_a_stream(sandbox: Sandbox) -> 
         assert session.get(f"{sandbox.base_url}/models", timeout=20).status_code == 200
 
 
-def test_client_that_goes_away_in_the_middle_hurts_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+def test_client_that_disconnects_in_the_middle_affects_no_other(capfd: pytest.CaptureFixture[str]) -> None:
     lines: list[str] = []
     with Sandbox(Options(latency=1), log=lines.append) as server:
         with raw(server, b"1.1", {**LIVE, "output_format": "png", "partial_images": 3}) as connection:

@@ -21,7 +21,7 @@ from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.sandbox import Sandbox
 from imagecli.sizes import Size
-from tests.sandbox.making import encoded, photo, post
+from tests.sandbox.requests_and_images import encoded, photo, post
 
 SVG = {"model": "gpt-image-2.6-flare", "prompt": "a small boat", "output_format": "svg"}
 XMLNS = "{http://www.w3.org/2000/svg}"
@@ -54,7 +54,7 @@ def check_harmless(data: bytes) -> ElementTree.Element:
     return root
 
 
-def test_answer_is_a_drawing_with_the_bill_of_its_author(sandbox: Sandbox) -> None:
+def test_response_is_a_drawing_with_the_cost_of_its_author_model(sandbox: Sandbox) -> None:
     fields = {**SVG, "svg": {"model": "gpt-6", "reasoning": {"effort": "high"}}, "safety_identifier": "me"}
     body = post(sandbox, "generations", fields).json()
     root = check_harmless(base64.b64decode(body["data"][0]["b64_json"]))

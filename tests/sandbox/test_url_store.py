@@ -12,7 +12,7 @@ import requests
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.sandbox import Options, Sandbox
 from imagecli.sandbox.url_store import UrlStore
-from tests.sandbox.making import decoded, post
+from tests.sandbox.requests_and_images import decoded, post
 
 FIELDS = {"prompt": "a cat", "size": "256x256"}
 
@@ -27,7 +27,7 @@ def refused(response: requests.Response) -> tuple[int, str, str | None]:
     )
 
 
-def test_url_gives_the_image_until_its_hour_is_over(sandbox: Sandbox) -> None:
+def test_url_returns_the_image_until_it_expires(sandbox: Sandbox) -> None:
     url = post(sandbox, "generations", FIELDS).json()["data"][0]["url"]
     response = requests.get(url, timeout=9)
     assert (response.status_code, response.headers["content-type"]) == (200, "image/png")
@@ -36,7 +36,7 @@ def test_url_gives_the_image_until_its_hour_is_over(sandbox: Sandbox) -> None:
     assert 3590 < (expiry - datetime.now(UTC)).total_seconds() <= 3601
 
 
-def test_url_is_on_the_host_that_was_asked(sandbox: Sandbox) -> None:
+def test_url_is_on_the_requested_host(sandbox: Sandbox) -> None:
     port = urlsplit(sandbox.base_url).port
     response = requests.post(f"http://localhost:{port}/v1/images/generations", json=FIELDS, timeout=9)
     assert response.json()["data"][0]["url"].startswith(f"http://localhost:{port}/pictures/")
@@ -76,8 +76,8 @@ def test_unknown_image_is_not_found(sandbox: Sandbox) -> None:
     assert refused(response) == (404, "ResourceNotFound", "ResourceNotFound")
 
 
-def test_old_images_make_room() -> None:
+def test_old_images_are_removed_at_the_limit() -> None:
     shelf = UrlStore(60, SandboxClock(), capacity=1000)
-    kept = [urlsplit(shelf.add(bytes(400), "host")).path for _ in range(4)]
-    assert shelf.has(kept[-1])
-    assert not shelf.has(kept[0])
+    paths = [urlsplit(shelf.add(bytes(400), "host")).path for _ in range(4)]
+    assert shelf.has(paths[-1])
+    assert not shelf.has(paths[0])

@@ -1,4 +1,4 @@
-"""`usage`: the price table's figures, so that what the client reckons from it is inside its estimate."""
+"""`usage`: the figures of the price table, so that the cost computed from it is within the estimate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.response_body import build_usage, tokens_per_image
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import encoded, hole, photo, post
+from tests.sandbox.requests_and_images import encoded, hole, photo, post
 
 ROWS = catalog.load_shipped_catalog()
 PRICED = sorted(name for name, row in ROWS.models.items() if row.prices)
@@ -39,11 +39,11 @@ def of(model: str, **fields: Any) -> dict[str, Any]:
         ({"model": "gpt-image-1-mini", "quality": "low", "size": "1536x1024"}, 400),
     ],
 )
-def test_output_tokens_are_the_tables(fields: dict[str, Any], tokens: int) -> None:
+def test_output_tokens_are_those_of_the_table(fields: dict[str, Any], tokens: int) -> None:
     assert of(**fields)["output_tokens"] == tokens
 
 
-def test_body_tells_kinds_of_tokens(sandbox: Sandbox) -> None:
+def test_body_has_kinds_of_tokens(sandbox: Sandbox) -> None:
     fields = {"model": "gpt-image-2", "prompt": "a pool", "quality": "low"}
     usage = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole())).json()["usage"]
     assert usage["input_tokens_details"]["image_tokens"] == 2100
@@ -58,8 +58,13 @@ def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
     for quality in estimate.qualities_by_price(row):
         for size in ("1024x1024", "1536x1024", *(["2048x2048", "1040x1040"] if not row.sizes.set else [])):
             usage = of(model, quality=quality, size=size)
-            ask = Generate(prompt="a cat", options=ImageOptions(model=model, quality=quality, size=Size.parse(size)))
-            price, cost = estimate.estimate_price(ask, row, openai), usage_cost.reported_usd(usage, ask, row, openai)
+            request_ = Generate(
+                prompt="a cat", options=ImageOptions(model=model, quality=quality, size=Size.parse(size))
+            )
+            price, cost = (
+                estimate.estimate_price(request_, row, openai),
+                usage_cost.reported_usd(usage, request_, row, openai),
+            )
             assert price is not None
             assert price.high_usd is not None
             assert cost is not None
@@ -76,7 +81,7 @@ def test_gif_is_billed_by_the_sheet_of_its_frames() -> None:
     assert tokens == [round(1756 * (2e6 + count) / (2e6 + 1024**2)) for count in pixels]
 
 
-def test_row_without_prices_has_usage_all_the_same() -> None:
+def test_row_without_prices_has_usage_too() -> None:
     rows = catalog.with_user_models({"models": {"gpt-image-new": {"like": "gpt-image-2"}}}, "models.toml")
     unpriced = rows.models["gpt-image-new"]._replace(prices=None)
     form = ParsedForm(values={"model": "gpt-image-new", "prompt": "x"})

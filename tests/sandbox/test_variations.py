@@ -1,4 +1,4 @@
-"""Variations: like the source, unlike it, and unlike each other."""
+"""Variations: similar to the source, different from it, and different from each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from imagecli.sandbox.sandbox import Sandbox
-from tests.sandbox.making import encoded, photo, post, read_images
+from tests.sandbox.requests_and_images import encoded, photo, post, read_images
 
 FIELDS = {"n": 4, "response_format": "b64_json", "size": "512x512"}
 
@@ -34,7 +34,7 @@ def test_variations_differ_from_each_other(sandbox: Sandbox) -> None:
     assert len({result.resize((4, 4)).tobytes() for result in read_images(response)}) == 10
 
 
-def test_variations_are_turned_through_the_hues(sandbox: Sandbox) -> None:
+def test_variations_have_different_hues(sandbox: Sandbox) -> None:
     response = post(
         sandbox, "variations", {**FIELDS, "n": 10}, image=encoded(Image.new("RGB", (512, 512), (200, 60, 60)))
     )
@@ -56,6 +56,6 @@ def test_same_image_gives_the_same_variations_from_another_server(sandbox: Sandb
 
 
 @pytest.mark.parametrize(("side", "size"), [(256, 256), (512, 512), (1024, 1024), (300, 1024)])
-def test_size_is_the_images_own_where_that_is_legal(sandbox: Sandbox, side: int, size: int) -> None:
+def test_size_is_that_of_the_image_if_legal(sandbox: Sandbox, side: int, size: int) -> None:
     response = post(sandbox, "variations", {"response_format": "b64_json"}, image=encoded(photo(side, side)))
     assert [result.size for result in read_images(response)] == [(size, size)]

@@ -1,4 +1,4 @@
-"""A file under its final name is whole and replaced nothing unasked; what is paid for is kept somewhere."""
+"""A file under its final name is complete and replaced nothing without permission; paid bytes are kept somewhere."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
 
 
-def test_a_saved_file_is_whole_and_alone(tmp_path: Path) -> None:
+def test_a_saved_file_is_complete_and_leaves_no_other_file(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     assert save_file(b"picture", path) == path
     assert contents(tmp_path) == {"cat.png": b"picture"}
@@ -43,7 +43,7 @@ def test_pieces_are_joined(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"cat.png": bytes([0, 0, 0, 1, 1, 1, 2, 2, 2])}
 
 
-def test_a_name_taken_meanwhile_is_numbered_and_the_file_there_stays(tmp_path: Path) -> None:
+def test_a_name_created_meanwhile_is_numbered_and_its_file_stays(tmp_path: Path) -> None:
     for name in ("cat.png", "cat_2.png"):
         (tmp_path / name).write_bytes(b"old")
     assert save_file(b"new", tmp_path / "cat.png") == tmp_path / "cat_3.png"
@@ -126,7 +126,7 @@ UMASK = """
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_the_umask_decides_the_rights(tmp_path: Path, umask: int, mode: int) -> None:
+def test_the_umask_decides_the_mode(tmp_path: Path, umask: int, mode: int) -> None:
     command = [sys.executable, "-c", textwrap.dedent(UMASK), str(umask), str(tmp_path / "cat.png")]
     subprocess.run(command, check=True)
     assert stat.S_IMODE((tmp_path / "cat.png").stat().st_mode) == mode
@@ -154,13 +154,13 @@ def test_a_folder_removed_while_waiting_is_a_disk_error(tmp_path: Path) -> None:
     ("folder", "words"),
     [("/proc", "no such file"), ("file.txt", "not a directory"), ("x" * 300, "too long"), ("a\0b", "null")],
 )
-def test_a_place_that_takes_no_file_is_a_disk_error(tmp_path: Path, folder: str, words: str) -> None:
+def test_a_folder_that_can_not_be_written_is_a_disk_error(tmp_path: Path, folder: str, words: str) -> None:
     (tmp_path / "file.txt").write_bytes(b"")
     with pytest.raises(DiskError, match=words):
         save_file(b"x", tmp_path / folder / "cat.png")
 
 
-def test_a_name_that_fails_at_last_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_failed_rename_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="file name too long"):
         save_file(b"x", tmp_path / ("x" * 300))
     assert list(tmp_path.iterdir()) == []
@@ -179,11 +179,11 @@ FULL = """
 """
 
 
-def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(FULL), str(tmp_path / "cat.png")]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "file too large" in said
-    assert "ulimit" in said
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "file too large" in output
+    assert "ulimit" in output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -196,13 +196,13 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
         (errno.EACCES, "writable"),
     ],
 )
-def test_the_way_out_is_that_of_the_trouble(tmp_path: Path, number: int, words: str) -> None:
+def test_the_hint_matches_the_error(tmp_path: Path, number: int, words: str) -> None:
     with pytest.raises(DiskError) as caught, translate_disk_errors(tmp_path):
         raise OSError(number, os.strerror(number))
     assert words in (caught.value.hint or "")
 
 
-def test_a_failed_publish_keeps_what_was_staged(tmp_path: Path) -> None:
+def test_a_failed_publish_keeps_the_staged_file(tmp_path: Path) -> None:
     staged = write_staged([b"bought"], tmp_path)
     with pytest.raises(OSError, match="No such file"):
         publish(staged, tmp_path / "gone" / "cat.png")
@@ -211,7 +211,7 @@ def test_a_failed_publish_keeps_what_was_staged(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"cat.png": b"bought"}
 
 
-def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
+def test_without_hard_links_the_name_is_reserved_first(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     _take_and_replace(write_staged(b"1", tmp_path), path)
     staged = write_staged(b"2", tmp_path)
@@ -224,7 +224,7 @@ def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EIO, errno.EINVAL, errno.ELOOP])
-def test_a_disk_without_links_saves_and_replaces_nothing(
+def test_a_disk_without_hard_links_saves_and_replaces_nothing(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(link: Path, target: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_disk_without_links_saves_and_replaces_nothing(
 LABEL = "run-0"
 
 
-def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
+def test_damaged_bytes_are_saved_beside_their_name(tmp_path: Path) -> None:
     state = tmp_path / "state"
     path = tmp_path / "cat.png"
     assert (
@@ -254,21 +254,19 @@ def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("damaged", "name"), [(True, "cat.damaged.png.run-0.bin"), (False, "cat.run-0.png")])
-def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
-    tmp_path: Path, damaged: bool, name: str
-) -> None:
+def test_bytes_of_a_failed_disk_are_saved_in_the_private_state_folder(tmp_path: Path, damaged: bool, name: str) -> None:
     state = tmp_path / "deep" / "state"
-    kept = rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, label=LABEL, damaged=damaged)
-    assert kept == state / name
+    rescued = rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, label=LABEL, damaged=damaged)
+    assert rescued == state / name
     again = rescue(write_staged(b"y", tmp_path), tmp_path / "gone" / "cat.png", state, label=LABEL, damaged=damaged)
     assert contents(tmp_path) == {}
-    assert find_rescued(state, LABEL) == ([] if damaged else [kept])
-    assert (kept.read_bytes(), again.read_bytes()) == (b"x", b"y")
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert find_rescued(state, LABEL) == ([] if damaged else [rescued])
+    assert (rescued.read_bytes(), again.read_bytes()) == (b"x", b"y")
+    assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-def test_nothing_left_to_rescue_to_is_a_disk_error(tmp_path: Path) -> None:
+def test_a_rescue_without_a_usable_folder_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DiskError, match="can't write"):
         rescue(
@@ -280,7 +278,7 @@ def test_nothing_left_to_rescue_to_is_a_disk_error(tmp_path: Path) -> None:
         )
 
 
-def test_a_staged_file_can_be_read_while_it_is_written_and_is_gone_when_that_fails(tmp_path: Path) -> None:
+def test_a_staged_file_can_be_read_while_written_and_is_removed_on_failure(tmp_path: Path) -> None:
     with open_staged(tmp_path) as file:
         file.write(b"picture")
         file.seek(0)
@@ -291,7 +289,7 @@ def test_a_staged_file_can_be_read_while_it_is_written_and_is_gone_when_that_fai
     assert [path.name for path in tmp_path.iterdir()] == [Path(file.name).name]
 
 
-def test_what_a_dead_process_left_is_found_by_its_label_and_nothing_else_is(tmp_path: Path) -> None:
+def test_staged_files_of_a_dead_process_are_found_by_their_label_alone(tmp_path: Path) -> None:
     for label in ("run-1", "run-1", "run-10", "run-[1]", ""):
         write_staged(b"x", tmp_path, label=label)
     discard_all_staged(tmp_path, "run-1")
@@ -300,6 +298,6 @@ def test_what_a_dead_process_left_is_found_by_its_label_and_nothing_else_is(tmp_
     assert len(contents(tmp_path)) == 2
 
 
-def test_numbers_go_on_from_the_one_that_was_asked_for(tmp_path: Path) -> None:
+def test_numbering_continues_from_the_requested_number(tmp_path: Path) -> None:
     assert publish(write_staged(b"3", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_3.png"
     assert publish(write_staged(b"4", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_4.png"

@@ -1,4 +1,4 @@
-"""A place that can't be saved to is found out before paying."""
+"""A folder that can't be saved to is detected before a paid request."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def disk(tmp_path: Path) -> Path:
         ("x" * 300, "missing"),
     ],
 )
-def test_what_stands_at_a_path(disk: Path, name: str, place: PathKind) -> None:
+def test_a_path_is_classified(disk: Path, name: str, place: PathKind) -> None:
     assert stat_path(disk / name) == place
 
 
@@ -56,7 +56,7 @@ def test_a_name_the_system_can_not_hold_is_an_output_error(disk: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["folder", "to-folder", "new", "a/b/c", "folder/../other"])
-def test_a_folder_is_made_where_it_is_missing_and_left_empty(disk: Path, name: str) -> None:
+def test_a_missing_folder_is_created_and_left_empty(disk: Path, name: str) -> None:
     check_folder(disk / name)
     assert (disk / name).is_dir()
     assert list((disk / name).iterdir()) == []
@@ -75,37 +75,39 @@ def test_a_folder_is_made_where_it_is_missing_and_left_empty(disk: Path, name: s
         ("x" * 300, "file name too long"),
     ],
 )
-def test_a_place_that_can_be_no_folder_says_why(disk: Path, name: str, reason: str, make: bool) -> None:
+def test_a_path_that_can_not_be_a_folder_is_an_error_with_the_reason(
+    disk: Path, name: str, reason: str, make: bool
+) -> None:
     with pytest.raises(OutputError, match=reason) as caught:
         check_folder(disk / name, make=make)
     assert caught.value.exit_code == 2
     assert caught.value.hint
 
 
-def test_a_folder_that_takes_no_file_is_refused() -> None:
+def test_a_folder_that_can_not_be_written_is_refused() -> None:
     with pytest.raises(OutputError, match="can't save to /proc: "):
         check_folder(Path("/proc"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 @pytest.mark.parametrize("folder", ["/proc", "/proc/x", "/proc/x/y"])
-def test_a_dry_run_says_of_the_system_s_own_folders_what_the_purchase_would(folder: str) -> None:
+def test_a_dry_run_reports_system_folders_like_a_real_run(folder: str) -> None:
     with pytest.raises(OutputError, match=f"can't save to {folder}: "):
         check_folder(Path(folder), make=False)
 
 
-def test_a_dry_run_leaves_the_folder_it_tries_as_it_was(disk: Path) -> None:
+def test_a_dry_run_does_not_change_the_folder(disk: Path) -> None:
     before = (disk / "folder").stat().st_mtime_ns
     check_folder(disk / "folder", make=False)
     assert ((disk / "folder").stat().st_mtime_ns, list((disk / "folder").iterdir())) == (before, [])
 
 
-def test_a_dry_run_makes_nothing(disk: Path) -> None:
+def test_a_dry_run_creates_nothing(disk: Path) -> None:
     check_folder(disk / "new" / "folder", make=False)
     assert not (disk / "new").exists()
 
 
-def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
+def test_the_test_file_of_a_killed_check_is_removed_by_the_next(disk: Path) -> None:
     write_staged(b"imagecli", disk / "folder", label="check")
     write_staged(b"a picture", disk / "folder", label="run-0000")
     check_folder(disk / "folder")
@@ -125,13 +127,11 @@ except DiskError as error:
 
 
 @pytest.mark.parametrize(("megabytes", "images", "fits"), [(17, 1, False), (40, 1, True), (40, 2, False)])
-def test_a_limit_for_files_that_no_response_fits_is_found_before_paying(
-    megabytes: int, images: int, fits: bool
-) -> None:
+def test_a_file_size_limit_below_a_response_is_detected_before_paying(megabytes: int, images: int, fits: bool) -> None:
     command = [sys.executable, "-c", RESPONSES, str(megabytes), str(images)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert bool(told) is not fits
-    assert fits or told.startswith(f"8 the file size limit is {megabytes}.0 MB (ulimit -f), but a response with")
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert bool(output) is not fits
+    assert fits or output.startswith(f"8 the file size limit is {megabytes}.0 MB (ulimit -f), but a response with")
 
 
 LIMITED = """
@@ -149,13 +149,13 @@ except DiskError as error:
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"),
+    ("limit", "message"),
     [(5_242_880, "8 can't save to {}: the file size limit is 5.0 MB (ulimit -f);"), (2**30, "")],
 )
-def test_a_limit_for_files_that_no_image_fits_is_found_before_paying(disk: Path, limit: int, said: str) -> None:
+def test_a_file_size_limit_below_an_image_is_detected_before_paying(disk: Path, limit: int, message: str) -> None:
     command = [sys.executable, "-c", LIMITED, str(disk), str(limit)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told.startswith(said.format(disk))
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert output.startswith(message.format(disk))
     hint = "raise the file size limit (ulimit -f), or choose another folder with --gallery\n"
-    assert told.endswith(hint if said else "")
-    assert bool(told) is bool(said)
+    assert output.endswith(hint if message else "")
+    assert bool(output) is bool(message)

@@ -1,4 +1,4 @@
-"""A file that the user named is read whole or refused, and never waited for endlessly."""
+"""A file that the user named is read completely or refused, and never waited for endlessly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagecli.storage.read import read_bounded
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 3_000_000])
-def test_a_file_is_read_whole(tmp_path: Path, size: int) -> None:
+def test_a_file_is_read_completely(tmp_path: Path, size: int) -> None:
     content = os.urandom(size)
     (tmp_path / "in").write_bytes(content)
     (tmp_path / "link").symlink_to("in")
@@ -46,7 +46,7 @@ def test_a_file_is_read_whole(tmp_path: Path, size: int) -> None:
         ("/proc/self/maps", "too large: the limit", "smaller"),
     ],
 )
-def test_what_is_no_readable_file_says_why(tmp_path: Path, name: str, reason: str, hint: str) -> None:
+def test_an_unreadable_file_is_an_error_with_the_reason(tmp_path: Path, name: str, reason: str, hint: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "photo.jpg").write_bytes(b"x" * 11)
     (tmp_path / "dangling").symlink_to("nowhere")
@@ -65,7 +65,7 @@ def bind_here(server: socket.socket, folder: Path) -> None:
     os.close(descriptor)
 
 
-def test_the_error_is_the_one_asked_for(tmp_path: Path) -> None:
+def test_the_error_has_the_requested_class(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_bounded(tmp_path / "prompt.txt", 10, error=UsageError)
     assert type(caught.value) is UsageError
@@ -91,7 +91,7 @@ def test_a_pipe_is_read_to_its_end_though_its_writer_is_slow(tmp_path: Path) -> 
     writer.join()
 
 
-def test_a_pipe_that_gives_too_much_is_left(tmp_path: Path) -> None:
+def test_a_pipe_with_too_much_data_is_refused(tmp_path: Path) -> None:
     with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:
         assert yes.stdout
         with pytest.raises(InputImageError, match="too large: the limit"):
@@ -99,14 +99,14 @@ def test_a_pipe_that_gives_too_much_is_left(tmp_path: Path) -> None:
         yes.kill()
 
 
-def test_an_empty_pipe_of_the_shell_is_empty_at_once() -> None:
+def test_an_empty_pipe_of_the_shell_is_read_immediately() -> None:
     reader, writer = os.pipe()
     os.close(writer)
     assert read_bounded(Path(f"/dev/fd/{reader}"), 10) == b""
     os.close(reader)
 
 
-def test_a_pipe_that_nobody_writes_to_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_without_a_writer_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "NO_WRITER_SECONDS", 0.5)
     os.mkfifo(tmp_path / "pipe")
     begin = time.monotonic()

@@ -17,7 +17,7 @@ from tests.file_permissions import file_permissions_enforced
 from tests.web.galleries import image_file, make_image, make_images, write
 
 
-def shown(page: Path) -> list[dict[str, Any]]:
+def gallery_images(page: Path) -> list[dict[str, Any]]:
     """The images as the page describes them."""
     text = page.read_text("utf-8")
     data = text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
@@ -28,11 +28,11 @@ def shown(page: Path) -> list[dict[str, Any]]:
 def test_a_file_contains_everything_and_a_folder_has_previews_beside_its_page(tmp_path: Path) -> None:
     images = make_images(tmp_path / "pics", 3)
     one = write(images, tmp_path / "gallery.html")
-    assert [image["thumb"][:23] for image in shown(one.page)] == ["data:image/webp;base64,"] * 3
+    assert [image["thumb"][:23] for image in gallery_images(one.page)] == ["data:image/webp;base64,"] * 3
     assert one.bytes == one.page.stat().st_size
     many = write(images, f"{tmp_path / 'gallery'}/")
     assert sorted(path.name for path in (tmp_path / "gallery").iterdir()) == ["index.html", "thumbnails"]
-    assert {image["thumb"] for image in shown(many.page)} == {
+    assert {image["thumb"] for image in gallery_images(many.page)} == {
         f"thumbnails/{path.name}" for path in (tmp_path / "gallery" / "thumbnails").iterdir()
     }
 
@@ -63,7 +63,7 @@ def test_the_preview_of_a_deleted_image_is_still_shown(tmp_path: Path) -> None:
     write(images, f"{tmp_path / 'gallery'}/")
     assert images[0].file
     images[0].file.unlink()
-    (image,) = shown(write(images, f"{tmp_path / 'gallery'}/").page)
+    (image,) = gallery_images(write(images, f"{tmp_path / 'gallery'}/").page)
     assert image["thumb"] == f"thumbnails/{images[0].sha256}-480.webp"
     assert (image["file"], image["note"]) == (None, "file not found: moved or deleted since")
 
@@ -75,7 +75,7 @@ def test_a_changed_file_is_shown_as_it_is_now(tmp_path: Path) -> None:
     image.file.write_bytes(
         image_file(tmp_path / "other.png", (1, 2, 3), size=image.size or pytest.fail()).read_bytes() + b" "
     )
-    (changed,) = shown(write([image], f"{tmp_path / 'gallery'}/").page)
+    (changed,) = gallery_images(write([image], f"{tmp_path / 'gallery'}/").page)
     assert changed["thumb"] not in (None, f"thumbnails/{image.sha256}-480.webp")
     assert changed["note"] == "the file was changed since"
 
@@ -83,7 +83,7 @@ def test_a_changed_file_is_shown_as_it_is_now(tmp_path: Path) -> None:
 def test_links_are_relative_below_the_page_and_absolute_elsewhere(tmp_path: Path) -> None:
     inside = make_image(tmp_path / "site" / "my pics", 0)
     outside = make_image(tmp_path / "elsewhere", 1)
-    images = shown(write([inside, outside], tmp_path / "site" / "gallery.html").page)
+    images = gallery_images(write([inside, outside], tmp_path / "site" / "gallery.html").page)
     assert images[0]["file"] == "./my%20pics/0000.png"
     assert images[1]["file"] == (tmp_path / "elsewhere" / "0001.png").as_uri()
 
@@ -91,13 +91,13 @@ def test_links_are_relative_below_the_page_and_absolute_elsewhere(tmp_path: Path
 def test_a_portable_gallery_has_copies_and_no_paths_of_this_machine(tmp_path: Path) -> None:
     image = make_image(tmp_path / "pics", 0)
     image = image._replace(inputs=(GalleryInput(name="in.png", file=image_file(tmp_path / "in.png")),))
-    (described,) = shown(write([image], f"{tmp_path / 'site'}/", portable=True).page)
+    (described,) = gallery_images(write([image], f"{tmp_path / 'site'}/", portable=True).page)
     copy = tmp_path / "site" / described["file"]
     assert image.file
     assert copy.read_bytes() == image.file.read_bytes()
     assert described["inputs"][0]["thumb"].startswith("thumbnails/")
     one = write([image], tmp_path / "other" / "gallery.html", portable=True).page
-    (described,) = shown(one)
+    (described,) = gallery_images(one)
     assert described["file"] is None
     assert "file:///" not in one.read_text("utf-8")
 
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_an_image_is_listed_with_the_reason(tmp_path: Path) -
     text = tmp_path / "text.png"
     text.write_text("hello")
     images = [GalleryImage(id=path.name, file=path) for path in (broken, text)]
-    described = shown(write(images, tmp_path / "gallery.html").page)
+    described = gallery_images(write(images, tmp_path / "gallery.html").page)
     assert [image["thumb"] for image in described] == [None, None]
     assert "broken.png" in described[0]["note"]
     assert "text.png" in described[1]["note"]
@@ -122,7 +122,7 @@ def test_names_in_any_encoding_become_addresses(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this disk accepts only names in UTF-8")
     images = [GalleryImage(id=str(number), file=path) for number, path in enumerate((file, odd))]
-    described = shown(write(images, tmp_path / "gallery.html").page)
+    described = gallery_images(write(images, tmp_path / "gallery.html").page)
     assert [image["file"] for image in described] == ["./pics/a%20%23%3F%25.png", "./pics/%FF.png"]
 
 

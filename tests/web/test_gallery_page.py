@@ -250,7 +250,7 @@ def test_the_command_is_copied_as_it_is(open_page: OpenPage, tmp_path: Path) -> 
 HOSTILE = '</script><img src=x onerror="document.title=1"><!-- {{7*7}} /*data*/ \u2028 \ud800 &lt;b&gt;'
 
 
-def test_texts_of_others_are_only_shown(open_page: OpenPage, tmp_path: Path) -> None:
+def test_untrusted_texts_are_only_displayed(open_page: OpenPage, tmp_path: Path) -> None:
     image = make_image(tmp_path / "pics", 0)._replace(
         id='"><script>document.title=2</script>', prompt=HOSTILE, revised_prompt=HOSTILE, model=HOSTILE, command=HOSTILE
     )
@@ -343,9 +343,7 @@ def luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_a_file_that_was_moved_is_said_to_be_missing(
-    open_page: OpenPage, images: list[GalleryImage], tmp_path: Path
-) -> None:
+def test_a_moved_file_is_shown_as_missing(open_page: OpenPage, images: list[GalleryImage], tmp_path: Path) -> None:
     for image in images[:2]:
         assert image.file
         image.file.unlink()
@@ -357,7 +355,7 @@ def test_a_file_that_was_moved_is_said_to_be_missing(
     expect(page.locator("#prompt")).to_have_text("cat number 0 in a harbour")
 
 
-def test_a_gallery_without_images_says_so(open_page: OpenPage, tmp_path: Path) -> None:
+def test_a_gallery_without_images_has_a_message(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_gallery(open_page, [], tmp_path / "gallery.html")
     expect(page.locator("#empty-text")).to_have_text("There are no images yet.")
     expect(page.locator("#clear")).to_be_hidden()

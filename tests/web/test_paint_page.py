@@ -1,4 +1,4 @@
-"""The paint page in Chromium: what is painted is what the command gets."""
+"""The paint page in Chromium: the command receives exactly the painted area."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def test_every_control_is_reached_by_tab_and_has_a_name(open_page: OpenPage, ser
                 " return e.getAttribute('aria-label') ?? (label ?? e).textContent.trim() }"
             )
         )
-    wanted = {"Brush", "Eraser", "Rectangle", "Lasso", "Fill", "Invert", "Clear", "Keyboard shortcuts", "Cancel"}
-    assert wanted | {"Save mask", "Fit the image", "Zoom in", "Overlay color", "Show the overlay"} <= set(names)
+    expected = {"Brush", "Eraser", "Rectangle", "Lasso", "Fill", "Invert", "Clear", "Keyboard shortcuts", "Cancel"}
+    assert expected | {"Save mask", "Fit the image", "Zoom in", "Overlay color", "Show the overlay"} <= set(names)
     assert any(name.startswith("Size") for name in names) and any(name.startswith("Softness") for name in names)
 
 
@@ -224,7 +224,7 @@ def test_a_pen_paints_and_the_hand_that_holds_it_does_not(open_page: OpenPage, s
     assert box is not None and abs(box[0] - 40) <= 1 and abs(box[2] - 110) <= 1 and abs(box[3] - 60) <= 1
 
 
-def test_zoomed_and_moved_the_pointer_still_paints_under_itself(open_page: OpenPage, serve: Serve) -> None:
+def test_a_zoomed_and_moved_page_still_paints_under_the_pointer(open_page: OpenPage, serve: Serve) -> None:
     server = serve()
     page = open_page(server.url)
     stage = Stage(page)

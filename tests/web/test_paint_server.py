@@ -1,4 +1,4 @@
-"""The server of the paint page answers only its own page, in bounded memory, and notices when that page is gone."""
+"""The server of the paint page serves only its own page, in bounded memory, and notices when that page is closed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_requests_of_another_site_are_refused(serve: Serve, method: str, headers
     assert response.status == (204 if method == "POST" and status == 200 else status)
 
 
-def test_the_address_in_the_browser_s_command_line_works_once(serve: Serve) -> None:
+def test_the_url_in_the_browser_s_command_line_works_once(serve: Serve) -> None:
     server = serve()
     path = server.entry_url.partition(f":{server.server_port}")[2]
     response = request(server, "GET", path)

@@ -130,10 +130,10 @@ def _plan_as_submitted(
 
 def _replaced_files(entry: JournalEntry, state: JournalState) -> tuple[tuple[str, str | None], ...]:
     """The files in the journal that are where *entry* was planned, and the originals beside them."""
-    saved = [known for paths in entry.planned for path in paths if (known := state.file_planned_at(path))]
+    planned = [path for paths in entry.planned for path in paths]
+    saved = [known for path in planned if (known := state.file_planned_at(path))]
     files = {record.path: record.sha256 for _, record in saved}
-    originals = {record.path: record.sha256 for saved_entry, _ in saved for record in saved_entry.originals}
-    return tuple((files | originals).items())
+    return tuple((files | state.originals_planned_at(planned)).items())
 
 
 def find_stray_items(state: JournalState, known_ids: set[str], manifest: Path) -> Iterator[PendingItem]:

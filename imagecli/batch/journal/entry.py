@@ -74,6 +74,13 @@ class JournalEntry:
     run: int = 0
     """The number of the run that wrote it, from 1. Entries of later runs count more. Set by JournalWriter."""
 
+    def originals_of(self, file: FileRecord) -> tuple[FileRecord, ...]:
+        """The originals beside *file*. They are named after the files, and those of other files are not its own."""
+        if len(self.files) == 1:
+            return self.originals
+        stem = file.path.rpartition(".")[0]
+        return tuple(one for one in self.originals if one.path.startswith((f"{stem}.orig.", f"{stem}.orig_")))
+
     @property
     def is_possibly_billed(self) -> bool:
         """Whether something may have been billed for which there is no file."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
@@ -115,6 +116,12 @@ class JournalState:
         """All files that were saved for the planned *path*, the latest first: two clones may have saved one each."""
         latest = self.file_planned_at(path)
         return (latest, *self._superseded.get(path, ())) if latest else ()
+
+    def originals_planned_at(self, paths: Iterable[str]) -> dict[str, str]:
+        """The received images beside the files that were planned as *paths*: path → sha256, as last saved."""
+        recorded = filter(None, map(self.file_planned_at, paths))
+        in_order = sorted(recorded, key=attrgetter("entry.run"))
+        return {one.path: one.sha256 for entry, file in in_order for one in entry.originals_of(file)}
 
     def file_at(self, path: str) -> RecordedFile | None:
         """The file that was saved as *path*."""

@@ -1,4 +1,4 @@
-"""GIFs: as many frames as asked for, each another, for as long as asked for, and without an end."""
+"""GIFs: as many frames as requested, all different, with the requested duration, in an endless loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.sandbox import Sandbox
 from imagecli.sizes import Size
-from tests.sandbox.making import encoded, photo, post
+from tests.sandbox.requests_and_images import encoded, photo, post
 
 GIF = {"model": "gpt-image-2.6-flare", "prompt": "a small boat", "output_format": "gif", "size": "1024x656"}
 
@@ -42,7 +42,7 @@ def painted(index: int = 0, **fields: Any) -> bytes:
     return paint_image(replace(job, size=Size(320, 240)), index).data
 
 
-def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
+def test_response_is_a_gif_with_the_default_frames(sandbox: Sandbox) -> None:
     body = post(sandbox, "generations", GIF).json()
     image = gif(base64.b64decode(body["data"][0]["b64_json"]))
     assert (body["output_format"], image.size, image.info["duration"]) == ("gif", (1024, 656), 200)
@@ -51,7 +51,7 @@ def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("requested", "actual"), [(20, 20), (24, 20), (26, 30), (500, 500), (655_350, 655_350)])
-def test_frames_last_as_long_as_asked_for_in_tens(requested: int, actual: int) -> None:
+def test_frame_duration_is_the_requested_one_in_tens(requested: int, actual: int) -> None:
     image = gif(painted(frame_count=2, frame_duration_ms=requested))
     for number in (0, 1):
         image.seek(number)
@@ -76,7 +76,7 @@ def test_scene_moves_in_a_loop_without_a_jump(index: int) -> None:
     assert max(ImageStat.Stat(ImageChops.difference(start, paint_scene("a boat", index, size, 0.5))).mean) > 0.1
 
 
-def test_words_and_the_word_sandbox_stand_still() -> None:
+def test_caption_and_label_do_not_move() -> None:
     images = frames(gif(painted(2, frame_count=4)))
     first = Image.new("L", images[0].size, 255)
     for result in images[1:]:

@@ -1,4 +1,4 @@
-"""The same job asked for again: the next images, as if all had been asked for at once."""
+"""Repeated requests for the same job return the next images, as if all had been requested together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
-from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
+from tests.sandbox.requests_and_images import CLASSIC, GPT, encoded, hole, photo, post
 
 SMALL = {**CLASSIC, "prompt": "a cat", "size": "256x256"}
 CAT = ParsedForm(values={"prompt": "a cat"})
@@ -28,7 +28,7 @@ def data(sandbox: Sandbox, operation: str, fields: dict[str, Any], **files: byte
 
 
 def fresh(operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
-    """The images of a server that was asked nothing else."""
+    """The images of a server without other requests."""
     with Sandbox() as server:
         return data(server, operation, fields, **files)
 
@@ -58,7 +58,7 @@ def test_command_that_splits_25_images_saves_25_different_ones(imagecli: Run) ->
     ],
     ids=["generation", "edit", "print", "variation"],
 )
-def test_it_goes_on_where_it_stopped(
+def test_numbering_continues_where_it_stopped(
     sandbox: Sandbox, operation: str, fields: dict[str, Any], files: dict[str, bytes]
 ) -> None:
     in_two = [one for n in (1, 2) for one in data(sandbox, operation, {**fields, "n": n}, **files)]
@@ -71,7 +71,7 @@ def test_it_goes_on_where_it_stopped(
     [{"prompt": "a dog"}, {"size": "512x512"}, {"model": "dall-e-3", "size": "1024x1024"}, {"response_format": "url"}],
     ids=str,
 )
-def test_another_job_begins_anew(other: dict[str, str]) -> None:
+def test_another_job_starts_again(other: dict[str, str]) -> None:
     tally = RepeatCounter()
     form, changed = ParsedForm(values=SMALL), ParsedForm(values={**SMALL, **other})
     assert tally.next_indices(job_of(form), form) == range(1)
@@ -79,7 +79,7 @@ def test_another_job_begins_anew(other: dict[str, str]) -> None:
     assert tally.next_indices(job_of(form), form) == range(1, 2)
 
 
-def test_another_input_begins_anew_and_the_same_under_another_field_name_does_not() -> None:
+def test_another_input_starts_again_and_the_same_under_another_field_name_does_not() -> None:
     tally, values = RepeatCounter(), {**GPT, "prompt": "x"}
     first, second, cut = encoded(photo(64, 64)), encoded(photo(64, 64).rotate(90)), encoded(hole(64, 64))
     forms = {
@@ -108,24 +108,24 @@ def test_defaults_that_are_spelled_out_are_the_same_job() -> None:
     assert tally.next_indices(job_of(spelled), spelled) == range(1, 3)
 
 
-def test_stream_goes_on_where_a_body_stopped() -> None:
+def test_stream_continues_where_a_body_stopped() -> None:
     values = {**GPT, "prompt": "a cat"}
-    tally, whole, live = (
+    tally, full, live = (
         RepeatCounter(),
         ParsedForm(values=values),
         ParsedForm(values={**values, "stream": True, "partial_images": 2}),
     )
-    assert [tally.next_indices(job_of(form), form).start for form in (whole, live, whole)] == [0, 1, 2]
+    assert [tally.next_indices(job_of(form), form).start for form in (full, live, full)] == [0, 1, 2]
 
 
 def test_threads_share_no_image() -> None:
     tally, job = RepeatCounter(), job_of(CAT)
     with ThreadPoolExecutor(16) as pool:
-        taken = list(pool.map(lambda _: tally.next_indices(job, CAT).start, range(400)))
-    assert sorted(taken) == list(range(400))
+        indices = list(pool.map(lambda _: tally.next_indices(job, CAT).start, range(400)))
+    assert sorted(indices) == list(range(400))
 
 
-def test_job_of_the_longest_time_ago_is_forgotten_first() -> None:
+def test_oldest_job_is_forgotten_first() -> None:
     tally = RepeatCounter(capacity=2)
     forms = {prompt: ParsedForm(values={"prompt": prompt}) for prompt in "abc"}
     starts = [tally.next_indices(job_of(forms[prompt]), forms[prompt]).start for prompt in "abacab"]

@@ -1,4 +1,4 @@
-"""An ending that the user wrote is kept, refused or added to, and never quietly turned into another."""
+"""A typed extension is kept, refused or extended, and never silently replaced."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_refusal_names_what_can_be_written(text: str, hint: str) -> None:
     assert caught.value.hint == f"use {hint}"
 
 
-def test_the_refusal_of_an_svg_names_a_model_that_makes_it() -> None:
+def test_the_refusal_of_an_svg_names_a_model_that_creates_it() -> None:
     with pytest.raises(OutputError) as caught:
         check_output_ending(output("cat.svg"), svg=False, maker="pen-1")
     assert caught.value.hint == "use -m pen-1 for svg, or -o cat.png"
@@ -61,7 +61,7 @@ def test_the_refusal_of_an_svg_names_a_model_that_makes_it() -> None:
         "-",
     ],
 )
-def test_all_else_may_be_typed(text: str) -> None:
+def test_any_other_extension_may_be_typed(text: str) -> None:
     check_output_ending(output(text), svg=True)
 
 
@@ -84,10 +84,10 @@ def test_all_else_may_be_typed(text: str) -> None:
         ("-", None),
     ],
 )
-def test_a_word_that_is_no_ending_gets_one_and_it_is_said(text: str, word: str | None) -> None:
-    said = added_ending_note(output(text))
-    assert (said is None) == (word is None)
-    assert (word or "") in (said or "")
+def test_an_unknown_extension_is_extended_with_a_note(text: str, word: str | None) -> None:
+    note = added_ending_note(output(text))
+    assert (note is None) == (word is None)
+    assert (word or "") in (note or "")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_word_that_is_no_ending_gets_one_and_it_is_said(text: str, word: str |
         ("..", False),
     ],
 )
-def test_a_name_without_an_extension_that_is_no_folder_is_noted(text: str, noted: bool) -> None:
+def test_a_name_without_an_extension_that_is_not_a_folder_is_noted(text: str, noted: bool) -> None:
     note = folder_note(output(text))
     assert (note is not None) == noted
     assert not noted or f"-o {text} is not a folder" in (note or "")

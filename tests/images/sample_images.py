@@ -1,4 +1,4 @@
-"""Images made for the tests: a scene whose corners differ, so that turned, mirrored and cropped can be told apart."""
+"""Sample images: a scene whose corners differ, so that rotation, mirroring and cropping can be distinguished."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def fitted(data: bytes, rule: InputRule = GPT, framing: InputFit | None = None, 
     return fit_input(read_header(data, name), rule, framing or InputFit())
 
 
-def looked(data: bytes, name: str = "photo.jpg") -> ImageHeader:
+def read_sample(data: bytes, name: str = "photo.jpg") -> ImageHeader:
     return read_header(data, name)
 
 
@@ -81,23 +81,23 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
-    """*png* with a chunk behind its IHDR."""
+    """*png* with a chunk after its IHDR."""
     return png[:33] + chunk(kind, body) + png[33:]
 
 
 def png_of(header: tuple[int, ...], packed: bytes, *before: bytes) -> bytes:
-    """A PNG of these seven values of its IHDR, of pixel data as it is packed, and of chunks *before* that."""
+    """A PNG with these seven IHDR values, compressed pixel data, and the chunks *before* it."""
     first = chunk(b"IHDR", struct.pack(">IIBBBBB", *header))
     return b"".join((b"\x89PNG\r\n\x1a\n", first, *before, chunk(b"IDAT", packed), chunk(b"IEND", b"")))
 
 
 def lying_png(width: int, height: int) -> bytes:
-    """A few bytes that say they are an image of this size."""
+    """A few bytes whose header claims an image of this size."""
     return png_of((width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 1000))
 
 
 def large_png(size: int, dice: random.Random | None = None) -> bytes:
-    """A whole image of about *size* bytes, packed and unpacked: black, or the noise of *dice*."""
+    """A complete image of about *size* bytes, compressed and uncompressed: black, or the noise of *dice*."""
     row, rows = 1_001, size // 1_001
     pixels = bytearray(dice.randbytes(row * rows) if dice else row * rows)
     pixels[::row] = bytes(rows)
@@ -105,7 +105,7 @@ def large_png(size: int, dice: random.Random | None = None) -> bytes:
 
 
 def exif(orientation: int = 1, place: bool = False) -> bytes:
-    """An EXIF block; with *place* it tells a camera and a position."""
+    """An EXIF block; with *place* it has a camera and a position."""
     block = Image.Exif()
     block[0x0112] = orientation
     if place:
@@ -120,5 +120,5 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def with_segment(jpeg: bytes, marker: int, body: bytes) -> bytes:
-    """*jpeg* with a segment behind its SOI."""
+    """*jpeg* with a segment after its SOI."""
     return jpeg[:2] + segment(marker, body) + jpeg[2:]

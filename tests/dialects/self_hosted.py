@@ -1,4 +1,4 @@
-"""Servers of one's own: what each takes, refuses and responses, from its source or seen of it, 2026-11-22 and 29."""
+"""Self-hosted servers: what each accepts, rejects and returns, from its source or observed, 2026-11-22 and 29."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from werkzeug import Response
 from tests.dialects.serving import (
     JPEG,
     RED,
-    Asked,
     Dialect,
+    ReceivedRequest,
     RefusedError,
     base64_of,
     want_path,
 )
 
 
-def images_of(asked: Asked) -> list[bytes]:
-    return [data for name, data in asked.files if name in ("image", "image[]")]
+def images_of(request: ReceivedRequest) -> list[bytes]:
+    return [data for name, data in request.files if name in ("image", "image[]")]
 
 
 class SdServer(Dialect):
     """stable-diffusion.cpp: ignores what it does not know; the error is a bare text."""
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/v1/images/generations", "/v1/images/edits")
-        fields = asked.json or asked.form
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/v1/images/generations", "/v1/images/edits")
+        fields = request.json or request.form
         if not fields.get("prompt"):
             raise RefusedError(400, {"error": "prompt required"})
         hidden = re.search(r"<sd_cpp_extra_args>(.*)</sd_cpp_extra_args>", fields["prompt"])
         if hidden and json.loads(hidden[1]).get("steps", 1) > 100:
             raise RefusedError(500, {"error": "server_error", "message": "too many steps"})
-        formats = ("png", "jpeg", "webp") if asked.json else ("png", "jpeg")
+        formats = ("png", "jpeg", "webp") if request.json else ("png", "jpeg")
         if fields.get("output_format", "png") not in formats:
             raise RefusedError(400, {"error": "invalid output_format"})
-        if asked.path.endswith("/edits") and not images_of(asked):
+        if request.path.endswith("/edits") and not images_of(request):
             raise RefusedError(400, {"error": "at least one image required"})
         data = [{"b64_json": base64_of(RED)}] * int(fields.get("n", 1))
         return {"created": 1, "data": data, "output_format": "png"}
 
 
 class LocalAI(Dialect):
-    """No edits endpoint: an image goes with a generation, as bare base64. It answers by addresses at itself."""
+    """No edits endpoint: an image is part of a generation, as bare base64. It returns URLs on itself."""
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/generated-images/1.png":
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/generated-images/1.png":
             return Response(RED)
-        want_path(asked, "/v1/images/generations")
-        body = asked.body()
+        want_path(request, "/v1/images/generations")
+        body = request.body()
         if "|" in body["prompt"]:
             raise RefusedError(500, {"error": {"message": "negative prompts are off", "code": 500}})
         size = body.get("size", "512x512")
@@ -66,16 +66,16 @@ class LocalAI(Dialect):
 
 
 class Lemonade(Dialect):
-    """A generation makes one image, whatever n says; it varies too; a mask's white is edited."""
+    """A generation returns one image for any n; it has variations too; the white of a mask is edited."""
 
     below = "/api/v1"
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, *(f"/api/v1/images/{word}" for word in ("generations", "edits", "variations")))
-        fields = asked.json or asked.form
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, *(f"/api/v1/images/{word}" for word in ("generations", "edits", "variations")))
+        fields = request.json or request.form
         if fields.get("response_format", "b64_json") != "b64_json" or not 1 <= int(fields.get("n", 1)) <= 10:
             raise RefusedError(400, {"error": {"message": "n must be from 1 to 10", "type": "invalid_request_error"}})
-        if asked.json is None and not images_of(asked):
+        if request.json is None and not images_of(request):
             raise RefusedError(400, {"error": {"message": "an image is wanted", "type": "invalid_request_error"}})
         return {"created": 1, "data": [{"b64_json": base64_of(RED)}]}
 
@@ -84,10 +84,10 @@ class VllmOmni(Dialect):
     """One model a server; errors as FastAPI says them; empty places in what it answers; a file that it does not know,
     such as `mask`, is dropped."""
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path not in ("/v1/images/generations", "/v1/images/edits"):
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path not in ("/v1/images/generations", "/v1/images/edits"):
             raise RefusedError(404, {"detail": "Not Found"})
-        fields = asked.json or asked.form
+        fields = request.json or request.form
         if fields.get("model", "Qwen/Qwen-Image") != "Qwen/Qwen-Image":
             raise RefusedError(
                 400, {"detail": f"Model mismatch: request specifies '{fields['model']}' but server is running other"}
@@ -104,13 +104,13 @@ class VllmOmni(Dialect):
 
 
 class SGLang(Dialect):
-    """Asked for an address without a store behind it, it gives a path below itself; it drops a mask."""
+    """Without a store it returns a path below itself as URL; it ignores a mask."""
 
-    def respond(self, asked: Asked) -> object:
-        if asked.path == "/v1/images/img_7/content":
+    def respond(self, request: ReceivedRequest) -> object:
+        if request.path == "/v1/images/img_7/content":
             return Response(RED, content_type="image/png")
-        want_path(asked, "/v1/images/generations", "/v1/images/edits")
-        fields = asked.json or asked.form
+        want_path(request, "/v1/images/generations", "/v1/images/edits")
+        fields = request.json or request.form
         item = {"url": "/v1/images/img_7/content", "b64_json": None}
         if fields.get("response_format") == "b64_json":
             item = {"url": None, "b64_json": base64_of(RED)}
@@ -120,11 +120,11 @@ class SGLang(Dialect):
 class Xinference(Dialect):
     """Sizes with a star, extras as the text of JSON, variations with a prompt; an address is a file on its own disk."""
 
-    def respond(self, asked: Asked) -> object:
+    def respond(self, request: ReceivedRequest) -> object:
         paths = [f"/v1/images/{word}" for word in ("generations", "edits", "variations")]
-        if asked.path not in paths:
+        if request.path not in paths:
             raise RefusedError(404, {"detail": "Not Found"})
-        fields = asked.json or asked.form
+        fields = request.json or request.form
         if not fields.get("prompt"):
             return Response("Internal Server Error", 500, content_type="text/plain")
         if not re.fullmatch(r"\d+\*\d+", fields.get("size", "1024*1024")):
@@ -147,9 +147,9 @@ class Docker(Dialect):
 
     below = "/engines/diffusers/v1"
 
-    def respond(self, asked: Asked) -> object:
-        want_path(asked, "/engines/diffusers/v1/images/generations")
-        body = asked.body()
+    def respond(self, request: ReceivedRequest) -> object:
+        want_path(request, "/engines/diffusers/v1/images/generations")
+        body = request.body()
         if not {"model", "prompt"} <= set(body) <= {"model", "prompt", "size"}:
             raise RefusedError(400, {"detail": f"unexpected fields: {sorted(body)}"})
         if body["model"] == "gpu-less":

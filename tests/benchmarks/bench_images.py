@@ -1,9 +1,7 @@
-"""What fitting a photograph, sending a region of it and composing the result cost, as multiples of plain Pillow.
-
-Run by hand: `python tests/benchmarks/bench_pictures.py [PHOTO.jpg] [SQUARE.png]`. Without arguments it makes its own
-images. Every way runs in its own process, several times; CPU seconds and peak memory are medians of one run, and the
-ways take turns. ImageMagick takes part if it is installed, pyvips if PYVIPS_PYTHON names a Python that has it.
-"""
+"""CPU of fitting a photo, sending a region of it and composing the result, as multiples of plain Pillow.\n\nRun by
+hand: `python tests/benchmarks/bench_images.py [PHOTO.jpg] [SQUARE.png]`. Without arguments it creates its own\nimages.
+Every way runs in its own process, several times; CPU seconds and peak memory are medians of one run, and the\nways take
+turns. ImageMagick takes part if it is installed, pyvips if PYVIPS_PYTHON names a Python that has it."""
 
 from __future__ import annotations
 
@@ -48,7 +46,7 @@ def upright(data: bytes) -> Image.Image:
     return image
 
 
-# --- plain Pillow: the way everybody writes it -----------------------------------------------------------------------
+# --- plain Pillow: the usual code ------------------------------------------------------------------------------------
 
 
 def plain_square(data: bytes) -> bytes:
@@ -92,7 +90,7 @@ def ours_square(data: bytes) -> bytes:
     return fit_input(read_header(data, "photo"), rule, InputFit(input_size=Size(*SIDE))).image.data
 
 
-def fitted_region(data: bytes) -> Any:
+def send_region(data: bytes) -> Any:
     from imagecli.catalog.size_rule import SizeRule
     from imagecli.domain import CompositionOptions, InputFit, InputRule, Length, MaskShape, MaskSource, Size
     from imagecli.images.fit_region import fit_region
@@ -108,7 +106,7 @@ def fitted_region(data: bytes) -> Any:
 
 
 def ours_region(data: bytes) -> bytes:
-    sent: bytes = fitted_region(data).image.image.data
+    sent: bytes = send_region(data).image.image.data
     return sent
 
 
@@ -211,7 +209,7 @@ def run_once(task: str, way: str, path: Path) -> dict[str, float]:
 
 
 def medians(task: str, ways: list[str], path: Path) -> dict[str, dict[str, float]]:
-    """Way → its figures. The ways take turns, so that a busy machine is busy for all of them."""
+    """Way → its figures. The ways take turns, so that other load affects all of them."""
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for _ in range(RUNS):
         for way in ways:
@@ -226,7 +224,7 @@ def psnr(one: Path, other: Path) -> float:
 
 
 def photograph(path: Path) -> None:
-    """24 megapixels, on its side; grain on soft colors, as cameras make them."""
+    """24 megapixels, rotated; grain on soft colors, as in a camera's photo."""
     soft = [
         Image.radial_gradient("L").rotate(turn).resize((4000, 6000), Image.Resampling.BICUBIC) for turn in (0, 90, 45)
     ]
@@ -245,12 +243,12 @@ def square(path: Path) -> None:
 
 
 def composition(path: Path) -> None:
-    """What the spool would hold for the photograph beside *path*."""
-    fields = fitted_region(path.with_name("photo.jpg").read_bytes()).composition._asdict()
+    """The composition in the spool for the photo beside *path*."""
+    fields = send_region(path.with_name("photo.jpg").read_bytes()).composition._asdict()
     path.write_text(json.dumps(fields))
 
 
-def made(what: str, path: Path) -> Path:
+def create_input(what: str, path: Path) -> Path:
     """In a child: a process inherits the peak memory of the one that started it."""
     subprocess.run([sys.executable, __file__, "--make", what, str(path)], check=True)
     return path
@@ -295,10 +293,10 @@ def main(arguments: list[str]) -> None:
         given = [home / f"{index}-{Path(name).name}" for index, name in enumerate(arguments)]
         for path, name in zip(given, arguments, strict=True):
             path.write_bytes(Path(name).read_bytes())
-        photo = made("photograph", home / "photo.jpg")
-        os.environ["COMPOSITION"] = str(made("composition", home / "composition.json"))
+        photo = create_input("photograph", home / "photo.jpg")
+        os.environ["COMPOSITION"] = str(create_input("composition", home / "composition.json"))
         show("jpeg", given[0] if given else photo)
-        show("png", given[1] if len(given) > 1 else made("square", home / "square.png"))
+        show("png", given[1] if len(given) > 1 else create_input("square", home / "square.png"))
         show("region", photo)
         show("compose", photo)
     return None

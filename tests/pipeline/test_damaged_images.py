@@ -1,4 +1,4 @@
-"""Hundreds of images broken in every way: none gets its final name unless a decoder reads it to its end."""
+"""Hundreds of images damaged in every way: none gets its final name unless a decoder reads it to its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from imagecli.images.identify import identify_image
 from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run
-from tests.images.making import png_of
+from tests.images.sample_images import png_of
 from tests.images.test_identify import LARGE, RASTER, sample
 from tests.pipeline.test_finish import code, files, finished, of
 
@@ -58,7 +58,7 @@ WAYS: list[Callable[[bytearray, int, int, random.Random], None]] = [cut, flip, b
 
 
 def decodes(data: bytes) -> bool:
-    """Whether Pillow reads every frame of it; a JPEG may lack its end marker."""
+    """Whether Pillow reads every frame; a JPEG may lack its end marker."""
     if data.startswith(b"\xff\xd8") and not data.endswith(EOI):
         data += EOI
     try:
@@ -73,7 +73,7 @@ def decodes(data: bytes) -> bool:
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_broken_image_gets_no_final_name(tmp_path: Path, name: str) -> None:
+def test_a_damaged_image_gets_no_final_name(tmp_path: Path, name: str) -> None:
     dice = random.Random(name)
     for turn in range(BROKEN_EACH):
         broken = bytearray(sample(name))
@@ -83,15 +83,15 @@ def test_a_broken_image_gets_no_final_name(tmp_path: Path, name: str) -> None:
         place = tmp_path / str(turn)
         place.mkdir()
         outcome, _ = finished(of(place, "cat"), images_body(data) if data else b'{"data": [{"b64_json": "="}]}')
-        (kept,) = files(place).items() if data else [("", b"")]
-        assert kept[1] == data
+        (saved_file,) = files(place).items() if data else [("", b"")]
+        assert saved_file[1] == data
         if outcome.saved:
             size = identify_image(data).size
             assert decodes(data) or (size and size.pixels > TOO_LARGE_TO_TRY), (turn, way.__name__)
-            assert Path(kept[0]).suffix in (".png", ".jpg", ".webp", ".gif")
+            assert Path(saved_file[0]).suffix in (".png", ".jpg", ".webp", ".gif")
         else:
             assert code(outcome) == 7
-            assert not data or ".damaged." in kept[0]
+            assert not data or ".damaged." in saved_file[0]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_a_broken_image_gets_no_final_name(tmp_path: Path, name: str) -> None:
     ],
     ids=["png-rows", "png-pixels"],
 )
-def test_a_broken_image_that_was_wrapped_well_gets_no_final_name(tmp_path: Path, data: bytes) -> None:
+def test_a_damaged_image_with_valid_checksums_gets_no_final_name(tmp_path: Path, data: bytes) -> None:
     outcome, _ = finished(of(tmp_path, "cat"), images_body(data))
     (name,) = files(tmp_path)
     assert (code(outcome), name.startswith("cat.damaged."), files(tmp_path)[name]) == (7, True, data)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_the_whole_one_gets_it(tmp_path: Path, name: str) -> None:
+def test_a_complete_image_gets_its_final_name(tmp_path: Path, name: str) -> None:
     outcome, _ = finished(of(tmp_path, "cat"), images_body(sample(name)))
     assert (code(outcome), list(files(tmp_path).values())) == (0, [sample(name)])
 
@@ -132,7 +132,7 @@ def test_a_response_with_fewer_images_is_named_by_its_id(imagecli: Run) -> None:
     assert "request: req_7" in result.stderr
 
 
-def test_recover_is_named_only_for_what_it_knows(imagecli: Run, folder: Path) -> None:
+def test_recover_is_named_only_for_recoverable_responses(imagecli: Run, folder: Path) -> None:
     with raw_server(http("200 OK", images_body(png()[:-20]))) as server:
         result = imagecli("generate", "cat", "--base-url", server.base_url)
     assert result.exit_code == 7
