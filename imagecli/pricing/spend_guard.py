@@ -23,7 +23,8 @@ class SpendGuard:
         """USD; a request that was possibly billed, at an unknown price, counts as `Budget.counted_usd`."""
         self._in_flight: dict[int, float] = {}
         """Call → USD that it counts."""
-        self._ended: set[int] = set()
+        self._remaining = sum(map(budget.counted_usd, range(len(budget.estimates))))
+        """USD that the calls count that have not ended."""
         self._refused: int | None = None
 
     def reserve(self, index: int, slot: CallSlot) -> Reservation:
@@ -39,8 +40,7 @@ class SpendGuard:
 
     def _refusal_error(self, refused: int) -> LimitError:
         counted = self._budget.counted_usd(refused)
-        unsent = (index for index in range(len(self._budget.estimates)) if index not in self._ended)
-        total = self._billed + sum(map(self._budget.counted_usd, unsent))
+        total = round(self._billed + self._remaining, 9)  # sums of fractions differ in their last digit
         next_one = f", and the next request can cost {format_usd(counted, up=True)}" if counted else ""
         return LimitError(
             f"up to {format_usd(self._billed, up=True)} was spent{next_one}: "
@@ -68,7 +68,7 @@ class SpendGuard:
         """The call is no longer in flight; *billed_usd* is None if it was possibly billed at an unknown price."""
         with self._changed:
             counted = self._in_flight.pop(index)
-            self._ended.add(index)
+            self._remaining -= counted
             self._billed += counted if billed_usd is None else billed_usd
             self._changed.notify_all()
 
