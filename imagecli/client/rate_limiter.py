@@ -20,6 +20,9 @@ OWN: Final = "own"
 """Name of the bucket of the limit that the user set."""
 PROBE_SECONDS: Final = 1.0
 """After repeated refusals only one request is sent in this time: refusals arrive quickly, images take longer."""
+ARRIVAL_SECONDS: Final = 0.5
+"""After repeated refusals none is sent for this time: requests that were sent before may arrive late, on a busy machine
+for example, and use up what is left, so that the next refusal would prove nothing."""
 INCREASE: Final = 6e-5
 """An accepted request raises a learned rate by this share of it, times the requests accepted since the last refusal:
 the rate meets its limit again after half a hundred requests, and a limit that was raised is soon found."""
@@ -299,6 +302,8 @@ class RateLimiter:
             self._alone_until = float("-inf")
             if ticket.number > self._refused_at:
                 self._count_refusal(now, ticket, stated or 0.0, has_limits=has_limits)
+                if self._refusals > 1:
+                    self._not_before = max(self._not_before, now + min(ARRIVAL_SECONDS, self._max_wait))
                 is_over = self._refusals > self._max_retries and (
                     stated is not None or self._max_retries == 0 or is_backed_off(self._refusals - 1, self._max_wait)
                 )
@@ -317,7 +322,7 @@ class RateLimiter:
         return max(self._not_before - now, 0.0, *waits)
 
     def _take_turn(self, now: float, images: int) -> Ticket | float:
-        is_known = bool(self._buckets or self._ever_accepted or self._refused_at)
+        is_known = bool(self._buckets or self._refused_at)
         ramp = 0.0 if is_known else _seconds_after(self._sent)
         wait = max(self._limit_wait(now, images), self._alone_until - now, self._sent_at + ramp - now)
         if wait > 0:
@@ -380,11 +385,11 @@ def _seconds_after(sent: int) -> float:
     """Seconds between request number *sent* and the next one while nothing is known of the server.
 
     Refusals arrive quickly: that of the first request saves those of the others, and few are sent after one beyond
-    the limit. Eight at the same time are within most limits.
+    the limit. Eight at the same time are within most limits; many limits are little more.
     """
     if sent == 1:
         return 0.015
-    return 0.05 / sent if sent >= 8 else 0.0
+    return max(0.05 / sent, 0.8 / sent**2) if sent >= 8 else 0.0
 
 
 def _is_doubted(bucket: TokenBucket, wait: float) -> bool:

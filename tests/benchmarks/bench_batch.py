@@ -1,10 +1,10 @@
 """A batch of many rows: share of the ideal rate, CPU, new TLS connections, rate limits, memory.
 
-Run by hand: `python tests/benchmarks/bench_batch.py [concurrency|connections|limits|size|photos]`, else all parts. A
-server on loopback, in a process of its own, responds after half a second to any number of requests at the same time,
-and measures from the first request to the last response: start-up is not included, but the CPU figures include it.
-imagecli and threads that share one `requests.Session` take turns, and medians are printed. Only ratios within one run
-mean anything.
+Run by hand: `python tests/benchmarks/bench_batch.py [concurrency|connections|limits|size|terminal|photos]`, else all
+parts. A server on loopback, in a process of its own, responds after half a second to any number of requests at the
+same time, and measures from the first request to the last response: start-up is not included, but the CPU figures
+include it. imagecli and threads that share one `requests.Session` take turns, and medians are printed. Only ratios
+within one run mean anything.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 RUNS = 5
+TERMINAL_RUNS = 3
 LATENCY = 0.5
 """Seconds that a request takes."""
 ROWS = 200
@@ -175,10 +177,11 @@ def run(
     scheme: str = "http",
     reuse: bool = True,
     photos: Sequence[Path] = (),
+    stderr: int | None = None,
 ) -> RunFigures:
     """Creates *rows* images with imagecli, or with requests on *threads*, which *reuse* connections.
 
-    *photos*: row k edits photo k instead.
+    *photos*: row k edits photo k instead. *stderr*: where progress is shown.
     """
     with tempfile.TemporaryDirectory() as name, start_server(latency, limit, scheme) as url:
         folder = Path(name)
@@ -186,7 +189,9 @@ def run(
             write_edits(folder, rows, photos)
         else:
             write_manifest(folder / "rows.jsonl", rows)
-        command = [*IMAGECLI, "batch", "rows.jsonl", "--base-url", url, "-j", str(jobs), "--quiet", "--max-cost", "1e6"]
+        command = [*IMAGECLI, "batch", "rows.jsonl", "--base-url", url, "-j", str(jobs), "--max-cost", "1e6"]
+        if stderr is None:
+            command.append("--quiet")
         if threads:
             headers = json.dumps({} if reuse else {"Connection": "close"})
             command = [sys.executable, "-c", REQUESTS_THREADS, url, str(jobs), headers]
@@ -195,8 +200,10 @@ def run(
             "IMAGECLI_STATE_DIR": f"{folder}/state",
             "NO_PROXY": "*",
             "REQUESTS_CA_BUNDLE": str(CERTIFICATE),
+            "TERM": "xterm",
         }
-        with subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL) as process:
+        environ.pop("CI", None)  # in CI a terminal gets lines only
+        with subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=stderr) as process:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         context = ssl.create_default_context(cafile=CERTIFICATE) if scheme == "https" else None
@@ -322,6 +329,39 @@ def compare_size() -> None:
     show(f"memory ({many.mb:.1f} MB) compared with {ROWS} rows ({few.mb:.1f} MB)", many.mb / few.mb, "<= 1.2")
 
 
+def compare_terminal() -> None:
+    """What the table on a terminal costs: stderr is a terminal that is read, or a pipe."""
+    terminal, pipe, redraws = [], [], []
+    for _ in range(TERMINAL_RUNS):
+        started = time.monotonic()
+        figures, output = run_and_read(*os.openpty())
+        redraws.append(output.count(b"\x1b[1A\x1b[2K") / (time.monotonic() - started))
+        terminal.append(figures.cpu_ms)
+        pipe.append(run_and_read(*os.pipe())[0].cpu_ms)
+    print(f"{MANY_ROWS:,} rows without latency, 16 at the same time, stderr on a terminal or in a pipe")  # noqa: T201
+    show("CPU ms an image, terminal", statistics.median(terminal))
+    show("CPU ms an image, pipe", statistics.median(pipe))
+    show("terminal compared with pipe", statistics.median(terminal) / statistics.median(pipe), "<= 1.03")
+    show("redraws a second", max(redraws), "<= 10")
+
+
+def run_and_read(reader: int, writer: int) -> tuple[RunFigures, bytes]:
+    """A run with stderr on *writer*, and everything that arrives at *reader*."""
+    with ThreadPoolExecutor(1) as pool:
+        output = pool.submit(read_to_end, reader)
+        figures = run(MANY_ROWS, 16, latency=0.0, stderr=writer)
+        os.close(writer)
+        return figures, output.result()
+
+
+def read_to_end(descriptor: int) -> bytes:
+    pieces = []
+    with open(descriptor, "rb", buffering=0) as file, contextlib.suppress(OSError):  # a terminal's end is an error
+        while piece := file.read(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
 def show(label: str, figure: float, target: str = "") -> None:
     print(f"  {label}: {figure:.3f}" + (f"   target {target}" if target else ""))  # noqa: T201
 
@@ -363,6 +403,7 @@ PARTS = {
     "connections": compare_connections,
     "limits": compare_limits,
     "size": compare_size,
+    "terminal": compare_terminal,
     "photos": compare_photos,
 }
 
