@@ -103,7 +103,8 @@ def test_more_than_max_wait_is_an_error_with_the_time_to_retry(status: int, head
 def test_the_time_to_retry_is_the_current_time_and_the_wait() -> None:
     noon = datetime(2026, 11, 23, 12, 0, 0, tzinfo=timezone(timedelta(hours=2)))
     error = wait_too_long_error(LimitError("slow"), 90, 20, noon)
-    assert error.hint == "run the same command again in 90 s, after 2026-11-23 12:01:30; nothing was generated"
+    hint = "run the same command again in 90 s, after 2026-11-23 12:01:30 UTC+02:00; nothing was generated"
+    assert error.hint == hint
 
 
 def test_a_wait_of_exactly_max_wait_is_waited() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 
@@ -107,7 +107,10 @@ def edits(draw: st.DrawFn) -> tuple[Size, int, MaskSource, CompositionOptions, s
 def test_image_mask_and_result_stay_aligned_under_every_transform(
     edit: tuple[Size, int, MaskSource, CompositionOptions, str, Size | None, InputFit],
 ) -> None:
-    """A server that changes nothing gives the original again, even inside the mask, up to the blur of resizing."""
+    """A server that changes nothing gives the original again, even inside the mask, up to the blur of resizing.
+
+    Regions that are sent at less than two thirds of their width are left out: their blur would hide a shift.
+    """
     size, orientation, mask, options, rules, requested, framing = edit
     stored = Size(size.height, size.width) if orientation >= 5 else size
     data = saved(waves(*stored), "PNG", exif=exif(orientation))
@@ -121,6 +124,8 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
         return
     sent_image = opened(region.image.image.data)
     assert sent_image.size == opened(region.mask.image.data).size
+    sent_left, _, sent_right, _ = region.composition.region
+    assume(sent_right - sent_left <= 1.5 * sent_image.width)
     result = composed(data, region, sent_image.convert("RGB"))
     left, top, right, bottom = region.composition.canvas
     assert result.pixels.size == (right - left, bottom - top)
@@ -129,7 +134,7 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
     inner = (4, 4, upright.width - 4, upright.height - 4)
     for channel in difference(inside.crop(inner), upright.crop(inner)).split():
         assert not any(channel.histogram()[31:])
-    assert result.changed < 0.04
+    assert result.changed < 0.02
 
 
 def read_upright(data: bytes) -> Image.Image:
