@@ -12,7 +12,7 @@ import logging
 import secrets
 import string
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import IO, Any, NamedTuple, Protocol
@@ -177,7 +177,7 @@ def _send(
     try:
         with translate_request_errors(http.url, limits):
             request = session.prepare(_build_request(http, auth, headers))
-            _count_body(request, upload, limits)
+            _count_body(request, upload or _form_upload(http), limits)
             settings = _environment_settings(session, request, limits)
             with session.adapter(limits) as adapter:
                 reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
@@ -255,8 +255,7 @@ def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, st
         headers={"Accept": "application/json", **headers},
         auth=auth,
         json=http.json,
-        data=list(http.form) or None,
-        files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
+        data=None if http.files else list(http.form) or None,
     )
 
 
@@ -288,25 +287,37 @@ class CountingBody:
         return piece
 
 
-class MultipartUpload:
-    """The body of a multipart upload, read once: fields first, then the file, from disk as it is sent."""
+class FormFile(NamedTuple):
+    """One file of a multipart form, read as it is sent."""
 
-    def __init__(
-        self, file: IO[bytes], size: int, *, fields: Mapping[str, str], filename: str, media_type: str
-    ) -> None:
-        """*size* bytes of *file* are sent, even if it grows."""
+    name: str
+    """The form field."""
+    filename: str
+    media_type: str
+    stream: IO[bytes]
+    size: int
+    """Bytes that are sent, even if the file grows."""
+
+
+class MultipartUpload:
+    """The body of a multipart upload, read once: fields first, then the files, which are never joined in memory."""
+
+    def __init__(self, fields: Sequence[tuple[str, str]], files: Sequence[FormFile]) -> None:
         boundary = secrets.token_hex(16)
-        form, self.content_type = encode_multipart_formdata(
-            {**fields, "file": (filename, b"", media_type)}, boundary=boundary
-        )
-        end = len(form) - len(f"\r\n--{boundary}--\r\n")
-        self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
-        self.length = len(form) + size
-        description = ", ".join(f"{name} {value}" for name, value in fields.items())
-        self.about = f"{description}, file: {media_type}, {size:,} bytes"
+        closing = f"--{boundary}--\r\n".encode()
+        form, self.content_type = encode_multipart_formdata(fields, boundary)
+        self._left: list[tuple[IO[bytes], int]] = [_in_memory(form.removesuffix(closing))]
+        for file in files:
+            empty, _ = encode_multipart_formdata([(file.name, (file.filename, b"", file.media_type))], boundary)
+            head = empty.removesuffix(b"\r\n" + closing)
+            self._left += [_in_memory(head), (file.stream, file.size), _in_memory(b"\r\n")]
+        self._left.append(_in_memory(closing))
+        self.length = sum(size for _, size in self._left)
+        facts = [f"{name} {value}" for name, value in fields]
+        self.about = ", ".join([*facts, *(f"{file.name}: {file.media_type}, {file.size:,} bytes" for file in files)])
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next piece, empty at the end. Raises UsageError if the file has become shorter."""
+        """The next piece, empty at the end. Raises UsageError if a file has become shorter."""
         while self._left:
             stream, left = self._left.pop(0)
             if not left:
@@ -317,6 +328,16 @@ class MultipartUpload:
             self._left.insert(0, (stream, left - len(piece)))
             return piece
         return b""
+
+
+def _in_memory(data: bytes) -> tuple[IO[bytes], int]:
+    return io.BytesIO(data), len(data)
+
+
+def _form_upload(http: HttpRequest) -> MultipartUpload | None:
+    """The form of *http*, if it has files: requests would join them to one more copy of all photos that are sent."""
+    files = [FormFile(file.name, file.filename, file.media_type, *_in_memory(file.data)) for file in http.files]
+    return MultipartUpload(http.form, files) if files else None
 
 
 def _environment_settings(

@@ -16,6 +16,7 @@ from typing import IO, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from imagecli.client.exchange import (
+    FormFile,
     HttpResponse,
     MultipartUpload,
     ProgressHooks,
@@ -197,7 +198,8 @@ def _open_upload(form: FileUpload | None) -> Iterator[MultipartUpload | None]:
         yield None
         return
     with open_source(form.source) as (file, size):
-        yield MultipartUpload(file, size, fields=form.fields, filename=form.filename, media_type=form.media_type)
+        part = FormFile(name="file", filename=form.filename, media_type=form.media_type, stream=file, size=size)
+        yield MultipartUpload(tuple(form.fields.items()), [part])
 
 
 @contextmanager

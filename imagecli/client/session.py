@@ -73,7 +73,6 @@ class Session(requests.Session):
             method=request.method,
             url=request.url,
             headers={**self.headers, **request.headers},
-            files=request.files,
             data=request.data,
             json=request.json,
             auth=request.auth,

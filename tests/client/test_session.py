@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.exchange import Timeouts
+from imagecli.client.exchange import FormFile, MultipartUpload, Timeouts
 from imagecli.client.paid_requests import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
-from imagecli.http_request import HttpRequest
+from imagecli.http_request import HttpFile, HttpRequest
 from tests.client.raw import http, raw_server, read_request
 from tests.client.sending import KEY, OK, QUICK, send, transport
 
@@ -117,3 +120,49 @@ def test_threads_share_a_transport() -> None:
             thread.join()
         assert len(server.requests) == 16
     assert found == [b'{"data": []}'] * 16
+
+
+def test_a_form_is_the_one_that_urllib3_encodes() -> None:
+    """Fields and files in their order, in any spelling, from parts that are never joined."""
+    fields = (("prompt", 'a "cat"\r\n--x 猫'), ("n", "2"))
+    files = [("image[]", "a.png", b"\x89PNG\r\n--"), ("image[]", "b.png", b""), ("mask", "mask.png", b"\0" * 100_000)]
+    parts = [FormFile(name, filename, "image/png", io.BytesIO(data), len(data)) for name, filename, data in files]
+    upload = MultipartUpload(fields, parts)
+    boundary = upload.content_type.partition("boundary=")[2]
+    expected, content_type = encode_multipart_formdata(
+        [*fields, *((name, (filename, data, "image/png")) for name, filename, data in files)], boundary
+    )
+    received = b"".join(iter(lambda: upload.read(16_384), b""))
+    assert (received, upload.length, upload.content_type) == (expected, len(expected), content_type)
+
+
+def test_photos_are_sent_without_a_copy_of_them() -> None:
+    size = 20_000_000
+    photo = HttpFile(name="image", filename="image.png", data=bytes(size), media_type="image/png")
+    received = []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            head, _, rest = connection.recv(65_536).partition(b"\r\n\r\n")
+            length = int(re.search(rb"content-length: (\d+)", head.lower())[1])  # type: ignore[index]
+            count, buffer = len(rest), bytearray(65_536)
+            while count < length and (arrived := connection.recv_into(buffer)):
+                count += arrived
+            received.append(count == length)
+            connection.sendall(OK)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/images/edits"
+        request = HttpRequest(method="POST", url=url, form=(("prompt", "a cat"),), files=(photo,))
+        tracemalloc.start()
+        try:
+            response = transport().send(request, io.BytesIO(), 0, lambda event: None)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        thread.join(5)
+    assert (response.status, received) == (200, [True])
+    assert peak < size / 4
