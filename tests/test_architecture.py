@@ -35,6 +35,7 @@ LAYERS = (
         "env",
         "safe_open",
         "file_lock",
+        "memory",
         "installation",
     ),
     ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),

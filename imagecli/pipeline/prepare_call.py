@@ -152,8 +152,10 @@ class InputCache:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.fitted is None:
+                from imagecli.memory import return_large_blocks
                 from imagecli.pipeline.fit_request import fit_request
 
+                return_large_blocks()
                 slot.fitted = fit_request(request, self.model)
                 with self._lock:
                     new = [note for note in slot.fitted.notes if note not in self._noted]
