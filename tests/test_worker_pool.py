@@ -123,7 +123,7 @@ def test_a_slot_is_reused_while_its_item_is_still_being_finished() -> None:
             with lock:
                 with_server -= 1
         if item in (0, 1):
-            assert third_responded.wait(5), "nobody was sent while the first were finished"
+            assert third_responded.wait(5), "no item was sent while the first were being finished"
         elif item == 2:
             third_responded.set()
         return item

@@ -64,7 +64,7 @@ class ExchangeLimits:
         """None: the system resolves names."""
         self.hooks = hooks
         self.target = target
-        """Path and query to send exactly so; None: as urllib3 normalizes those of the URL."""
+        """Path and query, sent exactly as they are; None: those of the URL, as urllib3 normalizes them."""
         self.has_body = False
         """The request has a body."""
         self.connected = False

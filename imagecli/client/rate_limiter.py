@@ -21,8 +21,8 @@ OWN: Final = "own"
 PROBE_SECONDS: Final = 1.0
 """After repeated refusals only one request is sent in this time: refusals arrive quickly, images take longer."""
 ARRIVAL_SECONDS: Final = 0.5
-"""After repeated refusals none is sent for this time: requests that were sent before may arrive late, on a busy machine
-for example, and use up what is left, so that the next refusal would prove nothing."""
+"""After repeated refusals no request is sent for this long: earlier requests may arrive late, for example on a busy
+machine, and use up what is left, so that the next refusal would prove nothing."""
 INCREASE: Final = 6e-5
 """An accepted request raises a learned rate by this share of it, times the requests accepted since the last refusal:
 the rate meets its limit again after half a hundred requests, and a limit that was raised is soon found."""

@@ -113,7 +113,7 @@ def _read_user_settings(folders: Folders) -> tuple[Path, str]:
 
 
 def _parse_value(text: str) -> Any:
-    """*text* as a TOML value, or unchanged if it is none."""
+    """*text* as a TOML value, or unchanged if it isn't one."""
     try:
         document = tomllib.loads(f"it = {text}")
     except (ValueError, RecursionError):  # not TOML, too many digits, nested too deep

@@ -175,13 +175,13 @@ def show(words: str, figure: float, target: str = "") -> None:
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--serve"]:
         return serve(int(arguments[1]))
-    for what, rows, size in (("handed in", SUBMITTED_ROWS, SMALL), ("fetched", FETCHED_ROWS, SMALL)):
+    for what, rows, size in (("submitted", SUBMITTED_ROWS, SMALL), ("fetched", FETCHED_ROWS, SMALL)):
         index = int(what == "fetched")
         ours, plain = (measured(rows, size, plain=plain)[index][0] for plain in (False, True))
         print(f"{rows:,} rows {what}: {rows / ours:,.0f} a second, plain Python {rows / plain:,.0f}")  # noqa: T201
         show("times plain Python's time", ours / plain)
     few, many = (measured(rows, LARGE, plain=False)[1][1] for rows in (30, 300))
-    print("memory, pictures of 1 MB")  # noqa: T201
+    print("memory, images of 1 MB")  # noqa: T201
     show(f"MB of fetching 300 ({many:.1f}) to 30 ({few:.1f})", many / few, "about 1")
     return None
 
