@@ -134,18 +134,18 @@ def has_image_extension(path: str) -> bool:
     return Path(path).suffix[1:].lower() in {*ENDINGS, *RECEIVED_FORMATS}
 
 
-FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "others", "not_image", "blocked"]
-"""`missing`: nothing exists; `ours`: as recorded in the journal; `found`: left by an interrupted run; `edited`:
+FileStatus = Literal["ours", "found", "edited", "unknown", "others", "not_image", "blocked"]
+"""`ours`: as recorded in the journal; `found`: left by an interrupted run; `edited`:
 recorded with other content; `unknown`: not recorded; `others`: recorded as another item's; `not_image`: none of these,
 and not a complete image; `blocked`: not a file."""
 
 
 class FileState(NamedTuple):
-    """A planned file, as it is on the disk."""
+    """A planned file that exists, as it is on the disk."""
 
     plan: str
     path: str
-    """Where it is or will be. Differs from *plan* if it was saved under another name."""
+    """Where it is. Differs from *plan* if it was saved under another name."""
     status: FileStatus
     entry: JournalEntry | None = None
     """The entry that records it, for `ours` and `edited`; for `others` the other item's."""
@@ -156,14 +156,18 @@ class FileState(NamedTuple):
     """What it is instead, for `not_image`."""
 
 
-def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
-    """The state of the file that *identity* plans as *plan*."""
+def determine_file_state(
+    plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader
+) -> FileState | None:
+    """The state of the file that *identity* plans as *plan*; None if it is missing."""
     recorded = choose_record(journal.files_planned_at(plan), disk)
     path = recorded.file.path if recorded else plan
     stat_result = disk.stat(path)
     if stat_result is None and path != plan:
         path = plan
         stat_result = disk.stat(path)
+    if stat_result is None:
+        return None
     status, match = _determine_status(path, stat_result, recorded, identity, journal, disk)
     file = FileState(
         plan=plan,
@@ -207,15 +211,13 @@ def _check_content(file: FileState, identity: ItemIdentity, journal: JournalStat
 
 def _determine_status(
     path: str,
-    stat_result: FileStat | None,
+    stat_result: FileStat,
     recorded: RecordedFile | None,
     identity: ItemIdentity,
     journal: JournalState,
     disk: DiskReader,
 ) -> tuple[FileStatus, RecordedFile | None]:
     """The status of *path*, and the record that it matches. *recorded*: the record of the planned file."""
-    if stat_result is None:
-        return "missing", None
     if stat_result.bytes is None:
         return "blocked", None
     recorded_here = recorded if recorded and recorded.file.path == path else None

@@ -51,9 +51,7 @@ def run_check(context: BatchContext) -> int:
     if context.display.json:
         for plan in plans:
             _print_row(run, plan)
-    run.output.print_lines(
-        [f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.decision.writes or plan.outputs]
-    )
+    run.output.print_lines([f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.writes or plan.outputs])
     message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
     if pending := _count(plans, "submitted"):
         message += f", {pending:,} of them pending in the Batch API"
@@ -82,10 +80,10 @@ def run_check(context: BatchContext) -> int:
 def _emit_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
     """Notes which missing files exist under an earlier name, and only have to be moved."""
     context = run.context
-    missing = [(plan.identity, plan.decision) for plan in plans if plan.decision.kind == "missing"]
-    if missing and run.state.runs:
+    if run.state.runs and any(plan.decision.kind == "missing" for plan in plans):
         outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
         orphans = find_orphans(outputs, run.state, disk_state(context))
+        missing = ((plan.identity, plan.decision) for plan in plans if orphans and plan.decision.kind == "missing")
         for note in suggest_moves(missing, orphans, context.manifest.folder):
             run.events(note)
 
@@ -156,14 +154,14 @@ def _build_dry_run(
         waiting=_count(plans, "waiting"),
         requests=len(budget.requests),
         images=images,
-        files=sum(len(plan.decision.writes) for plan in to_create),
+        files=sum(len(plan.writes) for plan in to_create),
         cost=budget.cost() if to_create else NO_COST,
         # The first image is requested immediately.
         min_seconds=round(max(images - 1, 0) * 60 / options.rate, 1) if options.rate and not batch_row else None,
         rate=options.rate,
         jobs=options.jobs or context.settings.provider.jobs,
         window=batch_row.window if batch_row else "",
-        first=tuple((plan.decision.kind, path) for plan in first_plans for path in plan.decision.writes),
+        first=tuple((plan.decision.kind, path) for plan in first_plans for path in plan.writes),
         more=len(to_create) - len(first_plans),
         reads=tuple(_with_target(path, context.manifest.folder) for path in context.manifest_items.reads),
     )

@@ -150,7 +150,7 @@ def count_up_to_date(plans: Sequence[ItemPlan]) -> int:
 
 def find_waiting(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[WaitingResponse, ...]:
     """The paid responses that *plans* wait for."""
-    ids = {plan.identity.id for plan in plans if plan.decision.kind == "waiting"}
+    ids = {plan.item.id for plan in plans if plan.decision.kind == "waiting"}
     return tuple(response for response in run.recovered.waiting if response.id in ids)
 
 
@@ -161,7 +161,7 @@ def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[I
 
 def is_pending(plan: ItemPlan, state: JournalState) -> bool:
     """Whether the item waits for results of a provider's Batch API, by the journal."""
-    return plan.decision.kind != "done" and bool(state.pending_entries(plan.identity.id))
+    return plan.decision.kind != "done" and bool(state.pending_entries(plan.item.id))
 
 
 def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
