@@ -86,7 +86,6 @@ def decide_item(
     pending = [entry for entry in journal.pending_entries(identity.id) if identity.sandbox or not entry.sandbox]
     if pending and pending[0] is journal.last_entry(identity.id):
         return Decision(kind="submitted", notes=pending_notes(identity, pending))
-    # Most files of a large manifest are missing; there is nothing more to say about these.
     existing = {
         path: file
         for paths in identity.image_paths
@@ -94,22 +93,19 @@ def decide_item(
         if (file := determine_file_state(path, identity, journal, disk))
     }
     fates = {path: _decide_fate(file, identity, adopt, if_exists) for path, file in existing.items()}
-    if refused := [file for path, file in existing.items() if fates[path] == "refuse"]:
-        return Decision(kind="refused", refusal=refusal_error(refused))
-    requested = tuple(
-        index
-        for index, paths in enumerate(identity.image_paths)
-        if any(fates.get(path, "replace") == "replace" for path in paths)
-    )
+    if "refuse" in fates.values():
+        return Decision(
+            kind="refused", refusal=refusal_error([file for path, file in existing.items() if fates[path] == "refuse"])
+        )
+    requested = tuple([index for index, paths in enumerate(identity.image_paths) if _is_requested(paths, fates)])
     requested_paths = [path for index in requested for path in identity.image_paths[index]]
     for path, file in existing.items():
         if path in requested_paths and _is_replaced_too(file, fates[path]):
             fates[path] = "replace"
-    is_complete = not requested
     if requested and waiting and any((identity.id, known) in waiting for known in identity.known_hashes):
         return Decision(
             kind="waiting",
-            entries=_build_entries(existing, fates, identity, None, disk, is_complete=is_complete),
+            entries=_build_entries(existing, fates, identity, None, disk, is_complete=False),
             notes=item_notes(existing.values(), identity, None),
         )
     if requested and pending:
@@ -117,26 +113,32 @@ def decide_item(
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not (possibly_billed.sandbox or identity.free))
     replaced = [file for path, file in existing.items() if fates[path] == "replace"]
-    is_stale = any(not file.fresh for file in replaced)
-    decision = Decision(
-        kind="done" if is_complete else "stale" if is_stale else "missing",
-        to_create=requested,
+    stale = [file for file in replaced if not file.fresh]
+    plain = _plain_decision("stale" if stale else "missing" if requested else "done", requested)
+    if not (existing or billed_twice or pending):
+        return plain
+    entries = _build_entries(existing, fates, identity, possibly_billed, disk, is_complete=not requested)
+    notes = item_notes(existing.values(), identity, possibly_billed if billed_twice else None)
+    if not (requested or entries or notes or pending):
+        return plain
+    return plain._replace(
         unchanged=tuple(path for path in existing if path in requested_paths and fates[path] != "replace"),
         replaces=tuple(Replacement(file.path, _expected_content(file)) for file in replaced),
-        entries=_build_entries(existing, fates, identity, possibly_billed, disk, is_complete=is_complete),
+        entries=entries,
         possibly_billed=billed_twice,
-        notes=(
-            *item_notes(existing.values(), identity, possibly_billed if billed_twice else None),
-            *(further_batch_note(identity, entry) for entry in pending),
-        ),
+        notes=(*notes, *(further_batch_note(identity, entry) for entry in pending)),
     )
-    return _share(decision)
 
 
 @lru_cache(maxsize=256)
-def _share(decision: Decision) -> Decision:
-    """One object for equal decisions: most rows that are missing, or up to date, have the same."""
-    return decision
+def _plain_decision(kind: DecisionKind, to_create: tuple[int, ...]) -> Decision:
+    """One object for all rows about which there is no more to say, which are most of a large manifest."""
+    return Decision(kind=kind, to_create=to_create)
+
+
+def _is_requested(paths: Sequence[str], fates: Mapping[str, Fate]) -> bool:
+    """Whether an image is requested: if one of its files is missing, and so has no fate, or is replaced."""
+    return "replace" in [fates.get(path, "replace") for path in paths]
 
 
 def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists: IfExists | None) -> Fate:
@@ -221,6 +223,8 @@ def _build_record(file: FileState, disk: DiskReader) -> FileRecord:
 
 def replace_originals_too(decision: Decision, image_paths: Sequence[Sequence[str]], journal: JournalState) -> Decision:
     """*decision*, which may also replace the received images beside the files that it replaces."""
+    if not decision.to_create:
+        return decision
     paths = decision.written_paths(image_paths)
     originals = [Replacement(path, sha256) for path, sha256 in journal.originals_planned_at(paths).items()]
     return decision._replace(replaces=(*decision.replaces, *originals)) if originals else decision

@@ -59,12 +59,13 @@ class DiskState:
 
     def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
         self._folder = folder
+        self._prefix = os.path.join(folder, "")  # noqa: PTH118
         self._root = None if allow_outside else real_path(folder)
         self._folders_inside: dict[str, bool] = {}
 
     def stat(self, path: str) -> FileStat | None:
         # With functions of os, as there may be 100,000 files, and a pathlib.Path takes longer than the system call.
-        target = os.path.join(self._folder, path)  # noqa: PTH118
+        target = self._prefix + path
         try:
             status = os.lstat(target)
         except PermissionError:
@@ -168,7 +169,25 @@ def determine_file_state(
         stat_result = disk.stat(path)
     if stat_result is None:
         return None
-    status, match = _determine_status(path, stat_result, recorded, identity, journal, disk)
+    recorded_here = recorded if recorded and recorded.file.path == path else None
+    is_possibly_billed = possibly_billed_entry(identity, journal) is not None
+    if (
+        recorded_here
+        and recorded_here.file.bytes == stat_result.bytes
+        and not is_possibly_billed
+        and identity.is_fresh(recorded_here.entry)
+    ):
+        return FileState(plan, path, "ours", recorded_here.entry, recorded_here.file, fresh=True)
+    candidates = _candidates(recorded_here, recorded, path, identity, journal)
+    match = _find_match(path, stat_result, candidates, disk)
+    if stat_result.bytes is None:
+        status: FileStatus = "blocked"
+    elif match:
+        status = "ours"
+    elif is_possibly_billed:
+        status = "found"
+    else:
+        status, match = ("edited", recorded_here) if recorded_here else ("unknown", None)
     file = FileState(
         plan=plan,
         path=path,
@@ -209,38 +228,13 @@ def _check_content(file: FileState, identity: ItemIdentity, journal: JournalStat
     return file
 
 
-def _determine_status(
-    path: str,
-    stat_result: FileStat,
-    recorded: RecordedFile | None,
-    identity: ItemIdentity,
-    journal: JournalState,
-    disk: DiskReader,
-) -> tuple[FileStatus, RecordedFile | None]:
-    """The status of *path*, and the record that it matches. *recorded*: the record of the planned file."""
-    if stat_result.bytes is None:
-        return "blocked", None
-    recorded_here = recorded if recorded and recorded.file.path == path else None
-    is_possibly_billed = possibly_billed_entry(identity, journal) is not None
-    if (
-        recorded_here
-        and recorded_here.file.bytes == stat_result.bytes
-        and not is_possibly_billed
-        and identity.is_fresh(recorded_here.entry)
-    ):
-        return "ours", recorded_here
-    candidates = [
-        candidate
-        for candidate in _candidates(recorded_here, recorded, path, identity, journal)
-        if candidate.file.bytes == stat_result.bytes
-    ]
-    sha256 = disk.sha256(path) if candidates else ""
-    for candidate in candidates:
-        if candidate.file.sha256 == sha256:
-            return "ours", candidate
-    if is_possibly_billed:
-        return "found", None
-    return ("edited", recorded_here) if recorded_here else ("unknown", None)
+def _find_match(
+    path: str, stat_result: FileStat, candidates: Sequence[RecordedFile], disk: DiskReader
+) -> RecordedFile | None:
+    """The first of *candidates* whose content *path* has. It is only read if one has its length."""
+    same_length = [candidate for candidate in candidates if candidate.file.bytes == stat_result.bytes]
+    sha256 = disk.sha256(path) if same_length else ""
+    return next((candidate for candidate in same_length if candidate.file.sha256 == sha256), None)
 
 
 def _candidates(

@@ -69,15 +69,20 @@ def with_lf(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-@lru_cache(maxsize=1024)
 def request_hash(row_hash: str, *, provider: str, model: str, base_url: str | None = None) -> str:
     """The hash in the journal. *row_hash* is a result of `RowJson.hash`.
 
     *model* is the one that the row names, or else the default; `ItemIdentity.is_requested_by` then also tries the model
     in the journal, so that a new default doesn't make another request. *base_url* is that of an entry of an earlier
-    version, which hashed `base_url_for_journal`. Cached, because each journal entry of a request needs its hash.
+    version, which hashed `base_url_for_journal`.
     """
-    return _text_sha256(_ENCODER.encode(["imagecli request", row_hash, provider, base_url, model]))
+    return _text_sha256(f'["imagecli request",{_ENCODER.encode(row_hash)},{_target_json(provider, base_url, model)}]')
+
+
+@lru_cache(maxsize=64)
+def _target_json(provider: str, base_url: str | None, model: str) -> str:
+    """What the hashes of most requests have in common."""
+    return ",".join(map(_ENCODER.encode, (provider, base_url, model)))
 
 
 def base_url_for_journal(base_url: str, provider: ProviderRow) -> str | None:

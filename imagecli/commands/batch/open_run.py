@@ -256,7 +256,8 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     settings, shard = context.settings, context.shard
     if shard is None:
         return settings
-    costs = [_highest_cost(item, context) for item in context.manifest_items.items]
+    estimator = estimate.PriceEstimator(settings.provider)
+    costs = [_highest_cost(item, estimator) for item in context.manifest_items.items]
     ours = sum(
         cost for item, cost in zip(context.manifest_items.items, costs, strict=True) if is_in_shard(item, context)
     )
@@ -266,7 +267,7 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     return settings._replace(max_cost=share, max_cost_origin=origin)
 
 
-def _highest_cost(item: ManifestItem, context: BatchContext) -> float:
+def _highest_cost(item: ManifestItem, estimator: estimate.PriceEstimator) -> float:
     """USD that all images of *item* can cost; 0 if the price is unknown."""
-    price = estimate.estimate_price(item.request, item.model, context.settings.provider)
+    price = estimator.estimate(item.request, item.model)
     return (price.high_usd or price.low_usd) if price else 0.0

@@ -74,7 +74,7 @@ def plan_items(context: BatchContext, state: JournalState, waiting: Collection[t
             first_call=call_count,
         )
         plans.append(plan)
-        call_count += len(plan.call_sizes)
+        call_count += len(plan.call_sizes) if decision.to_create else 0
     return plans
 
 
