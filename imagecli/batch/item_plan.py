@@ -12,6 +12,7 @@ from pathlib import Path
 from imagecli.batch.decisions import Decision
 from imagecli.batch.item_identity import ItemIdentifier, ItemIdentity
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.manifest.output_targets import OutputTarget
 from imagecli.domain import ImageRequest
 from imagecli.errors import ImagecliError
 from imagecli.money import Cost
@@ -68,21 +69,29 @@ class ItemPlan:
             yield request_images(self.item.request, self.decision.to_create[begin], n)
             begin += n
 
-    def calls(self) -> Iterator[PlannedCall]:
-        """The calls that create what is missing, built when they are needed: there may be thousands of items."""
+    def requests_with_targets(self) -> Iterator[tuple[ImageRequest, list[list[OutputTarget]]]]:
+        """The requests, each with the files that are made of its images."""
         begin = 0
-        for number, request in enumerate(self.requests(), self.first_call):
+        for request in self.requests():
             indexes = self.decision.to_create[begin : begin + request.options.n]
             begin += request.options.n
             # Other files of an image that is created again are unchanged.
-            files_by_image = [
-                [target for target in self.item.targets[index] if target.path not in self.decision.unchanged]
-                for index in indexes
-            ]
-            files = tuple(
-                tuple(OutputFile(name=target.name, fit=target.fit) for target in targets) for targets in files_by_image
+            yield (
+                request,
+                [
+                    [target for target in self.item.targets[index] if target.path not in self.decision.unchanged]
+                    for index in indexes
+                ],
             )
-            identity = self.identity
+
+    def calls(self) -> Iterator[PlannedCall]:
+        """The calls that create what is missing, built when they are needed: there may be thousands of items."""
+        identity = self.identity
+        for number, (request, targets_by_image) in enumerate(self.requests_with_targets(), self.first_call):
+            files = tuple(
+                tuple(OutputFile(name=target.name, fit=target.fit) for target in targets)
+                for targets in targets_by_image
+            )
             yield PlannedCall(
                 index=number,
                 request=request,
@@ -93,7 +102,7 @@ class ItemPlan:
                     manifest=self.manifest,
                     id=identity.id,
                     hash=identity.hash,
-                    planned=tuple(tuple(target.path for target in targets) for targets in files_by_image),
+                    planned=tuple(tuple(target.path for target in targets) for targets in targets_by_image),
                 ),
                 sidecar=self.item.settings.get("sidecar", False),
             )
