@@ -218,3 +218,10 @@ def test_a_short_command_looks_for_no_garbage_and_deletes_nothing_at_exit(argv: 
     assert done.returncode == 0, done.stderr
     thresholds = [OBJECTS_UNTIL_FIRST_COLLECTION, OBJECTS_UNTIL_COLLECTION]
     assert done.stderr.endswith(json.dumps(thresholds))
+
+
+def test_a_check_of_a_manifest_loads_no_http_client(tmp_path: Path) -> None:
+    manifest = tmp_path / "rows.jsonl"
+    manifest.write_text('{"prompt": "a cat", "output": "cat.png"}\n')
+    names = loaded("batch", str(manifest), "--check", code=10, HOME=str(tmp_path))
+    assert not names & {"requests", "urllib3", "PIL", "rich"}

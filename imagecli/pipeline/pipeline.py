@@ -413,11 +413,6 @@ def build_pipeline(
     )
 
 
-def spool_places(settings: Settings) -> SpoolPlaces:
-    """Where earlier commands left responses that imagecli saves or deletes."""
-    return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
-
-
 class Server(NamedTuple):
     """Where requests go, and the key that they carry."""
 

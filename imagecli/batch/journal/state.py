@@ -20,8 +20,10 @@ class JournalState:
     """Collects entries, and keeps the latest of each item and file. Memory grows with these, not with the lines."""
 
     def __init__(self) -> None:
-        self._last: dict[str, JournalEntry] = {}
         self._saved: dict[str, JournalEntry] = {}
+        """Id → the latest entry with files."""
+        self._unsaved: dict[str, JournalEntry] = {}
+        """Id → the latest entry, if it has no files."""
         self._by_plan: dict[str, JournalEntry] = {}
         self._by_path: dict[str, JournalEntry] = {}
         self._by_hash: dict[str, list[JournalEntry]] | None = None
@@ -52,9 +54,14 @@ class JournalState:
             self._live_runs[entry.id] = max(entry.run, self._live_runs.get(entry.id, 0))
         elif entry.state in ("saved", "failed") and self._live_runs.get(entry.id) != entry.run:
             self._unnamed_ends[entry.id] = max(entry.run, self._unnamed_ends.get(entry.id, 0))
-        _keep_later(self._last, entry.id, entry)
+        last = self.last_entry(entry.id)
+        is_last = last is None or last.run <= entry.run
         if entry.files:
             _keep_later(self._saved, entry.id, entry)
+            if is_last:
+                self._unsaved.pop(entry.id, None)
+        elif is_last:
+            self._unsaved[entry.id] = entry
         for file in entry.files:
             self._add_planned(RecordedFile(entry, file))
             _keep_later(self._by_path, file.path, entry)
@@ -72,7 +79,7 @@ class JournalState:
 
     def last_entry(self, id: str) -> JournalEntry | None:
         """The latest entry of an item."""
-        return self._last.get(id)
+        return self._unsaved.get(id) or self._saved.get(id)
 
     def entry_with_content(self, sha256: str) -> JournalEntry | None:
         """The latest entry that a file with this content was saved for."""
@@ -91,7 +98,7 @@ class JournalState:
         if not submitted:
             return ()
         entries = [entry for entry in submitted.values() if entry.is_pending and not self._is_ended(entry)]
-        last = self._last.get(id)
+        last = self.last_entry(id)
         return tuple(sorted(entries, key=lambda entry: (entry is not last, -entry.run)))
 
     def _is_ended(self, entry: JournalEntry) -> bool:

@@ -12,7 +12,7 @@ from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
 from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
-from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.context import BatchContext, ConcurrencyOptions
 from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.kept_files import find_kept_files
 from imagecli.commands.batch.open_run import (
@@ -25,15 +25,13 @@ from imagecli.commands.batch.open_run import (
 )
 from imagecli.commands.batch.plan_items import disk_state, planned_outputs
 from imagecli.commands.batch.reporter import NO_COST, item_keys
-from imagecli.commands.batch.run import ConcurrencyOptions
-from imagecli.commands.image.dry_run import build_dry_run_request, printable_headers
 from imagecli.config.settings import Settings
 from imagecli.errors import EXIT_INCOMPLETE
 from imagecli.events import ignore_event
 from imagecli.output.batch import COMMAND
 from imagecli.output.dry_run import BatchDryRun, format_batch_dry_run
-from imagecli.pipeline.pipeline import spool_places
 from imagecli.pipeline.prepare_call import InputsByModel
+from imagecli.pipeline.spool_places import spool_places
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.providers.request import build_http_request
@@ -180,6 +178,8 @@ def _with_target(path: Path, folder: Path) -> str:
 
 def _print_requests(run: BatchRun, plans: Sequence[ItemPlan], budget: Budget) -> None:
     """Prints each row's JSON object with its complete requests, so that other tools can send them."""
+    from imagecli.commands.image.dry_run import printable_headers  # loads the HTTP client
+
     inputs, headers = InputsByModel(), printable_headers(run.context.settings, run.context.env)
     for plan in plans:
         requests = tuple(_dry_run_requests(run.context.settings, plan, budget, inputs, headers))
@@ -190,6 +190,8 @@ def _print_requests(run: BatchRun, plans: Sequence[ItemPlan], budget: Budget) ->
 def _dry_run_requests(
     settings: Settings, plan: ItemPlan, budget: Budget, inputs: InputsByModel, headers: dict[str, str]
 ) -> Iterator[DryRunRequest]:
+    from imagecli.commands.image.dry_run import build_dry_run_request
+
     cache = inputs.for_model(plan.item.model)
     for number, (request, targets_by_image) in enumerate(plan.requests_with_targets(), plan.first_call):
         # The inputs were checked before, with their notes.

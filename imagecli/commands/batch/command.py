@@ -158,13 +158,13 @@ def batch(
     from imagecli.batch.shards import parse_shard
     from imagecli.commands.batch.check import dry_run_batch, run_check
     from imagecli.commands.batch.context import (
+        ConcurrencyOptions,
         check_batch_api_options,
         check_exclusive_modes,
         open_batch_context,
         parse_gallery_option,
     )
     from imagecli.commands.batch.prune import run_prune
-    from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
     from imagecli.web.gallery_target import check_gallery_target
 
     dry_run = cost_flags.dry_run
@@ -207,4 +207,6 @@ def batch(
         from imagecli.commands.batch.api_run import BatchApiMode, run_batch_api
 
         raise typer.Exit(run_batch_api(context, BatchApiMode(wait=wait, cancel=cancel)))
+    from imagecli.commands.batch.run import run_batch
+
     raise typer.Exit(run_batch(context, concurrency))

@@ -57,6 +57,17 @@ class BatchContext:
     """Rows may read files, and save through links, outside the manifest's folder and its repository."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcurrencyOptions:
+    """How fast a run may go, and when it stops."""
+
+    jobs: int | None = None
+    """Requests in flight at the same time; None is the provider's own number."""
+    rate: float | None = None
+    """Images per minute."""
+    fail_fast: bool = False
+
+
 def open_batch_context(
     env: Env,
     argument: str,

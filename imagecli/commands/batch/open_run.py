@@ -16,9 +16,10 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.recover import JournalRecovery, RecoveryResult, WaitingResponse
+from imagecli.batch.recovery_result import RecoveryResult, WaitingResponse
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
+from imagecli.client.spool import list_spooled_calls
 from imagecli.commands.batch.context import BatchContext, emit_notes
 from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
 from imagecli.commands.batch.record_items import ItemRecorder
@@ -29,8 +30,8 @@ from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
-from imagecli.pipeline.pipeline import build_downloader, spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key
+from imagecli.pipeline.spool_places import spool_places
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files
@@ -90,17 +91,23 @@ def open_batch_run(context: BatchContext, *, read_only: bool = False, with_notes
 
 def _recover_earlier_runs(run: BatchRun, *, read_only: bool) -> RecoveryResult:
     """Saves what earlier runs of this manifest received and did not save. *read_only* only finds it."""
-    settings = run.context.settings
+    if not read_only:
+        for folder in dict.fromkeys(folder for item in run.context.manifest_items.items for folder in item.folders):
+            discard_check_files(folder)
+    settings, places = run.context.settings, spool_places(run.context.settings)
+    if not list_spooled_calls(places):
+        return NOTHING_RECOVERED
+    from imagecli.batch.recover import JournalRecovery  # loads the HTTP client, which --check has no other use for
+    from imagecli.pipeline.pipeline import build_downloader
+
     recovery = JournalRecovery(
         manifest_path=run.context.manifest_path,
         state_dir=settings.state_dir,
-        places=spool_places(settings),
+        places=places,
         url_ttl=settings.provider.url_ttl,
     )
     if read_only:
         return recovery.untried()
-    for folder in dict.fromkeys(folder for item in run.context.manifest_items.items for folder in item.folders):
-        discard_check_files(folder)
     if not recovery.find():
         return NOTHING_RECOVERED
     run.journal.open()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.recover import WaitingError, WaitingResponse
+from imagecli.batch.recovery_result import WaitingError, WaitingResponse
 from imagecli.batch.run_counts import RunCounts
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.gallery import NO_GALLERY, GalleryOutcome
@@ -23,9 +23,11 @@ from imagecli.events import Event, NoteEvent, WarningEvent
 from imagecli.money import Cost, format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
-from imagecli.pipeline.pipeline import OpenCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult
+
+if TYPE_CHECKING:
+    from imagecli.pipeline.pipeline import OpenCall
 
 SCREEN_ITEMS: Final = 20
 """After more items than these the first errors may no longer be on the screen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from imagecli.batch.file_state import choose_record
@@ -11,7 +11,7 @@ from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
 from imagecli.batch.item_worker import ItemWorker
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
-from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.context import BatchContext, ConcurrencyOptions
 from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.open_run import (
     BatchRun,
@@ -31,21 +31,11 @@ from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.refused_key import explain_refused_keys
 from imagecli.errors import ImagecliError, Terminated
 from imagecli.events import EventHandler, WarningEvent
-from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
+from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id
 from imagecli.pipeline.prepare_call import InputCache, InputsByModel
+from imagecli.pipeline.spool_places import spool_places
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.worker_pool import WorkerPool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConcurrencyOptions:
-    """How fast a run may go, and when it stops."""
-
-    jobs: int | None = None
-    """Requests in flight at the same time; None is the provider's own number."""
-    rate: float | None = None
-    """Images per minute."""
-    fail_fast: bool = False
 
 
 def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
