@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from imagecli.domain import Json
@@ -84,7 +84,7 @@ class BatchOutput:
             text += f" and {len(lines) - MAX_FAILED_LINES:,} more"
         write_line(self._env.stderr, f"imagecli: {sanitize(text)}")
 
-    def print_lines(self, lines: Sequence[str]) -> None:
+    def print_lines(self, lines: Iterable[str]) -> None:
         """Prints data to stdout: a plan, or a list. Not with --json."""
         if not self._display.json:
             for line in lines:

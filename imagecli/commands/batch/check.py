@@ -52,7 +52,7 @@ def run_check(context: BatchContext) -> int:
     if context.display.json:
         for plan in plans:
             _print_row(run, plan)
-    run.output.print_lines([f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.writes or plan.outputs])
+    run.output.print_lines(f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.writes or plan.outputs)
     message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
     if pending := _count(plans, "submitted"):
         message += f", {pending:,} of them pending in the Batch API"
