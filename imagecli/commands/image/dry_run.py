@@ -33,17 +33,17 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
     budget = Budget.build([(call.request, context.model) for call in plan.calls], context.settings)
     inputs = InputCache(context.model)
     run_context = build_run_context(context, "dry-run")
-    planned = []
+    dry_run_requests = []
     check_inputs([call.request for call in plan.calls], inputs, on_event)
     for call in plan.calls:
         _, http = prepare_call(call, inputs.fit_inputs(call.request, on_event), run_context)
         names = () if context.output.kind == "stdout" else call.names
-        planned.append(build_dry_run_request(call, http, budget, context.settings, context.env, names=names))
+        dry_run_requests.append(build_dry_run_request(call, http, budget, context.settings, context.env, names=names))
     check_folders(plan.calls, context, make=False)
     refusal = budget.refusal()
     return CommandResult(
         command=context.command,
-        planned=tuple(planned),
+        planned=tuple(dry_run_requests),
         cost=budget.cost_by_quality(),
         errors=(refusal,) if refusal else (),
     )
@@ -101,7 +101,7 @@ def _printable_body(http: HttpRequest) -> dict[str, Json]:
 
 
 def _dry_run_upload(file: HttpFile) -> DryRunUpload:
-    return DryRunUpload(field=file.name, filename=file.filename, media_type=file.media_type, bytes=len(file.data))
+    return DryRunUpload(field=file.name, filename=file.filename, media_type=file.media_type, bytes=file.size)
 
 
 _DATA_URL = re.compile(r"data:([\w.+/-]*)[^,]{0,80},")

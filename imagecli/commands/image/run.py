@@ -16,8 +16,7 @@ from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
-from imagecli.safe_open import real_path
-from imagecli.storage.preflight import is_below
+from imagecli.safe_open import is_below, real_path
 from imagecli.templates import find_unset_names
 
 MAX_NAMED = 3
@@ -159,8 +158,9 @@ def _settings_notes(
         message = f"{context.preset} makes the prompt {texts[0]!r}{more}"
         yield NoteEvent(code="preset", message=message)
     if names := find_unset_names(prompts[0].typed or "", prompts[0].variables):
-        listed = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
-        message = f"{listed} {'is' if len(names) == 1 else 'are'} sent as typed; --var {names[0]}=VALUE sets a value"
+        placeholders = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
+        verb = "is" if len(names) == 1 else "are"
+        message = f"{placeholders} {verb} sent as typed; --var {names[0]}=VALUE sets a value"
         yield NoteEvent(code="unset_name", message=message)
     if context.settings.image.model:
         yield from unknown_model_warnings(context.model, context.catalog.models)
