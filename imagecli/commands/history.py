@@ -17,6 +17,9 @@ ImageReference = Annotated[
         metavar="ID", help="ID or the start of one, or @last, @last~1", autocompletion=completers.complete_history
     ),
 ]
+TextFilter = Annotated[
+    str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="DATE", help="from this date: 2026-11-29, today, yesterday or 7d (days ago)"),
@@ -55,9 +58,7 @@ def history(ctx: typer.Context) -> None:
 @with_flag_groups
 def list_history(
     ctx: typer.Context,
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
-    ] = None,
+    text: TextFilter = None,
     since: Since = None,
     until: Until = None,
     model: ModelFilter = None,
@@ -139,9 +140,7 @@ def cost(
 @with_flag_groups
 def gallery(
     ctx: typer.Context,
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
-    ] = None,
+    text: TextFilter = None,
     since: Since = None,
     until: Until = None,
     model: ModelFilter = None,
