@@ -142,7 +142,7 @@ def _is_finished_image(name: str, head: bytes) -> bool:
     # Imported only for a stream: most responses are not one.
     from imagecli.providers.stream import event_role
 
-    return event_role(SseEvent(name, head)) == "picture"
+    return event_role(SseEvent(name, head)) == "image"
 
 
 def _image_in(payload: Any) -> bytes:
