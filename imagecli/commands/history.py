@@ -31,7 +31,7 @@ ModelFilter = Annotated[
 ]
 
 
-LISTED: Final = 20
+DEFAULT_LIMIT: Final = 20
 """Images that are listed by default."""
 RUNS_ALONE: Final = True
 """The group may be used without a command."""
@@ -52,7 +52,7 @@ def history(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         from imagecli.commands.history_actions import list_entries, read_filter
 
-        list_entries(read_filter(None, None, None, None, ctx.obj)._replace(limit=LISTED), ctx.obj, as_json=False)
+        list_entries(read_filter(None, None, None, None, ctx.obj)._replace(limit=DEFAULT_LIMIT), ctx.obj, as_json=False)
 
 
 @with_flag_groups
@@ -64,7 +64,7 @@ def list_history(
     model: ModelFilter = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, metavar="COUNT", help="maximum number of images to list")
-    ] = LISTED,
+    ] = DEFAULT_LIMIT,
     as_json: AsJson = False,
 ) -> None:
     """List images, the newest first.

@@ -96,7 +96,7 @@ class PartialImageHandler:
         self.arrived += 1
         data = _image_in(payload)
         identity = inspect_image(data)
-        if identity.format in (None, "svg") or not identity.whole:
+        if identity.format in (None, "svg") or not identity.is_complete:
             self.on_event(
                 WarningEvent(code="partial_damaged", message=f"a partial image is incomplete: {identity.problem}")
             )

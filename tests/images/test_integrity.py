@@ -147,7 +147,7 @@ checker = ImageChecker()
 with open({str(path)!r}, "rb") as file:
     while piece := file.read(7_000):
         checker.feed(piece)
-print(checker.finish(io.BytesIO()).whole, "PIL" in sys.modules)
+print(checker.finish(io.BytesIO()).is_complete, "PIL" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]

@@ -75,7 +75,7 @@ def test_every_landscape_is_a_harmless_document_with_its_words(index: int, size:
     assert "sandbox" in words(root)
     assert root.findtext(f"{XMLNS}title") == "a small boat"
     found = identify_image(data)
-    assert (found.format, found.size, found.whole) == ("svg", Size(*map(int, size.split("x"))), True)
+    assert (found.format, found.size, found.is_complete) == ("svg", Size(*map(int, size.split("x"))), True)
     assert len(data) < 600_000
 
 
