@@ -90,8 +90,8 @@ def test_a_decoder_finds_the_size_of_other_formats(name: str) -> None:
 def test_a_decoder_finds_every_cut_of_other_formats(name: str) -> None:
     data = DECODED[name]
     for end in [*range(16, len(data) - 1, len(data) // 60 + 1), len(data) - 1]:
-        found = inspect_image(data[:end])
-        assert not found.is_complete and found.problem, (end, found)
+        info = inspect_image(data[:end])
+        assert not info.is_complete and info.problem, (end, info)
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -106,8 +106,8 @@ def test_every_truncation_is_detected(name: str) -> None:
     # The padding of a WebP and the end marker of a JPEG may be missing.
     last = len(data) - {"webp": 2, "jpeg": 3}.get(name.split("-")[0], 1)
     for end in [*range(min(400, last)), *range(400, last, 37), last]:
-        found = inspect_image(data[:end])
-        assert not found.is_complete and found.problem, (end, found)
+        info = inspect_image(data[:end])
+        assert not info.is_complete and info.problem, (end, info)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_every_truncation_is_detected(name: str) -> None:
     ],
 )
 def test_the_problem_is_a_readable_message(data: bytes, problem: str) -> None:
-    found = inspect_image(data)
-    assert not found.is_complete
-    assert found.problem == problem
+    info = inspect_image(data)
+    assert not info.is_complete
+    assert info.problem == problem
 
 
 @pytest.mark.parametrize(
@@ -247,10 +247,10 @@ def test_a_large_file_is_checked_in_little_memory(tmp_path: Path, create: Callab
     path.write_bytes(create())
     tracemalloc.start()
     with path.open("rb") as file:
-        found = inspect_image_file(file)
+        info = inspect_image_file(file)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.is_complete
+    assert info.is_complete
     assert peak < 1_000_000
 
 
@@ -307,9 +307,9 @@ HEADS = [b"", *{data[:length] for data in COMPLETE.values() for length in (12, 3
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 def test_no_bytes_raise_an_exception(head: bytes, tail: bytes) -> None:
-    found = inspect_image(head + tail)
-    assert found.is_complete == (found.problem is None)
-    assert identify_image(head + tail).format == found.format
+    info = inspect_image(head + tail)
+    assert info.is_complete == (info.problem is None)
+    assert identify_image(head + tail).format == info.format
 
 
 @settings(max_examples=300, deadline=None)

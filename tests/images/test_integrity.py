@@ -85,7 +85,7 @@ def test_a_jpeg_cut_between_two_restarts_is_detected(name: str) -> None:
 @pytest.mark.parametrize("name", ["progressive", "progressive-gray"])
 def test_a_progressive_jpeg_lacks_none_of_its_scans(name: str) -> None:
     data = JPEGS[name]
-    starts = [found.start() for found in re.finditer(rb"\xff[\xc4\xda]", data) if found.start() > first_scan(data)]
+    starts = [match.start() for match in re.finditer(rb"\xff[\xc4\xda]", data) if match.start() > first_scan(data)]
     assert len(starts) > 8
     for start in starts:
         assert problem_of(data[:start]) == CUT
