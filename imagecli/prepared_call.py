@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagecli.domain import Box, DigitalSourceType, IfExists, InputFile, Json, Operation, OutputName, Size, Transform
+from imagecli.safe_open import absolute_text
 
 
 class OutputFile(NamedTuple):
@@ -144,19 +145,13 @@ def prepared_to_json(prepared: PreparedCall) -> str:
 def _to_plain(value: Any) -> Any:
     """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `serialization`."""
     if isinstance(value, Path):
-        return str(_absolute_path(value))
-    if not isinstance(value, tuple):
-        return value
-    if hasattr(value, "_asdict"):
-        return {name: _to_plain(inner) for name, inner in value._asdict().items()}
-    return [_to_plain(inner) for inner in value]
-
-
-def _absolute_path(path: Path) -> Path:
-    try:
-        return path.absolute()
-    except OSError:  # the current folder is gone
-        return path
+        try:
+            return absolute_text(value)
+        except OSError:  # the current folder is gone
+            return str(value)
+    # Most fields need no conversion, and a call for each of them would take most of the time.
+    plain = [_to_plain(inner) if isinstance(inner, (tuple, Path)) else inner for inner in value]
+    return dict(zip(value._fields, plain, strict=True)) if hasattr(value, "_fields") else plain
 
 
 def prepared_from_json(text: str) -> PreparedCall:

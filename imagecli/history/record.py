@@ -19,6 +19,7 @@ from imagecli.prepared_call import PreparedCall, RequestRecord
 from imagecli.pricing.usage_cost import price_usage
 from imagecli.request_options import record_request
 from imagecli.results import CallResult
+from imagecli.safe_open import absolute_text
 from imagecli.storage.read import file_sha256
 
 MAX_IMAGES: Final = 50_000
@@ -261,7 +262,7 @@ def _path_column(path: Path | None) -> str | bytes | None:
     """*path*, absolute; as bytes if its name is not valid Unicode."""
     if path is None:
         return None
-    text = str(path.absolute())
+    text = absolute_text(path)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -93,6 +93,7 @@ class ImageSaver:
         extras: Collection[int] = (),
     ) -> None:
         self.prepared = prepared
+        self.root = prepared.root
         self.rescue_folder = rescue_folder
         """For images whose own folder can't be written to."""
         self.on_event = on_event
@@ -273,7 +274,7 @@ class ImageSaver:
 
         Raises UnsavedError if that fails, OSError.
         """
-        check_still_below(folder, self.prepared.root)
+        check_still_below(folder, self.root)
         data = source.read_bytes()
         try:
             if change:
@@ -304,7 +305,7 @@ class ImageSaver:
     def _publish(self, staged: StagedImage, path: Path, overwrite: bool, label: str, number: int = 1) -> Path:
         """Publishes an image as *path*; if the disk fails, it is rescued with *label*, and DiskError is raised."""
         try:
-            check_still_below(path.parent, self.prepared.root)
+            check_still_below(path.parent, self.root)
             planned = number_path(path, number) if number > 1 else path
             if self.is_repeated and _has_same_bytes(planned, staged):
                 discard_staged(staged.path)
