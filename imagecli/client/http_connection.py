@@ -98,7 +98,7 @@ class DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._limits.next_byte_timeout())
+        _set_timeout(self._socket, self._limits.next_byte_timeout())
         count = self._read_early(buffer) or self._raw.readinto(buffer)
         self._limits.received_bytes += count or 0
         self.limit -= count or 0
@@ -115,6 +115,12 @@ class DeadlineReader(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _set_timeout(connection: socket.socket, seconds: float) -> None:
+    """Sets the timeout of *connection* if it changes: that is a system call, during which other threads may run."""
+    if connection.gettimeout() != seconds:
+        connection.settimeout(seconds)
 
 
 MAX_PRELUDES = 50
@@ -217,10 +223,10 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             super().send(data)
             return
-        # Not before the headers, and not with TLS within a proxy's TLS.
-        if self._limits.sent_bytes and isinstance(self.sock, socket.socket):
+        # Not before the headers and the first piece, which the system buffers, and not with TLS within a proxy's TLS.
+        if self._limits.sent_bytes > len(data) and isinstance(self.sock, socket.socket):
             self._wait_until_writable(self.sock)
-        self.sock.settimeout(self._limits.next_byte_timeout())
+        _set_timeout(self.sock, self._limits.next_byte_timeout())
         try:
             super().send(data)
         except ssl.SSLError as error:
