@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -47,7 +48,7 @@ class RecordedCall(NamedTuple):
 def record_ended_call(request: ImageRequest, result: CallResult, command: str, base_url: str) -> RecordedCall:
     """The call of *request* that ended with *result*."""
     return RecordedCall(
-        record=record_request(request, result.inputs or _unread_inputs(request)),
+        record=result.record or record_request(request, _unread_inputs(request)),
         prompt=request.prompt,
         n=request.options.n,
         result=result,
@@ -248,6 +249,7 @@ def _remove_oldest(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM requests WHERE id < (SELECT min(request) FROM images)")
 
 
+@lru_cache(maxsize=8)
 def _without_secrets(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))

@@ -121,12 +121,12 @@ class Pipeline(NamedTuple):
                 # What a disk can't take, it can't take of the next call either.
                 if any(isinstance(error, DiskError) for error in result.errors):
                     slot.stop_pool()
-                if self._may_request_base64(call.request):
+                if result.errors and self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             if not inputs.composition:  # else what it changed outside the mask is restored
                 self._check_mask(inputs.images, result, on_event)
             result = result._replace(
-                inputs=inputs.files, call_id=prepared.id if result.errors or result.unfetched else None
+                record=prepared.record, call_id=prepared.id if result.errors or result.unfetched else None
             )
             return without_bill_hints(result) if prepared.free else result
         except NotSentError:

@@ -125,9 +125,7 @@ class ImageSaver:
             path, original, staged = self._save_converted(index, staged, name, change, overwrite)
         else:
             path = self._publish(staged, _unchanged_path(name, received), overwrite, self._label(index), number)
-        yield self._record_saved(
-            self._build_saved_image(index, path, staged, revised_prompt)._replace(original=original)
-        )
+        yield self._record_saved(self._build_saved_image(index, path, staged, revised_prompt, original))
         for copy, destination in enumerate(further, start=1):
             image = self._save_further(index, copy, destination, original or path, received, revised_prompt)
             yield self._record_saved(image)
@@ -346,7 +344,12 @@ class ImageSaver:
         )
 
     def _build_saved_image(
-        self, index: int, path: Path | None, staged: StagedImage, revised_prompt: str | None
+        self,
+        index: int,
+        path: Path | None,
+        staged: StagedImage,
+        revised_prompt: str | None,
+        original: Path | None = None,
     ) -> SavedImage:
         assert staged.identity.format
         return SavedImage(
@@ -358,6 +361,7 @@ class ImageSaver:
             revised_prompt=revised_prompt,
             request=self.prepared.request,
             index=index,
+            original=original,
         )
 
 
