@@ -26,6 +26,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -334,6 +335,7 @@ class ExchangeAdapter(HTTPAdapter):
             "http": partial(self._open_pool, _HttpPool, HttpConnection),
             "https": partial(self._open_pool, _HttpsPool, HttpsConnection),
         }
+        self._last_place: object = None
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def _open_pool(self, pool: Any, connection_class: Any, host: str, port: int | None, **options: Any) -> Any:
@@ -352,6 +354,16 @@ class ExchangeAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """As requests', which determines the pool again for each request. Most go to the same URL as the last one."""
+        key = (request.url, verify, tuple((proxies or {}).items()), cert)
+        if key != self._last_place:
+            self._last_place = key
+            self._last_pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._last_pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
