@@ -415,6 +415,8 @@ def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[
         yield piece
         if limits.is_expired:
             raise slow_response_error(response.url, is_over=True)
+        if response.raw.length_remaining == 0:
+            return
 
 
 def _write_piece(piece: bytes, into: BodyWriter) -> None:

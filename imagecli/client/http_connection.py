@@ -50,7 +50,9 @@ from imagecli.errors import SettingsError
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
     """The addresses that the system resolves, of the families that this machine can use. Raises OSError."""
-    if is_localhost_name(host) or parse_literal_host(host):
+    if address := parse_literal_host(host):
+        return [str(address)]
+    if is_localhost_name(host):
         host = host.rstrip(".")  # not every system's resolver knows `localhost.`
     result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in result))
