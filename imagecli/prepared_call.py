@@ -1,6 +1,7 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,7 +119,7 @@ class PreparedCall(NamedTuple):
     @property
     def root(self) -> Path | None:
         """The folder below which everything is saved, links resolved; None if the user typed the place."""
-        return Path(self.part.manifest).parent if self.part and not self.allow_outside else None
+        return _folder_of(self.part.manifest) if self.part and not self.allow_outside else None
 
     def name(self, index: int) -> OutputName:
         """The name of image *index*; one beyond those that were requested shares the last."""
@@ -135,6 +136,12 @@ class PreparedCall(NamedTuple):
         """All folders that files are saved in."""
         names = [*self.names, *(file.name for files in self.files for file in files)]
         return tuple(dict.fromkeys(name.folder for name in names))
+
+
+@lru_cache(maxsize=8)
+def _folder_of(file: str) -> Path:
+    """The folder of *file*, which is the same manifest for most calls."""
+    return Path(file).parent
 
 
 def prepared_to_json(prepared: PreparedCall) -> str:
