@@ -168,9 +168,9 @@ def _field_readers(kind: Any) -> Mapping[str, _FieldReader]:
 def _build_reader(hint: Any) -> _FieldReader:
     origin, inner = _split_hint(hint)
     optional = origin in (Union, UnionType) and NoneType in inner
-    others = [one for one in inner if one is not NoneType]
-    if optional and len(others) == 1:
-        hint = others[0]
+    members = [member for member in inner if member is not NoneType]
+    if optional and len(members) == 1:
+        hint = members[0]
     return _FieldReader(hint, optional, _reader(hint))
 
 
@@ -207,10 +207,10 @@ def _read_union(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> A
     inner = _split_hint(hint)[1]
     if value is None and NoneType in inner:
         return None
-    *first, last = (one for one in inner if one is not NoneType)
-    for one in first:
+    *first, last = (member for member in inner if member is not NoneType)
+    for member in first:
         with suppress(UsageError):
-            return _reader(one)(one, value, where, before, mode)
+            return _reader(member)(member, value, where, before, mode)
     return _reader(last)(last, value, where, before, mode)
 
 
@@ -247,8 +247,8 @@ def _read_list(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> tu
     if inner[-1] is not ... and len(value) != len(inner):
         raise UsageError(f"{where}: expected a list of {len(inner)} values, found {len(value)}")
     values = []
-    for one, item in zip(repeat(inner[0]) if inner[-1] is ... else inner, value, strict=False):
-        values.append(_reader(one)(one, item, where, None, mode))
+    for item_hint, item in zip(repeat(inner[0]) if inner[-1] is ... else inner, value, strict=False):
+        values.append(_reader(item_hint)(item_hint, item, where, None, mode))
     return tuple(values)
 
 
