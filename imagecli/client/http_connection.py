@@ -92,8 +92,8 @@ MAX_HEAD_BYTES = 1024 * 1024
 class DeadlineReader(io.RawIOBase):
     """A socket's bytes, each waited for within the limits of the exchange, and at most *limit* of them."""
 
-    def __init__(self, connection: socket.socket, limits: ExchangeLimits) -> None:
-        self._raw = connection.makefile("rb", buffering=0)
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket, limits: ExchangeLimits) -> None:
+        self._raw = raw
         self._socket, self._limits = connection, limits
         self.limit = MAX_HEAD_BYTES
 
@@ -102,7 +102,7 @@ class DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         _set_timeout(self._socket, self._limits.next_byte_timeout())
-        count = self._read_early(buffer) or self._raw.readinto(buffer)
+        count = self._read_early(buffer) if self._limits.early else self._raw.readinto(buffer)
         self._limits.received_bytes += count or 0
         self.limit -= count or 0
         if self.limit < 0:
@@ -140,8 +140,7 @@ class HttpReply(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *more: Any, limits: ExchangeLimits, **options: Any) -> None:
         super().__init__(sock, *more, **options)
-        self.fp.close()
-        self._reader, self._limits = DeadlineReader(sock, limits), limits
+        self._reader, self._limits = DeadlineReader(self.fp.detach(), sock, limits), limits
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:

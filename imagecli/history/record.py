@@ -45,7 +45,9 @@ class RecordedCall(NamedTuple):
     manifest: Path | None = None
 
 
-def record_ended_call(request: ImageRequest, result: CallResult, command: str, base_url: str) -> RecordedCall:
+def record_ended_call(
+    request: ImageRequest, result: CallResult, command: str, base_url: str, manifest: Path | None = None
+) -> RecordedCall:
     """The call of *request* that ended with *result*."""
     return RecordedCall(
         record=result.record or record_request(request, _unread_inputs(request)),
@@ -54,6 +56,7 @@ def record_ended_call(request: ImageRequest, result: CallResult, command: str, b
         result=result,
         command=command,
         base_url=base_url,
+        manifest=manifest,
     )
 
 
