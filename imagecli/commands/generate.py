@@ -1,7 +1,5 @@
 """`imagecli generate`: creates images from a prompt."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

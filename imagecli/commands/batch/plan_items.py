@@ -14,6 +14,7 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.commands.batch.context import BatchContext
 from imagecli.errors import UsageError
+from imagecli.safe_open import absolute_text
 
 
 def planned_outputs(item: ManifestItem) -> list[str]:
@@ -59,7 +60,7 @@ def plan_items(context: BatchContext, state: JournalState, waiting: Collection[t
     Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
     """
     identifier = ItemIdentifier(context.settings.provider, context.settings.base_url)
-    disk, manifest = disk_state(context), str(context.manifest_path.absolute())
+    disk, manifest = disk_state(context), absolute_text(context.manifest_path)
     plans = []
     call_count = 0
     for item in choose_items(context):
