@@ -116,6 +116,17 @@ def test_files_of_a_run_before_one_that_failed_are_still_known() -> None:
     assert [file for _, file in ledger.files_by_hash(SAVED.hash)] == [FILE]
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), max_size=8))
+def test_the_last_entry_is_that_of_the_latest_run_with_or_without_files(entries: list[tuple[bool, int]]) -> None:
+    ledger, expected = JournalState(), None
+    for number, (has_files, run) in enumerate(entries):
+        entry = replace(SAVED if has_files else SENT, run=run, cost_usd=float(number))
+        ledger.add(entry)
+        if expected is None or expected.run <= run:
+            expected = entry
+    assert ledger.last_entry("hero") is expected
+
+
 def test_rows_pending_at_an_embedded_server_failed_with_its_process(manifest: Path) -> None:
     """Nothing of it comes any more, so no file is planned either."""
     pending = replace(SENT, state="submitted", batch="batch_1", planned=(("a.png",),), sandbox=True)

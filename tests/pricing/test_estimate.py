@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,26 @@ def ends(image_request: ImageRequest, model: ModelRow | None = None) -> tuple[fl
     price = estimate_price(image_request, model)
     assert price.high_usd is not None
     return price.low_usd, price.high_usd
+
+
+def test_an_estimator_tells_apart_whatever_has_another_price() -> None:
+    low, high, model, other = generate("low"), generate("high"), row(), row(GPT_15)
+    image, prompts = InputSource(name="a.png", path=Path("a.png")), ("a cat", "a larger cat", "猫猫猫猫猫")
+    requests: list[ImageRequest] = [
+        *(
+            request._replace(prompt=prompt)
+            for request in (low, high)
+            for prompt in ("a cat", "a larger cat", "猫猫猫猫猫")
+        ),
+        Edit(prompt="a cat", images=(image,), options=low.options),
+        Edit(prompt="a cat", images=(image, image), options=low.options),
+        Vary(image=image, options=low.options),
+    ]
+    for share in (1.0, 0.5):
+        estimator = estimate.PriceEstimator(OPENAI, share)
+        for request, priced in [(request, priced) for request in requests for priced in (model, other)] * 2:
+            expected = estimate.share_of_estimate(estimate.estimate_price(request, priced, OPENAI), share)
+            assert estimator.estimate(request, priced) == expected
 
 
 # --- estimates -------------------------------------------------------------------------------------------------------
