@@ -69,11 +69,7 @@ def test_an_estimator_tells_apart_whatever_has_another_price() -> None:
     low, high, model, other = generate("low"), generate("high"), row(), row(GPT_15)
     image, prompts = InputSource(name="a.png", path=Path("a.png")), ("a cat", "a larger cat", "猫猫猫猫猫")
     requests: list[ImageRequest] = [
-        *(
-            request._replace(prompt=prompt)
-            for request in (low, high)
-            for prompt in ("a cat", "a larger cat", "猫猫猫猫猫")
-        ),
+        *(request._replace(prompt=prompt) for request in (low, high) for prompt in prompts),
         Edit(prompt="a cat", images=(image,), options=low.options),
         Edit(prompt="a cat", images=(image, image), options=low.options),
         Vary(image=image, options=low.options),
