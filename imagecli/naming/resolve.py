@@ -7,7 +7,6 @@ can't add path components, hide a file, or make a name that some system can't ho
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
@@ -213,14 +212,14 @@ def resolve_names(
 
 def build_names(
     output: OutputPattern, *, count: int, fields: Fields, default: str, first: int = 1, total: int | None = None
-) -> Iterator[OutputName]:
+) -> list[OutputName]:
     """The names of the *count* images of one prompt, whether they exist or not; parameters as in `resolve_names`."""
-    is_literal = output.kind == "literal"
-    has_several = (total or count) > 1 if is_literal else count > 1
-    for index in range(count):
-        n = first + index
-        suffix = f"-{n if is_literal else index + 1}" if has_several else ""
-        yield build_name(output, {**fields, "n": n}, default, suffix)
+    if output.kind == "literal":
+        numbers = range(first, first + count)
+        suffixes = [f"-{n}" for n in numbers] if (total or count) > 1 else [""]
+        return [_build_literal_name(output.text, suffix) for suffix in suffixes]
+    suffixes = [f"-{index + 1}" for index in range(count)] if count > 1 else [""]
+    return [build_name(output, {**fields, "n": n}, default, suffix) for n, suffix in enumerate(suffixes, first)]
 
 
 def _resolve_name(

@@ -26,6 +26,7 @@ from imagecli.batch.manifest.resolve_settings import (
     resolve_settings,
 )
 from imagecli.batch.manifest.row_parser import ParsedRow
+from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS, check_prompt_text
 from imagecli.checks.model_parameters import ONLY_FOR
@@ -79,7 +80,9 @@ class _RowInputs(NamedTuple):
     markup: InputSource | None = None
 
 
-NO_INPUTS: Final = _RowInputs()
+_NO_INPUTS: Final = _RowInputs()
+_ONE_OUTPUT: Final = (OutputSpec(output=""),)
+"""Of a row with `output`, which has no rules of its own for the file."""
 
 
 class _RowParts(NamedTuple):
@@ -89,6 +92,7 @@ class _RowParts(NamedTuple):
     prompt: str | None
     """As written, with its variables not filled."""
     templates: list[OutputTemplate]
+    """Of the files that are made of each image."""
     inputs: _RowInputs
 
 
@@ -107,9 +111,9 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
     is_complete = not problems.any
     settings, prompt = None, row.prompt
     templates: list[OutputTemplate] = []
-    for spec in row.output_specs:
+    for output in [spec.output for spec in row.outputs] or [row.output]:
         try:
-            templates.append(parse_output_template(spec))
+            templates.append(parse_output_template(output))
         except UsageError as error:
             problems.add_error(error, "output")
     try:
@@ -121,7 +125,7 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
         except UsageError as error:
             problems.add_error(error, "prompt_file")
-    inputs = NO_INPUTS if row.kind.command == "generate" else _resolve_inputs(row, shared, problems)
+    inputs = _NO_INPUTS if row.kind.command == "generate" else _resolve_inputs(row, shared, problems)
     composition = inputs.composition
     if composition and composition.extension and prompt is None and row.prompt_file is None:
         prompt = EXTEND_PROMPT
@@ -233,7 +237,7 @@ def _expand_combinations(
                 shared.target, settings, output, flagged=has_format, variables=known_variables
             )
         if row.outputs:
-            check_output_formats(parts.templates, settings.options.output_format)
+            check_output_formats(parts.templates, row.outputs, settings.options.output_format)
     except UsageError as error:
         problems.add_error(error)
     if problems.any:
@@ -241,6 +245,7 @@ def _expand_combinations(
     shared.add_notes(settings.notes)
     combinations = combine_variables(row.vars)
     n, fit = settings.options.n, row.kind.settings.get("fit")
+    specs = row.outputs or _ONE_OUTPUT
     for index, combination in enumerate(combinations):
         variables = {**row.columns, **combination} if combination else row.columns
         prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
@@ -257,6 +262,7 @@ def _expand_combinations(
         files_by_template = [
             build_targets(
                 template,
+                spec,
                 request,
                 prompt,
                 variables,
@@ -265,16 +271,14 @@ def _expand_combinations(
                 first=1 + index * n,
                 total=n * len(combinations),
             )
-            for template in parts.templates
+            for template, spec in zip(parts.templates, specs, strict=True)
         ]
         yield ManifestItem(
             row=row.number,
             line=row.line,
             request=request,
-            model=settings.model,
-            model_named="model" in row.kind.settings,
+            resolved=settings,
             prompt=prompt,
-            settings=settings.settings,
             targets=tuple(zip(*files_by_template, strict=True)),
         )
 
@@ -287,7 +291,7 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
         shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
     if row.own_vars:
         check_variables_used(row.own_vars, parts.prompt, *(template.output for template in parts.templates))
-    if not parts.prompt:
+    if not parts.prompt or "{" not in parts.prompt:
         return
     check_placeholders(parts.prompt, variables)
     is_own = not row.kind.own.isdisjoint(("prompt", "prompt_file"))

@@ -77,11 +77,6 @@ class ParsedRow(NamedTuple):
     """If several files are made of each image."""
 
     @property
-    def output_specs(self) -> tuple[OutputSpec, ...]:
-        """The files that are made of each image."""
-        return self.outputs or (OutputSpec(output=self.output),)
-
-    @property
     def file_count(self) -> int:
         """The number of files that the row creates."""
         combinations = prod(map(len, self.vars.values())) if self.vars else 1
@@ -108,7 +103,9 @@ class RowParser:
             invalid = {find_field(name) for name in row.fields}.difference(own)
             if not invalid.isdisjoint(_DECISIVE):
                 return None
-        content = {**kind.inherited_content, **{name: own[name] for name in kind.own_content}}
+        content = {**kind.inherited_content}
+        for name in kind.own_content:
+            content[name] = own[name]
         if "vars" in own:
             content["vars"] = {**kind.inherited_content.get("vars", _NOTHING), **own["vars"]}
         return ParsedRow(
@@ -122,8 +119,16 @@ class RowParser:
 
     def _find_kind(self, own: Mapping[str, Any], problems: RowProblems) -> RowKind:
         """The kind of a row with the fields *own*. A row with problems is not remembered: each one reports its own."""
-        has_fits = any(spec.fit for spec in own["outputs"]) if "outputs" in own else False
-        key = (has_fits, *[name if name in CONTENT else _hashable_setting(name, own[name]) for name in own])
+        parts: list[Hashable] = []
+        for name, value in own.items():
+            parts.append(name)
+            if name == "outputs":
+                parts.append(any(spec.fit for spec in value))
+            elif name == "param":  # may have no hash, and its 1 and true are equal, but not the same JSON
+                parts.append(repr(value))
+            elif name not in CONTENT:
+                parts.append(value)
+        key = tuple(parts)
         kind = self._kinds.get(key)
         if kind is None:
             kind = self._build_kind(own, problems)
@@ -205,8 +210,3 @@ def _overridden_fields(own: Mapping[str, Any]) -> frozenset[str]:
     if "size" in own:
         overridden.add("fit")
     return frozenset(overridden)
-
-
-def _hashable_setting(name: str, value: Any) -> tuple[str, Hashable]:
-    # The value of `param` may have no hash, and its 1 and true are equal, but not the same JSON.
-    return name, repr(value) if name == "param" else value
