@@ -130,15 +130,21 @@ def build_fields(
 def check_variables(names: Iterable[str]) -> None:
     """Raises UsageError for a variable or column with the name of a built-in field, or one that can't be in braces."""
     for name in names:
-        if name in FIELDS:
-            raise UsageError(
-                f"variable {name!r} has the name of a built-in field",
-                hint=f"rename it, for example my_{name}",
-            )
-        if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
-            raise UsageError(
-                f"invalid variable name {name!r}", hint="use a name without braces, colons, ! or surrounding spaces"
-            )
+        _check_variable(name)
+
+
+@lru_cache(maxsize=256)
+def _check_variable(name: str) -> None:
+    # Cached, as a table has the same columns in thousands of rows.
+    if name in FIELDS:
+        raise UsageError(
+            f"variable {name!r} has the name of a built-in field",
+            hint=f"rename it, for example my_{name}",
+        )
+    if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
+        raise UsageError(
+            f"invalid variable name {name!r}", hint="use a name without braces, colons, ! or surrounding spaces"
+        )
 
 
 def _check_writable_text(text: str) -> None:

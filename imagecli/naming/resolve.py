@@ -127,11 +127,12 @@ def _fill_component(template: str, fields: Fields) -> str:
         NamePart(safe_value(part.text), True) if part.is_value and part.text != EXT else part
         for part in fill_name_parts(template, fields)
     ]
-    has_values = any(part.is_value for part in parts)
-    for limit in range(STEM_BYTES, MIN_VALUE_BYTES - 1, -1):
+    has_values = bool(fields_in(template))
+    text = "".join([part.text for part in parts])
+    limit = STEM_BYTES
+    while has_values and byte_length(text) > STEM_BYTES and limit >= MIN_VALUE_BYTES:
         text = "".join(clip_bytes(part.text, limit) if part.is_value else part.text for part in parts)
-        if not has_values or byte_length(text) <= STEM_BYTES:
-            break
+        limit -= 1
     if byte_length(text) > MAX_NAME_BYTES:
         raise OutputError(
             f"the file name {text[:40]}… is too long; the limit is {MAX_NAME_BYTES} bytes", hint="shorten the template"

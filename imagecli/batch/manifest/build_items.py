@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
@@ -85,7 +85,8 @@ _ONE_OUTPUT: Final = (OutputSpec(output=""),)
 """Of a row with `output`, which has no rules of its own for the file."""
 
 
-class _RowParts(NamedTuple):
+@dataclass(slots=True)
+class _RowParts:
     """What the items of one row have in common."""
 
     settings: ResolvedSettings
@@ -99,11 +100,21 @@ class _RowParts(NamedTuple):
 def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Iterator[ManifestItem]:
     """Yields the items of *row*; none if it has problems, all of which are added to *problems*."""
     parts = _resolve_parts(row, shared, problems)
-    if parts is not None:
+    if parts is None:
+        return
+    settings = _apply_format(row, parts, shared, problems)
+    shared.add_notes(settings.notes)
+    combinations = combine_variables(row.vars)
+    for index, combination in enumerate(combinations):
+        variables = {**row.columns, **combination} if combination else row.columns
         try:
-            yield from _expand_combinations(row, parts, shared, problems)
+            item = _build_item(row, parts, settings, variables, index, len(combinations), shared, problems)
         except UsageError as error:
             problems.add_error(error)
+            return
+        if item is None:
+            return
+        yield item
 
 
 def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowParts | None:
@@ -220,67 +231,72 @@ def _check_row(row: ParsedRow, problems: RowProblems) -> None:
             problems.add(f"{name} has no values", field="vars", hint="add at least one, or remove it")
 
 
-def _expand_combinations(
-    row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems
-) -> Iterator[ManifestItem]:
-    """Yields an item for each combination of the row's variables. Adds to *problems*, or raises UsageError."""
-    known_variables = {**row.columns, **row.vars} if row.columns else row.vars
+def _apply_format(row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems) -> ResolvedSettings:
+    """The settings of *row* with the format that its output asks for. Its braces are checked, too."""
+    variables = {**row.columns, **row.vars} if row.columns else row.vars
     try:
-        _check_braces(row, parts, known_variables, shared)
+        _check_braces(row, parts, variables, shared)
     except UsageError as error:
         problems.add_error(error)
     settings, has_format = parts.settings, "output_format" in row.kind.own
     try:
         if not (row.outputs and has_format):
             output = parts.templates[0].output
-            settings = apply_format_of_output(
-                shared.target, settings, output, flagged=has_format, variables=known_variables
-            )
+            settings = apply_format_of_output(shared.target, settings, output, flagged=has_format, variables=variables)
         if row.outputs:
             check_output_formats(parts.templates, row.outputs, settings.options.output_format)
     except UsageError as error:
         problems.add_error(error)
+    return _without_format_rules(settings) if problems.any else settings
+
+
+def _build_item(
+    row: ParsedRow,
+    parts: _RowParts,
+    settings: ResolvedSettings,
+    variables: Mapping[str, str],
+    index: int,
+    count: int,
+    shared: Expansion,
+    problems: RowProblems,
+) -> ManifestItem | None:
+    """The item for combination *index*, from 0, of the *count* that the row's variables have. None if the row has a
+    problem. Raises UsageError.
+    """
+    prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
+    request = _build_request(row, parts, settings, prompt, shared)
+    if prompt is not None:
+        try:
+            check_prompt_text(prompt, settings.model)
+        except UsageError as error:
+            problems.add_error(error)
+    if not index:
+        _check_shape(row, settings, parts.inputs.composition, shared, problems, OPERATIONS[type(request)])
     if problems.any:
-        settings = _without_format_rules(settings)
-    shared.add_notes(settings.notes)
-    combinations = combine_variables(row.vars)
-    n, fit = settings.options.n, row.kind.settings.get("fit")
-    specs = row.outputs or _ONE_OUTPUT
-    for index, combination in enumerate(combinations):
-        variables = {**row.columns, **combination} if combination else row.columns
-        prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
-        request = _build_request(row, parts, settings, prompt, shared)
-        if prompt is not None:
-            try:
-                check_prompt_text(prompt, settings.model)
-            except UsageError as error:
-                problems.add_error(error)
-        if not index:
-            _check_shape(row, settings, parts.inputs.composition, shared, problems, OPERATIONS[type(request)])
-        if problems.any:
-            return
-        files_by_template = [
-            build_targets(
-                template,
-                spec,
-                request,
-                prompt,
-                variables,
-                fit,
-                root=shared.folder,
-                first=1 + index * n,
-                total=n * len(combinations),
-            )
-            for template, spec in zip(parts.templates, specs, strict=True)
-        ]
-        yield ManifestItem(
-            row=row.number,
-            line=row.line,
-            request=request,
-            resolved=settings,
-            prompt=prompt,
-            targets=tuple(zip(*files_by_template, strict=True)),
+        return None
+    n, fit = settings.options.n, settings.settings.get("fit")
+    files_by_template = []
+    for template, spec in zip(parts.templates, row.outputs or _ONE_OUTPUT, strict=True):
+        files = build_targets(
+            template,
+            spec.output_format,
+            spec.fit or fit,
+            request,
+            prompt,
+            variables,
+            root=shared.folder,
+            first=1 + index * n,
+            total=count * n,
         )
+        files_by_template.append(files)
+    return ManifestItem(
+        row=row.number,
+        line=row.line,
+        request=request,
+        resolved=settings,
+        prompt=prompt,
+        targets=tuple(zip(*files_by_template, strict=True)),
+    )
 
 
 def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> None:

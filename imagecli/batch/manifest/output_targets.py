@@ -122,19 +122,19 @@ def parse_output_template(text: str) -> OutputTemplate:
 
 def build_targets(
     template: OutputTemplate,
-    spec: OutputSpec,
+    output_format: str | None,
+    fit: Size | None,
     request: ImageRequest,
     prompt: str | None,
     variables: Mapping[str, str],
-    fit: Size | None,
     *,
     root: Path,
     first: int,
     total: int,
 ) -> list[OutputTarget]:
-    """A file below *root* for each image of *request*; *first* and *total* as in `naming.build_names`.
+    """A file below *root* for each image of *request*, fitted to *fit* and converted to *output_format* if given.
 
-    Raises UsageError.
+    *first* and *total* as in `naming.build_names`. Raises UsageError.
     """
     default = "{stem}-{slug}" if request.input_sources else "{slug}"
     uses_default = template.output.text.endswith(("/", "."))
@@ -143,13 +143,12 @@ def build_targets(
     names = build_names(
         template.output, count=request.options.n, fields=fields, default=default, first=first, total=total
     )
-    fit = spec.fit or fit
-    expected_format = spec.output_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
+    expected_format = output_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
     default_extension = TRUE_ENDINGS[expected_format]
     targets = []
     for name in names:
         # The extension decides the format, in a template as in a literal name.
-        is_written = bool(name.ending or spec.output_format)
+        is_written = bool(name.ending or output_format)
         kind = _find_kind(root, name.folder, name.ending or default_extension, is_written, fit)
         has_ext = EXT in name.stem
         stem = name.stem.replace(EXT, default_extension) if has_ext else name.stem
