@@ -15,7 +15,7 @@ from imagecli.batch.manifest.schema import (
     FIELDS,
     OutputSpec,
     find_field,
-    parse_field,
+    parse_setting,
     suggest_field,
 )
 from imagecli.batch.manifest.value_parsers import format_value
@@ -196,7 +196,10 @@ def _parse_fields(
             problems.add("duplicate field", field=prefix + name, hint="remove one of them")
         else:
             try:
-                values[name] = parse_field(name, value, is_table)
+                if isinstance(value, str) and name not in CONTENT:
+                    values[name] = parse_setting(name, value, is_table)
+                else:
+                    values[name] = FIELDS[name].parse(value, is_table)
             except UsageError as error:
                 problems.add_error(error, prefix + name)
     return values, columns
