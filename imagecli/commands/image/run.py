@@ -158,8 +158,9 @@ def _settings_notes(
         message = f"{context.preset} makes the prompt {texts[0]!r}{more}"
         yield NoteEvent(code="preset", message=message)
     if names := find_unset_names(prompts[0].typed or "", prompts[0].variables):
-        listed = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
-        message = f"{listed} {'is' if len(names) == 1 else 'are'} sent as typed; --var {names[0]}=VALUE sets a value"
+        placeholders = " ".join(f"{{{name}}}" for name in names[:MAX_NAMED])
+        verb = "is" if len(names) == 1 else "are"
+        message = f"{placeholders} {verb} sent as typed; --var {names[0]}=VALUE sets a value"
         yield NoteEvent(code="unset_name", message=message)
     if context.settings.image.model:
         yield from unknown_model_warnings(context.model, context.catalog.models)
