@@ -11,6 +11,7 @@ from imagecli.commands.batch.api_steps import BatchWaiter, cancel_pending, fetch
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.open_run import (
+    check_renamed,
     count_up_to_date,
     find_pending_plans,
     find_waiting,
@@ -46,6 +47,7 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
     with open_batch_run(context) as run:
         plans = plan_run(run)
         if not mode.cancel:
+            check_renamed(run, plans)
             check_unrecorded(plans, spool_places(context.settings))
         counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans))
         budget = Budget.build((), settings_with_cap_share(context))

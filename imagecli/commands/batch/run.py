@@ -18,6 +18,7 @@ from imagecli.commands.batch.open_run import (
     build_batch_run_context,
     build_finalizer,
     check_inputs_and_folders,
+    check_renamed,
     count_up_to_date,
     find_pending_plans,
     find_waiting,
@@ -55,6 +56,7 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     """
     with open_batch_run(context) as run:
         plans = plan_run(run)
+        check_renamed(run, plans)
         check_unrecorded(plans, spool_places(context.settings))
         to_create, budget = number_calls(context, plans)
         if refusal := budget.refusal():
