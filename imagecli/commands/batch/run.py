@@ -158,6 +158,7 @@ def _run_items(
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        pipeline.discard_interrupted(folder for plan in plans for folder in plan.item.folders)
-        return [interruption_error(signal, counts, pipeline.in_flight())]
+        in_flight = pipeline.interrupt(folder for plan in plans for folder in plan.item.folders)
+        run.recorder.add_recovered((call.saver.prepared, call.result()) for call in in_flight if call.saver.saved)
+        return [interruption_error(signal, counts, reporter.budget, in_flight)]
     return [*spend_guard.refusals()]
