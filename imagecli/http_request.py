@@ -1,6 +1,7 @@
 """HTTP requests as frozen values, which `providers` builds and `client` sends."""
 
-from typing import Final, NamedTuple, Self
+import os
+from typing import IO, Final, NamedTuple, Self
 
 from imagecli.domain import Json
 
@@ -12,10 +13,16 @@ class HttpFile(NamedTuple):
     """One file of a multipart form, with a neutral name and its true media type."""
 
     name: str
-    """The form field: image, image[], mask, markup."""
+    """The form field: image, image[], mask, markup, file."""
     filename: str
-    data: bytes
+    data: bytes | IO[bytes]
+    """A file is read as it is sent."""
     media_type: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of `data`."""
+        return len(self.data) if isinstance(self.data, bytes) else os.fstat(self.data.fileno()).st_size
 
 
 class HttpRequest(NamedTuple):

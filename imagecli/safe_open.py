@@ -1,7 +1,8 @@
 """Opens files and folders in places that others may have filled: never through a link, only regular files.
 
 A cloned repository can hold links, named pipes and devices under the names that imagecli uses. All files that imagecli
-keeps in a working tree, and its state, are opened here.
+keeps in a working tree, and its state, are opened here. A link can also lead out of the folder that a file must stay
+in, so paths are compared here after resolving the links in them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from imagecli.errors import DiskError
 from imagecli.quoting import shell_quote
 
 _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno.ELOOP)}
@@ -186,6 +188,29 @@ def mounted_file_systems(status: os.stat_result) -> set[str]:
 def real_path(path: Path) -> Path:
     """*path*, absolute and without links; unlike `Path.resolve`, also if links form a loop."""
     return Path(os.path.realpath(path))
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether *path* resolves to *folder* or to something below it."""
+    real = os.path.realpath(path)
+    # Most folders have no link in them, and resolving them would need a system call for each part, for every image.
+    return _starts_with(real, str(folder)) or _starts_with(real, os.path.realpath(folder))
+
+
+def _starts_with(path: str, folder: str) -> bool:
+    """Whether the absolute *path* is *folder*, or begins with it."""
+    path, folder = os.path.normcase(path), os.path.normcase(folder)
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def check_still_below(folder: Path, root: Path | None) -> None:
+    """Raises DiskError if *folder* is outside *root* by now. Called right before a file is written; None allows all."""
+    if root and not is_below(folder, root):
+        raise DiskError(
+            f"{folder} now points outside the manifest's folder, to {real_path(folder)}",
+            hint="replace the link with a folder",
+            code="outside",
+        )
 
 
 def trusted_owners(folder: Path) -> Collection[int] | None:

@@ -22,8 +22,7 @@ from imagecli.domain import ENDINGS, MAX_IMAGE_BYTES
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image_file
-from imagecli.safe_open import real_path
-from imagecli.storage.preflight import is_below
+from imagecli.safe_open import is_below, real_path
 from imagecli.storage.read import file_sha256
 
 STAND_INS: Final = {

@@ -198,12 +198,12 @@ def check_prompt_argument(prompt: str, *, is_file: bool) -> None:
 
 def _check_prompt_address(word: str) -> None:
     """Raises UsageError if *word* is the URL of an image."""
-    from imagecli.checks.addresses import is_address, way_to_file
+    from imagecli.checks.urls import is_url, local_file_hint
 
     if word.lower().startswith("data:image/"):
-        raise UsageError("the prompt is an image data: URL, not a description", hint=way_to_file(word))
-    if is_address(word) and " " not in word and looks_like_image_name(word.partition("?")[0]):
-        raise UsageError(f"the prompt {word} is an image URL, not a description", hint=way_to_file(word))
+        raise UsageError("the prompt is an image data: URL, not a description", hint=local_file_hint(word))
+    if is_url(word) and " " not in word and looks_like_image_name(word.partition("?")[0]):
+        raise UsageError(f"the prompt {word} is an image URL, not a description", hint=local_file_hint(word))
 
 
 MAX_FIT_PIXELS: Final = 100_000_000

@@ -29,7 +29,7 @@ from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
 from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
-from imagecli.http_request import SANDBOX_HEADER, HttpRequest
+from imagecli.http_request import SANDBOX_HEADER, HttpFile, HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip, too_large_error
 from imagecli.providers.retry_rules import holds_image
 from imagecli.quoting import redact_url
@@ -287,22 +287,10 @@ class CountingBody:
         return piece
 
 
-class FormFile(NamedTuple):
-    """One file of a multipart form, read as it is sent."""
-
-    name: str
-    """The form field."""
-    filename: str
-    media_type: str
-    stream: IO[bytes]
-    size: int
-    """Bytes that are sent, even if the file grows."""
-
-
 class MultipartUpload:
     """The body of a multipart upload, read once: fields first, then the files, which are never joined in memory."""
 
-    def __init__(self, fields: Sequence[tuple[str, str]], files: Sequence[FormFile]) -> None:
+    def __init__(self, fields: Sequence[tuple[str, str]], files: Sequence[HttpFile]) -> None:
         boundary = secrets.token_hex(16)
         closing = f"--{boundary}--\r\n".encode()
         form, self.content_type = encode_multipart_formdata(fields, boundary)
@@ -310,7 +298,8 @@ class MultipartUpload:
         for file in files:
             empty, _ = encode_multipart_formdata([(file.name, (file.filename, b"", file.media_type))], boundary)
             head = empty.removesuffix(b"\r\n" + closing)
-            self._left += [_in_memory(head), (file.stream, file.size), _in_memory(b"\r\n")]
+            content = _in_memory(file.data) if isinstance(file.data, bytes) else (file.data, file.size)
+            self._left += [_in_memory(head), content, _in_memory(b"\r\n")]
         self._left.append(_in_memory(closing))
         self.length = sum(size for _, size in self._left)
         facts = [f"{name} {value}" for name, value in fields]
@@ -336,8 +325,7 @@ def _in_memory(data: bytes) -> tuple[IO[bytes], int]:
 
 def _form_upload(http: HttpRequest) -> MultipartUpload | None:
     """The form of *http*, if it has files: requests would join them to one more copy of all photos that are sent."""
-    files = [FormFile(file.name, file.filename, file.media_type, *_in_memory(file.data)) for file in http.files]
-    return MultipartUpload(http.form, files) if files else None
+    return MultipartUpload(http.form, http.files) if http.files else None
 
 
 def _environment_settings(
@@ -460,7 +448,7 @@ _SECRET_HEADERS = ("set-cookie", "authorization", "api-key", "x-api-key", "www-a
 def _describe_request(http: HttpRequest) -> str:
     """The fields of *http*, and of its files the type and size. The key isn't in it: that is added later."""
     fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
-    files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
+    files = "".join(f", {file.name}: {file.media_type}, {file.size:,} bytes" for file in http.files)
     return f"{http.method} {_printable_path(http)} {fields}{files}"
 
 

@@ -6,7 +6,6 @@ Free requests are retried whenever that may help; one that can be billed, only i
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from typing import IO, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from imagecli.client.exchange import (
-    FormFile,
     HttpResponse,
     MultipartUpload,
     ProgressHooks,
@@ -31,7 +29,7 @@ from imagecli.domain import Json, Secret
 from imagecli.env import local_time
 from imagecli.errors import UnsavedError, UsageError
 from imagecli.events import EventHandler, RetryWait
-from imagecli.http_request import HttpRequest
+from imagecli.http_request import HttpFile, HttpRequest
 from imagecli.providers.request import join_url
 
 NO_REQUEST: Final = -1
@@ -197,20 +195,20 @@ def _open_upload(form: FileUpload | None) -> Iterator[MultipartUpload | None]:
     if form is None:
         yield None
         return
-    with open_source(form.source) as (file, size):
-        part = FormFile(name="file", filename=form.filename, media_type=form.media_type, stream=file, size=size)
-        yield MultipartUpload(tuple(form.fields.items()), [part])
+    with _open_source(form.source) as data:
+        file = HttpFile(name="file", filename=form.filename, data=data, media_type=form.media_type)
+        yield MultipartUpload(tuple(form.fields.items()), [file])
 
 
 @contextmanager
-def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
-    """Opens *source* and returns it with its size. Raises UsageError if it can't be read."""
+def _open_source(source: Path | bytes) -> Iterator[bytes | IO[bytes]]:
+    """The bytes of *source*, or the open file. Raises UsageError if it can't be read."""
     if isinstance(source, bytes):
-        yield io.BytesIO(source), len(source)
+        yield source
         return
     try:
         file = source.open("rb")
     except OSError as error:
         raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was submitted") from error
     with file:
-        yield file, os.fstat(file.fileno()).st_size
+        yield file

@@ -48,7 +48,7 @@ def safe_component(text: str) -> str:
 
 def is_portable(component: str) -> bool:
     """Whether every system accepts *component* unchanged."""
-    return not _FORBIDDEN.search(component) and component == safe_component(component)
+    return not (_FORBIDDEN.search(component) or component[-1:] in ("", " ", ".") or _RESERVED.fullmatch(component))
 
 
 def byte_length(text: str) -> int:

@@ -15,7 +15,7 @@ from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.naming.filenames import is_portable, slugify
 from imagecli.quoting import shell_quote
 from imagecli.suggestions import suggest
-from imagecli.templates import fields_in, fill_name, find_braces, split_components
+from imagecli.templates import fields_in, fill_name, find_braces, has_braces, split_components
 
 PathKind: TypeAlias = Literal["missing", "file", "folder", "other"]
 """What exists at a path. Links are followed; a dangling one is a file. "other" is a device, pipe or socket."""
@@ -52,9 +52,10 @@ def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
         )
     if kind == "folder":
         return OutputPattern(kind="folder", text=text)
-    if fields_in(text):
-        return OutputPattern(kind="template", text=text)
-    text = fill_name(text, {})
+    if has_braces(text):
+        if fields_in(text):
+            return OutputPattern(kind="template", text=text)
+        text = fill_name(text, {})
     last = text.replace(os.sep, "/").rpartition("/")[2]
     return OutputPattern(kind="folder" if last in ("", ".", "..") else "literal", text=text)
 
@@ -127,14 +128,18 @@ def _check_writable_text(text: str) -> None:
             f"{unexpanded[1]} at the start of {text} was not expanded by a shell",
             hint=f"use the folder's path, or ~/… for your home folder; if the folder has that name: ./{text}",
         )
+    if "\0" in text or not (text.isascii() or _is_encodable(text)):
+        raise UsageError(
+            f"-o {text!r} contains characters that file names can't have", hint="remove them, or set LC_ALL=C.UTF-8"
+        )
+
+
+def _is_encodable(name: str) -> bool:
     try:
-        if b"\0" not in os.fsencode(text):
-            return
+        os.fsencode(name)
     except UnicodeEncodeError:
-        pass
-    raise UsageError(
-        f"-o {text!r} contains characters that file names can't have", hint="remove them, or set LC_ALL=C.UTF-8"
-    )
+        return False
+    return True
 
 
 WRITABLE: Final = ("png", "jpg", "webp", "gif")

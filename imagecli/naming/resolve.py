@@ -60,7 +60,7 @@ def _build_literal_name(text: str, suffix: str) -> OutputName:
     name = text.replace(os.sep, "/").rpartition("/")[2]
     stem, ending = _split_ending(name)
     stem += suffix
-    if byte_length(stem) + byte_length(ending or "webp") + 1 > MAX_NAME_BYTES:
+    if byte_length(f"{stem}.{ending or 'webp'}") > MAX_NAME_BYTES:
         raise OutputError(
             f"the file name {name[:40]}… is too long; the limit is {MAX_NAME_BYTES} bytes",
             hint="choose a shorter name",

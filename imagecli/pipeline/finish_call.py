@@ -25,9 +25,8 @@ from imagecli.providers.errors import without_surrogates
 from imagecli.providers.large_json import CondensedBody, condense_body, decode_base64
 from imagecli.providers.response import ParsedResponse, ReturnedImage
 from imagecli.results import CallResult, StdoutImage
-from imagecli.safe_open import make_private_folder
+from imagecli.safe_open import check_still_below, make_private_folder
 from imagecli.storage.atomic_write import discard_staged, open_staged, read_in_pieces, translate_disk_errors
-from imagecli.storage.preflight import check_still_below
 from imagecli.worker_pool import run_unordered
 
 MAX_FURTHER_URLS = 4

@@ -55,9 +55,9 @@ from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
-from imagecli.safe_open import real_path
+from imagecli.safe_open import is_below, real_path
 from imagecli.storage.atomic_write import discard_all_staged
-from imagecli.storage.preflight import check_folder, is_below
+from imagecli.storage.preflight import check_folder
 
 GONE_STATUSES: Final = (403, 404, 410)
 """Of a result URL that will not work again."""

@@ -16,6 +16,7 @@ from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.naming import mark_path, number_path, path_for_format
 from imagecli.pipeline.staged_image import ImageWriter, StagedImage
 from imagecli.prepared_call import Composition, OutputFile, PreparedCall
+from imagecli.safe_open import check_still_below
 from imagecli.storage.atomic_write import (
     discard_staged,
     find_rescued,
@@ -26,7 +27,6 @@ from imagecli.storage.atomic_write import (
     save_file,
     translate_disk_errors,
 )
-from imagecli.storage.preflight import check_still_below
 from imagecli.storage.read import has_content
 
 

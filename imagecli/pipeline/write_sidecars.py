@@ -14,7 +14,7 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared_call import PreparedCall
 from imagecli.results import CallResult
-from imagecli.storage.preflight import check_still_below
+from imagecli.safe_open import check_still_below
 from imagecli.storage.sidecar import SCHEMA, sidecar_path, write_sidecar
 
 

@@ -1,7 +1,4 @@
-"""Checks, before anything is paid for, that images can be saved: the output folders, free space, size limits.
-
-Also whether a folder is still below the one that it must not leave: a link in a path may have changed meanwhile.
-"""
+"""Checks, before anything is paid for, that images can be saved: the output folders, free space, size limits."""
 
 from __future__ import annotations
 
@@ -15,7 +12,6 @@ from typing import Final
 
 from imagecli.errors import DiskError, OutputError
 from imagecli.naming import PathKind
-from imagecli.safe_open import real_path
 from imagecli.storage.atomic_write import discard_all_staged, discard_staged, disk_hint, os_error_reason, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
@@ -146,26 +142,3 @@ def _folder_problem(folder: Path, error: OSError) -> str:
         if os.path.lexists(part) and not part.is_dir():
             return f"{part} is a file, not a folder" if part.exists() else f"{part} is a broken link"
     return os_error_reason(error)
-
-
-def is_below(path: Path, folder: Path) -> bool:
-    """Whether *path* resolves to *folder* or to something below it."""
-    real = os.path.realpath(path)
-    # Most folders have no link in them, and resolving them would need a system call for each part, for every image.
-    return _starts_with(real, str(folder)) or _starts_with(real, os.path.realpath(folder))
-
-
-def _starts_with(path: str, folder: str) -> bool:
-    """Whether the absolute *path* is *folder*, or begins with it."""
-    path, folder = os.path.normcase(path), os.path.normcase(folder)
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def check_still_below(folder: Path, root: Path | None) -> None:
-    """Raises DiskError if *folder* is outside *root* by now. Called right before a file is written; None allows all."""
-    if root and not is_below(folder, root):
-        raise DiskError(
-            f"{folder} now points outside the manifest's folder, to {real_path(folder)}",
-            hint="replace the link with a folder",
-            code="outside",
-        )

@@ -20,9 +20,9 @@ from imagecli.errors import DiskError
 from imagecli.pipeline.save import ImageSaver
 from imagecli.pipeline.staged_image import ImageWriter
 from imagecli.prepared_call import ManifestRef, PreparedCall
+from imagecli.safe_open import is_below
 from imagecli.storage.atomic_write import open_staged
 from imagecli.storage.boundary import find_repository_root
-from imagecli.storage.preflight import is_below
 from tests.batch.serving import Server, image_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png

@@ -218,7 +218,6 @@ def test_columns_are_variables_and_may_be_unused() -> None:
     items = assets("id,name,note,prompt,output\n7,Key,x,a {name} {other},{id:03}-{name}.png\n8,,,b {name}c,\n", "csv")
     assert [item.prompt for item in items.items] == ["a Key {other}", "b c"]
     assert paths(items) == ["007-Key.png", "b-c.png"]
-    assert items.items[0].variables == {"id": "7", "name": "Key", "note": "x"}
     assert assets("prompt,users\nfor {users},all\n", "csv").items[0].prompt == "for all"
 
 

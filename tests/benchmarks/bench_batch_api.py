@@ -150,7 +150,7 @@ atexit.register(lambda: os.write(2, b" %d" % resource.getrusage(resource.RUSAGE_
 """
 
 
-def measured(rows: int, image_bytes: int, *, plain: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+def measure_batch(rows: int, image_bytes: int, *, plain: bool) -> tuple[tuple[float, float], tuple[float, float]]:
     """Seconds and MB of submitting *rows*, and of downloading their results."""
     with tempfile.TemporaryDirectory() as name, provider(image_bytes) as url:
         folder = Path(name)
@@ -177,10 +177,10 @@ def main(arguments: list[str]) -> None:
         return serve(int(arguments[1]))
     for what, rows, size in (("submitted", SUBMITTED_ROWS, SMALL), ("fetched", FETCHED_ROWS, SMALL)):
         index = int(what == "fetched")
-        ours, plain = (measured(rows, size, plain=plain)[index][0] for plain in (False, True))
+        ours, plain = (measure_batch(rows, size, plain=plain)[index][0] for plain in (False, True))
         print(f"{rows:,} rows {what}: {rows / ours:,.0f} a second, plain Python {rows / plain:,.0f}")  # noqa: T201
         show("times plain Python's time", ours / plain)
-    few, many = (measured(rows, LARGE, plain=False)[1][1] for rows in (30, 300))
+    few, many = (measure_batch(rows, LARGE, plain=False)[1][1] for rows in (30, 300))
     print("memory, images of 1 MB")  # noqa: T201
     show(f"MB of fetching 300 ({many:.1f}) to 30 ({few:.1f})", many / few, "about 1")
     return None

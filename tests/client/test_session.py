@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.exchange import FormFile, MultipartUpload, Timeouts
+from imagecli.client.exchange import MultipartUpload, Timeouts
 from imagecli.client.paid_requests import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
@@ -126,7 +126,7 @@ def test_a_form_is_the_one_that_urllib3_encodes() -> None:
     """Fields and files in their order, in any spelling, from parts that are never joined."""
     fields = (("prompt", 'a "cat"\r\n--x 猫'), ("n", "2"))
     files = [("image[]", "a.png", b"\x89PNG\r\n--"), ("image[]", "b.png", b""), ("mask", "mask.png", b"\0" * 100_000)]
-    parts = [FormFile(name, filename, "image/png", io.BytesIO(data), len(data)) for name, filename, data in files]
+    parts = [HttpFile(name, filename, data, "image/png") for name, filename, data in files]
     upload = MultipartUpload(fields, parts)
     boundary = upload.content_type.partition("boundary=")[2]
     expected, content_type = encode_multipart_formdata(

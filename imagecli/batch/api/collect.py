@@ -52,7 +52,7 @@ from imagecli.providers.batch_response import (
 )
 from imagecli.providers.large_json import condense_body
 from imagecli.results import CallResult
-from imagecli.storage.preflight import is_below
+from imagecli.safe_open import is_below
 
 
 class _CompletedCall(NamedTuple):

@@ -21,7 +21,6 @@ from imagecli.batch.manifest.output_targets import (
 from imagecli.batch.manifest.resolve_settings import (
     ManifestTarget,
     ResolvedSettings,
-    RowSettings,
     apply_format_of_output,
     check_request_shape,
     resolve_settings,
@@ -97,27 +96,36 @@ def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Ite
     """Yields the items of *row*; none if it has problems, all of which are added to *problems*."""
     parts = _resolve_parts(row, shared, problems)
     if parts is not None:
-        with problems.in_field(None):
+        try:
             yield from _expand_combinations(row, parts, shared, problems)
+        except UsageError as error:
+            problems.add_error(error)
 
 
 def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowParts | None:
     """The parts of *row*; None if it has a problem."""
+    is_complete = not problems.any
     settings, prompt = None, row.prompt
     templates: list[OutputTemplate] = []
     for spec in row.output_specs:
-        with problems.in_field("output"):
+        try:
             templates.append(parse_output_template(spec))
-    with problems.in_field(None):
+        except UsageError as error:
+            problems.add_error(error, "output")
+    try:
         settings = _resolve_settings(row, shared)
+    except UsageError as error:
+        problems.add_error(error)
     if row.prompt_file is not None and prompt is None:
-        with problems.in_field("prompt_file"):
+        try:
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
-    inputs = NO_INPUTS if row.command == "generate" else _resolve_inputs(row, shared, problems)
+        except UsageError as error:
+            problems.add_error(error, "prompt_file")
+    inputs = NO_INPUTS if row.kind.command == "generate" else _resolve_inputs(row, shared, problems)
     composition = inputs.composition
     if composition and composition.extension and prompt is None and row.prompt_file is None:
         prompt = EXTEND_PROMPT
-    if row.is_complete:  # else a field is perhaps only missing because it is invalid
+    if is_complete:  # else a field is perhaps only missing because it is invalid
         _check_row(row, problems)
     if problems.any and settings:
         _check_settings(row, settings, composition, shared, problems)
@@ -127,11 +135,11 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
 
 
 def _resolve_settings(row: ParsedRow, shared: Expansion) -> ResolvedSettings:
-    fit = row.settings.get("fit")
+    fit = row.kind.settings.get("fit")
     if row.outputs:
         fits = [spec_fit for spec in row.outputs if (spec_fit := spec.fit or fit)]
         fit = max(fits, key=attrgetter("pixels"), default=None)
-    resolved = resolve_settings(shared.target, RowSettings.build(row.settings, fit, several=len(row.outputs) > 1))
+    resolved = resolve_settings(shared.target, row.kind, fit, len(row.outputs) > 1)
     shared.add_notes(resolved.notes)
     return resolved
 
@@ -148,49 +156,61 @@ def _resolve_inputs(row: ParsedRow, shared: Expansion, problems: RowProblems) ->
 
 def _find_image(field: str, name: str, row: ParsedRow, shared: Expansion, problems: RowProblems) -> InputSource | None:
     """The image *name* of *row*; None if a row may not read it, which is a problem of *field*."""
-    with problems.in_field(field):
+    try:
         return shared.files.find_image(name, row.line)
-    return None
+    except UsageError as error:
+        problems.add_error(error, field)
+        return None
 
 
 def _build_mask(row: ParsedRow, shared: Expansion, problems: RowProblems) -> MaskSource | None:
     """The mask of *row*; None if it has none, or one with a problem."""
     file = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
-    shapes = (*row.settings.get("mask_rect", ()), *row.settings.get("mask_ellipse", ()))
-    invert, fit = row.settings.get("mask_invert", False), row.settings.get("mask_fit", False)
+    settings = row.kind.settings
+    shapes = (*settings.get("mask_rect", ()), *settings.get("mask_ellipse", ()))
+    invert, fit = settings.get("mask_invert", False), settings.get("mask_fit", False)
     if row.mask and not file:
         return None
-    with problems.in_field(None):
+    try:
         return build_mask_source(file, shapes, invert=invert, fit=fit)
-    return None
+    except UsageError as error:
+        problems.add_error(error)
+        return None
 
 
 def _build_composition(row: ParsedRow, problems: RowProblems) -> CompositionOptions | None:
     """How the results of *row* are composed; None if they are saved as received, or one of its fields has a problem."""
     names = ("keep_outside", "crop_to_mask", "crop_padding", "anchor")
-    fields = {name: row.settings[name] for name in names if name in row.settings}
-    with problems.in_field(None):
-        return build_composition_options(**fields, extension=row.settings.get("extend"), has_mask=_has_mask(row))
-    return None
+    settings = row.kind.settings
+    fields = {name: settings[name] for name in names if name in settings}
+    try:
+        return build_composition_options(**fields, extension=settings.get("extend"), has_mask=_has_mask(row))
+    except UsageError as error:
+        problems.add_error(error)
+        return None
 
 
 def _has_mask(row: ParsedRow) -> bool:
     """Whether a mask of the user's is sent."""
-    return row.mask is not None or bool(row.settings.get("mask_rect") or row.settings.get("mask_ellipse"))
+    settings = row.kind.settings
+    return row.mask is not None or bool(settings.get("mask_rect") or settings.get("mask_ellipse"))
 
 
 def _check_row(row: ParsedRow, problems: RowProblems) -> None:
     """Checks that apply regardless of other problems."""
-    has_prompt = row.prompt is not None or row.prompt_file is not None or "extend" in row.settings
-    if row.command != "vary" and not has_prompt:
+    command = row.kind.command
+    has_prompt = row.prompt is not None or row.prompt_file is not None or "extend" in row.kind.settings
+    if command != "vary" and not has_prompt:
         problems.add("missing", field="prompt", hint="add prompt or prompt_file")
-    if row.command != "generate" and not row.image:
-        problems.add("missing", field="image", hint=f"{row.command} needs an input image, such as photo.jpg")
-    if row.command == "vary" and len(row.image) > 1:
+    if command != "generate" and not row.image:
+        problems.add("missing", field="image", hint=f"{command} needs an input image, such as photo.jpg")
+    if command == "vary" and len(row.image) > 1:
         problems.add(f"expected one image, found {len(row.image)}", field="image", hint="use one row for each image")
     if row.vars:
-        with problems.in_field("vars"):
+        try:
             check_variables(row.vars)
+        except UsageError as error:
+            problems.add_error(error, "vars")
     for name, values in row.vars.items():
         if not values:
             problems.add(f"{name} has no values", field="vars", hint="add at least one, or remove it")
@@ -200,11 +220,13 @@ def _expand_combinations(
     row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems
 ) -> Iterator[ManifestItem]:
     """Yields an item for each combination of the row's variables. Adds to *problems*, or raises UsageError."""
-    known_variables = {**row.columns, **row.vars} if row.columns or row.vars else row.vars
-    with problems.in_field(None):
+    known_variables = {**row.columns, **row.vars} if row.columns else row.vars
+    try:
         _check_braces(row, parts, known_variables, shared)
-    settings, has_format = parts.settings, "output_format" in row.own
-    with problems.in_field(None):
+    except UsageError as error:
+        problems.add_error(error)
+    settings, has_format = parts.settings, "output_format" in row.kind.own
+    try:
         if not (row.outputs and has_format):
             output = parts.templates[0].output
             settings = apply_format_of_output(
@@ -212,18 +234,22 @@ def _expand_combinations(
             )
         if row.outputs:
             check_output_formats(parts.templates, settings.options.output_format)
+    except UsageError as error:
+        problems.add_error(error)
     if problems.any:
         settings = _without_format_rules(settings)
     shared.add_notes(settings.notes)
     combinations = combine_variables(row.vars)
-    n, fit = settings.options.n, row.settings.get("fit")
+    n, fit = settings.options.n, row.kind.settings.get("fit")
     for index, combination in enumerate(combinations):
         variables = {**row.columns, **combination} if combination else row.columns
         prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
         request = _build_request(row, parts, settings, prompt, shared)
         if prompt is not None:
-            with problems.in_field(None):
+            try:
                 check_prompt_text(prompt, settings.model)
+            except UsageError as error:
+                problems.add_error(error)
         if not index:
             _check_shape(row, settings, parts.inputs.composition, shared, problems, OPERATIONS[type(request)])
         if problems.any:
@@ -246,9 +272,8 @@ def _expand_combinations(
             line=row.line,
             request=request,
             model=settings.model,
-            model_named="model" in row.settings,
+            model_named="model" in row.kind.settings,
             prompt=prompt,
-            variables=variables,
             settings=settings.settings,
             targets=tuple(zip(*files_by_template, strict=True)),
         )
@@ -260,12 +285,12 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
     """
     if row.columns:
         shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
-    if own_variables := row.own.get("vars"):
-        check_variables_used(own_variables, parts.prompt, *(template.output for template in parts.templates))
+    if row.own_vars:
+        check_variables_used(row.own_vars, parts.prompt, *(template.output for template in parts.templates))
     if not parts.prompt:
         return
     check_placeholders(parts.prompt, variables)
-    is_own = "prompt" in row.own or "prompt_file" in row.own
+    is_own = not row.kind.own.isdisjoint(("prompt", "prompt_file"))
     for name in find_braces(parts.prompt):
         if name.isidentifier() and name not in variables:
             if is_own:
@@ -282,9 +307,9 @@ def _build_request(
     row: ParsedRow, parts: _RowParts, settings: ResolvedSettings, prompt: str | None, shared: Expansion
 ) -> ImageRequest:
     """The request for the row's command. Raises UsageError if no endpoint can carry it out."""
-    if row.command == "generate":
+    if row.kind.command == "generate":
         return Generate(prompt=prompt or "", options=settings.options)
-    if row.command == "edit":
+    if row.kind.command == "edit":
         edit = Edit(
             prompt=prompt or "",
             images=parts.inputs.images,
@@ -300,8 +325,8 @@ def _build_request(
         prompt,
         settings.options,
         settings.input_fit,
-        via=row.settings.get("via", "auto"),
-        strength=row.settings.get("strength"),
+        via=row.kind.settings.get("via", "auto"),
+        strength=row.kind.settings.get("strength"),
         provider=shared.target.provider,
         base_url=shared.target.base_url,
         row=settings.model,
@@ -333,8 +358,9 @@ def _check_settings(
     problems: RowProblems,
 ) -> None:
     """Adds to *problems* what is wrong with the settings of a row whose items are not built."""
-    if row.command != "vary":  # that may become an edit
-        _check_shape(row, _without_format_rules(settings), composition, shared, problems, COMMANDS[row.command])
+    command = row.kind.command
+    if command != "vary":  # that may become an edit
+        _check_shape(row, _without_format_rules(settings), composition, shared, problems, COMMANDS[command])
 
 
 def _without_format_rules(settings: ResolvedSettings) -> ResolvedSettings:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from types import TracebackType
 from typing import Final
 
 from imagecli.batch.manifest.schema import NAMES
@@ -112,35 +111,9 @@ class RowProblems:
         self._problems.add(self._line, message, field=field, hint=hint, row=self._row)
 
     def add_error(self, error: UsageError, field: str | None = None) -> None:
-        """Adds *error* as `Problems.add_error` does."""
+        """Adds *error* as `Problems.add_error` does. Without *field* the error may name its field itself."""
         self.any = True
         self._problems.add_error(self._line, error, field, self._row)
-
-    def in_field(self, field: str | None) -> _ProblemCatcher:
-        """A context in which a UsageError becomes a problem of *field*; None if the error may name its field itself.
-
-        The code after the `with` block runs in any case, so that all problems of a row are found.
-        """
-        return _ProblemCatcher(self, field)
-
-
-class _ProblemCatcher:
-    # Not a generator with @contextmanager, as several are entered for each of up to 100,000 rows.
-    __slots__ = ("_field", "_problems")
-
-    def __init__(self, problems: RowProblems, field: str | None) -> None:
-        self._problems, self._field = problems, field
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if isinstance(error, UsageError):
-            self._problems.add_error(error, self._field)
-            return True
-        return False
 
 
 _OPTION: Final = re.compile(r"(?<![\w-])(?<!iconv )(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from imagecli.checks.addresses import check_no_address
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, decode_prompt
+from imagecli.checks.urls import check_not_url
 from imagecli.domain import MAX_IMAGE_BYTES, InputSource
 from imagecli.env import begins_at_home
 from imagecli.errors import UsageError
@@ -56,7 +56,7 @@ class InputFiles:
 
     def _check_path(self, name: str, max_bytes: int) -> Path:
         refuse_home(name)
-        check_no_address(name, "an input file", UsageError)
+        check_not_url(name, "an input file", UsageError)
         path = self._folder / name
         self._boundary.check_input(path)
         check_regular_file(path, max_bytes, error=UsageError)

@@ -29,7 +29,6 @@ class ManifestItem(NamedTuple):
     """True if the row, a flag or `[defaults]` names the model, False if it is the provider's current default."""
     prompt: str | None
     """The user's own prompt with its variables filled; None for a variation without one."""
-    variables: Mapping[str, str]
     settings: Mapping[str, Any]
     """Command and settings by their wire names: parsed, but not resolved by the model."""
     targets: tuple[tuple[OutputTarget, ...], ...]

@@ -16,6 +16,7 @@ from imagecli.batch.manifest.cross_row_checks import OutputPaths, check_columns
 from imagecli.batch.manifest.errors import RowProblems, options_as_fields
 from imagecli.batch.manifest.input_files import InputFiles
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.manifest.output_targets import OutputFolder
 from imagecli.batch.manifest.read import NO_ROWS, Manifest
 from imagecli.batch.manifest.resolve_settings import ManifestTarget
 from imagecli.batch.manifest.row_parser import RowParser
@@ -72,7 +73,7 @@ def load_items(
         folder=manifest.folder,
         files=InputFiles(manifest.folder, boundary),
     )
-    checked_folders: set[Path] = set()
+    checked_folders: set[OutputFolder] = set()
     items: list[ManifestItem] = []
     outputs = OutputPaths()
     row_count = file_count = 0
@@ -90,11 +91,13 @@ def load_items(
         for item in build_items(row, shared, row_problems):
             items.append(item)
             outputs.add(item, row_problems)
-            for folder in item.folders:
+            for folder in dict.fromkeys([target.kind.folder for targets in item.targets for target in targets]):
                 if folder not in checked_folders:
-                    with row_problems.in_field("output"):
-                        boundary.check_output_folder(folder)
+                    try:
+                        boundary.check_output_folder(folder.path)
                         checked_folders.add(folder)
+                    except UsageError as error:
+                        row_problems.add_error(error, "output")
     if not row_count:
         if not problems.stored:
             problems.add(manifest.content.header_line, "no rows", hint=NO_ROWS[manifest.format])

@@ -7,7 +7,8 @@ it may not exist yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,11 +27,34 @@ from imagecli.naming import (
     check_output_inside,
     parse_output,
 )
-from imagecli.naming.resolve import TRUE_ENDINGS, filename_for_format
+from imagecli.naming.resolve import EXT, TRUE_ENDINGS
 from imagecli.templates import fields_in
 
 _TIME_FIELDS: Final = ("date", "time")
 _DEFAULT_NAME_FIELDS: Final = frozenset({"slug", "stem"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputFolder:
+    """A folder of outputs. Equal to itself only: thousands of files share it."""
+
+    path: Path
+    """It begins with the manifest's."""
+    prefix: str
+    """The beginning of `OutputTarget.path` for its files: `icons/`, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TargetKind:
+    """What files in the same folder, with the same extension and fit, have in common. Thousands of them share it."""
+
+    folder: OutputFolder
+    extension: str
+    """Of `OutputTarget.path`."""
+    is_written: bool
+    """The extension was written, or given by `output_format`. Else the final one is that of the image's format."""
+    fit: Size | None
+    """The image is cropped and resized to exactly this."""
 
 
 class OutputTarget(NamedTuple):
@@ -38,19 +62,34 @@ class OutputTarget(NamedTuple):
 
     path: str
     """From the manifest's folder, with forward slashes. Without a written extension the final one may differ."""
-    folder: Path
-    """It begins with the manifest's."""
-    stem: str
-    ending: str | None
-    """The extension as written."""
-    output_format: str | None
-    """The format that the file must have, by its extension; the image is converted to it if need be. None for any."""
-    fit: Size | None = None
-    """The image is cropped and resized to exactly this."""
+    kind: TargetKind
+    stem_template: str | None = None
+    """The stem if it contains `naming.resolve.EXT`, else None: then it is that of *path*."""
+
+    @property
+    def output_format(self) -> str | None:
+        """The format that the file must have, by its extension; the image is converted to it if need be. None: any."""
+        return ENDINGS[self.kind.extension.lower()] if self.kind.is_written else None
+
+    @property
+    def fit(self) -> Size | None:
+        """The image is cropped and resized to exactly this."""
+        return self.kind.fit
+
+    @property
+    def folder(self) -> Path:
+        """It begins with the manifest's."""
+        return self.kind.folder.path
 
     @property
     def name(self) -> OutputName:
-        return OutputName(folder=self.folder, stem=self.stem, ending=self.ending, literal_format=self.output_format)
+        kind = self.kind
+        return OutputName(
+            folder=kind.folder.path,
+            stem=self.stem_template or self.path[len(kind.folder.prefix) : -len(kind.extension) - 1],
+            ending=kind.extension if kind.is_written else None,
+            literal_format=self.output_format,
+        )
 
 
 class OutputTemplate(NamedTuple):
@@ -60,14 +99,6 @@ class OutputTemplate(NamedTuple):
     fields: frozenset[str]
     """The names in its braces."""
     spec: OutputSpec
-
-
-class OutputFolder(NamedTuple):
-    """A folder of outputs."""
-
-    path: Path
-    prefix: str
-    """The beginning of `OutputTarget.path` for its files: `icons/`, or empty."""
 
 
 @lru_cache(maxsize=1024)
@@ -98,7 +129,7 @@ def build_targets(
     root: Path,
     first: int,
     total: int,
-) -> Iterator[OutputTarget]:
+) -> list[OutputTarget]:
     """A file below *root* for each image of *request*; *first* and *total* as in `naming.build_names`.
 
     Raises UsageError.
@@ -113,25 +144,26 @@ def build_targets(
     fit = template.spec.fit or fit
     required_format = template.spec.output_format
     expected_format = required_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
+    default_extension = TRUE_ENDINGS[expected_format]
+    targets = []
     for name in names:
-        folder = _find_folder(root, name.folder)
-        extension = name.ending or (TRUE_ENDINGS[required_format] if required_format else None)
         # The extension decides the format, in a template as in a literal name.
-        final_format = ENDINGS[extension.lower()] if extension else None
-        final_name = OutputName(folder=folder.path, stem=name.stem, ending=extension, literal_format=final_format)
-        yield OutputTarget(
-            path=folder.prefix + filename_for_format(final_name, expected_format),
-            folder=folder.path,
-            stem=name.stem,
-            ending=extension,
-            output_format=final_format,
-            fit=fit,
-        )
+        is_written = bool(name.ending or required_format)
+        kind = _find_kind(root, name.folder, name.ending or default_extension, is_written, fit)
+        has_ext = EXT in name.stem
+        stem = name.stem.replace(EXT, default_extension) if has_ext else name.stem
+        path = f"{kind.folder.prefix}{stem}.{kind.extension}"
+        targets.append(OutputTarget(path, kind, name.stem if has_ext else None))
+    return targets
+
+
+@lru_cache(maxsize=1024)
+def _find_kind(root: Path, folder: Path, extension: str, is_written: bool, fit: Size | None) -> TargetKind:
+    return TargetKind(folder=_find_folder(root, folder), extension=extension, is_written=is_written, fit=fit)
 
 
 @lru_cache(maxsize=1024)
 def _find_folder(root: Path, folder: Path) -> OutputFolder:
-    # Cached so that thousands of names share one Path.
     posix = folder.as_posix()
     return OutputFolder(root / folder, "" if posix == "." else f"{posix}/")
 

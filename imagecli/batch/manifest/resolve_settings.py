@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from imagecli.batch.manifest.row_parser import RowKind
 from imagecli.build_image_options import apply_format_of_name, build_svg_options, options_for_model
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import OPTIONAL, ModelRow
@@ -57,27 +58,9 @@ class ManifestTarget:
     """Of rows that name no model; None if the provider has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowSettings:
-    """The command and settings of a row, hashable; and the fit of its files."""
-
-    values: Mapping[str, Any] = field(compare=False)
-    fit: Size | None
-    """The largest of the row's files."""
-    several: bool
-    """The row makes several files of each image, and each is fitted on its own."""
-    key: tuple[tuple[str, Any], ...]
-
-    @classmethod
-    def build(cls, values: Mapping[str, Any], fit: Size | None, *, several: bool) -> RowSettings:
-        # The value of --param can be a dict, which has no hash; and its 1 and true are equal, but not the same JSON.
-        hashable = {**values, "param": repr(values["param"])} if "param" in values else values
-        return cls(values, fit, several, tuple(hashable.items()))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResolvedSettings:
-    """What the settings of a row mean for its model. Equal to itself only: rows with the same settings share it."""
+    """What the settings of a row mean for its model. Equal to itself only: rows of the same kind share it."""
 
     settings: Mapping[str, Any]
     """As given."""
@@ -88,9 +71,14 @@ class ResolvedSettings:
 
 
 @lru_cache(maxsize=_DISTINCT)
-def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettings:
-    """The settings of a row for its model at the target. Raises UsageError if they don't go together."""
-    name = row.values.get("model")
+def resolve_settings(target: ManifestTarget, kind: RowKind, fit: Size | None, several: bool) -> ResolvedSettings:
+    """The settings of a row for its model at the target. Raises UsageError if they don't go together.
+
+    *fit*: the largest of the row's files. *several*: the row makes several files of each image, and each is fitted on
+    its own.
+    """
+    values = kind.settings
+    name = values.get("model")
     default_model = None if name else target.default_model
     model = default_model or target.catalog.model_for_provider(target.provider, name)
     notes: list[NoteEvent | WarningEvent] = list(
@@ -98,15 +86,15 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
     )
     if name:
         notes += unknown_model_warnings(model, target.catalog.models)
-    options, size_notes = options_for_model(_build_options(row), row.values.get("size"), model)
+    options, size_notes = options_for_model(_build_options(values, fit), values.get("size"), model)
     if target.provider.size_as != "aspect_ratio":
         # A provider that takes the ratio itself chooses the pixels, so notes about them would be wrong.
         notes += size_notes
-    input_fit = InputFit(**{name: row.values[name] for name in InputFit._fields if name in row.values})
+    input_fit = InputFit(**{name: values[name] for name in InputFit._fields if name in values})
     return ResolvedSettings(
-        settings=row.values,
+        settings=values,
         model=model,
-        options=options._replace(fit=None) if row.several else options,
+        options=options._replace(fit=None) if several else options,
         input_fit=input_fit,
         notes=tuple(notes),
     )
@@ -116,13 +104,12 @@ _COPIED: Final = ("seed", *(name for name in OPTIONAL if name != "svg"))
 """Fields of a row that have the same name and value in `ImageOptions`."""
 
 
-def _build_options(row: RowSettings) -> ImageOptions:
-    """The options of a row, before its model and size are resolved."""
-    values = row.values
+def _build_options(values: Mapping[str, Any], fit: Size | None) -> ImageOptions:
+    """The options of a row with the settings *values*, before its model and size are resolved."""
     return ImageOptions(
         model="",
         n=values.get("n", 1),
-        fit=row.fit,
+        fit=fit,
         svg=build_svg_options(values.get("svg_model"), values.get("svg_reasoning_effort")),
         params=tuple(values.get("param", ())),
         **{name: values[name] for name in _COPIED if name in values},

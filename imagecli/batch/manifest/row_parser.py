@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any, Final, NamedTuple
 
@@ -32,20 +33,37 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 """Shared by the rows without variables, which are most of them."""
 
 
+_DISTINCT: Final = 4096
+"""Kinds of rows that are remembered. Most manifests have a few, for up to 100,000 rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowKind:
+    """What rows with the same fields and the same settings have in common. Equal to itself only: they share it."""
+
+    command: str
+    settings: Mapping[str, Any]
+    """The command, and the fields that are not in CONTENT: of the row, then the flags, then `[defaults]`."""
+    own: frozenset[str]
+    """The fields that the rows themselves have."""
+    own_content: tuple[str, ...]
+    """Those of them in CONTENT, whose values differ from row to row."""
+    inherited_content: Mapping[str, Any]
+    """The values of flags and `[defaults]` for the other fields in CONTENT."""
+
+
 class ParsedRow(NamedTuple):
     """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
     number: int
     """From 1, like *line*."""
     line: int
-    command: str
-    settings: Mapping[str, Any]
-    """The command, and the fields that are not in CONTENT."""
-    own: Mapping[str, Any]
-    """The fields that the row itself has."""
+    kind: RowKind
     columns: Mapping[str, str]
     """The columns of a table that aren't fields: variables."""
-    vars: Mapping[str, tuple[str, ...]]
+    own_vars: Mapping[str, tuple[str, ...]]
+    """Those of *vars* that the row itself has."""
+    vars: Mapping[str, tuple[str, ...]] = _NOTHING
     """Each combination of their values makes an item."""
     prompt: str | None = None
     prompt_file: str | None = None
@@ -57,8 +75,6 @@ class ParsedRow(NamedTuple):
     """Empty for the default name."""
     outputs: tuple[OutputSpec, ...] = ()
     """If several files are made of each image."""
-    is_complete: bool = True
-    """No field was omitted because it is invalid."""
 
     @property
     def output_specs(self) -> tuple[OutputSpec, ...]:
@@ -69,7 +85,7 @@ class ParsedRow(NamedTuple):
     def file_count(self) -> int:
         """The number of files that the row creates."""
         combinations = prod(map(len, self.vars.values())) if self.vars else 1
-        return int(self.settings.get("n", 1) * combinations * max(len(self.outputs), 1))
+        return int(self.kind.settings.get("n", 1) * combinations * max(len(self.outputs), 1))
 
 
 class RowParser:
@@ -82,34 +98,53 @@ class RowParser:
         self._has_command = "command" in defaults
         self._command = defaults.pop("command", COMMANDS[0])
         self._inherited = {**defaults, **{name: value for name, value in flags.items() if value is not None}}
+        self._kinds: dict[Hashable, RowKind] = {}
 
     def parse(self, row: RawRow, problems: RowProblems) -> ParsedRow | None:
         """The parsed *row*, without invalid fields; None if too little is left to check the others."""
         own, columns = _parse_fields(row.fields, problems, is_table=self._is_table)
+        kind = self._find_kind(own, problems)
+        if problems.any:
+            invalid = {find_field(name) for name in row.fields}.difference(own)
+            if not invalid.isdisjoint(_DECISIVE):
+                return None
+        content = {**kind.inherited_content, **{name: own[name] for name in kind.own_content}}
+        if "vars" in own:
+            content["vars"] = {**kind.inherited_content.get("vars", _NOTHING), **own["vars"]}
+        return ParsedRow(
+            number=row.number,
+            line=row.line,
+            kind=kind,
+            columns=columns,
+            own_vars=own.get("vars", _NOTHING),
+            **content,
+        )
+
+    def _find_kind(self, own: Mapping[str, Any], problems: RowProblems) -> RowKind:
+        """The kind of a row with the fields *own*. A row with problems is not remembered: each one reports its own."""
+        has_fits = any(spec.fit for spec in own["outputs"]) if "outputs" in own else False
+        key = (has_fits, *[name if name in CONTENT else _hashable_setting(name, own[name]) for name in own])
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._build_kind(own, problems)
+            if not problems.any and len(self._kinds) < _DISTINCT:
+                self._kinds[key] = kind
+        return kind
+
+    def _build_kind(self, own: Mapping[str, Any], problems: RowProblems) -> RowKind:
         command = own.get("command", self._command)
         self._check_available(own, command, problems)
         for one, other in _EXCLUSIVE:
             if one in own and other in own:
                 problems.add(f"conflicts with {one}", field=other, hint="remove one of them")
-        invalid = {find_field(name) for name in row.fields}.difference(own) if problems.any else set()
-        if not invalid.isdisjoint(_DECISIVE):
-            return None
-        values = {**self._inherited_values(command, own), **own, "command": command}
-        if "vars" in own:
-            values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]}
-        content: dict[str, Any] = {"vars": _NOTHING}
-        settings: dict[str, Any] = {}
-        for name, value in values.items():
-            (content if name in CONTENT else settings)[name] = value
-        return ParsedRow(
-            number=row.number,
-            line=row.line,
+        inherited = self._inherited_values(command, own)
+        values = {**inherited, **own, "command": command}
+        return RowKind(
             command=command,
-            settings=settings,
-            own=own,
-            columns=columns or _NOTHING,
-            is_complete=not problems.any,
-            **content,
+            settings={name: value for name, value in values.items() if name not in CONTENT},
+            own=frozenset(own),
+            own_content=tuple(name for name in own if name in CONTENT),
+            inherited_content={name: value for name, value in inherited.items() if name in CONTENT},
         )
 
     def _check_available(self, own: Mapping[str, Any], command: str, problems: RowProblems) -> None:
@@ -170,3 +205,8 @@ def _overridden_fields(own: Mapping[str, Any]) -> frozenset[str]:
     if "size" in own:
         overridden.add("fit")
     return frozenset(overridden)
+
+
+def _hashable_setting(name: str, value: Any) -> tuple[str, Hashable]:
+    # The value of `param` may have no hash, and its 1 and true are equal, but not the same JSON.
+    return name, repr(value) if name == "param" else value

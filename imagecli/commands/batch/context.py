@@ -12,7 +12,7 @@ from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manif
 from imagecli.batch.shards import Shard
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
-from imagecli.checks.addresses import check_no_address
+from imagecli.checks.urls import check_not_url
 from imagecli.commands.terminal_input import read_stdin
 from imagecli.config.paths import current_folder
 from imagecli.config.settings import Settings, load_settings
@@ -115,7 +115,7 @@ def open_batch_context(
 def read_manifest_argument(argument: str, format: Format | None, env: Env) -> Manifest:
     """The manifest at the path *argument*; `-` is stdin. Raises UsageError, ManifestError."""
     if argument != "-":
-        check_no_address(argument, "a manifest", UsageError)
+        check_not_url(argument, "a manifest", UsageError)
         return read_manifest(Path(env.expand_home(argument)), format)
     data = read_stdin(env, "the manifest", MAX_BYTES)
     if len(data) > MAX_BYTES:

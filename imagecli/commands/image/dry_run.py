@@ -101,7 +101,7 @@ def _printable_body(http: HttpRequest) -> dict[str, Json]:
 
 
 def _dry_run_upload(file: HttpFile) -> DryRunUpload:
-    return DryRunUpload(field=file.name, filename=file.filename, media_type=file.media_type, bytes=len(file.data))
+    return DryRunUpload(field=file.name, filename=file.filename, media_type=file.media_type, bytes=file.size)
 
 
 _DATA_URL = re.compile(r"data:([\w.+/-]*)[^,]{0,80},")

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imagecli.checks.addresses import check_no_address
+from imagecli.checks.urls import check_not_url
 from imagecli.commands.flags import PromptFlags
 from imagecli.commands.usage_errors import CURLY_QUOTES, QUALITIES
 from imagecli.domain import MAX_IMAGE_BYTES
@@ -39,7 +39,7 @@ def divide_words(words: Sequence[str], flags: PromptFlags, env: Env, command: st
     """The images and the prompt in *words*. Raises UsageError if one is missing, or probably not what was meant."""
     for word in words:
         if not re.search(r"\s", word):
-            check_no_address(word, "an input image")
+            check_not_url(word, "an input image")
     *images, last = words
     is_prompt_elsewhere = flags.prompt_option is not None or flags.prompt_file is not None or flags.editor
     is_image = _names_image(last, env) or (last == "-" and is_prompt_elsewhere)

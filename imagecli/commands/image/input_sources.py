@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagecli.checks.addresses import check_no_address
+from imagecli.checks.urls import check_not_url
 from imagecli.commands.terminal_input import read_stdin
 from imagecli.domain import MAX_IMAGE_BYTES, InputSource
 from imagecli.env import Env
@@ -29,7 +29,7 @@ def read_input_source(word: str, env: Env) -> InputSource:
         path = find_referenced_file(word, env)
         return InputSource(name=str(path), path=path, reference=word)
     if word != "-":
-        check_no_address(word, "an input image")
+        check_not_url(word, "an input image")
         return InputSource(name=word, path=Path(env.expand_home(word)))
     data = read_stdin(env, "the image", MAX_IMAGE_BYTES)
     if len(data) > MAX_IMAGE_BYTES:

@@ -131,11 +131,11 @@ def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
         return decode_prompt(data, "stdin")
     if file is None:
         return word and _from_argv(word)
-    from imagecli.checks.addresses import check_no_address
+    from imagecli.checks.urls import check_not_url
     from imagecli.storage.read import read_bounded
 
     # A Path has lost one of an address's slashes.
-    check_no_address(re.sub(r"^(\w{2,}:/)(?=[^/])", r"\1/", str(file)), "a prompt", UsageError)
+    check_not_url(re.sub(r"^(\w{2,}:/)(?=[^/])", r"\1/", str(file)), "a prompt", UsageError)
     path = Path(env.expand_home(str(file)))
     return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
 

@@ -16,8 +16,7 @@ from imagecli.events import NoteEvent, WarningEvent, ignore_event
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
-from imagecli.safe_open import real_path
-from imagecli.storage.preflight import is_below
+from imagecli.safe_open import is_below, real_path
 from imagecli.templates import find_unset_names
 
 MAX_NAMED = 3

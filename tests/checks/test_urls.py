@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.checks.addresses import is_address
+from imagecli.checks.urls import is_url
 from tests.conftest import Run, photo
 
 NOWHERE = ("--base-url", "http://127.0.0.1:1/v1")
@@ -62,4 +62,4 @@ def test_a_row_names_files(imagecli: Run, folder: Path, field: str) -> None:
 
 @pytest.mark.parametrize("word", ["C:/photo.png", "a:b.png", "http", "data", "https:/x", "photo.png", "a cat: data:x"])
 def test_other_texts_are_not_urls(word: str) -> None:
-    assert not is_address(word)
+    assert not is_url(word)
