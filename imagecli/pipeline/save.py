@@ -131,10 +131,8 @@ class ImageSaver:
                 path = self._publish(staged, _unchanged_path(name, received), overwrite, self._label(index), number)
                 image = self._record_saved(self._build_saved_image(index, path, staged, revised_prompt))
         yield image
-        source = image.original or image.path
-        assert source
         for copy, destination in enumerate(further, start=1):
-            yield self._save_further(index, copy, destination, source, received, revised_prompt)
+            yield self._save_further(image, copy, destination, received)
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -192,16 +190,10 @@ class ImageSaver:
         self.on_event(ImageSaved(image=image))
         return image
 
-    def _save_further(
-        self,
-        index: int,
-        copy: int,
-        destination: OutputFile,
-        source: Path,
-        received: ImageInfo,
-        revised_prompt: str | None,
-    ) -> SavedImage:
-        """Saves the further file *copy* of image *index*, made from *source*, which is as it was *received*."""
+    def _save_further(self, first: SavedImage, copy: int, destination: OutputFile, received: ImageInfo) -> SavedImage:
+        """Saves the further file *copy* of an image, made from it as it was *received*; *first* is its first file."""
+        source, sha256 = first.original or first.path, first.original_sha256 or first.sha256
+        assert source
         change = find_conversion(received, destination.name, destination.fit, self.prepared, self.on_event)
         target = (
             path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, received)
@@ -210,11 +202,13 @@ class ImageSaver:
             with translate_disk_errors(target):
                 made, change = self._convert_staged(source, change, target.parent)
             with self.saving_lock:
-                path = self._publish(made, target, False, self._label(index, copy))
+                path = self._publish(made, target, False, self._label(first.index, copy))
                 if change:
                     self._note_conversion(path, change, source)
-                image = self._build_saved_image(index, path, made, revised_prompt)
-                return self._record_saved(image._replace(original=source if change else None, copy=copy))
+                image = self._build_saved_image(first.index, path, made, first.revised_prompt)._replace(copy=copy)
+                if change:
+                    image = image._replace(original=source, original_sha256=sha256)
+                return self._record_saved(image)
         except ImagecliError as error:
             raise error.with_facts(rescued_path=error.rescued_path or str(source)) from error
 
@@ -271,7 +265,7 @@ class ImageSaver:
                     path = self._publish(made, target, overwrite, self._label(index, 0))
                     self._note_conversion(path, done or change, original)
                     image = self._build_saved_image(index, path, made, revised_prompt)
-                    return self._record_saved(image._replace(original=original))
+                    return self._record_saved(image._replace(original=original, original_sha256=staged.sha256))
             except ImagecliError as error:
                 raise error.with_facts(rescued_path=error.rescued_path or str(original)) from error
 
