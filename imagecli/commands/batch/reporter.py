@@ -240,6 +240,8 @@ def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = Non
     text = ", ".join(f"{count:,} {words}" for count, words in parts if count) or "nothing to do"
     if cost.is_free or not (counts.created or counts.failed):
         return text
+    if counts.is_from_sandbox and not counts.unpriced:
+        return f"{text}; cost: free (sandbox)"
     if not counts.unpriced:
         return f"{text}; cost: {format_usd(counts.billed_usd)}"
     known_cost = f"{format_usd(counts.billed_usd)}, " if counts.billed_usd else ""
