@@ -17,11 +17,10 @@ from imagecli.batch.file_state import DiskState, choose_record, file_extension, 
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
-from imagecli.errors import DiskError, OutputError
+from imagecli.errors import DiskError, OutputError, os_error_reason
 from imagecli.events import NoteEvent
 from imagecli.naming.filenames import path_key
 from imagecli.quoting import shell_quote
-from imagecli.storage.atomic_write import os_error_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

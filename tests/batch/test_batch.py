@@ -424,7 +424,7 @@ def test_a_full_stdout_is_a_failure_in_every_mode(
         typed = [*command, *arguments]
         done = subprocess.run(typed, cwd=folder, env=os.environ | own, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == (10 if "--check" in arguments else 8)
-    assert b"can't write to stdout: No space left on device" in done.stderr
+    assert b"can't write to stdout: no space left on device" in done.stderr
 
 
 @pytest.mark.parametrize(
