@@ -137,12 +137,14 @@ def check_renamed(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
 
 def find_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> list[Move]:
     """Which missing images exist under an earlier name, and only have to be moved."""
+    if not run.state.runs:
+        return []
     missing = [
         (plan.identity, plan.decision)
         for plan in plans
         if plan.decision.kind == "missing" and any(map(run.state.files_by_hash, plan.identity.known_hashes))
     ]
-    if not missing:  # usual, and looking for orphans reads the whole folder
+    if not missing:  # usual, and looking for orphans takes a system call for each file
         return []
     context = run.context
     outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
