@@ -119,11 +119,12 @@ def load_settings(
     folder: Path,
     *,
     with_key: bool = True,
+    expects_key: bool = False,
     preset: "Preset | None" = None,
 ) -> Settings:
     """The settings of a command typed in *folder*, with the options of its *preset*.
 
-    With *with_key* false, a key is neither looked for nor missed.
+    With *with_key* false, a key is neither looked for nor missed; *expects_key*: a run would have one.
     Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
@@ -137,11 +138,11 @@ def load_settings(
     base_url, _ = resolve_base_url(row, sources, env, catalog)
     key = _find_key(row, sources, env) if with_key else None
     secret_headers = {} if row.embedded else sources.providers.overrides_of(row.name).headers
-    has_secret = key is not None or len(secret_headers) > 0
-    is_plain = has_secret and urlsplit(base_url).scheme == "http" and is_public(base_url)
+    has_key = key is not None or (expects_key and _usually_has_key(row, env))
+    is_plain = (has_key or len(secret_headers) > 0) and urlsplit(base_url).scheme == "http" and is_public(base_url)
     if is_plain and not value_or(effective.insecure_http, False):
         raise UsageError(
-            f"{'the API key' if key else 'a header with a key'} would be sent over plain http:// to a public host, "
+            f"{'the API key' if has_key else 'a header with a key'} would be sent over plain http:// to a public host, "
             f"{printable_url(base_url)}; nothing was sent",
             hint="use https://, or --insecure-http if you trust the network up to that host",
             code="insecure_base_url",
@@ -288,6 +289,11 @@ def _find_key(row: ProviderRow, sources: SettingsSources, env: Env) -> Key | Non
         command=command,
         keyring=value_or(sources.effective.keyring, False),
     )
+
+
+def _usually_has_key(row: ProviderRow, env: Env) -> bool:
+    """Whether a request to the provider has a key, as far as that is known without looking for one."""
+    return row.auth != "none" and (not row.key_optional or any(key.env in env.environ for key in row.keys))
 
 
 def _no_key_error(

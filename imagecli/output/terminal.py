@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from imagecli.choices import Preview
 from imagecli.env import Env
-from imagecli.errors import DiskError
+from imagecli.errors import DiskError, os_error_reason
 from imagecli.quoting import CONTROL_CHARACTERS
 from imagecli.quoting import sanitize as sanitize
 
@@ -112,7 +112,7 @@ def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
     except (BrokenPipeError, ValueError):
         return
     except OSError as error:
-        raise DiskError(f"can't write to stdout: {error.strerror}", hint=hint, code="stdout") from error
+        raise DiskError(f"can't write to stdout: {os_error_reason(error)}", hint=hint, code="stdout") from error
 
 
 def write_stdout_buffer(env: Env, data: bytes) -> None:
