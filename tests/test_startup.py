@@ -120,8 +120,8 @@ def test_a_usage_error_loads_nothing_heavy(argv: list[str]) -> None:
     ids=" ".join,
 )
 def test_unsupported_options_are_rejected_before_the_client_is_loaded(argv: list[str], tmp_path: Path) -> None:
-    found = loaded(*argv, code=2, OPENAI_API_KEY="sk-test", HOME=str(tmp_path))
-    assert not found & (HEAVY - {"platformdirs"})
+    modules = loaded(*argv, code=2, OPENAI_API_KEY="sk-test", HOME=str(tmp_path))
+    assert not modules & (HEAVY - {"platformdirs"})
 
 
 @pytest.mark.parametrize("typed", ["imagecli ", "imagecli generate --out", "imagecli edit --crop ", "imagecli config "])

@@ -216,7 +216,7 @@ class ImageSaver:
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
         name, identity = self.prepared.name(index), staged.identity
-        problem = None if identity.whole and identity.format else identity.problem or "unknown data"
+        problem = None if identity.is_complete and identity.format else identity.problem or "unknown data"
         if identity.format == "svg" and self.prepared.output_format != "svg":
             problem = problem or "an SVG, which was not requested"
         if problem:

@@ -21,7 +21,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.children import interruptible
+from tests.children import interruptible, wait_until
 from tests.client.raw import png
 from tests.commands.conftest import COMMAND, Start
 from tests.conftest import Run, read_image
@@ -44,10 +44,7 @@ PROMPT_SECONDS = 5
 
 def wait_for_request(state: Path) -> None:
     """Returns when a request is in the spool, so that it is in flight."""
-    deadline = time.monotonic() + 20
-    while not list(state.rglob("*.body")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: list(state.rglob("*.body")))
     time.sleep(0.3)
 
 
@@ -218,10 +215,7 @@ def test_images_of_an_interrupted_run_are_in_the_history(
     extra = {"IMAGECLI_STATE_DIR": str(state)}
     process = start("generate", "a cat", "-m", "dall-e-3", "-n", "2", *address, "--json", extra=extra, command=command)
     try:
-        deadline = time.monotonic() + 20
-        while not list(folder.glob("a-cat-*.png")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: list(folder.glob("a-cat-*.png")))
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=10)
     finally:
