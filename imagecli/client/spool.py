@@ -207,15 +207,15 @@ def open_spool_entry(
 
 def remove_spool_entry(body: Path, record: Path | None = None) -> None:
     """Remove an entry, its description last, so that a half removed one is recognized; and then its record."""
-    stem = str(body).removesuffix(BODY)
+    description = body.with_suffix(DESCRIPTION)
     with suppress(OSError):
         check_folder_is_ours(body.parent)  # not if a link has taken its place
-        for suffix in (BODY, SENT, DESCRIPTION):
+        for path in (body, body.with_suffix(SENT), description):
             with suppress(OSError):
-                os.unlink(stem + suffix)  # noqa: PTH108
+                path.unlink()
         with suppress(OSError):
             body.parent.rmdir()
-    if record and not os.path.lexists(stem + DESCRIPTION):
+    if record and not os.path.lexists(description):
         remove_record(record)
 
 

@@ -215,7 +215,10 @@ def test_images_of_an_interrupted_run_are_in_the_history(
     extra = {"IMAGECLI_STATE_DIR": str(state)}
     process = start("generate", "a cat", "-m", "dall-e-3", "-n", "2", *address, "--json", extra=extra, command=command)
     try:
-        wait_until(lambda: list(folder.glob("a-cat-*.png")))
+        deadline = time.monotonic() + 20
+        while not list(folder.glob("a-cat-*.png")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=10)
     finally:
