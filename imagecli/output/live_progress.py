@@ -134,10 +134,14 @@ class LiveProgress(PlainProgress):
         """The step, the number of images and the traffic; short of the right edge, where a Ctrl-C is echoed."""
         sent, received = sum(self._sent.values()), sum(self._received.values())
         parts = [
-            self._step,
             self._partial,
             f"{self._saved}/{self._images}" if self._images > 1 else "",
             f"↑{decimal(sent)}" if sent else "",
             f"↓{decimal(received)}" if received else "",
         ]
-        return " ".join(part for part in parts if part)[: max(self._progress.console.width - 14, 1)]
+        room = max(self._progress.console.width - 14, 1)
+        text = self._step[:room]
+        for part in filter(None, parts):
+            if len(text) + 1 + len(part) <= room:  # a number is not cut
+                text += f" {part}"
+        return text
