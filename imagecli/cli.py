@@ -223,8 +223,8 @@ def _to_usage_error(error: typer.TyperException, command: str, words: Sequence[s
     if option and is_unknown and (file := usage_errors.dashed_file(option, words)) and "=" not in file:
         return UsageError(f"unknown option {file}", hint=f"if it is a file: ./{file}")
     context = getattr(error, "ctx", None)
-    known = [name for parameter in context.command.params for name in parameter.opts] if context else []
-    if option and is_unknown and (replacement := usage_errors.replacement_for(option, known)):
+    option_names = [name for parameter in context.command.params for name in parameter.opts] if context else []
+    if option and is_unknown and (replacement := usage_errors.replacement_for(option, option_names)):
         return UsageError(f"unknown option {option}", hint=replacement)
     path = "imagecli" if command == "imagecli" else f"imagecli {command}"
     hint = f"{context.command_path if context else path} --help"

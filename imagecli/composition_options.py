@@ -37,8 +37,8 @@ def parse_extension(text: str) -> Extension:
 def _parse_sides(text: str) -> Extension:
     sides: dict[str, Length] = {}
     for part in re.split(r"\s*,\s*|\s+", text.strip().lower()):
-        side, _, written = part.partition("=")
-        length = parse_length(written)
+        side, _, value = part.partition("=")
+        length = parse_length(value)
         if side in sides:
             raise UsageError(f"--extend: {side} appears twice", hint=_EXTEND_HINT)
         if side not in _SIDES or length is None:

@@ -101,7 +101,7 @@ def format_price_by_quality(cost: Cost) -> str:
         text += f" at {cost.quality}"
     if cost.images > 1:
         text += f" for {cost.images:,} images"
-    others = [f"{quality} {_format_about(usd)}" for quality, usd in cost.by_quality if quality != cost.quality]
-    if others:
-        text += f" ({', '.join(others)})"
-    return text if cost.quality or not others else f"{text}; the model chooses the quality"
+    other_prices = [f"{quality} {_format_about(usd)}" for quality, usd in cost.by_quality if quality != cost.quality]
+    if other_prices:
+        text += f" ({', '.join(other_prices)})"
+    return text if cost.quality or not other_prices else f"{text}; the model chooses the quality"

@@ -125,22 +125,22 @@ def build_variation(
     """
     edit_only = _edit_only_option(prompt, strength)
     edit_prompt = catalog.vary_prompts[strength or "medium"] if prompt is None else prompt
-    offered = provider.offers("variations", base_url)
-    has = offered and (provider.any_model_varies or "variations" in row.operations)
-    refused = None if provider.variations_prompt else edit_only
-    if via == "variations" and refused:
+    is_offered = provider.offers("variations", base_url)
+    is_supported = is_offered and (provider.any_model_varies or "variations" in row.operations)
+    refused_option = None if provider.variations_prompt else edit_only
+    if via == "variations" and refused_option:
         message = f"the variations endpoint does not accept a {edit_only}"
         raise UsageError(message, hint=f"omit --via or the {edit_only}")
-    if via == "variations" or (via == "auto" and has and not refused):
+    if via == "variations" or (via == "auto" and is_supported and not refused_option):
         note = f"using the variations endpoint of {row.name}"
         sent_prompt = edit_prompt if provider.variations_prompt else None
         return Vary(image=image, options=options, prompt=sent_prompt, input_fit=input_fit), note
     edit = Edit(prompt=edit_prompt, images=(image,), options=options, input_fit=input_fit)
     if via == "edits":
         why = "--via edits is set"
-    elif has:
+    elif is_supported:
         why = f"the variations endpoint does not accept a {edit_only}"
-    elif not offered:
+    elif not is_offered:
         why = f"{provider.name} has no variations endpoint"
     elif row.known:
         why = f"{row.name} has no variations endpoint"
@@ -150,7 +150,7 @@ def build_variation(
         omittable = [f"the {edit_only}"] if edit_only else []
         if via == "edits":
             omittable.append("--via")
-        raise _needs_mask_error(row, why, omittable if has else [], catalog.default_model)
+        raise _needs_mask_error(row, why, omittable if is_supported else [], catalog.default_model)
     return edit, f"using an edit: {why}"
 
 
@@ -168,8 +168,10 @@ def _edit_only_option(prompt: str | None, strength: str | None) -> Literal["prom
 
 def _needs_mask_error(row: ModelRow, why: str, omittable: list[str], model: str) -> UsageError:
     """The model's edits change only transparent areas, and `vary` has no mask. *omittable* forces an edit."""
-    other = f"-m {model} edits the entire image instead"
+    hint = f"-m {model} edits the entire image instead"
+    if omittable:
+        hint = f"omit {' and '.join(omittable)} to use the variations endpoint; or {hint}"
     return UsageError(
         f"{row.name} can't vary this image with an edit ({why}): it edits only transparent areas",
-        hint=f"omit {' and '.join(omittable)} to use the variations endpoint; or {other}" if omittable else other,
+        hint=hint,
     )

@@ -51,8 +51,8 @@ def _escape_for_shell(match: re.Match[str]) -> str:
 
 def sanitize(text: str, max_characters: int = MAX_CHARACTERS) -> str:
     """*text* on one line, shortened, with every character that can control a terminal replaced by its escape."""
-    shown = CONTROL_CHARACTERS.sub(_escape, text[: max_characters + 1])
-    return shown if len(text) <= max_characters else shown[:max_characters] + "…"
+    safe_text = CONTROL_CHARACTERS.sub(_escape, text[: max_characters + 1])
+    return safe_text if len(text) <= max_characters else safe_text[:max_characters] + "…"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -76,16 +76,16 @@ def read_table(kind: type[T], table: Any, where: str = "", over: T | None = None
     *mode* is that of the table around this one; without required fields it is "partial", and they become None.
     """
     hashable: Any = kind
-    readers = _field_readers(hashable)
+    hints = _field_hints(hashable)
     mode = mode if over is None else "overlay"
     if not isinstance(table, Mapping):
-        expected = " with the fields " + ", ".join(readers) if len(readers) <= 3 else ""
+        expected = " with the fields " + ", ".join(hints) if len(hints) <= 3 else ""
         raise UsageError(f"{where}: expected a table{expected}")
     values: dict[str, Any] = {}
     for name, value in table.items():
-        reader = readers.get(name)
-        if reader is None:
-            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), readers))
+        if name not in hints:
+            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), hints))
+        reader = _build_reader(hints[name])
         if reader.optional and (value is None or (mode == "overlay" and value == "")):
             values[name] = None
         elif type(value) is reader.hint:
@@ -95,7 +95,7 @@ def read_table(kind: type[T], table: Any, where: str = "", over: T | None = None
             values[name] = reader.read(reader.hint, value, _join(where, name), before, mode)
     if over is not None:
         return over._replace(**values)  # type: ignore[attr-defined,no-any-return]
-    missing = [name for name in readers if name not in values and name not in hashable._field_defaults]
+    missing = [name for name in hints if name not in values and name not in hashable._field_defaults]
     if missing and mode == "partial":
         values |= dict.fromkeys(missing)
     elif missing:
@@ -155,22 +155,23 @@ class _FieldReader(NamedTuple):
 
 
 @cache
-def _field_readers(kind: Any) -> Mapping[str, _FieldReader]:
-    """The fields of a NamedTuple, each with its reader."""
+def _field_hints(kind: Any) -> Mapping[str, Any]:
+    """The fields of a NamedTuple, each with its type."""
     hints = {name: kind.__annotations__[name] for name in kind._fields}
     # Evaluating annotations that are text is slow: files with large tables don't postpone them.
     if any(isinstance(hint, (str, ForwardRef)) for hint in hints.values()):
         evaluated = get_type_hints(kind, include_extras=True)
         hints = {name: evaluated[name] for name in hints}
-    return {name: _build_reader(hint) for name, hint in hints.items()}
+    return hints
 
 
+@cache
 def _build_reader(hint: Any) -> _FieldReader:
     origin, inner = _split_hint(hint)
     optional = origin in (Union, UnionType) and NoneType in inner
-    others = [one for one in inner if one is not NoneType]
-    if optional and len(others) == 1:
-        hint = others[0]
+    members = [member for member in inner if member is not NoneType]
+    if optional and len(members) == 1:
+        hint = members[0]
     return _FieldReader(hint, optional, _reader(hint))
 
 
@@ -207,10 +208,10 @@ def _read_union(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> A
     inner = _split_hint(hint)[1]
     if value is None and NoneType in inner:
         return None
-    *first, last = (one for one in inner if one is not NoneType)
-    for one in first:
+    *first, last = (member for member in inner if member is not NoneType)
+    for member in first:
         with suppress(UsageError):
-            return _reader(one)(one, value, where, before, mode)
+            return _reader(member)(member, value, where, before, mode)
     return _reader(last)(last, value, where, before, mode)
 
 
@@ -247,8 +248,8 @@ def _read_list(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> tu
     if inner[-1] is not ... and len(value) != len(inner):
         raise UsageError(f"{where}: expected a list of {len(inner)} values, found {len(value)}")
     values = []
-    for one, item in zip(repeat(inner[0]) if inner[-1] is ... else inner, value, strict=False):
-        values.append(_reader(one)(one, item, where, None, mode))
+    for item_hint, item in zip(repeat(inner[0]) if inner[-1] is ... else inner, value, strict=False):
+        values.append(_reader(item_hint)(item_hint, item, where, None, mode))
     return tuple(values)
 
 

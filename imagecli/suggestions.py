@@ -28,6 +28,6 @@ def join_alternatives(words: Sequence[str]) -> str:
 
 def unknown_name_hint(name: str, names: Iterable[str]) -> str:
     """A hint for an unknown *name*: the one of *names* that is most like it, or all of them."""
-    known = list(names)
-    near = suggest(name, known)
-    return f"did you mean {near}?" if near else f"available: {', '.join(known)}"
+    possible = list(names)
+    near = suggest(name, possible)
+    return f"did you mean {near}?" if near else f"available: {', '.join(possible)}"

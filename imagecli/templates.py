@@ -152,9 +152,9 @@ def _tokens(template: str) -> tuple[re.Match[str], ...]:
 
 def _unknown_field_error(name: str, fields: Mapping[str, str | int]) -> UsageError:
     near = suggest(name, fields)
-    known = " ".join("{" + field + "}" for field in fields)
+    placeholders = " ".join("{" + field + "}" for field in fields)
     return UsageError(
-        f"unknown field {{{name}}} in an output name; available: {known}",
+        f"unknown field {{{name}}} in an output name; available: {placeholders}",
         hint=f"did you mean {{{near}}}?" if near else f"define it with --var {name or 'NAME'}=VALUE",
     )
 

@@ -25,7 +25,7 @@ class CallSlots:
     """How many requests may be with the server at the same time. Shared by all threads of a pool."""
 
     def __init__(self, count: int) -> None:
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._free = count
         self._stopped = False
         self.in_use = threading.Event()
@@ -41,16 +41,16 @@ class CallSlots:
 
     def stop(self) -> None:
         """No further item begins: those that wait for their first slot get NotSentError."""
-        with self._changed:
+        with self._condition:
             self._stopped = True
-            self._changed.notify_all()
+            self._condition.notify_all()
         self.in_use.set()
 
-    def take(self, *, begun: bool) -> None:
-        """Waits for a free slot. Raises NotSentError if the pool is stopped, unless the item has *begun*."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._free > 0 or (self._stopped and not begun))
-            if self._stopped and not begun:
+    def take(self, *, has_begun: bool) -> None:
+        """Waits for a free slot. Raises NotSentError if the pool is stopped, unless the item *has_begun*."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._free > 0 or (self._stopped and not has_begun))
+            if self._stopped and not has_begun:
                 raise NotSentError
             self._free -= 1
             if not self._free:
@@ -58,9 +58,9 @@ class CallSlots:
 
     def release(self) -> None:
         """Frees one slot for the next item."""
-        with self._changed:
+        with self._condition:
             self._free += 1
-            self._changed.notify()
+            self._condition.notify()
 
 
 class CallSlot:
@@ -72,13 +72,13 @@ class CallSlot:
 
     def __init__(self, slots: CallSlots) -> None:
         self._slots = slots
-        self._begun = self._kept = False
+        self._has_begun = self._is_held = False
 
     def take(self) -> None:
         """Waits for the slot. Raises NotSentError if the pool was stopped before the item had begun."""
-        if not self._kept:
-            self._slots.take(begun=self._begun)
-        self._begun, self._kept = True, False
+        if not self._is_held:
+            self._slots.take(has_begun=self._has_begun)
+        self._has_begun, self._is_held = True, False
 
     def release(self) -> None:
         """The response is here: the next item may be sent."""
@@ -86,7 +86,7 @@ class CallSlot:
 
     def keep(self) -> None:
         """The request failed: the slot stays taken until the result is handled."""
-        self._kept = True
+        self._is_held = True
 
     def stop_pool(self) -> None:
         """No further item is sent: what this one failed with, the others would too."""
@@ -94,7 +94,7 @@ class CallSlot:
 
     def end(self) -> None:
         """The result is handled."""
-        if self._kept:
+        if self._is_held:
             self._slots.release()
 
 
@@ -151,13 +151,13 @@ class WorkerPool:
         handled and yielded, and the signal is raised again.
         """
         self._start_threads(work, items)
-        started = beat = time.monotonic()
+        start = beat = time.monotonic()
         failure: BaseException | None = None
         try:
             while self._remaining:
                 if time.monotonic() - beat >= self._heartbeat:
                     beat = time.monotonic()
-                    self._on_event(Heartbeat(elapsed=beat - started))
+                    self._on_event(Heartbeat(elapsed=beat - start))
                 try:
                     message = self._inbox.get(timeout=1.0)
                 except Empty:
@@ -211,19 +211,21 @@ class WorkerPool:
                     continue
                 slot = self._slots.new_slot()
                 try:
-                    done = WorkDone(result=work(item, self._inbox.put, slot), slot=slot)
+                    outcome = WorkDone(result=work(item, self._inbox.put, slot), slot=slot)
                 except NotSentError:
-                    done = WorkDone(slot=slot)
+                    outcome = WorkDone(slot=slot)
                 except BaseException as error:
-                    done = WorkDone(error=error, slot=slot)
+                    outcome = WorkDone(error=error, slot=slot)
                 self._slots.in_use.set()
-                self._inbox.put(done)
+                self._inbox.put(outcome)
 
-        wanted = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))
-        started = start_threads(work_off, wanted)
+        thread_count = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))
+        started_count = start_threads(work_off, thread_count)
         self._remaining = len(items)
-        if started < wanted:
-            message = f"the system allows only {started:,} of {wanted:,} threads; fewer requests run in parallel"
+        if started_count < thread_count:
+            message = (
+                f"the system allows only {started_count:,} of {thread_count:,} threads; fewer requests run in parallel"
+            )
             self._on_event(NoteEvent(code="few_threads", message=message))
 
     def _drain(self) -> Iterator[Event | WorkDone[Any]]:
@@ -237,12 +239,12 @@ class WorkerPool:
 
 def start_threads(target: Callable[[], None], count: int) -> int:
     """Starts up to *count* daemon threads, and returns how many. Raises MemoryShortError if there is none."""
-    for started in range(count):
+    for started_count in range(count):
         try:
             threading.Thread(target=target, daemon=True).start()
         except RuntimeError as error:  # "can't start new thread"
-            if started:
-                return started
+            if started_count:
+                return started_count
             raise MemoryShortError(
                 "the system allows no more threads",
                 hint="close other programs, or raise the limit (ulimit -u, a container's pids limit)",
@@ -272,7 +274,7 @@ def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs
 
     start_threads(work_off, min(jobs, len(items)))
     for _ in items:
-        done = inbox.get()
-        if done.error:
-            raise done.error
-        yield cast(Result, done.result)
+        outcome = inbox.get()
+        if outcome.error:
+            raise outcome.error
+        yield cast(Result, outcome.result)

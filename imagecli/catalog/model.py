@@ -116,8 +116,8 @@ class ModelRow(NamedTuple):
 
     def surely_takes(self, parameter: str, word: str | None = None) -> bool:
         """Whether a document says that the model accepts the parameter, and *word* as its value."""
-        known = parameter in self.parameters and parameter not in self.unstated
-        return known and word not in self.unstated_words.get(parameter, ())
+        is_documented = parameter in self.parameters and parameter not in self.unstated
+        return is_documented and word not in self.unstated_words.get(parameter, ())
 
     def most_images(self, output_format: str | None) -> int:
         """How many images of a format one request can ask for."""

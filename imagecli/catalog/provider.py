@@ -221,10 +221,10 @@ class ProviderRow(NamedTuple):
         `/openai/models`.
         """
         parts = urlsplit(base_url)
-        for other in self.paths.values():
-            shared = shared_segments(parts.path, other)
-            if shared and other.split("/")[1:2] == path.split("/")[1:2]:
-                return urlunsplit(parts._replace(path="/".join(parts.path.rstrip("/").split("/")[:-shared])))
+        for image_path in self.paths.values():
+            shared_count = shared_segments(parts.path, image_path)
+            if shared_count and image_path.split("/")[1:2] == path.split("/")[1:2]:
+                return urlunsplit(parts._replace(path="/".join(parts.path.rstrip("/").split("/")[:-shared_count])))
         return base_url
 
     def retries_500(self, base_url: str) -> bool:

@@ -9,21 +9,21 @@ from imagecli.errors import UsageError
 from imagecli.serialization import Count, Limits
 
 
-def size_distance(one: Size, other: Size) -> float:
+def size_distance(first: Size, second: Size) -> float:
     """0 for the same size. Grows with every edge that changes, and faster where the shape changes much."""
-    wider, higher = log(one.width / other.width), log(one.height / other.height)
+    wider, higher = log(first.width / second.width), log(first.height / second.height)
     return abs(wider) + abs(higher) + 4 * (wider - higher) ** 2
 
 
-def crop_waste(made: Size, target: Size) -> float:
-    """What is lost if *made* is scaled to cover *target* and the rest is cropped; 0 for the same size.
+def crop_waste(source: Size, target: Size) -> float:
+    """What is lost if *source* is scaled to cover *target* and the rest is cropped; 0 for the same size.
 
     A small crop costs less than any resizing, a large one costs more; enlarging costs most, as it loses sharpness.
     """
-    scale = max(target.width / made.width, target.height / made.height)
-    cropped = 1 - target.pixels / (scale * scale * made.pixels)
-    resized = 0.25 + 8 * log(scale) if scale > 1 else -2 * log(scale)
-    return cropped + 10 * cropped**2 + resized
+    scale = max(target.width / source.width, target.height / source.height)
+    cropped_share = 1 - target.pixels / (scale * scale * source.pixels)
+    resize_cost = 0.25 + 8 * log(scale) if scale > 1 else -2 * log(scale)
+    return cropped_share + 10 * cropped_share**2 + resize_cost
 
 
 RATIO_STEP = 0.005

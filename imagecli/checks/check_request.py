@@ -65,12 +65,14 @@ def _suggest_successor(row: ModelRow) -> str:
     return f"use -m {row.successor} instead" if row.successor else "choose another model: imagecli models"
 
 
-def check_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[WarningEvent, ...]:
+def check_request(
+    request: ImageRequest, row: ModelRow, other_models: Iterable[ModelRow] = ()
+) -> tuple[WarningEvent, ...]:
     """The warnings on a request to the model *row*.
 
-    Raises UsageError if the model does not support the request, with a hint that may name one of the *others*.
+    Raises UsageError if the model does not support the request, with a hint that may name one of the *other_models*.
     """
-    findings = inspect_request(request, row, others)
+    findings = inspect_request(request, row, other_models)
     if findings.errors:
         raise findings.errors[0]
     return findings.warnings
@@ -83,7 +85,7 @@ class RequestFindings(NamedTuple):
     errors: tuple[UsageError, ...]
 
 
-def inspect_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> RequestFindings:
+def inspect_request(request: ImageRequest, row: ModelRow, other_models: Iterable[ModelRow] = ()) -> RequestFindings:
     """Like `check_request`, but returns all errors. An unsupported operation is the only error."""
     errors: list[UsageError] = []
     warnings: list[WarningEvent] = []
@@ -98,7 +100,7 @@ def inspect_request(request: ImageRequest, row: ModelRow, others: Iterable[Model
         check_input_count(request, row)
     with collect_errors(errors):
         check_size(request.options.size, row)
-    for finding in inspect_parameters(request, row, others):
+    for finding in inspect_parameters(request, row, other_models):
         if isinstance(finding, UsageError):
             errors.append(finding)
         else:
@@ -126,10 +128,10 @@ def collect_errors(errors: list[UsageError]) -> Iterator[None]:
 def _check_operation(request: ImageRequest, row: ModelRow) -> None:
     operation = OPERATIONS[type(request)]
     if row.known and operation not in row.operations:
-        others = [word for word, kind in COMMANDS.items() if kind in row.operations]
+        supported = [word for word, kind in COMMANDS.items() if kind in row.operations]
         raise UsageError(
             f"{row.name} does not support {operation}",
-            hint=f"it supports {' and '.join(others)}; choose another model: imagecli models",
+            hint=f"it supports {' and '.join(supported)}; choose another model: imagecli models",
             flag="--model",
         )
 
@@ -233,8 +235,8 @@ def resolve_size(
             NoteEvent(code="size", message=f"{size} is generated at {pixels}{near}"),
             *_fit_notes(fit, pixels),
         )
-    chosen = size or (row.sizes.covering(fit) if fit else None)
-    return chosen, _fit_notes(fit, chosen)
+    requested = size or (row.sizes.covering(fit) if fit else None)
+    return requested, _fit_notes(fit, requested)
 
 
 def _fit_notes(fit: Size | None, requested: RequestedSize | None) -> tuple[NoteEvent, ...]:
@@ -279,7 +281,7 @@ class FormatSupport(NamedTuple):
     row: ModelRow
     provider: ProviderRow
     operation: Operation
-    others: Iterable[ModelRow] = ()
+    other_models: Iterable[ModelRow] = ()
 
     def surely_makes(self, name: str) -> bool:
         """Whether documents say that the format *name* can be requested."""
@@ -297,15 +299,15 @@ class FormatSupport(NamedTuple):
         message = f"{(self.row if accepted else self.provider).name} can't return {name}; imagecli converts the image"
         if name == "gif":
             message += " to a single frame"
-        if other := self.model_that_makes(name):
-            message += f"; -m {other} supports {name}"
+        if alternative := self.model_that_makes(name):
+            message += f"; -m {alternative} supports {name}"
         return WarningEvent(code="other_format", message=message)
 
     def model_that_makes(self, name: str) -> str | None:
         """Another model that makes the format, if the provider accepts it."""
         if not self._provider_accepts(name):
             return None
-        return first_living_model(other for other in self.others if _model_makes(other, name))
+        return first_living_model(model for model in self.other_models if _model_makes(model, name))
 
     @property
     def _fixed_format(self) -> str | None:

@@ -142,11 +142,11 @@ def _check_mask(request: Edit, output_format: str) -> None:
 
 
 def inspect_parameters(
-    request: ImageRequest, row: ModelRow, others: Iterable[ModelRow]
+    request: ImageRequest, row: ModelRow, other_models: Iterable[ModelRow]
 ) -> Iterator[WarningEvent | UsageError]:
     """A warning for each parameter or value that is not documented for *row*, and an error for each it does not accept.
 
-    The hint names the nearest value, or one of the *others* that accepts it.
+    The hint names the nearest value, or one of the *other_models* that accepts it.
     """
     options = request.options
     if options.n < 1:
@@ -156,13 +156,13 @@ def inspect_parameters(
             _check_extra_param(key, options, row)
         except UsageError as error:
             yield error
-    given = {name: value for name in OPTIONAL if (value := getattr(options, name)) is not None}
+    values = {name: value for name in OPTIONAL if (value := getattr(options, name)) is not None}
     if isinstance(request, Edit) and request.markup:
-        given["markup"] = request.markup
-    for name, value in given.items():
+        values["markup"] = request.markup
+    for name, value in values.items():
         try:
-            _check_parameter(name, value, row, others)
-            _check_word(name, value, row, others)
+            _check_parameter(name, value, row, other_models)
+            _check_word(name, value, row, other_models)
             _check_range(name, value, row)
         except UsageError as error:
             yield error
@@ -173,7 +173,7 @@ def inspect_parameters(
             message = flag if name in row.unstated else f"{flag} {word}"
             message += f": not documented for {row.name}; imagecli sends it anyway"
             supporting = first_living_model(
-                other for other in others if other.surely_takes(name, word) and _model_accepts(other, name, word)
+                model for model in other_models if model.surely_takes(name, word) and _model_accepts(model, name, word)
             )
             if supporting:
                 message += f"; -m {supporting} supports it"
@@ -196,11 +196,11 @@ def _check_extra_param(key: str, options: ImageOptions, row: ModelRow) -> None:
         raise UsageError(f"--param {key}: can't be used with {flag_for_field(key)}", hint="omit one of them")
 
 
-def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
+def _check_parameter(name: str, value: object, row: ModelRow, other_models: Iterable[ModelRow]) -> None:
     if name in row.parameters:
         return
     flag = flag_for_field(name, value)
-    supporting = first_living_model(other for other in others if other.surely_takes(name, _word_in(value)))
+    supporting = first_living_model(model for model in other_models if model.surely_takes(name, _word_in(value)))
     hint = f"omit {flag}, or choose another model: imagecli models"
     if name == "response_format":
         hint = "omit --response-format: this model always returns base64"
@@ -209,13 +209,13 @@ def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[M
     raise UsageError(f"{flag}: not supported by {row.name}", hint=hint, flag=flag)
 
 
-def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
+def _check_word(name: str, value: object, row: ModelRow, other_models: Iterable[ModelRow]) -> None:
     allowed, word = row.allowed_values(name), _word_in(value)
     if _model_accepts(row, name, word):
         return
     flag, near = flag_for_field(name, value), _nearest_word(str(word), allowed) or join_alternatives(allowed)
     supporting = first_living_model(
-        other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
+        model for model in other_models if word in model.allowed_values(name) and model.surely_takes(name, word)
     )
     hint = f"use {flag} {near}" + (f"; for {word}, use -m {supporting}" if supporting else "")
     raise UsageError(f"{flag} {word}: {row.name} accepts {', '.join(allowed)}", hint=hint, flag=flag)

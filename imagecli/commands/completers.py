@@ -1,7 +1,5 @@
 """Shell completion of values: those that the model and provider typed so far accept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

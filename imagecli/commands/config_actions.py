@@ -35,9 +35,9 @@ def read_setting_rows(env: Env) -> list[SettingRow]:
 def find_setting_row(name: str, env: Env) -> SettingRow:
     """The setting *name*, or `providers.NAME.FIELD`; without a value if nothing sets it. Raises UsageError."""
     rows = {row.name: row for row in read_setting_rows(env)}
-    written = name.replace("-", "_")
-    if found := rows.get(name) or rows.get(written):
-        return found
+    setting_name = name.replace("-", "_")
+    if match := rows.get(name) or rows.get(setting_name):
+        return match
     if is_key_name(name):
         raise UsageError(
             f"{name} is a key, and keys are never printed", hint="run imagecli config list to see whether it is set"
@@ -45,7 +45,7 @@ def find_setting_row(name: str, env: Env) -> SettingRow:
     provider, _, field = name.removeprefix("providers.").partition(".")
     if name.startswith("providers.") and field:
         return _provider_field_row(name, provider, field, env)
-    raise UsageError(f"unknown setting {name!r}", hint=unknown_name_hint(written, SETTINGS))
+    raise UsageError(f"unknown setting {name!r}", hint=unknown_name_hint(setting_name, SETTINGS))
 
 
 def _provider_field_row(name: str, provider: str, field: str, env: Env) -> SettingRow:

@@ -156,8 +156,8 @@ def _check_provider(context: DoctorContext) -> Iterator[Finding]:
     context.catalog = catalog
     origin = settings.origins.get("provider")
     where = f" at {printable_url(settings.base_url)}" if settings.base_url else ", built in"
-    chosen = f"set by {origin}" if origin else "the default provider"
-    yield Finding(topic="provider", message=f"{settings.provider.name}{where} ({chosen})")
+    reason = f"set by {origin}" if origin else "the default provider"
+    yield Finding(topic="provider", message=f"{settings.provider.name}{where} ({reason})")
 
 
 def _check_current_folder(context: DoctorContext) -> Iterator[Finding]:

@@ -1,7 +1,5 @@
 """`imagecli generate`: creates images from a prompt."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -48,7 +46,7 @@ def generate(
         from imagecli.commands.image.ask_for_prompt import ask_for_prompt
 
         context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
-    requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
+    requests = [Generate(prompt=words.text or "", options=context.options) for words in prompts]
     if context.typed_prompt is None:
         raise typer.Exit(run_requests(context, prompts, requests))
     from imagecli.commands.image.typed_prompt import keep_typed_prompt

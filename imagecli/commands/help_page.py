@@ -119,12 +119,12 @@ def read_docstring(text: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     return summary, tuple(description), tuple(line.strip() for line in examples.splitlines() if line.strip())
 
 
-def build_help_page(command: Any, ctx: Any, listed: Mapping[str, Mapping[str, str]]) -> HelpPage:
-    """The help page of a Typer command; *listed* has its subcommands and topics: heading → name → summary."""
+def build_help_page(command: Any, ctx: Any, summaries: Mapping[str, Mapping[str, str]]) -> HelpPage:
+    """The help page of a Typer command; *summaries* has its subcommands and topics: heading → name → summary."""
     summary, description, examples = read_docstring(command.help or "")
     sections = {
         heading: [HelpEntry(name=name, text=text) for name, text in entries.items()]
-        for heading, entries in listed.items()
+        for heading, entries in summaries.items()
     }
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
@@ -179,7 +179,7 @@ def _merge_options(
     sections: tuple[tuple[str, tuple[HelpEntry, ...]], ...],
 ) -> tuple[tuple[str, tuple[HelpEntry, ...]], ...]:
     """The groups of options as one, because a short page has no room for their headings."""
-    kept = [
+    other_sections = [
         (heading, entries)
         for heading, entries in sections
         if heading in ("Arguments", "Commands", "Topics") and entries
@@ -190,7 +190,7 @@ def _merge_options(
         if heading not in ("Arguments", "Commands", "Topics")
         for entry in entries
     )
-    return (*kept, ("Options", options))
+    return (*other_sections, ("Options", options))
 
 
 def _heading(text: str, bold: bool) -> str:

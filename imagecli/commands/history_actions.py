@@ -159,7 +159,7 @@ def build_rerun(env: Env) -> OtherCommand:
 
 def _without_replaced_files(image: HistoryImage, changes: Sequence[str]) -> HistoryImage:
     """*image* without the mask or markup that *changes* replace. Raises UsageError if its mask has to be replaced."""
-    kept = []
+    inputs = []
     for file in image.inputs:
         flags = (f"--{file.role}", *(["--paint"] if file.is_painted else []))
         if file.role == "image" or not has_flag(changes, flags):
@@ -168,19 +168,19 @@ def _without_replaced_files(image: HistoryImage, changes: Sequence[str]) -> Hist
                     f"the mask of {image.id} was painted, and the history does not store masks",
                     hint=f"paint it again: imagecli history rerun {image.id} --paint; or use --mask FILE",
                 )
-            kept.append(file)
-    return image._replace(inputs=tuple(kept))
+            inputs.append(file)
+    return image._replace(inputs=tuple(inputs))
 
 
 def _find_inputs(history: OpenedHistory, image: HistoryImage) -> Iterator[Path]:
     """A file with the bytes of each input. Raises UsageError if one is missing."""
     for file in image.inputs:
         # The same image may be in another place.
-        known = [file.path] if file.path else []
+        paths = [file.path] if file.path else []
         if file.parent:
             parent = find_referenced_image(history.connection, file.parent)
-            known += [parent.path] if parent.path else []
-        yield find_unchanged_file(known, file, image.id)
+            paths += [parent.path] if parent.path else []
+        yield find_unchanged_file(paths, file, image.id)
 
 
 def print_costs(choice: HistoryFilter, env: Env, *, as_json: bool) -> None:

@@ -36,17 +36,17 @@ def write_history_gallery(choice: HistoryFilter, output: str, env: Env, *, show:
         raise UsageError("no image matches; no page was written", hint="imagecli history list prints the newest images")
     gallery = build_history_gallery(images, load_user_catalog(env).providers)
     with open_progress(env, DisplayOptions.build(env=env, json=as_json)) as progress:
-        written = write_gallery(gallery, target, progress)
+        result = write_gallery(gallery, target, progress)
     if as_json:
-        print_gallery_json(written, env)
+        print_gallery_json(result, env)
     else:
-        print_gallery_page(written, env)
+        print_gallery_page(result, env)
         if not images:
             print_note(describe_nothing_found(choice), env)
         print_history_notes(history, env)
     if show:
         if has_browser(env):
-            open_browser(written.page.absolute().as_uri(), env)
+            open_browser(result.page.absolute().as_uri(), env)
         else:
             print_note("there is no browser to open it in", env)
 

@@ -29,20 +29,20 @@ def show_info(words: Sequence[str], env: Env, *, as_json: bool) -> int:
     """Prints what each file is, and an error for each that is no complete image. Returns the exit code."""
     check_one_stdin(*words)
     display = DisplayOptions(json=as_json)
-    described: list[DescribedFile] = []
+    files: list[DescribedFile] = []
     errors: list[ImagecliError] = []
-    reported: set[WarningEvent] = set()
+    printed_warnings: set[WarningEvent] = set()
     for word in words:
         problem: ImagecliError | None = None
         try:
             file = _describe_file(word, env)
             problem = _damage_error(file)
-            described.append(file)
+            files.append(file)
             if not as_json:
-                print_described_file(file, env, is_first=len(described) == 1)
-                for warning in set(file.warnings) - reported:
+                print_described_file(file, env, is_first=len(files) == 1)
+                for warning in set(file.warnings) - printed_warnings:
                     write_line(env.stderr, f"imagecli: warning: {sanitize(warning.message)}")
-                reported.update(file.warnings)
+                printed_warnings.update(file.warnings)
         except UsageError as error:
             problem = error
         if problem:
@@ -51,7 +51,7 @@ def show_info(words: Sequence[str], env: Env, *, as_json: bool) -> int:
                 print_error(problem, display, env)
     exit_code = most_severe_exit_code([error.exit_code for error in errors]) if errors else 0
     if as_json:
-        print_info_json(described, errors, exit_code, env)
+        print_info_json(files, errors, exit_code, env)
     return exit_code
 
 
@@ -120,10 +120,10 @@ def _find_beside(path: Path, sha256: str) -> FoundRecord | None:
     for place, document in find_sidecars(path):
         if document["sha256"] == sha256:
             return FoundRecord(record=record_from_json(document), place="sidecar", source=str(place))
-    if found := find_journal_entry(path, sha256):
-        entry = found.entry
+    if match := find_journal_entry(path, sha256):
+        entry = match.entry
         record = CreationRecord(command="batch", provider=entry.provider, model=entry.model, cost_usd=entry.cost_usd)
-        return FoundRecord(record=record, place="journal", source=str(found.journal), item=entry.id)
+        return FoundRecord(record=record, place="journal", source=str(match.journal), item=entry.id)
     return None
 
 

@@ -76,8 +76,8 @@ class RecoverSession:
         Raises UsageError for an *output* that is not a folder.
         """
         folder = _read_folder(output, env)
-        ours = find_folders(env)
-        places = SpoolPlaces(own=ours.state / "spool", records=ours.records)
+        folders = find_folders(env)
+        places = SpoolPlaces(own=folders.state / "spool", records=folders.records)
         calls = recover.find_recoverable(places)
         return cls(
             env=env,
@@ -85,26 +85,28 @@ class RecoverSession:
             places=places,
             calls=calls,
             ignored=tuple(_find_ignored(places, calls, dict.fromkeys((Path(), folder or Path())))),
-            masks=tuple(find_kept_masks(ours.state)),
+            masks=tuple(find_kept_masks(folders.state)),
             folder=folder,
-            state_dir=ours.state,
+            state_dir=folders.state,
         )
 
     def print_list(self) -> None:
         """Prints the list."""
         if self.display.json:
-            rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
-            masks: list[Json] = [str(mask.kept) for mask in self.masks]
-            document = {"left": recoverable_to_json(self.calls), "unrecorded": rows, "masks": masks}
+            spools: list[Json] = [
+                {"path": str(spool.folder.absolute()), "entries": spool.entries} for spool in self.ignored
+            ]
+            masks: list[Json] = [str(mask.stored_path) for mask in self.masks]
+            document = {"left": recoverable_to_json(self.calls), "unrecorded": spools, "masks": masks}
             print_json_document("recover", document, self.env)
             return
         if self.calls:
             print_recoverable(self.calls, self.env)
         if not self.display.quiet:
-            for text in (one.message for one in self.ignored):
+            for text in (spool.message for spool in self.ignored):
                 print_note(text, self.env)
             for mask in self.masks:
-                print_note(f"{mask.kept} was painted for an edit that was interrupted", self.env)
+                print_note(f"{mask.stored_path} was painted for an edit that was interrupted", self.env)
             if not (self.calls or self.masks):
                 print_note(NOTHING, self.env)
 
@@ -130,8 +132,8 @@ class RecoverSession:
         with open_progress(self.env, self.display) as listener:
             discard_unanswered(self.places, listener, every=True)
             calls = [call for call in self.calls if call.state not in ("nothing_came", "never_sent")]
-            for one in self.ignored:
-                listener(WarningEvent(code="unrecorded", message=one.message))
+            for spool in self.ignored:
+                listener(WarningEvent(code="unrecorded", message=spool.message))
             for mask in self.masks:
                 _, note = save_painted_mask(mask, self.folder or Path())
                 listener(note)
@@ -155,17 +157,17 @@ class RecoverSession:
         downloaders: dict[tuple[str, str] | None, ResultDownloader] = {}
 
         def recover_one(
-            numbered: tuple[int, RecoverableCall], on_event: EventHandler, _: CallSlot
+            numbered_call: tuple[int, RecoverableCall], on_event: EventHandler, _: CallSlot
         ) -> CallResult | None:
-            number, one = numbered
-            if one.state == "under_way":
-                message = f"{one.spooled.id} is in use by another process, which will save it"
+            number, call = numbered_call
+            if call.state == "under_way":
+                message = f"{call.spooled.id} is in use by another process, which will save it"
                 on_event(NoteEvent(code="under_way", message=message))
                 return None
-            access = self._access(one)
+            access = self._access(call)
             if access not in downloaders:
                 downloaders[access] = self._build_downloader(access)
-            return recover.recover_call(one, number, self.folder, downloaders[access], self.state_dir, on_event)
+            return recover.recover_call(call, number, self.folder, downloaders[access], self.state_dir, on_event)
 
         with WorkerPool(jobs=1, on_event=listener) as pool:
             return [result for result in pool.run(recover_one, list(enumerate(calls))) if result]
@@ -236,11 +238,11 @@ def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders
         yield Ignored(folder=places.own, entries=None, message=f"ignored {places.own}: {os_error_reason(error)}")
     except OSError:
         pass  # there is none
-    recorded = {one.spooled.body for one in calls}
+    recorded_bodies = {call.spooled.body for call in calls}
     for folder in folders:
         spool = folder / SPOOL_BESIDE
         try:
-            entries = len(unrecorded_in(spool, recorded))
+            entries = len(unrecorded_in(spool, recorded_bodies))
         except OSError as error:
             yield Ignored(folder=spool, entries=None, message=f"ignored {spool}: {os_error_reason(error)}")
             continue
@@ -257,7 +259,7 @@ def _read_folder(output: str | None, env: Env) -> Path | None:
     """-o, which has to be a folder. Raises UsageError."""
     if output is None:
         return None
-    read = parse_output(env.expand_home(output), look=stat_path)
-    if read.kind != "folder":
+    pattern = parse_output(env.expand_home(output), look=stat_path)
+    if pattern.kind != "folder":
         raise UsageError(f"-o {output} is not a folder", hint="use -o FOLDER/; each image keeps its name")
-    return Path(read.text)
+    return Path(pattern.text)

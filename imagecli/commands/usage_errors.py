@@ -98,8 +98,8 @@ _FOREIGN_COMMANDS: Final = {
 
 def replacement_for_command(words: Sequence[str]) -> str | None:
     """A hint with the command that does what other tools call by the first of *words*."""
-    here = _FOREIGN_COMMANDS.get(" ".join(words[:2])) or _FOREIGN_COMMANDS.get(words[0])
-    return f"imagecli {here}" if here else None
+    command = _FOREIGN_COMMANDS.get(" ".join(words[:2])) or _FOREIGN_COMMANDS.get(words[0])
+    return f"imagecli {command}" if command else None
 
 
 _EXAMPLES: Final = {
@@ -145,18 +145,18 @@ _MIN_SIMILARITY = 0.65
 """Of the names without their dashes."""
 
 
-def replacement_for(option: str, known: Collection[str]) -> str | None:
+def replacement_for(option: str, option_names: Collection[str]) -> str | None:
     """The hint for an option of another tool, also if it is written with `_`; None if it is not one.
 
-    *known* are the options of the command: a hint to use one that it does not have does not apply.
+    *option_names* are the options of the command: a hint to use one that it does not have does not apply.
     """
     hints = REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-")) or []
-    return next((hint for hint in hints if not _names_other_option(hint, known)), None)
+    return next((hint for hint in hints if not _names_other_option(hint, option_names)), None)
 
 
-def _names_other_option(hint: str, known: Collection[str]) -> bool:
-    used = re.match(r"use (-[\w/-]+)", hint)
-    return used is not None and not set(used[1].split("/")) & set(known)
+def _names_other_option(hint: str, option_names: Collection[str]) -> bool:
+    match = re.match(r"use (-[\w/-]+)", hint)
+    return match is not None and not set(match[1].split("/")) & set(option_names)
 
 
 def dashed_file(option: str, words: Sequence[str]) -> str | None:
@@ -179,8 +179,8 @@ def suggest_command(word: str, names: Collection[str]) -> str | None:
 
 def rewrite_typer_message(message: str) -> str:
     """Typer's *message* in imagecli's style."""
-    for theirs, ours in _REWRITES:
-        message = re.sub(theirs, ours, message, flags=re.DOTALL)
+    for pattern, replacement in _REWRITES:
+        message = re.sub(pattern, replacement, message, flags=re.DOTALL)
     return message.rstrip(".")
 
 

@@ -204,9 +204,9 @@ def _program(name: str, env: Env, folders: Folders) -> str:
 def _environ_for(row: ProviderRow, env: Env, providers: Iterable[ProviderRow]) -> dict[str, str]:
     """The environment of the provider's key command: without the variables that hold keys of other *providers*."""
     foreign: set[str] = set()
-    for other in providers:
-        variables = (other.base_url_env, other.organization_env, other.project_env, *other.query_env.values())
-        foreign |= {key.env for key in other.keys} | {name for name in variables if name and is_key_name(name)}
+    for provider in providers:
+        names = (provider.base_url_env, provider.organization_env, provider.project_env, *provider.query_env.values())
+        foreign |= {key.env for key in provider.keys} | {name for name in names if name and is_key_name(name)}
     foreign -= {key.env for key in row.keys}
     return {name: value for name, value in env.environ.items() if name not in foreign}
 

@@ -160,7 +160,7 @@ def load_settings(
         base_url=base_url,
         key=key,
         no_key=_no_key_error(row, sources, env, catalog, folder) if needs_key else None,
-        query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
+        query={**row.query, **{key: env.environ[name] for key, name in row.query_env.items() if name in env.environ}},
         headers={
             **row.fixed_headers,
             **_account_headers(row, env),
@@ -244,11 +244,12 @@ def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> No
     path = urlsplit(base_url).path
     if "/" not in path.strip("/"):  # one segment does not tell two forms apart, and the rows of all providers are many
         return
-    for other in sources.providers.rows.values():
-        if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
+    own_length = max(_longest_shared(path, row), 1)
+    for candidate in sources.providers.rows.values():
+        if candidate.base_url_env == row.base_url_env and _longest_shared(path, candidate) > own_length:
             raise UsageError(
-                f"the base URL ends with {path}, which is for provider {other.name}, not {row.name}",
-                hint=f"use --provider {other.name}, or set {row.base_url_env}={row.base_url_form or 'URL'}",
+                f"the base URL ends with {path}, which is for provider {candidate.name}, not {row.name}",
+                hint=f"use --provider {candidate.name}, or set {row.base_url_env}={row.base_url_form or 'URL'}",
             )
 
 
@@ -300,9 +301,9 @@ def _no_key_error(
 ) -> AuthenticationError:
     """The error for a missing key, with the ways to set one."""
     message = f"no API key for {row.name}"
-    chosen = sources.effective.provider
-    if chosen and not sources.flags.provider:
-        message += f", the provider set by {chosen.origin}"
+    setting = sources.effective.provider
+    if setting and not sources.flags.provider:
+        message += f", the provider set by {setting.origin}"
     # `login` does not look at flags and project files.
     is_own = chosen_provider((sources.environment, sources.user), catalog) == row.name
     hint = f"run `imagecli login{'' if is_own else f' {row.name}'}`"

@@ -194,9 +194,9 @@ def _restrict(
     *stronger* are the settings of flags and variables, which override a project's.
     """
     notes = []
-    chosen = value_or(project.provider, own_provider)
-    if chosen != own_provider and not stronger.provider:
-        message = f"{path} sets provider {chosen}; yours is {own_provider}"
+    provider = value_or(project.provider, own_provider)
+    if provider != own_provider and not stronger.provider:
+        message = f"{path} sets provider {provider}; yours is {own_provider}"
         notes.append(NoteEvent(code="provider", message=message))
     if project.if_exists and project.if_exists.value == "overwrite":
         project = project._replace(if_exists=None)

@@ -225,7 +225,7 @@ _BLANK: Final = ProviderRow(name="")
 def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
     """Raise SettingsError if the row uses the key variable of another provider that ships."""
     shipped = catalog.providers.get(row.name, _BLANK)
-    owners = {key.env: it.name for it in reversed([*catalog.providers.values()]) for key in it.keys}
+    owners = {key.env: provider.name for provider in reversed([*catalog.providers.values()]) for key in provider.keys}
     for key in row.keys:
         if key.env in owners and key.env not in {own.env for own in shipped.keys}:
             raise SettingsError(

@@ -81,11 +81,11 @@ def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[st
     flag = "--" + name.replace("_", "-")
     if name != "param" and has_flag(changes, (flag,)):
         return
-    for one in value if isinstance(value, list) else [value]:
-        if one is True:
+    for item in value if isinstance(value, list) else [value]:
+        if item is True:
             yield flag
         else:
-            yield from (flag, str(one))
+            yield from (flag, str(item))
 
 
 def _name_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:

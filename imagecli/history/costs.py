@@ -70,7 +70,7 @@ def sum_costs(connection: sqlite3.Connection, choice: HistoryFilter, zone: tzinf
 
 
 def _sum_requests(day: date | None, provider: str, model: str, requests: list[_Request]) -> CostRow:
-    known = [request.cost_usd for request in requests if request.cost_usd is not None]
+    known_costs = [request.cost_usd for request in requests if request.cost_usd is not None]
     return CostRow(
         day=day,
         provider=provider,
@@ -79,9 +79,9 @@ def _sum_requests(day: date | None, provider: str, model: str, requests: list[_R
         images=sum(request.images for request in requests),
         estimated_usd=_sum_known(request.estimated_usd for request in requests),
         estimated_max_usd=_sum_known(request.estimated_max_usd for request in requests),
-        actual_usd=sum(known) if len(known) == len(requests) else None,
-        known_usd=sum(known),
-        unknown_requests=len(requests) - len(known),
+        actual_usd=sum(known_costs) if len(known_costs) == len(requests) else None,
+        known_usd=sum(known_costs),
+        unknown_requests=len(requests) - len(known_costs),
     )
 
 

@@ -59,11 +59,11 @@ def open_history(state_dir: Path, *, create: bool = False) -> Iterator[OpenedHis
     """
     path = state_dir / FILE_NAME
     try:
-        opened = _open_or_replace(path, create=create)
+        history = _open_or_replace(path, create=create)
         try:
-            yield opened
+            yield history
         finally:
-            opened.connection.close()
+            history.connection.close()
     except sqlite3.Error as error:
         problem, hint = _explain(error, path)
         raise HistoryError(f"can't use {path}: {problem}", hint=hint) from error

@@ -155,19 +155,19 @@ def find_referenced_image(connection: sqlite3.Connection, reference: str) -> His
     if match["last"]:
         return _find_last(connection, reference, int(match["back"] or 0))
     prefix = match["id"].lower()
-    found = _select(connection, "WHERE images.id GLOB ? ORDER BY images.number DESC LIMIT 4", [f"{prefix}*"])
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    images = _select(connection, "WHERE images.id GLOB ? ORDER BY images.number DESC LIMIT 4", [f"{prefix}*"])
+    if len(images) == 1:
+        return images[0]
+    if not images:
         raise UsageError(f"the history has no image {reference!r}", hint=_available_hint(connection, reference))
-    ids = ", ".join(image.id for image in found[:3])
+    ids = ", ".join(image.id for image in images[:3])
     raise UsageError(f"several images in the history begin with {reference!r}", hint=f"for example {ids}")
 
 
 def _find_last(connection: sqlite3.Connection, reference: str, back: int) -> HistoryImage:
     where = "WHERE images.copy = 0 AND images.path IS NOT NULL ORDER BY images.number DESC LIMIT 1 OFFSET ?"
-    if found := _select(connection, where, [back]):
-        return found[0]
+    if matches := _select(connection, where, [back]):
+        return matches[0]
     count = connection.execute("SELECT count(*) FROM images WHERE copy = 0 AND path IS NOT NULL").fetchone()[0]
     images = "no images" if not count else "1 image" if count == 1 else f"{count:,} images"
     raise UsageError(f"{reference}: the history has {images}", hint=_available_hint(connection, reference))
@@ -178,7 +178,7 @@ def _available_hint(connection: sqlite3.Connection, reference: str) -> str:
     file = f"; write ./{reference} for a file of that name" if reference.startswith("@") else ""
     if not newest:
         return f"images are recorded when they are created{file}"
-    return f"the newest are {', '.join(f'@{one}' for one in newest)}; imagecli history lists them{file}"
+    return f"the newest are {', '.join(f'@{image_id}' for image_id in newest)}; imagecli history lists them{file}"
 
 
 def find_images(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, HistoryImage]:
@@ -210,7 +210,7 @@ _MAX_VARIABLES: Final = 500
 
 def _select_inputs(connection: sqlite3.Connection, requests: set[int]) -> dict[int, tuple[HistoryInput, ...]]:
     """The inputs of each request that has some."""
-    found: dict[int, list[HistoryInput]] = {}
+    inputs: dict[int, list[HistoryInput]] = {}
     remaining = sorted(requests)
     while remaining:
         part, remaining = remaining[:_MAX_VARIABLES], remaining[_MAX_VARIABLES:]
@@ -222,8 +222,8 @@ def _select_inputs(connection: sqlite3.Connection, requests: set[int]) -> dict[i
         )
         for request, role, name, path, sha256, parent in rows:
             file = HistoryInput(role, name, _to_path(path), sha256, parent)
-            found.setdefault(request, []).append(file)
-    return {request: tuple(files) for request, files in found.items()}
+            inputs.setdefault(request, []).append(file)
+    return {request: tuple(files) for request, files in inputs.items()}
 
 
 def _build_image(row: Mapping[str, Any], inputs: tuple[HistoryInput, ...]) -> HistoryImage:

@@ -116,21 +116,21 @@ def _find_request(connection: sqlite3.Connection, result: CallResult) -> int | N
     """The request of *result*, if it was recorded before: by its spool entry, or one of the images."""
     if result.call_id is None:
         return None
-    found = connection.execute("SELECT id FROM requests WHERE call_id = ?", (result.call_id,)).fetchall()
-    for image in () if found else result.saved:
-        found += connection.execute(
+    rows = connection.execute("SELECT id FROM requests WHERE call_id = ?", (result.call_id,)).fetchall()
+    for image in () if rows else result.saved:
+        rows += connection.execute(
             "SELECT request FROM images WHERE sha256 = ? AND path = ?", (image.sha256, _path_column(image.path))
         ).fetchall()
-    return found[0][0] if found else None
+    return rows[0][0] if rows else None
 
 
 def _find_image(connection: sqlite3.Connection, request: int, image: SavedImage) -> str | None:
     """The ID of *image*, if the request has it already."""
-    found = connection.execute(
+    row = connection.execute(
         "SELECT id FROM images WHERE request = ? AND sha256 = ? AND path IS ?",
         (request, image.sha256, _path_column(image.path)),
     ).fetchone()
-    return found[0] if found else None
+    return row[0] if row else None
 
 
 def _usage_column(result: CallResult) -> str | None:

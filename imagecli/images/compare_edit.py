@@ -102,14 +102,15 @@ def _match_colors(image: Image.Image, original: Image.Image, area: Image.Image) 
     return image.point(table)
 
 
-def _difference(one: Image.Image, other: Image.Image) -> Image.Image:
+def _difference(first: Image.Image, second: Image.Image) -> Image.Image:
     """How far each pixel of either image is from all its neighbours in the other: the largest of the channels."""
-    both = ImageChops.lighter(_distance_from_range(one, other), _distance_from_range(other, one))
-    red, green, blue = both.split()
+    channels = ImageChops.lighter(_distance_from_range(first, second), _distance_from_range(second, first))
+    red, green, blue = channels.split()
     return ImageChops.lighter(ImageChops.lighter(red, green), blue)
 
 
-def _distance_from_range(image: Image.Image, other: Image.Image) -> Image.Image:
-    """How far each pixel is above or below the range of its neighbours in *other*."""
-    lowest, highest = other.filter(ImageFilter.MinFilter(NEIGHBORS)), other.filter(ImageFilter.MaxFilter(NEIGHBORS))
+def _distance_from_range(image: Image.Image, reference: Image.Image) -> Image.Image:
+    """How far each pixel is above or below the range of its neighbours in *reference*."""
+    lowest = reference.filter(ImageFilter.MinFilter(NEIGHBORS))
+    highest = reference.filter(ImageFilter.MaxFilter(NEIGHBORS))
     return ImageChops.lighter(ImageChops.subtract(image, highest), ImageChops.subtract(lowest, image))

@@ -35,7 +35,7 @@ class ComposedImage(NamedTuple):
     profile: bytes | None
     """The color profile of the pixels; None is sRGB."""
     exif: bytes | None
-    changed: float
+    changed_share: float
     """How much of what was sent, outside the mask, the model had changed, from 0.0 to 1.0."""
     notes: tuple[str, ...]
     """How the pixels of the original were changed."""
@@ -43,27 +43,27 @@ class ComposedImage(NamedTuple):
 
 def compose(original: bytes, result: bytes, composition: Composition) -> ComposedImage:
     """*result* pasted into *original*. Raises InputImageError, and ImagecliError if the result has another shape."""
-    header, received = read_header(original, composition.label), read_header(result, "the result")
-    _check_ratio(received.size, box_size(composition.region))
+    header, result_header = read_header(original, composition.label), read_header(result, "the result")
+    _check_ratio(result_header.size, box_size(composition.region))
     with translate_decoder_errors(header.name):
         pixels, profile, notes = _read_original(header)
-    with translate_decoder_errors(received.name):
-        patch, _ = render_transformed(received, Transform(upright=received.size), Image.Resampling.LANCZOS)
+    with translate_decoder_errors(result_header.name):
+        patch, _ = render_transformed(result_header, Transform(upright=result_header.size), Image.Resampling.LANCZOS)
         patch = from_srgb(_without_unused_alpha(patch), profile)
     area = _read_area(composition)
-    changed = _measure_change(pixels, patch, area, composition)
+    changed_share = _measure_change(pixels, patch, area, composition)
     if patch.mode == "RGBA" and pixels.mode == "RGB":
         pixels = pixels.convert("RGBA")
     canvas = _draw_canvas(pixels, composition.canvas, composition.feather)
     _paste(canvas, patch.convert(canvas.mode), soften_inside(area, composition.feather), composition)
     exif = header.upright_exif() if composition.keep_metadata else None
-    return ComposedImage(pixels=canvas, profile=profile, exif=exif, changed=changed, notes=notes)
+    return ComposedImage(pixels=canvas, profile=profile, exif=exif, changed_share=changed_share, notes=notes)
 
 
-def _check_ratio(received: Size, region: Size) -> None:
-    difference = abs(received.width * region.height / received.height - region.width)
+def _check_ratio(size: Size, region: Size) -> None:
+    difference = abs(size.width * region.height / size.height - region.width)
     if difference > max(1.0, region.width * MAX_RATIO_DIFFERENCE):
-        raise ImagecliError(f"it is {received}, which has another aspect ratio than the {region} part that was sent")
+        raise ImagecliError(f"it is {size}, which has another aspect ratio than the {region} part that was sent")
 
 
 def _read_original(header: ImageHeader) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:

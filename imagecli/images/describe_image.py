@@ -56,7 +56,7 @@ class CameraData(NamedTuple):
     has_location: bool = False
     camera: str | None = None
     software: str | None = None
-    taken: str | None = None
+    taken_at: str | None = None
     """Local time of the camera: 2026-05-01T10:11:12."""
 
 
@@ -221,7 +221,7 @@ def _read_camera_data(block: bytes) -> CameraData:
             # Some makers begin the model with their own name.
             camera=(model if model.startswith(maker) else f"{maker} {model}").strip() or None,
             software=_exif_text(exif.get(_SOFTWARE)) or None,
-            taken=_exif_date(details.get(_DATE_TAKEN) or exif.get(_DATE)),
+            taken_at=_exif_date(details.get(_DATE_TAKEN) or exif.get(_DATE)),
         )
     return CameraData()
 

@@ -76,10 +76,10 @@ def _box_of_shape(upright: Size, extension: Extension) -> Box:
     return -left, -top, upright.width + across - left, upright.height + down - top
 
 
-def _share_before(added: int, anchor: str, first: str, last: str) -> int:
-    """How many of the *added* pixels lie before the image: none if it is anchored *first*, all if *last*."""
+def _share_before(added_pixels: int, anchor: str, first: str, last: str) -> int:
+    """How many of *added_pixels* lie before the image: none if it is anchored *first*, all if *last*."""
     words = anchor.split("-")
-    return 0 if first in words else added if last in words else added // 2
+    return 0 if first in words else added_pixels if last in words else added_pixels // 2
 
 
 def padded_box(box: Box, padding: Length, inside: Box) -> Box:
@@ -100,27 +100,27 @@ def relative_box(box: Box, origin: Box) -> Box:
     return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 
-def intersection(one: Box, other: Box) -> Box:
+def intersection(first: Box, second: Box) -> Box:
     """What both boxes have in common; empty (its right edge is its left) if that is nothing."""
-    left, top = max(one[0], other[0]), max(one[1], other[1])
-    return left, top, max(left, min(one[2], other[2])), max(top, min(one[3], other[3]))
+    left, top = max(first[0], second[0]), max(first[1], second[1])
+    return left, top, max(left, min(first[2], second[2])), max(top, min(first[3], second[3]))
 
 
-def place_region(wanted: Box, needed: Box, canvas: Box, size: Size, crop: str) -> Box:
-    """The part of *canvas* to send: of the aspect ratio of *size*, and with everything that is *needed*.
+def place_region(target: Box, mask_box: Box, canvas: Box, size: Size, crop: str) -> Box:
+    """The part of *canvas* to send: of the aspect ratio of *size*, and with all of *mask_box*.
 
-    It is *wanted* grown to that ratio; if the canvas is too small for that, the largest part of the canvas, at the side
-    that *crop* names; and if what is needed does not fit into that, or *crop* is none, it extends beyond the canvas.
+    It is *target* grown to that ratio; if the canvas is too small for that, the largest part of the canvas, at the side
+    that *crop* names; and if the mask does not fit into that, or *crop* is none, it extends beyond the canvas.
     """
     room = box_size(canvas)
-    grown = _cover(box_size(wanted), size)
+    grown = _cover(box_size(target), size)
     if grown.width <= room.width and grown.height <= room.height:
-        return _move_inside(_centered(grown, wanted), canvas)
-    cut = _fit_inside(room, size)
-    required = box_size(needed)
-    if crop != "none" and required.width <= cut.width and required.height <= cut.height:
-        return _move_around(_at_side(cut, wanted, canvas, crop), needed, canvas)
-    return _move_inside(_centered(grown, wanted), canvas)
+        return _move_inside(_centered(grown, target), canvas)
+    largest = _fit_inside(room, size)
+    required = box_size(mask_box)
+    if crop != "none" and required.width <= largest.width and required.height <= largest.height:
+        return _move_around(_at_side(largest, target, canvas, crop), mask_box, canvas)
+    return _move_inside(_centered(grown, target), canvas)
 
 
 def _cover(size: Size, shape: Size) -> Size:
@@ -143,8 +143,8 @@ def _centered(size: Size, around: Box) -> Box:
     return left, top, left + size.width, top + size.height
 
 
-def _at_side(size: Size, wanted: Box, canvas: Box, crop: str) -> Box:
-    left, top, _, _ = _centered(size, wanted)
+def _at_side(size: Size, target: Box, canvas: Box, crop: str) -> Box:
+    left, top, _, _ = _centered(size, target)
     left = {"left": canvas[0], "right": canvas[2] - size.width}.get(crop, left)
     top = {"top": canvas[1], "bottom": canvas[3] - size.height}.get(crop, top)
     return left, top, left + size.width, top + size.height
@@ -157,10 +157,10 @@ def _move_inside(box: Box, canvas: Box) -> Box:
     return left, top, right, bottom
 
 
-def _move_around(box: Box, needed: Box, canvas: Box) -> Box:
-    """*box* moved so that it contains what is *needed*, and inside *canvas*."""
-    left = min(max(box[0], needed[2] - (box[2] - box[0])), needed[0])
-    top = min(max(box[1], needed[3] - (box[3] - box[1])), needed[1])
+def _move_around(box: Box, inner: Box, canvas: Box) -> Box:
+    """*box* moved so that it contains *inner*, and inside *canvas*."""
+    left = min(max(box[0], inner[2] - (box[2] - box[0])), inner[0])
+    top = min(max(box[1], inner[3] - (box[3] - box[1])), inner[1])
     size = box_size(box)
     return _move_inside((left, top, left + size.width, top + size.height), canvas)
 

@@ -77,13 +77,15 @@ def _read_xmp(data: memoryview, format: str) -> bytes | None:
     match format:
         case "png":
             chunks = (chunk for chunk in png.png_chunks(data) if chunk.kind == b"iTXt")
-            return next(filter(None, (_read_png_xmp(bytes(data[it.start + 8 : it.end - 4])) for it in chunks)), None)
+            texts = (_read_png_xmp(bytes(data[chunk.start + 8 : chunk.end - 4])) for chunk in chunks)
+            return next(filter(None, texts), None)
         case "jpeg":
-            segments = (bytes(data[it.start + 4 : it.end]) for it in jpeg.jpeg_segments(data) if it.marker == _APP1)
-            return next((content[len(_JPEG_XMP) :] for content in segments if content.startswith(_JPEG_XMP)), None)
+            segments = (segment for segment in jpeg.jpeg_segments(data) if segment.marker == _APP1)
+            contents = (bytes(data[segment.start + 4 : segment.end]) for segment in segments)
+            return next((content[len(_JPEG_XMP) :] for content in contents if content.startswith(_JPEG_XMP)), None)
         case "webp":
-            parts = (part for part in webp.webp_chunks(data) if part.kind == b"XMP ")
-            return next((bytes(data[part.start + 8 : part.end]) for part in parts), None)
+            riff_chunks = (chunk for chunk in webp.webp_chunks(data) if chunk.kind == b"XMP ")
+            return next((bytes(data[chunk.start + 8 : chunk.end]) for chunk in riff_chunks), None)
         case "gif":
             return gif.read_gif_xmp(data)
         case "svg":
@@ -109,13 +111,17 @@ def _read_png_xmp(content: bytes) -> bytes | None:
 def _manifest_parts(data: memoryview, format: str) -> Iterator[bytes]:
     match format:
         case "png":
-            yield from (bytes(data[it.start + 8 : it.end]) for it in png.png_chunks(data) if it.kind == b"caBX")
+            for chunk in png.png_chunks(data):
+                if chunk.kind == b"caBX":
+                    yield bytes(data[chunk.start + 8 : chunk.end])
         case "jpeg":
             for segment in jpeg.jpeg_segments(data):
                 if segment.marker == _APP11 and bytes(data[segment.start + 4 : segment.start + 6]) == b"JP":
                     yield bytes(data[segment.start + 4 + _JUMBF_HEADER_BYTES : segment.end])
         case "webp":
-            yield from (bytes(data[it.start + 8 : it.end]) for it in webp.webp_chunks(data) if it.kind == b"C2PA")
+            for riff_chunk in webp.webp_chunks(data):
+                if riff_chunk.kind == b"C2PA":
+                    yield bytes(data[riff_chunk.start + 8 : riff_chunk.end])
         case "gif":
             yield from gif.read_gif_application(data, _GIF_C2PA)
         case "svg":

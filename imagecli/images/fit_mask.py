@@ -57,13 +57,13 @@ def fit_mask(
     """
     with raise_as_mask_error():
         transform = _mask_transform(mask, header, image)
-        drawn = draw_mask(mask, header, transform.upright)
-        result, changes = finish_area(transform_area(drawn.area, transform), rule)
-        changes = (*drawn.changes, *changes)
+        mask_area = draw_mask(mask, header, transform.upright)
+        result, changes = finish_area(transform_area(mask_area.area, transform), rule)
+        changes = (*mask_area.changes, *changes)
         if not edited_share(result):
-            raise nothing_to_edit_error(mask, drawn, transform)
+            raise nothing_to_edit_error(mask, mask_area, transform)
         unchanged = None
-        if header and drawn.by_alpha and not mask.shapes and not changes and not rule.white:
+        if header and mask_area.by_alpha and not mask.shapes and not changes and not rule.white:
             unchanged = _try_unchanged(header, rule, framing, transform)
         return unchanged or _encode_mask(mask, header, rule, result, transform, changes)
 
@@ -118,16 +118,16 @@ def _mask_transform(mask: MaskSource, header: ImageHeader | None, image: FittedI
     return overlay_transform(header, image, "mask", hint)
 
 
-def nothing_to_edit_error(mask: MaskSource, drawn: MaskArea, transform: Transform) -> MaskError:
+def nothing_to_edit_error(mask: MaskSource, mask_area: MaskArea, transform: Transform) -> MaskError:
     """Why *mask* allows no edits, and what to do about it."""
-    if transform.crop and edited_share(drawn.area):
+    if transform.crop and edited_share(mask_area.area):
         return MaskError(
             f"{mask.label} allows no edits: its area is outside the cropped part",
             hint="use --pad to keep the entire image",
         )
     if not mask.file:
         return MaskError("the mask allows no edits: its shapes cover no pixel", hint="check their position and size")
-    expected = "transparent (alpha below 16)" if drawn.by_alpha else "white or transparent"
+    expected = "transparent (alpha below 16)" if mask_area.by_alpha else "white or transparent"
     if mask.invert:
         return MaskError(f"{mask.label} allows no edits: inverted, it keeps every pixel", hint="omit --mask-invert")
     return MaskError(

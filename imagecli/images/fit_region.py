@@ -52,7 +52,7 @@ class EditPlan(NamedTuple):
     """The mask on the canvas."""
     mask_box: Box
     """Where *area* is not 0."""
-    wanted: Box
+    target: Box
     """What should be sent."""
     changes: tuple[str, ...]
     """What was changed in the mask."""
@@ -80,7 +80,7 @@ def choose_region_size(
     """The size to request for an edit that leaves it open. Raises InputImageError, MaskError."""
     check_input_whole(header)
     if options.crop_padding:
-        return rule.for_region(box_size(_plan_edit(header, mask, mask_header, options).wanted))
+        return rule.for_region(box_size(_plan_edit(header, mask, mask_header, options).target))
     return rule.for_region(box_size(extended_box(header.size, options.extension, header.name)))
 
 
@@ -101,9 +101,9 @@ def fit_region(
     image_rule, mask_rule, size_rule = rules
     plan = _plan_edit(header, mask, mask_header, options)
     if not isinstance(size, Size):
-        size = size_rule.for_region(box_size(plan.wanted)) or box_size(plan.wanted)
+        size = size_rule.for_region(box_size(plan.target)) or box_size(plan.target)
     side = "none" if framing.pad else framing.crop
-    region = place_region(plan.wanted, plan.mask_box, plan.canvas, size, side)
+    region = place_region(plan.target, plan.mask_box, plan.canvas, size, side)
     transform = region_transform(region, header.size, size)
     image = try_unchanged(header, image_rule, framing, transform) or _encode_region(
         header, image_rule, framing, transform, _describe_region(plan.canvas, region, header.size)
@@ -135,18 +135,18 @@ def _plan_edit(
     area, changes = empty_area(size), tuple[str, ...]()
     if mask:
         with raise_as_mask_error():
-            drawn, changes = _draw_upright_mask(header, mask, mask_header)
+            drawn_area, changes = _draw_upright_mask(header, mask, mask_header)
         if size == header.size:
-            area = drawn
+            area = drawn_area
         else:
-            area.paste(drawn, (-canvas[0], -canvas[1]))
+            area.paste(drawn_area, (-canvas[0], -canvas[1]))
     if options.extension:
         area = add_area(area, _added_area(header.size, canvas))
     box = area.getbbox()
     assert box is not None
     mask_box = (box[0] + canvas[0], box[1] + canvas[1], box[2] + canvas[0], box[3] + canvas[1])
-    wanted = padded_box(mask_box, options.crop_padding, canvas) if options.crop_padding else canvas
-    return EditPlan(canvas=canvas, area=area, mask_box=mask_box, wanted=wanted, changes=changes)
+    target = padded_box(mask_box, options.crop_padding, canvas) if options.crop_padding else canvas
+    return EditPlan(canvas=canvas, area=area, mask_box=mask_box, target=target, changes=changes)
 
 
 def _draw_upright_mask(
@@ -163,11 +163,11 @@ def _draw_upright_mask(
             "a mask must have the size of its image",
             hint=f"--mask-fit scales it; or draw a new one: imagecli mask {header.name} --rect X,Y,W,H",
         )
-    drawn = draw_mask(mask, mask_header, header.size)
-    area = drop_faint_alpha(drawn.area)
+    mask_area = draw_mask(mask, mask_header, header.size)
+    area = drop_faint_alpha(mask_area.area)
     if not edited_share(area):
-        raise nothing_to_edit_error(mask, drawn, Transform(upright=header.size))
-    return area, drawn.changes
+        raise nothing_to_edit_error(mask, mask_area, Transform(upright=header.size))
+    return area, mask_area.changes
 
 
 def _added_area(upright: Size, canvas: Box) -> Image.Image:

@@ -48,10 +48,10 @@ def identify_image(data: Data) -> ImageInfo:
     with memoryview(data) as view:
         detected = detect_format(view)
         if detected is None:
-            other = detect_input_format(bytes(view[:_HEAD_BYTES]))
-            if other in RECEIVED_FORMATS:
+            input_format = detect_input_format(bytes(view[:_HEAD_BYTES]))
+            if input_format in RECEIVED_FORMATS:
                 # Where its size is, only its decoder finds out.
-                return ImageInfo(format=other)
+                return ImageInfo(format=input_format)
             return ImageInfo(format=None, problem=describe_bytes(view))
         size = _read_size(view, detected)
     if size is None and detected != "svg":
@@ -103,8 +103,8 @@ def describe_bytes(data: memoryview) -> str:
         return RAW
     if head[4:8] == b"ftyp":
         return "a video or an unknown image"
-    known = next((description for start, description in _OTHER_STARTS if head.startswith(start)), None)
-    return known or (_describe_text(head) if _is_text(head) else "unknown data")
+    label = next((description for start, description in _OTHER_STARTS if head.startswith(start)), None)
+    return label or (_describe_text(head) if _is_text(head) else "unknown data")
 
 
 def _is_text(head: bytes) -> bool:

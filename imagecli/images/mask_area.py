@@ -43,9 +43,9 @@ def draw_shape(area: Image.Image, shape: MaskShape) -> Image.Image:
     return result
 
 
-def add_area(area: Image.Image, other: Image.Image) -> Image.Image:
+def add_area(first: Image.Image, second: Image.Image) -> Image.Image:
     """Both areas together."""
-    return ImageChops.lighter(area, other)
+    return ImageChops.lighter(first, second)
 
 
 def invert_area(area: Image.Image) -> Image.Image:
@@ -110,8 +110,8 @@ def soften_inside(area: Image.Image, pixels: int) -> Image.Image:
     hard = area.point(_ANY)
     inner = invert_area(_grow_by_square(invert_area(hard), first + second))
     soft = inner.filter(ImageFilter.BoxBlur(first)).filter(ImageFilter.BoxBlur(second))
-    reached = _grow_by_square(soft.point(_FULL), 2 * (first + second))
-    narrow = ImageChops.subtract(hard, reached).filter(ImageFilter.MinFilter(3))
+    covered = _grow_by_square(soft.point(_FULL), 2 * (first + second))
+    narrow = ImageChops.subtract(hard, covered).filter(ImageFilter.MinFilter(3))
     if narrow.getbbox():
         near = _grow_by_square(narrow, pixels).filter(ImageFilter.BoxBlur(pixels // 2))
         box = near.getbbox()

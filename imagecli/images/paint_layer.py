@@ -60,7 +60,7 @@ def enlarge_from_layer(data: bytes, original: Area) -> Area:
         large.paste(cut_edges(large), mask=ImageChops.invert(soft).resize(original.size, Image.Resampling.NEAREST))
     else:
         large = cut_edges(large)
-    changed = ImageChops.difference(painted, shrink_to_layer(original)).point(_ANY)
+    changed_area = ImageChops.difference(painted, shrink_to_layer(original)).point(_ANY)
     result = original.copy()
-    result.paste(large, mask=changed.resize(original.size, Image.Resampling.NEAREST))
+    result.paste(large, mask=changed_area.resize(original.size, Image.Resampling.NEAREST))
     return result

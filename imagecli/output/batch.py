@@ -50,7 +50,7 @@ class BatchOutput:
             if image.path:
                 self._write_line(printable_link(image.path, self._env))
 
-    def note_saved(self, result: CommandResult, ended: int, total: int) -> None:
+    def note_saved(self, result: CommandResult, finished_rows: int, total: int) -> None:
         """Prints a line about a row's new files, unless a table or the paths on the same screen show them already."""
         if self._display.live or self._display.quiet or (self._env.stdout.isatty() and not self._display.json):
             return
@@ -61,7 +61,7 @@ class BatchOutput:
         paid = result.cost.actual_usd
         if paid and not result.cost.is_free:
             text += f", {format_usd(paid)}"
-        self._progress.line(self._display.redact(f"imagecli: {ended:,} of {total:,}: {text}"))
+        self._progress.line(self._display.redact(f"imagecli: {finished_rows:,} of {total:,}: {text}"))
 
     def print_failure(self, where: str, errors: Sequence[ImagecliError]) -> None:
         """Prints a row's errors; each hint is printed only once in a run."""

@@ -50,15 +50,15 @@ def _shortest(value: Json) -> Json:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def print_paths(used: Sequence[PathRow], env: Env, *, bare: bool) -> None:
+def print_paths(rows: Sequence[PathRow], env: Env, *, bare: bool) -> None:
     """Print a line per file or folder: its name and path; with *bare* the path alone."""
-    width = max(len(one.name) for one in used) + 2
-    missing = {one.name: "" if one.path.exists() else "  (does not exist)" for one in used}
+    width = max(len(row.name) for row in rows) + 2
+    notes = {row.name: "" if row.path.exists() else "  (does not exist)" for row in rows}
     lines = [
-        printable_path(one.path, env.stdout)
+        printable_path(row.path, env.stdout)
         if bare
-        else f"{one.name:<{width}}{printable_path(one.path, env.stdout)}{missing[one.name]}"
-        for one in used
+        else f"{row.name:<{width}}{printable_path(row.path, env.stdout)}{notes[row.name]}"
+        for row in rows
     ]
     _print_lines(lines, env)
 

@@ -100,14 +100,14 @@ def format_dry_run(result: CommandResult, display: DisplayOptions, env: Env) -> 
 
 def _dry_run_rows(result: CommandResult, env: Env) -> Iterator[Row]:
     requests = result.planned or ()
-    shown = 0
+    count = 0
     for group in _equal_requests(requests)[:SHOWN]:
-        title = _group_title(group, shown + 1, len(requests)) if len(requests) > 1 else ""
+        title = _group_title(group, count + 1, len(requests)) if len(requests) > 1 else ""
         yield from _request_rows(group, title, env)
         yield "", ""
-        shown += len(group)
-    if len(requests) > shown:
-        yield "…", f"{plural(len(requests) - shown, 'more request')}; use --json to list all"
+        count += len(group)
+    if len(requests) > count:
+        yield "…", f"{plural(len(requests) - count, 'more request')}; use --json to list all"
     for skipped in result.skipped:
         yield "exists", printable_path(skipped.path, env.stdout)
     yield from _price_rows(result.cost) if requests else (("price", "nothing; every image exists"),)
@@ -158,7 +158,7 @@ def _request_rows(group: Sequence[DryRunRequest], title: str, env: Env) -> Itera
         yield "" if number else "uploads", sanitize(name)
     for file in request.files:
         yield sanitize(file.field), f"{file.filename}, {file.media_type}, {file.bytes:,} bytes"
-    paths = [printable_path(path, env.stdout) for one in group for path in one.paths] or ["to stdout"]
+    paths = [printable_path(path, env.stdout) for member in group for path in member.paths] or ["to stdout"]
     if len(paths) > MAX_PATHS:
         paths = [paths[0], f"… {len(paths) - 2:,} more …", paths[-1]]
     for number, path in enumerate(paths):

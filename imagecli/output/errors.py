@@ -14,12 +14,12 @@ def print_errors(errors: Sequence[ImagecliError], display: DisplayOptions, env: 
     by_message: dict[str, list[ImagecliError]] = {}
     for error in errors:
         by_message.setdefault(error.message, []).append(error)
-    for error, *others in by_message.values():
+    for error, *repeats in by_message.values():
         print_error(error, display, env)
-        if others:
-            times = "once" if len(others) == 1 else f"{len(others):,} more times"
+        if repeats:
+            times = "once" if len(repeats) == 1 else f"{len(repeats):,} more times"
             write_line(env.stderr, f"imagecli: error: repeated {times}; use --json to list each")
-        for path in dict.fromkeys(other.rescued_path for other in others):
+        for path in dict.fromkeys(repeat.rescued_path for repeat in repeats):
             if path and path != error.rescued_path:
                 write_line(env.stderr, display.redact(f"kept: {sanitize(path)}"))
         if display.debug and error.code == "bug":

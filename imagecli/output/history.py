@@ -84,18 +84,18 @@ def _table(images: Sequence[HistoryImage], columns: int, env: Env) -> list[str]:
         file = sanitize(image.path.name) if image.path else "(stdout)"
         prompt = sanitize(image.prompt or f"({image.command})")
         rows.append((image.id, _short_time(image.created, now), _cost(image.cost_usd), image.model, file, prompt))
-    chosen = [0, 1]
-    chosen += [2] if columns >= _COLUMNS_FOR_COST else []
-    chosen += [3] if columns >= _COLUMNS_FOR_MODEL else []
-    chosen += [4] if columns >= _COLUMNS_FOR_FILE else []
-    widths = {index: max(cell_len(row[index]) for row in rows) for index in chosen}
+    indices = [0, 1]
+    indices += [2] if columns >= _COLUMNS_FOR_COST else []
+    indices += [3] if columns >= _COLUMNS_FOR_MODEL else []
+    indices += [4] if columns >= _COLUMNS_FOR_FILE else []
+    widths = {index: max(cell_len(row[index]) for row in rows) for index in indices}
     if 4 in widths:
         widths[4] = min(widths[4], _FILE_COLUMNS)
-    rest = max(columns - 1 - sum(widths.values()) - 2 * len(widths), 8)
+    prompt_columns = max(columns - 1 - sum(widths.values()) - 2 * len(widths), 8)
     lines = []
     for row in rows:
         cells = [set_cell_size(_shorten(row[index], wide), wide) for index, wide in widths.items()]
-        lines.append("  ".join((*cells, _shorten(row[5], rest))).rstrip())
+        lines.append("  ".join((*cells, _shorten(row[5], prompt_columns))).rstrip())
     return lines
 
 
@@ -206,8 +206,8 @@ def print_cost_table(rows: Sequence[CostRow], env: Env) -> None:
 def print_costs_json(rows: Sequence[CostRow], env: Env) -> None:
     """Prints the costs as JSON; the total of nothing is 0."""
     days: list[Json] = [_costs_to_json(row) for row in rows if row.day]
-    nothing: dict[str, Json] = {"requests": 0, "images": 0, "actual_usd": 0.0, "known_usd": 0.0, "unknown_requests": 0}
-    total = _costs_to_json(rows[-1]) if rows else {**nothing, "estimated_usd": 0.0, "estimated_max_usd": 0.0}
+    zeros: dict[str, Json] = {"requests": 0, "images": 0, "actual_usd": 0.0, "known_usd": 0.0, "unknown_requests": 0}
+    total = _costs_to_json(rows[-1]) if rows else {**zeros, "estimated_usd": 0.0, "estimated_max_usd": 0.0}
     for name in ("day", "provider", "model"):
         total.pop(name, None)
     print_json_document("history", {"days": days, "total": total}, env)

@@ -76,55 +76,55 @@ def print_described_file(file: DescribedFile, env: Env, *, is_first: bool) -> No
 
 
 def _facts(file: DescribedFile, env: Env) -> Iterator[tuple[str, str]]:
-    it = file.description
-    if it.problem:
-        yield "damaged", it.problem
-    yield "format", it.format.upper().replace("WEBP", "WebP")
-    if it.size:
-        yield "size", f"{it.size} pixels"
-    yield "bytes", f"{it.bytes:,}"
-    if it.color:
-        depth = f", {plural(it.bit_depth, 'bit')} per channel" if it.bit_depth else ""
-        profile = f"profile {it.color_profile}" if it.color_profile else "no color profile"
-        yield "color", f"{it.color}{depth}, {profile}"
-    elif it.format != "svg":
+    image = file.description
+    if image.problem:
+        yield "damaged", image.problem
+    yield "format", image.format.upper().replace("WEBP", "WebP")
+    if image.size:
+        yield "size", f"{image.size} pixels"
+    yield "bytes", f"{image.bytes:,}"
+    if image.color:
+        depth = f", {plural(image.bit_depth, 'bit')} per channel" if image.bit_depth else ""
+        profile = f"profile {image.color_profile}" if image.color_profile else "no color profile"
+        yield "color", f"{image.color}{depth}, {profile}"
+    elif image.format != "svg":
         yield "color", "not read; the image has too many pixels to be decoded"
-    if it.has_alpha is not None:
-        yield "transparency", _describe_transparency(it)
-    if it.frames > 1:
-        duration = "" if it.duration_ms is None else f", {it.duration_ms / 1000:g} s"
-        yield "frames", f"{it.frames:,}{duration}"
-    if it.orientation != 1:
-        yield "rotation", f"EXIF orientation {it.orientation}; the size is that after rotation"
-    if it.active_parts:
-        yield "contains", f"{', '.join(it.active_parts)}; check it before you open it in a browser"
-    if it.camera.has_location:
+    if image.has_alpha is not None:
+        yield "transparency", _describe_transparency(image)
+    if image.frames > 1:
+        duration = "" if image.duration_ms is None else f", {image.duration_ms / 1000:g} s"
+        yield "frames", f"{image.frames:,}{duration}"
+    if image.orientation != 1:
+        yield "rotation", f"EXIF orientation {image.orientation}; the size is that after rotation"
+    if image.active_parts:
+        yield "contains", f"{', '.join(image.active_parts)}; check it before you open it in a browser"
+    if image.camera.has_location:
         yield "location", "yes; the metadata says where the image was taken"
-    if camera := ", ".join(filter(None, (it.camera.camera, it.camera.software, it.camera.taken))):
+    if camera := ", ".join(filter(None, (image.camera.camera, image.camera.software, image.camera.taken_at))):
         yield "camera", camera
-    yield from _provenance_facts(it)
+    yield from _provenance_facts(image)
     yield from _record_facts(file, env)
 
 
-def _describe_transparency(it: ImageDescription) -> str:
-    if not it.has_alpha:
+def _describe_transparency(image: ImageDescription) -> str:
+    if not image.has_alpha:
         return "none"
-    if it.transparent_share is None:
+    if image.transparent_share is None:
         return "has an alpha channel, which can't be decoded"
-    if not it.transparent_share:
+    if not image.transparent_share:
         return "none; it has an alpha channel, but every pixel is opaque"
-    percent = 100 * it.transparent_share
+    percent = 100 * image.transparent_share
     share = f"{percent:.0f}%" if percent >= 1 else "less than 1%"
-    return f"{share} of the pixels{' of the first frame' if it.frames > 1 else ''}"
+    return f"{share} of the pixels{' of the first frame' if image.frames > 1 else ''}"
 
 
-def _provenance_facts(it: ImageDescription) -> Iterator[tuple[str, str]]:
-    if it.has_c2pa:
-        types = f"; it names {', '.join(map(_explain, it.c2pa_source_types))}" if it.c2pa_source_types else ""
+def _provenance_facts(image: ImageDescription) -> Iterator[tuple[str, str]]:
+    if image.has_c2pa:
+        types = f"; it names {', '.join(map(_explain, image.c2pa_source_types))}" if image.c2pa_source_types else ""
         yield "c2pa", f"has a manifest, which imagecli does not verify{types}"
     else:
         yield "c2pa", "no manifest"
-    yield "iptc", _explain(it.source_type) if it.source_type else "no digital source type"
+    yield "iptc", _explain(image.source_type) if image.source_type else "no digital source type"
 
 
 def _explain(source_type: str) -> str:
@@ -158,7 +158,7 @@ def _record_facts(file: DescribedFile, env: Env) -> Iterator[tuple[str, str]]:
     if record.options:
         yield "options", describe_options(record.options)
     if record.inputs:
-        names = (f"{one.name}{'' if one.role == 'image' else f' ({one.role})'}" for one in record.inputs)
+        names = (file.name if file.role == "image" else f"{file.name} ({file.role})" for file in record.inputs)
         yield "inputs", ", ".join(names)
     if record.cost_usd is not None:
         from imagecli.money import format_usd
@@ -179,43 +179,43 @@ def print_info_json(files: Sequence[DescribedFile], errors: Sequence[ImagecliErr
 
 
 def _to_json(file: DescribedFile) -> dict[str, Json]:
-    it, found = file.description, file.record
+    image, match = file.description, file.record
     creation: dict[str, Json] | None = None
-    if found:
+    if match:
         creation = {
-            **record_to_json(found.record),
-            "found_in": found.place,
-            "source": found.source,
-            "item": found.item,
+            **record_to_json(match.record),
+            "found_in": match.place,
+            "source": match.source,
+            "item": match.item,
         }
     return {
         "path": str(file.path.absolute()) if file.path else None,
-        "bytes": it.bytes,
-        "format": it.format,
-        "width": it.size.width if it.size else None,
-        "height": it.size.height if it.size else None,
-        "sha256": it.sha256,
-        "revised_prompt": found.record.revised_prompt if found else None,
+        "bytes": image.bytes,
+        "format": image.format,
+        "width": image.size.width if image.size else None,
+        "height": image.size.height if image.size else None,
+        "sha256": image.sha256,
+        "revised_prompt": match.record.revised_prompt if match else None,
         "request": None,
         "index": None,
         "row": None,
-        "problem": it.problem,
-        "orientation": it.orientation,
-        "color": it.color,
-        "bit_depth": it.bit_depth,
-        "color_profile": it.color_profile,
-        "has_alpha": it.has_alpha,
-        "transparent_share": None if it.transparent_share is None else round(it.transparent_share, 6),
-        "frames": it.frames,
-        "duration_ms": it.duration_ms,
-        "active_parts": list(it.active_parts),
-        "has_location": it.camera.has_location,
-        "camera": it.camera.camera,
-        "software": it.camera.software,
-        "taken": it.camera.taken,
-        "has_c2pa": it.has_c2pa,
-        "c2pa_source_types": list(it.c2pa_source_types),
-        "digital_source_type": it.source_type,
+        "problem": image.problem,
+        "orientation": image.orientation,
+        "color": image.color,
+        "bit_depth": image.bit_depth,
+        "color_profile": image.color_profile,
+        "has_alpha": image.has_alpha,
+        "transparent_share": None if image.transparent_share is None else round(image.transparent_share, 6),
+        "frames": image.frames,
+        "duration_ms": image.duration_ms,
+        "active_parts": list(image.active_parts),
+        "has_location": image.camera.has_location,
+        "camera": image.camera.camera,
+        "software": image.camera.software,
+        "taken": image.camera.taken_at,
+        "has_c2pa": image.has_c2pa,
+        "c2pa_source_types": list(image.c2pa_source_types),
+        "digital_source_type": image.source_type,
         "creation": creation,
         "other_sidecar": str(file.other_sidecar) if file.other_sidecar else None,
     }

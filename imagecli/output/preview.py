@@ -75,17 +75,17 @@ def print_previews(paths: Sequence[Path], env: Env, display: DisplayOptions) -> 
         return
     grid = choose_grid(len(paths), room) if len(paths) > 1 else Grid(1, room)
     sources = [InputSource(name=str(path), path=path) for path in paths]
-    shown = sources[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
+    visible = sources[: grid.across * max(1, room.rows // (grid.tile.rows + 1))]
     failures = []
-    for drawing in draw_images(shown, grid, screen):
+    for drawing in draw_images(visible, grid, screen):
         if isinstance(drawing, InputImageError):
             failures.append(drawing)
         elif not write_drawing(drawing, env.stderr):
             return
     if failures:
         _print_dim_note(f"no preview: {failures[0].message}", env, display)
-    elif hidden := len(paths) - len(shown):
-        _print_dim_note(f"{plural(hidden, 'more image')} not shown", env, display)
+    elif hidden_count := len(paths) - len(visible):
+        _print_dim_note(f"{plural(hidden_count, 'more image')} not shown", env, display)
 
 
 def draw_images(sources: Sequence[InputSource], grid: Grid, screen: Screen) -> Iterator[str | InputImageError]:

@@ -31,7 +31,7 @@ def compose_result(
     phrases = [f"composed with {composition.label}", *composed.notes]
     if fit and fit != Size(*composed.pixels.size):
         phrases.append(f"cropped and resized to {fit}")
-    return data, ", ".join((*phrases, describe_change(composed.changed)))
+    return data, ", ".join((*phrases, describe_change(composed.changed_share)))
 
 
 def describe_change(share: float) -> str:

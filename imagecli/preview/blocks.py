@@ -45,8 +45,8 @@ def _encode_line(upper: Sequence[Color], lower: Sequence[Color]) -> Iterator[str
         character = _UPPER if top else _LOWER if bottom else " "
         foreground, background = (top, bottom) if top else (bottom, None)
         codes = (f"38;{foreground}" if foreground else before[0], f"48;{background}" if background else "49")
-        if changed := [code for code, old in zip(codes, before, strict=True) if code != old]:
-            yield f"\x1b[{';'.join(changed)}m"
+        if new_codes := [code for code, old in zip(codes, before, strict=True) if code != old]:
+            yield f"\x1b[{';'.join(new_codes)}m"
         before = codes
         yield character
 

@@ -87,8 +87,8 @@ def has_true_color(environ: Environ) -> bool:
         return True  # they convert it for the terminal around them
     if is_multiplexed(environ):
         return False
-    known = environ.get("COLORTERM") in ("truecolor", "24bit") or term.endswith("-direct")
-    return known or find_terminal(environ) is not None
+    is_stated = environ.get("COLORTERM") in ("truecolor", "24bit") or term.endswith("-direct")
+    return is_stated or find_terminal(environ) is not None
 
 
 def opens_file_links(environ: Environ) -> bool:

@@ -75,15 +75,15 @@ class Budget(NamedTuple):
         explicit = self.settings.max_cost_origin is not None
         if explicit and self.requests and (price is None or price.high_usd is None):
             return self._unknown_price_error(price)
-        counted = sum(map(self._counted_price, self.estimates))
-        if price is None or self.allows(counted):
+        highest_usd = sum(map(self._counted_price, self.estimates))
+        if price is None or self.allows(highest_usd):
             return None
         count = self.image_count()
         subject = f"{count} images" if count > 1 else "the image"
         return LimitError(
-            f"{subject} can cost {format_usd(counted, up=True)} ({self._describe_share(price)}), "
+            f"{subject} can cost {format_usd(highest_usd, up=True)} ({self._describe_share(price)}), "
             f"more than {describe_cap(self.settings)}; nothing was sent",
-            hint=self._over_budget_hint(counted, count),
+            hint=self._over_budget_hint(highest_usd, count),
             code=OVER_BUDGET,
         )
 
@@ -115,15 +115,18 @@ class Budget(NamedTuple):
     def overrun_warning(self, results: Sequence[CallResult]) -> WarningEvent | None:
         """The warning that the calls cost more than the limit; None if they did not, as far as it is known."""
         costs = [self.reported_usd(result) for result in results]
-        known = sum(usd for usd in costs if usd is not None)
-        return self.cap_passed_warning(known, whole=None not in costs and not any(map(self._unpriced_note, results)))
+        known_usd = sum(usd for usd in costs if usd is not None)
+        is_complete = None not in costs and not any(map(self._unpriced_note, results))
+        return self.cap_passed_warning(known_usd, is_complete=is_complete)
 
-    def cap_passed_warning(self, known: float, *, whole: bool) -> WarningEvent | None:
-        """As `overrun_warning`, for *known* USD that were billed; *whole*: that is the complete bill."""
-        if self.allows(known):
+    def cap_passed_warning(self, known_usd: float, *, is_complete: bool) -> WarningEvent | None:
+        """As `overrun_warning`, for *known_usd* that were billed; *is_complete*: that is the complete bill."""
+        if self.allows(known_usd):
             return None
-        least = "" if whole else "at least "
-        message = f"the command cost {least}{format_usd(known, up=not least)}, more than {describe_cap(self.settings)}"
+        least = "" if is_complete else "at least "
+        message = (
+            f"the command cost {least}{format_usd(known_usd, up=not least)}, more than {describe_cap(self.settings)}"
+        )
         return WarningEvent(code="cost_over_cap", message=message)
 
     def _unpriced_note(self, result: CallResult) -> str:
@@ -236,8 +239,8 @@ class Budget(NamedTuple):
     def _uses_default_base_url(self) -> bool:
         return self.settings.provider.uses_default_base_url(self.settings.base_url)
 
-    def _over_budget_hint(self, counted: float, count: int) -> str:
-        ways = [f"{flag_name('max_cost')} {round_up_usd(counted)}"]
+    def _over_budget_hint(self, highest_usd: float, count: int) -> str:
+        ways = [f"{flag_name('max_cost')} {round_up_usd(highest_usd)}"]
         if cheaper := self._cheaper_quality():
             ways.insert(0, cheaper)
         elif count > 1:
@@ -268,15 +271,15 @@ def describe_cap(settings: Settings) -> str:
 
 def _share_equal(estimates: Iterable[estimate.Estimate | None]) -> tuple[estimate.Estimate | None, ...]:
     """*estimates*, with one object for equal ones: thousands of rows can have the same price."""
-    shared: dict[estimate.Estimate | None, estimate.Estimate | None] = {}
-    return tuple(shared.setdefault(estimate, estimate) for estimate in estimates)
+    first_equal: dict[estimate.Estimate | None, estimate.Estimate | None] = {}
+    return tuple(first_equal.setdefault(estimate, estimate) for estimate in estimates)
 
 
 def _sum(bills: Iterable[float | None]) -> float | None:
     """All of them together; None if one is unknown, or there is none."""
     all_bills = list(bills)
-    known = [bill for bill in all_bills if bill is not None]
-    return sum(known) if known and len(known) == len(all_bills) else None
+    known_bills = [bill for bill in all_bills if bill is not None]
+    return sum(known_bills) if known_bills and len(known_bills) == len(all_bills) else None
 
 
 def _cost(price: estimate.Estimate | None, about: str, actual: float | None) -> Cost:

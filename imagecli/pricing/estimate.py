@@ -54,13 +54,15 @@ def estimate_price(request: ImageRequest, row: ModelRow, provider: ProviderRow) 
 
 def total_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
     """The price of several requests together; None if one of them is unknown, or there is none."""
-    known = [one for one in estimates if one is not None]
-    if not known or len(known) < len(estimates):
+    known_prices = [price for price in estimates if price is not None]
+    if not known_prices or len(known_prices) < len(estimates):
         return None
-    ends = [one.high_usd for one in known if one.high_usd is not None]
-    about = known[0].about if len({one.about for one in known}) == 1 else "different requests"
+    upper_ends = [price.high_usd for price in known_prices if price.high_usd is not None]
+    about = known_prices[0].about if len({price.about for price in known_prices}) == 1 else "different requests"
     return Estimate(
-        low_usd=sum(one.low_usd for one in known), high_usd=sum(ends) if len(ends) == len(known) else None, about=about
+        low_usd=sum(price.low_usd for price in known_prices),
+        high_usd=sum(upper_ends) if len(upper_ends) == len(known_prices) else None,
+        about=about,
     )
 
 

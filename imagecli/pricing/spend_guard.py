@@ -18,14 +18,14 @@ class SpendGuard:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._changed = threading.Condition()
-        self._billed = 0.0
+        self._condition = threading.Condition()
+        self._billed_usd = 0.0
         """USD; a request that was possibly billed, at an unknown price, counts as `Budget.counted_usd`."""
         self._in_flight: dict[int, float] = {}
         """Call → USD that it counts."""
-        self._remaining = sum(map(budget.counted_usd, range(len(budget.estimates))))
+        self._remaining_usd = sum(map(budget.counted_usd, range(len(budget.estimates))))
         """USD that the calls count that have not ended."""
-        self._refused: int | None = None
+        self._refused_call: int | None = None
 
     def reserve(self, index: int, slot: CallSlot) -> Reservation:
         """To be entered: waits for *slot* and for room under the cost limit.
@@ -36,14 +36,14 @@ class SpendGuard:
 
     def refusals(self) -> tuple[LimitError, ...]:
         """Why calls were not sent, if the cost limit was the reason."""
-        return () if self._refused is None else (self._refusal_error(self._refused),)
+        return () if self._refused_call is None else (self._refusal_error(self._refused_call),)
 
-    def _refusal_error(self, refused: int) -> LimitError:
-        counted = self._budget.counted_usd(refused)
-        total = round(self._billed + self._remaining, 9)  # sums of fractions differ in their last digit
-        next_one = f", and the next request can cost {format_usd(counted, up=True)}" if counted else ""
+    def _refusal_error(self, index: int) -> LimitError:
+        next_usd = self._budget.counted_usd(index)
+        total = round(self._billed_usd + self._remaining_usd, 9)  # sums of fractions differ in their last digit
+        next_one = f", and the next request can cost {format_usd(next_usd, up=True)}" if next_usd else ""
         return LimitError(
-            f"up to {format_usd(self._billed, up=True)} was spent{next_one}: "
+            f"up to {format_usd(self._billed_usd, up=True)} was spent{next_one}: "
             f"more than {describe_cap(self._budget.settings)}",
             hint=f"{flag_name('max_cost')} {round_up_usd(total)} is enough for all requests",
             code=OVER_BUDGET,
@@ -54,30 +54,30 @@ class SpendGuard:
 
         Raises OverBudgetError if there is no room, and for every call after the first of those.
         """
-        counted = self._budget.counted_usd(index)
-        with self._changed:
-            self._changed.wait_for(lambda: self._refused is not None or self._fits(counted) or not self._in_flight)
-            if self._refused is None and not self._fits(counted):
-                self._refused = index
-                self._changed.notify_all()
-            if self._refused is not None:
+        usd = self._budget.counted_usd(index)
+        with self._condition:
+            self._condition.wait_for(lambda: self._refused_call is not None or self._fits(usd) or not self._in_flight)
+            if self._refused_call is None and not self._fits(usd):
+                self._refused_call = index
+                self._condition.notify_all()
+            if self._refused_call is not None:
                 raise OverBudgetError
-            self._in_flight[index] = counted
+            self._in_flight[index] = usd
 
     def end(self, index: int, billed_usd: float | None) -> None:
         """The call is no longer in flight; *billed_usd* is None if it was possibly billed at an unknown price."""
-        with self._changed:
-            counted = self._in_flight.pop(index)
-            self._remaining -= counted
-            self._billed += counted if billed_usd is None else billed_usd
-            self._changed.notify_all()
+        with self._condition:
+            usd = self._in_flight.pop(index)
+            self._remaining_usd -= usd
+            self._billed_usd += usd if billed_usd is None else billed_usd
+            self._condition.notify_all()
 
     def price_usage(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* of a response comes to; None if it is unknown."""
         return self._budget.reported_price(index, usage)
 
-    def _fits(self, counted: float) -> bool:
-        return self._budget.allows(self._billed + sum(self._in_flight.values()) + counted)
+    def _fits(self, usd: float) -> bool:
+        return self._budget.allows(self._billed_usd + sum(self._in_flight.values()) + usd)
 
 
 class Reservation:
@@ -85,7 +85,7 @@ class Reservation:
 
     def __init__(self, guard: SpendGuard, index: int, slot: CallSlot) -> None:
         self._guard, self._index, self._slot = guard, index, slot
-        self._settled = False
+        self._is_settled = False
 
     def __enter__(self) -> Reservation:
         self._slot.take()
@@ -118,7 +118,7 @@ class Reservation:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """If it is not settled, counts nothing if *error* says that nothing was billed, else the estimate."""
-        if self._settled:
+        if self._is_settled:
             return
         nothing_billed = isinstance(error, ImagecliError) and not error.may_be_billed
         self._end(0.0 if nothing_billed else None)
@@ -128,5 +128,5 @@ class Reservation:
             self._slot.release()
 
     def _end(self, billed_usd: float | None) -> None:
-        self._settled = True
+        self._is_settled = True
         self._guard.end(self._index, billed_usd)

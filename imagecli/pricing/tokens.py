@@ -35,9 +35,9 @@ def image_output_tokens(table: Mapping[Size, int], size: Size, frames: int, max_
     A listed size costs what the table says, any other about as much as the most similar one. The frames of a GIF are on
     one sheet of at most *max_pixels*, whose ratio is unknown: a square costs most.
     """
-    listed = listed_tokens(table, size)
-    estimate = listed or estimate_tokens(table, size.pixels, edge_ratio(size))
-    margin = 1.0 if listed else MARGIN
+    table_tokens = listed_tokens(table, size)
+    estimate = table_tokens or estimate_tokens(table, size.pixels, edge_ratio(size))
+    margin = 1.0 if table_tokens else MARGIN
     least, most = estimate / margin, estimate * margin
     if frames > 1:
         sheet_pixels = min(size.pixels * frames, max(max_pixels or 0, size.pixels))

@@ -116,9 +116,9 @@ def price_usage(
     """As `reported_usd`, for a request that sent images if *has_image_input*."""
     if provider.free:
         return 0.0
-    reported = provider_cost(usage, provider)
-    if reported is not None or not provider.priced:
-        return reported
+    provider_usd = provider_cost(usage, provider)
+    if provider_usd is not None or not provider.priced:
+        return provider_usd
     usd = usage_cost(usage, row.prices, has_image_input=has_image_input)
     return None if usd is None else usd * share
 

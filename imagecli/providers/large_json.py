@@ -22,7 +22,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from imagecli.errors import UnsavedError
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES
-from imagecli.providers.undocumented_images import BASE64_BODY, is_image
+from imagecli.providers.undocumented_images import is_image, match_base64_body
 
 PIECE_BYTES: Final = 256 * 1024
 LONG_BYTES: Final = 16 * 1024
@@ -39,12 +39,11 @@ _HEAD: Final = re.compile(
 _BLANK_RUN: Final = re.compile(rb"[ \t\r\n]{64,}")
 """Blanks that a server sends before or in its JSON, to keep the connection open."""
 _INSIDE: Final = re.compile(rb'(?:[^"\\\r\n]++|\\[^\r\n])*+')
-_WHOLE_ESCAPES: Final = re.compile(
-    r"(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB])....|"
-    r"\\u[dD][89abAB]..(?:\\u[dD][c-fC-F]..|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F])....)))*+",
-    re.S,
+_WHOLE_ESCAPES: Final = (
+    r"(?s)(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB])....|"
+    r"\\u[dD][89abAB]..(?:\\u[dD][c-fC-F]..|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F])....)))*+"
 )
-"""The longest beginning that ends in no incomplete escape or surrogate pair."""
+"""The longest beginning that ends in no incomplete escape or surrogate pair; compiled if a string has escapes."""
 
 
 class CutString(NamedTuple):
@@ -120,7 +119,7 @@ def condense_body(file: IO[bytes]) -> CondensedBody:
     piece = file.read(PIECE_BYTES)
     if is_image(piece):
         return CondensedBody(piece, (), token, file)
-    if match := BASE64_BODY.match(piece):
+    if match := match_base64_body(piece):
         # Base64 without JSON around it is read as one JSON string.
         cut = CutString(match.end(), file.seek(0, 2) - match.end(), False)
         return CondensedBody(b'"%s~%s.0~"' % (match[0].strip(), token.encode()), (cut,), token, file)
@@ -246,7 +245,7 @@ def _unescape(pieces: Iterator[memoryview]) -> Iterator[bytes]:
     text = ""
     for piece in pieces:
         text += decoder.decode(piece)
-        match = _WHOLE_ESCAPES.match(text)
+        match = re.match(_WHOLE_ESCAPES, text)
         ready = match.end() if match else 0
         yield _to_utf8(text[:ready])
         text = text[ready:]

@@ -83,7 +83,7 @@ def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
     image = find_image(item, base_url)
     if image.has_source or image.error or not isinstance(item, (dict, list)):
         return (image,)
-    return tuple(find_image(hidden, base_url) for hidden in find_hidden_images(item)) or (image,)
+    return tuple(find_image(value, base_url) for value in find_hidden_images(item)) or (image,)
 
 
 def find_image(item: Any, base_url: str) -> ReturnedImage:
@@ -175,8 +175,8 @@ def parse_response(body: bytes, base_url: str, blocked_if: Mapping[str, Any] = _
 
 def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[str, Any] = _NOTHING) -> ParsedResponse:
     """As `parse_response`, of a body that is already parsed as JSON."""
-    if isinstance(document, (list, str)) and (hidden := list(find_hidden_images(document))):
-        return _build_parsed_response(hidden, None, base_url, blocked_if)
+    if isinstance(document, (list, str)) and (hidden_images := list(find_hidden_images(document))):
+        return _build_parsed_response(hidden_images, None, base_url, blocked_if)
     if not isinstance(document, dict):
         reason = error_text(document)
         message = f"the response is JSON, but has no images{f': {reason}' if reason else ''}"
@@ -188,8 +188,10 @@ def parse_response_document(document: Any, base_url: str, blocked_if: Mapping[st
         reason = reason_without_images(document)
         raise UnsavedError(f"the response has no images{f': {reason}' if reason else ''}", hint=_BILLED)
     response = _build_parsed_response(items, document.get("usage"), base_url, blocked_if)
-    if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
-        response = _build_parsed_response(hidden, document.get("usage"), base_url, blocked_if)
+    if all(image == ReturnedImage() for image in response.images) and (
+        hidden_images := list(find_hidden_images(document))
+    ):
+        response = _build_parsed_response(hidden_images, document.get("usage"), base_url, blocked_if)
     elif not any(image.has_source or image.error for image in response.images) and (
         reason := reason_without_images(document)
     ):

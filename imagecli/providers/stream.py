@@ -189,20 +189,20 @@ def _merge_usages(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
     """
     if not usages:
         return None
-    first, *others = usages
-    if all(other == first for other in others):
+    first, *further = usages
+    if all(usage == first for usage in further):
         return first
-    return reduce(_add_numbers, others, first)
+    return reduce(_add_numbers, further, first)
 
 
-def _add_numbers(one: Any, other: Any, depth: int = 4) -> Any:
+def _add_numbers(first: Any, second: Any, depth: int = 4) -> Any:
     """Adds numbers, and objects key by key; of any other values the last one counts."""
-    if isinstance(one, dict) and isinstance(other, dict) and depth:
-        return {key: _add_numbers(one.get(key), other.get(key), depth - 1) for key in {**one, **other}}
-    if _is_number(one) and _is_number(other):
+    if isinstance(first, dict) and isinstance(second, dict) and depth:
+        return {key: _add_numbers(first.get(key), second.get(key), depth - 1) for key in {**first, **second}}
+    if _is_number(first) and _is_number(second):
         with suppress(OverflowError):
-            return one + other
-    return one if other is None else other
+            return first + second
+    return first if second is None else second
 
 
 def _is_number(value: Any) -> bool:

@@ -23,27 +23,29 @@ ECHOES: Final = frozenset(
     }
 )
 """Names under which a server repeats what it was sent: nothing in them is searched."""
-_IMAGE: Final = re.compile(
-    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a"
+_IMAGE: Final = (
+    rb"(?s)\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a"
     rb"|II\*\0|MM\0\*|\0\0..ftyp(?:avi[fs]|he(?:i|v)[cmsx]|m[is]f1)"
-    rb"|(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]",
-    re.S,
+    rb"|(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]"
 )
-"""How PNG, JPEG, WebP, GIF, TIFF, AVIF, HEIC and SVG begin."""
-BASE64_BODY: Final = re.compile(rb"\s*(?:data:image/[\w.+-]+;base64,)?(?:%s)[\w+/-]{40}" % BEGINNINGS.encode())
-"""How a body begins that is the base64 of an image, or its `data:` URL."""
-_BASE64: Final = re.compile(BEGINNINGS)
-_URL: Final = re.compile(r"https?://", re.IGNORECASE)
+"""How PNG, JPEG, WebP, GIF, TIFF, AVIF, HEIC and SVG begin. Compiled if it is needed: most responses are JSON."""
+_BASE64_BODY: Final = rb"\s*(?:data:image/[\w.+-]+;base64,)?(?:%s)[\w+/-]{40}" % BEGINNINGS.encode()
+_JSON_STARTS: Final = (b"{", b"[")
 
 
 def is_image(body: bytes) -> bool:
     """Whether a response's *body* is itself an image instead of JSON (Cloudflare Workers AI, Hugging Face)."""
-    return bool(_IMAGE.match(body))
+    return not body.startswith(_JSON_STARTS) and re.match(_IMAGE, body) is not None
+
+
+def match_base64_body(body: bytes) -> re.Match[bytes] | None:
+    """The beginning of a *body* that is the base64 of an image, or its `data:` URL, instead of JSON."""
+    return None if body.startswith(_JSON_STARTS) else re.match(_BASE64_BODY, body)
 
 
 def starts_as_image(body: bytes) -> bool:
     """Whether *body*, or its beginning, is an image, or the base64 of one, instead of JSON."""
-    return is_image(body) or bool(BASE64_BODY.match(body))
+    return is_image(body) or match_base64_body(body) is not None
 
 
 def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:
@@ -53,7 +55,7 @@ def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:
 
 def looks_like_image(text: str) -> bool:
     """Whether *text* is base64 that begins like an image, or the `data:` URL of one."""
-    return text.startswith("data:image/") or (_BASE64.match(text) is not None and len(text) >= MIN_CHARACTERS)
+    return text.startswith("data:image/") or (len(text) >= MIN_CHARACTERS and re.match(BEGINNINGS, text) is not None)
 
 
 def _search(value: Any, depth: int, *, is_image: bool) -> Iterator[dict[str, str]]:
@@ -61,7 +63,7 @@ def _search(value: Any, depth: int, *, is_image: bool) -> Iterator[dict[str, str
     if isinstance(value, str):
         if looks_like_image(value):
             yield {"b64_json": value}
-        elif is_image and _URL.match(value):
+        elif is_image and value[:8].lower().startswith(("http://", "https://")):
             yield {"url": value}
     elif isinstance(value, list) and depth:
         for inner in value:

@@ -133,26 +133,25 @@ class SandboxApp:
         form = read_form(request, multipart=operation != "generations", files=files)
         job = self._generator.build_job(form, operation, request_id)
         headers = self._rate_limit.take(job.n, job.row.name) if self._rate_limit else {}
-        painted = paint_images(job, self._generator.reserve_indices(job, form))
-        first = next(painted)
+        remaining = paint_images(job, self._generator.reserve_indices(job, form))
+        first = next(remaining)
         headers |= {"x-sandbox-note": first.note} if first.note else {}
-        images = chain((first,), painted)
+        images = chain((first,), remaining)
         if job.delivery.stream:
             return self._stream_response(job, images, headers)
         return self._complete_response(job, list(images), headers, request.headers.get("host", "127.0.0.1"))
 
     def _complete_response(
-        self, job: ImageJob, painted: list[PaintedImage], headers: dict[str, str], host: str
+        self, job: ImageJob, images: list[PaintedImage], headers: dict[str, str], host: str
     ) -> ServerResponse:
         self._stopping.wait(self._latency)
-        images = [image.data for image in painted]
-        body = build_response_body(job, images, self._clock.unix_now(), self._url_store, host)
+        body = build_response_body(job, [image.data for image in images], self._clock.unix_now(), self._url_store, host)
         return json_response(200, body, headers, images=job.n)
 
     def _stream_response(
-        self, job: ImageJob, painted: Iterator[PaintedImage], headers: dict[str, str]
+        self, job: ImageJob, images: Iterator[PaintedImage], headers: dict[str, str]
     ) -> ServerResponse:
-        events = build_events(job, painted, self._clock)
+        events = build_events(job, images, self._clock)
         return ServerResponse(
             status=200, headers={**EVENT_STREAM, **headers}, parts=self._delay_events(events, job), images=job.n
         )

@@ -79,21 +79,21 @@ class FaultInjector:
 
     def next_response(self, request_id: str) -> ServerResponse | None:
         """The error response for the next image request; None if it does not fail."""
-        what = self._requests.next_fault()
-        return _fault_response(what, request_id) if what else None
+        fault = self._requests.next_fault()
+        return _fault_response(fault, request_id) if fault else None
 
     def next_ending(self) -> Ending:
         """How the next batch ends."""
         return BATCH_FAILURES.get(self._batches.next_fault() or "", "completed")
 
 
-def _fault_response(what: str, request_id: str) -> ServerResponse:
-    if what == "moderation_blocked":
+def _fault_response(fault: str, request_id: str) -> ServerResponse:
+    if fault == "moderation_blocked":
         return moderation_error(request_id).response()
-    if what == "insufficient_quota":
+    if fault == "insufficient_quota":
         message = "You exceeded your current quota, please check your plan and billing details."
         return ApiError(message, status=429, type="insufficient_quota", code="credit_balance_exhausted").response()
-    status = int(what)
+    status = int(fault)
     if status in GATEWAY:
         page = f"<html><head><title>{status}</title></head><body><h1>{status} at the sandbox's edge</h1></body></html>"
         return ServerResponse(status=status, headers={"Content-Type": "text/html"}, body=page.encode())

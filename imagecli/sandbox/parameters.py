@@ -77,11 +77,11 @@ def read_svg_options(form: ParsedForm, row: ModelRow) -> SvgOptions:
     return SvgOptions(model=model or None, effort=effort)
 
 
-def _read_object(value: Any, param: str, known: tuple[str, ...]) -> dict[str, Any]:
+def _read_object(value: Any, param: str, names: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_type_error(param, "an object", value)
     for name in value:
-        if name not in known:
+        if name not in names:
             raise unknown_parameter_error(f"{param}.{name}")
     return {name: inner for name, inner in value.items() if inner is not None}
 

@@ -120,7 +120,7 @@ def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> Mod
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
-        supported = [other.name for other in catalog.models.values() if operation in other.operations]
+        supported = [model.name for model in catalog.models.values() if operation in model.operations]
         raise unsupported_value_error("model", name, supported)
     return row
 
@@ -155,10 +155,10 @@ def _is_default(name: str, value: object, form: ParsedForm) -> bool:
 
 
 def _check_names(form: ParsedForm, operation: Operation, row: ModelRow, sandbox: ProviderRow) -> None:
-    known = ENDPOINT_PARAMETERS[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
-    known |= {"seed"} if operation in sandbox.seed else set()
+    names = ENDPOINT_PARAMETERS[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
+    names |= {"seed"} if operation in sandbox.seed else set()
     for name in form.values:
-        if name not in known:
+        if name not in names:
             raise unknown_parameter_error(name)
 
 

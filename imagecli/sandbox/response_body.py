@@ -48,15 +48,15 @@ def build_svg_usage(job: ImageJob, drawings: list[bytes]) -> dict[str, Any]:
     """The usage of the model that writes the SVG, which is billed separately."""
     efforts = job.row.allowed_values("svg")
     effort = job.svg.effort if job.svg else None
-    written = sum(map(len, drawings)) // 4
+    output_tokens = sum(map(len, drawings)) // 4
     thought = 256 * efforts.index(effort) if effort in efforts else 256
-    read = len(job.prompt.encode("utf-8", "replace")) // 4 + 200
+    input_tokens = len(job.prompt.encode("utf-8", "replace")) // 4 + 200
     return {
         "model": (job.svg.model if job.svg else None) or "sandbox-svg",
-        "input_tokens": read,
-        "output_tokens": written + thought,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens + thought,
         "reasoning_tokens": thought,
-        "total_tokens": read + written + thought,
+        "total_tokens": input_tokens + output_tokens + thought,
     }
 
 
@@ -118,14 +118,14 @@ def encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def build_events(job: ImageJob, painted: Iterator[PaintedImage], clock: SandboxClock) -> Iterator[bytes]:
-    """The server-sent events of *painted*, each as soon as it exists.
+def build_events(job: ImageJob, images: Iterator[PaintedImage], clock: SandboxClock) -> Iterator[bytes]:
+    """The server-sent events of *images*, each as soon as it exists.
 
     No field says to which image an event belongs, so images come one after the other. An exception becomes the last
     event, because the status has been sent.
     """
     try:
-        for number, image in enumerate(painted):
+        for number, image in enumerate(images):
             yield from _image_events(job, image, clock, first=number == 0)
     except Exception:  # the boundary of a stream; GeneratorExit is not caught, and ends it
         yield _encode_event("error", internal_error().body())

@@ -134,7 +134,7 @@ def test_image_mask_and_result_stay_aligned_under_every_transform(
     inner = (4, 4, upright.width - 4, upright.height - 4)
     for channel in difference(inside.crop(inner), upright.crop(inner)).split():
         assert not any(channel.histogram()[31:])
-    assert result.changed < 0.02
+    assert result.changed_share < 0.02
 
 
 def read_upright(data: bytes) -> Image.Image:
@@ -160,7 +160,7 @@ def test_outside_the_mask_every_pixel_is_the_originals(rules: str, orientation: 
     # Inside, beyond the soft edge, it is the result.
     inner = result.pixels.crop((60 + 8, 50 + 8, 150 - 8, 120 - 8))
     assert difference(inner, Image.new("RGB", inner.size, (250, 0, 250))).getextrema() == ((0, 0),) * 3
-    assert result.changed == 0
+    assert result.changed_share == 0
 
 
 def test_the_soft_edge_is_inside_the_mask_and_as_wide_as_it_says() -> None:
@@ -198,7 +198,7 @@ def test_changes_outside_the_mask_are_measured_and_restored() -> None:
     region = fit(data, rect(60, 50, 90, 70))
     other = Image.new("RGB", opened(region.image.image.data).size, (250, 0, 250))
     result = composed(data, region, other)
-    assert result.changed > 0.9
+    assert result.changed_share > 0.9
     assert difference(result.pixels, opened(data)).getbbox() == (60, 50, 150, 120)
 
 

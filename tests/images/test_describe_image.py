@@ -105,7 +105,7 @@ def test_a_photo_has_camera_place_and_rotation(format: str) -> None:
     found = described(saved(scene(60, 40), format, exif=camera_exif()))
     assert (found.size, found.orientation) == (Size(40, 60), 6)
     assert (found.camera.camera, found.camera.has_location) == ("Canon EOS R5", True)
-    assert found.camera.taken == "2026-05-01T10:11:12"
+    assert found.camera.taken_at == "2026-05-01T10:11:12"
     assert found.camera.software == "GIMP\x1b[2J"
 
 

@@ -148,7 +148,7 @@ def _apply_format(
         row=settings.model,
         provider=target.provider,
         operation=COMMANDS[settings.settings["command"]],
-        others=target.catalog.models.values(),
+        other_models=target.catalog.models.values(),
     )
     options, warning = apply_format_of_name(settings.options, output, support, flagged, variables)
     if warning is None and options == settings.options:

@@ -162,7 +162,7 @@ class BatchReporter:
             errors = (*errors, WaitingError(self.waiting))
         counts.exit_codes.update(error.exit_code for error in errors)
         events.emit_conversions()
-        if warning := self.budget.cap_passed_warning(counts.billed_usd, whole=not counts.unpriced):
+        if warning := self.budget.cap_passed_warning(counts.billed_usd, is_complete=not counts.unpriced):
             events(warning)
         estimated = cost or self.budget.cost()
         is_unbilled = pending_cost and not (counts.created or counts.failed)

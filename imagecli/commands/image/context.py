@@ -47,7 +47,7 @@ class PaintedMask(NamedTuple):
     data: bytes
     name: str
     """Of the file that it is saved as."""
-    kept: Path | None = None
+    stored_path: Path | None = None
     """Its copy in the state folder, until its edit has ended well or it is saved."""
 
 
@@ -115,7 +115,7 @@ def open_command_context(
     with name_option_origins(settings):
         options, notes = options_from_flags(flags.image, flags.stream, _image_settings(settings, flags), model)
     support = FormatSupport(
-        row=model, provider=settings.provider, operation=COMMANDS[command], others=catalog.models.values()
+        row=model, provider=settings.provider, operation=COMMANDS[command], other_models=catalog.models.values()
     )
     is_format_typed = flags.image.output_format is not None
     options, conversion_warning = apply_format_of_name(options, output, support, is_format_typed, variables)

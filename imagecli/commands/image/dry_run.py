@@ -33,17 +33,17 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
     budget = Budget.build([(call.request, context.model) for call in plan.calls], context.settings)
     inputs = InputCache(context.model)
     run_context = build_run_context(context, "dry-run")
-    planned = []
+    dry_run_requests = []
     check_inputs([call.request for call in plan.calls], inputs, on_event)
     for call in plan.calls:
         _, http = prepare_call(call, inputs.fit_inputs(call.request, on_event), run_context)
         names = () if context.output.kind == "stdout" else call.names
-        planned.append(build_dry_run_request(call, http, budget, context.settings, context.env, names=names))
+        dry_run_requests.append(build_dry_run_request(call, http, budget, context.settings, context.env, names=names))
     check_folders(plan.calls, context, make=False)
     refusal = budget.refusal()
     return CommandResult(
         command=context.command,
-        planned=tuple(planned),
+        planned=tuple(dry_run_requests),
         cost=budget.cost_by_quality(),
         errors=(refusal,) if refusal else (),
     )

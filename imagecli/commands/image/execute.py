@@ -123,11 +123,11 @@ def _interrupted_result(
 ) -> CommandResult:
     """The result of a command that Ctrl-C or SIGTERM ended: what is saved, and what may be billed."""
     # A signal can come between a result and the end of its call.
-    ended = {result.request for result in results}
-    in_flight = [call for call in in_flight if call.request not in ended]
+    finished_requests = {result.request for result in results}
+    in_flight = [call for call in in_flight if call.request not in finished_requests]
     unfinished = [call.result() for call in in_flight]
-    saved = sum(len(result.saved) for result in (*results, *unfinished))
-    message = f"interrupted: {saved} of {requested} images saved"
+    saved_count = sum(len(result.saved) for result in (*results, *unfinished))
+    message = f"interrupted: {saved_count} of {requested} images saved"
     hint = "nothing else was sent"
     if in_flight:
         message += f"; {budget.describe_in_flight([call.request for call in in_flight])}"
@@ -144,7 +144,8 @@ def _interrupted_result(
 
 
 def _warn_of_unsent(results: list[CallResult], calls: tuple[PlannedCall, ...], progress: PlainProgress) -> None:
-    if unsent := len(calls) - len(results):
-        saved = sum(len(result.saved) for result in results)
-        message = f"stopped: {saved} of {count_images(calls)} images saved; {plural(unsent, 'request')} not sent"
+    if unsent_count := len(calls) - len(results):
+        saved_count = sum(len(result.saved) for result in results)
+        message = f"stopped: {saved_count} of {count_images(calls)} images saved"
+        message += f"; {plural(unsent_count, 'request')} not sent"
         progress(WarningEvent(code="stopped", message=message))

@@ -94,9 +94,9 @@ def _check_image_words(words: ImageWords, env: Env, command: str) -> None:
         return
     place = images.index(texts[0])
     message = f"missing image: {texts[0]!r} is not a file"
-    joined = " ".join(images[place : place + 2])
-    if _is_file(joined, env):
-        raise UsageError(message, hint=f"put the file name in quotes: {shell_quote(joined)}")
+    file_name = " ".join(images[place : place + 2])
+    if _is_file(file_name, env):
+        raise UsageError(message, hint=f"put the file name in quotes: {shell_quote(file_name)}")
     if words.prompt is None:
         if len(texts) == 1 and place < len(images) - 1:
             swapped = quote_command([*images[:place], *images[place + 1 :], texts[0]])

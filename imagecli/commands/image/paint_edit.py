@@ -58,17 +58,17 @@ def paint_mask(
         return (context if start else context._replace(notes=(*context.notes, note))), stand_ins
     if not check_requests(context, prompts, stand_ins):
         return context, stand_ins
-    kept = find_kept_masks(context.settings.state_dir)
-    if kept and not context.display.quiet:
-        message = f"{plural(len(kept), 'mask')} of interrupted edits: imagecli recover saves what was painted"
+    stored_masks = find_kept_masks(context.settings.state_dir)
+    if stored_masks and not context.display.quiet:
+        message = f"{plural(len(stored_masks), 'mask')} of interrupted edits: imagecli recover saves what was painted"
         print_note(message, context.env)
     header = read_image_header(image)
     area = empty_area(header.size)
     if start:
         with raise_as_mask_error():
             area = draw_mask(start, read_mask_header(start), header.size).area
-    painted = drop_faint_alpha(paint_area(header, area, context.env))
-    mask = encode_with_pillow(mask_pixels(painted), "png", compress_level=6)
+    painted_area = drop_faint_alpha(paint_area(header, area, context.env))
+    mask = encode_with_pillow(mask_pixels(painted_area), "png", compress_level=6)
     source = MaskSource(file=InputSource(name="the painted mask", data=mask))
     painted_mask = keep_in_state_folder(PaintedMask(data=mask, name=f"{image.stem}-mask.png"), context)
     context = context._replace(painted_mask=painted_mask)

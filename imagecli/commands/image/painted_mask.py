@@ -33,8 +33,8 @@ def keep_painted_mask(context: CommandContext) -> Iterator[None]:
     mask = context.painted_mask
     with ExitStack() as stack:
         with suppress(OSError):
-            if mask and mask.kept:
-                stack.enter_context(_lock(mask.kept))
+            if mask and mask.stored_path:
+                stack.enter_context(_lock(mask.stored_path))
         try:
             yield
         except BaseException:
@@ -48,17 +48,17 @@ def keep_in_state_folder(mask: PaintedMask, context: CommandContext) -> PaintedM
     folder = context.settings.state_dir / _FOLDER
     try:
         make_private_folder(folder)
-        return mask._replace(kept=save_file(mask.data, folder / mask.name))
+        return mask._replace(stored_path=save_file(mask.data, folder / mask.name))
     except (OSError, DiskError):
         return mask
 
 
 def discard_kept_mask(mask: PaintedMask) -> None:
     """Removes the copy in the state folder: its edit has ended well, or the mask is saved."""
-    if mask.kept:
+    if mask.stored_path:
         with suppress(OSError):
-            mask.kept.unlink()
-            mask.kept.parent.rmdir()
+            mask.stored_path.unlink()
+            mask.stored_path.parent.rmdir()
 
 
 def find_kept_masks(state_dir: Path) -> list[PaintedMask]:
@@ -67,7 +67,7 @@ def find_kept_masks(state_dir: Path) -> list[PaintedMask]:
     for path in sorted((state_dir / _FOLDER).glob("*.png")):
         with suppress(OSError), _lock(path) as is_free:
             if is_free:
-                masks.append(PaintedMask(data=read_regular(path, MAX_IMAGE_BYTES), name=path.name, kept=path))
+                masks.append(PaintedMask(data=read_regular(path, MAX_IMAGE_BYTES), name=path.name, stored_path=path))
     return masks
 
 
@@ -92,7 +92,7 @@ def save_painted_mask(mask: PaintedMask, folder: Path = Path()) -> tuple[Path | 
     try:
         path = save_file(mask.data, folder / mask.name)
     except DiskError as error:
-        copy = f"{mask.kept} is a copy" if mask.kept else "the page has a copy to download"
+        copy = f"{mask.stored_path} is a copy" if mask.stored_path else "the page has a copy to download"
         message = f"the painted mask could not be saved: {error.message}; {copy}"
         return None, WarningEvent(code="mask_lost", message=message)
     discard_kept_mask(mask)

@@ -80,13 +80,13 @@ def build_request_plan(
     check_variables_used(prompts[0].variables, prompts[0].typed, output)
     check_placeholders(prompts[0].typed or "", prompts[0].variables)
     total = sum(request.options.n for request in requests)
-    taken: dict[str, int] = {}
+    used_names: dict[str, int] = {}
     to_send: list[ImageRequest] = []
     names: list[OutputName] = []
     existing: list[tuple[Path, int]] = []
     first = 1
     for request, prompt in zip(requests, prompts, strict=True):
-        planned = resolve_names(
+        resolved_names = resolve_names(
             output,
             count=request.options.n,
             fields=name_fields(request, prompt, now),
@@ -94,21 +94,21 @@ def build_request_plan(
             expected_format=request.options.output_format or "png",
             if_exists=if_exists,
             look=stat_path,
-            taken=taken,
+            taken=used_names,
             first=first,
             total=total,
         )
         first += request.options.n
         # A composed image is encoded again anyway, so the extension of a template decides its format too.
         is_composed = isinstance(request, Edit) and request.composition is not None
-        missing = [index for index, one in enumerate(planned) if not one.kept]
-        for one in planned:
-            if one.kept:
-                existing.append((one.kept, len(names)))
+        missing_indices = [index for index, resolved_name in enumerate(resolved_names) if not resolved_name.kept]
+        for resolved_name in resolved_names:
+            if resolved_name.kept:
+                existing.append((resolved_name.kept, len(names)))
             else:
-                names.append(with_literal_format(one.name) if is_composed else one.name)
-        if missing:
-            to_send.append(request_images(request, missing[0], len(missing)))
+                names.append(with_literal_format(resolved_name.name) if is_composed else resolved_name.name)
+        if missing_indices:
+            to_send.append(request_images(request, missing_indices[0], len(missing_indices)))
     return _build_plan(assign_names(plan_calls(to_send, row), names), existing, output)
 
 

@@ -152,7 +152,7 @@ class _PixelData:
         """Passes that are not complete."""
         self._inflater = zlib.decompressobj()
         self._pass_offset = 0
-        self._bytes_left = sum(one.size for one in self._passes)
+        self._bytes_left = sum(image_pass.size for image_pass in self._passes)
         self._bytes_inflated = 0
         self._is_complete = False
         self._needs_palette = not self.problem and header[9] == _PALETTE

@@ -34,9 +34,9 @@ class BatchOutputFile:
     """The results of the first *done* requests, created again each time they are read; the first reading determines the
     size."""
 
-    def __init__(self, worker: BatchWorker, done: int) -> None:
+    def __init__(self, worker: BatchWorker, line_count: int) -> None:
         self._worker = worker
-        self._done = done
+        self._done = line_count
         self._size: int | None = None
 
     @property
@@ -55,8 +55,8 @@ class BatchOutputFile:
 class BatchErrorFile(BatchOutputFile):
     """The errors of the first *done* requests, and of the others if the batch ended before them."""
 
-    def __init__(self, worker: BatchWorker, done: int, status: str) -> None:
-        super().__init__(worker, done)
+    def __init__(self, worker: BatchWorker, line_count: int, status: str) -> None:
+        super().__init__(worker, line_count)
         self._status = status
 
     def parts(self) -> Iterator[bytes]:
@@ -106,13 +106,15 @@ class Batch:
     def _age(self) -> float:
         return self._clock.now() - self._created
 
-    def _add_files(self, moment: BatchMoment, worker: BatchWorker, done: int, refused: int) -> dict[str, str]:
+    def _add_files(
+        self, moment: BatchMoment, worker: BatchWorker, done_count: int, refused_count: int
+    ) -> dict[str, str]:
         """Stores the output and the error file, unless empty, and returns their ids by kind."""
         ids: dict[str, str] = {}
-        if done > refused:
-            ids["output"] = self._add_file("output", BatchOutputFile(worker, done))
-        if refused or (moment.status in ABANDONED and done < worker.total):
-            ids["error"] = self._add_file("error", BatchErrorFile(worker, done, moment.status))
+        if done_count > refused_count:
+            ids["output"] = self._add_file("output", BatchOutputFile(worker, done_count))
+        if refused_count or (moment.status in ABANDONED and done_count < worker.total):
+            ids["error"] = self._add_file("error", BatchErrorFile(worker, done_count, moment.status))
         return ids
 
     def _add_file(self, kind: str, content: BatchOutputFile) -> str:
@@ -121,9 +123,9 @@ class Batch:
 
     def _build_object(self, moment: BatchMoment, worker: BatchWorker) -> dict[str, Any]:
         record, request = self._record, self._record.request
-        done = int(worker.total * moment.share + 1e-9)
-        refused = worker.decide_lines(done)
-        files = self._add_files(moment, worker, done, refused) if moment.has_ended else {}
+        done_count = int(worker.total * moment.share + 1e-9)
+        refused_count = worker.decide_lines(done_count)
+        files = self._add_files(moment, worker, done_count, refused_count) if moment.has_ended else {}
         errors = [{"code": e.code, "line": e.line, "message": e.message, "param": e.param} for e in record.errors]
         return {
             "id": record.id,
@@ -141,8 +143,8 @@ class Batch:
             **{f"{status}_at": self._unix_seconds(moment.reached.get(status)) for status in DATES},
             "request_counts": {
                 "total": worker.total if moment.status != "validating" else 0,
-                "completed": done - refused,
-                "failed": refused + (worker.total - done if moment.status in ABANDONED else 0),
+                "completed": done_count - refused_count,
+                "failed": refused_count + (worker.total - done_count if moment.status in ABANDONED else 0),
             },
             **({"usage": _total_usage(worker)} if "output" in files else {}),
             "metadata": request.metadata,

@@ -80,5 +80,5 @@ class BatchTimeline:
         if self.ending == "failed":
             return 0.0
         start, end = _WORK
-        done = (min(age, end, end if self.cancelled is None else self.cancelled) - start) / (end - start)
-        return max(0.0, done) * (_EXPIRED_SHARE if self.ending == "batch_expired" else 1.0)
+        share = (min(age, end, end if self.cancelled is None else self.cancelled) - start) / (end - start)
+        return max(0.0, share) * (_EXPIRED_SHARE if self.ending == "batch_expired" else 1.0)

@@ -178,10 +178,10 @@ def _choose_color(ground: Image.Image, colors: tuple[Color, ...]) -> Color | Non
 def grey_range(image: Image.Image) -> tuple[int, int]:
     """The darkest and the lightest grey, without the outer two in a hundred pixels on both ends."""
     counts = image.convert("L").histogram()
-    total, seen, levels = sum(counts), 0, []
+    total, pixels, levels = sum(counts), 0, []
     for level, count in enumerate(counts):
-        seen += count
-        if count and total * 0.02 <= seen <= total * 0.98 + count:
+        pixels += count
+        if count and total * 0.02 <= pixels <= total * 0.98 + count:
             levels.append(level)
     return (levels[0], levels[-1]) if levels else (0, 255)
 
@@ -245,15 +245,15 @@ def split_units(text: str) -> list[str]:
 def break_lines(text: str, measure: MeasureWidth, limit: float) -> tuple[str, ...]:
     """Lines no wider than *limit* font sizes; a word that is wider is broken anywhere."""
     lines: list[str] = []
-    line, used = "", 0.0
+    line, line_width = "", 0.0
     for unit in split_units(text):
         for piece in (unit,) if measure(unit) <= limit else unit:
             width = measure(piece)
-            if used + width > limit and line.strip() and not piece.isspace():
+            if line_width + width > limit and line.strip() and not piece.isspace():
                 lines.append(line.strip())
-                line, used = "", 0.0
+                line, line_width = "", 0.0
             if line or not piece.isspace():
-                line, used = line + piece, used + width
+                line, line_width = line + piece, line_width + width
     return (*lines, line.strip()) if line.strip() else tuple(lines)
 
 

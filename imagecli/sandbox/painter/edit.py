@@ -66,14 +66,14 @@ def paint_print(image: Image.Image, palette: Palette) -> Image.Image:
     return ImageOps.colorize(grey, palette.near, mix_colors(palette.low, WHITE, 0.4), middle)
 
 
-def pin_images(image: Image.Image, others: list[Image.Image]) -> None:
+def pin_images(image: Image.Image, further_images: list[Image.Image]) -> None:
     """Puts small prints with a white edge on *image*, in a row from the left."""
-    if not others:
+    if not further_images:
         return
-    side = max(8, min(round(min(image.size) * 0.16), round(image.width * 0.9 / len(others))))
+    side = max(8, min(round(min(image.size) * 0.16), round(image.width * 0.9 / len(further_images))))
     edge = max(1, side // 18)
-    for number, other in enumerate(others):
-        small = ImageOps.expand(ImageOps.fit(other, (side - 3 * edge, side - 3 * edge)), edge, "white")
+    for number, further_image in enumerate(further_images):
+        small = ImageOps.expand(ImageOps.fit(further_image, (side - 3 * edge, side - 3 * edge)), edge, "white")
         image.paste(small, (round(image.width * 0.05) + number * side, (image.height - side) // 2))
 
 

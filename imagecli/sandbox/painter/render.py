@@ -93,7 +93,7 @@ class JobPainter:
     def _writable_area_and_alpha(self) -> tuple[Area, Image.Image | None]:
         """Where words may be, and the alpha of the finished image."""
         job, size = self.job, self.job.size
-        everything = (0, 0, size.width, size.height)
+        full_box = (0, 0, size.width, size.height)
         transparent = job.background == "transparent"
         if self.source and self.fixed:
             new = ImageChops.invert(self.fixed)
@@ -106,7 +106,7 @@ class JobPainter:
         if job.operation == "generations" and transparent:
             inset = round(min(size.width, size.height) * 0.16)
             return (inset, inset, size.width - inset, size.height - inset), badge_mask(size)
-        return everything, None
+        return full_box, None
 
 
 def _add_moving_light(image: Image.Image, moment: float) -> None:
@@ -140,13 +140,13 @@ def paint_gif(job: ImageJob, index: int, caption: Caption) -> bytes:
     return out.getvalue()
 
 
-def paint_earlier_states(painted: PaintedImage, job: ImageJob) -> Iterator[bytes]:
+def paint_earlier_states(image: PaintedImage, job: ImageJob) -> Iterator[bytes]:
     """The partial images of a stream, each in the image's own format and size, from broad patches to nearly all."""
     count = job.delivery.partial_images
-    if painted.image is None:
+    if image.image is None:
         return
     for number in range(1, count + 1):
-        yield encode_image(_coarsen(painted.image, number / (count + 1)), job)
+        yield encode_image(_coarsen(image.image, number / (count + 1)), job)
 
 
 def _coarsen(image: Image.Image, share: float) -> Image.Image:
