@@ -178,7 +178,9 @@ def determine_file_state(
         and not is_possibly_billed
         and identity.is_fresh(recorded_here.entry)
     ):
-        return FileState(plan, path, "ours", recorded_here.entry, recorded_here.file, fresh=True)
+        return FileState(
+            plan=plan, path=path, status="ours", entry=recorded_here.entry, record=recorded_here.file, fresh=True
+        )
     candidates = _candidates(recorded_here, recorded, path, identity, journal)
     match = _find_match(path, stat_result, candidates, disk)
     if stat_result.bytes is None:

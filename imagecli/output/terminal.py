@@ -196,15 +196,21 @@ def output_width(env: Env) -> int:
 
 
 def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
-    """The rows of *cells*, the first of which are the titles, in columns; or, if they are too wide, as a list."""
+    """The rows of *cells*, the first of which are the titles, in columns; or, if they are too wide, as a list.
+
+    In the list, rows with the same first cell follow each other below it.
+    """
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in cells]
     if all(len(line) <= width for line in lines):
         yield from lines
         return
     titles = cells[0]
+    previous = None
     for name, *values in cells[1:]:
-        yield name
+        if name != previous:
+            yield name
+        previous = name
         for title, value in zip(titles[1:], values, strict=True):
             yield from wrap_text(f"  {title.lower()}: {value}", width, "    ") if value else ()
 

@@ -35,6 +35,7 @@ from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files
+from imagecli.storage.sidecar import check_sidecar_name
 
 MAX_IMAGES: Final = 10
 """The most images of one request."""
@@ -261,6 +262,9 @@ def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, 
         check_response_size(max((min(plan.item.request.options.n, MAX_IMAGES) for plan in plans), default=1))
         for folder in dict.fromkeys(folder for plan in plans for folder in plan.item.folders):
             check_folder(folder, make=make, another="choose another folder in the rows' output")
+        for plan in plans:
+            for path in plan.outputs if plan.item.settings.get("sidecar") else ():
+                check_sidecar_name(path.rpartition("/")[2])
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
         hint = error.hint and options_as_fields(error.hint)

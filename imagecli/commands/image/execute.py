@@ -11,6 +11,7 @@ from imagecli.commands.image.plan import RequestPlan
 from imagecli.domain import Generate
 from imagecli.errors import Terminated, UnsavedError, signal_exit_code
 from imagecli.events import WarningEvent
+from imagecli.naming import path_for_format
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.terminal import plural
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
@@ -20,6 +21,7 @@ from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult, CommandResult
 from imagecli.storage.preflight import check_folder, check_response_size
+from imagecli.storage.sidecar import check_sidecar_name
 from imagecli.worker_pool import WorkerPool
 
 
@@ -40,11 +42,17 @@ def build_run_context(context: CommandContext, run_id: str) -> RunContext:
 
 
 def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, make: bool) -> None:
-    """Checks every folder that is saved to; *make*: missing ones are created. Raises OutputError, DiskError."""
+    """Checks every folder that is saved to, and the names of sidecars; *make*: missing folders are created.
+
+    Raises OutputError, DiskError.
+    """
     check_response_size(max((call.request.options.n for call in calls), default=1))
     if context.output.kind != "stdout":
         for folder in dict.fromkeys(folder for call in calls for folder in call.folders):
             check_folder(folder, make=make)
+        for call in calls if context.settings.sidecar else ():
+            for name in call.names:
+                check_sidecar_name(path_for_format(name, call.request.options.output_format or "png").name)
 
 
 def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProgress) -> CommandResult:

@@ -30,7 +30,7 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
-    prompts, requests, repeated = remove_repeated_requests(prompts, requests)
+    prompts, requests, repeat_notes = remove_repeated_requests(prompts, requests)
     requests = _resolve_sizes(requests, context)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
@@ -42,7 +42,7 @@ def run_requests(
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
         notes = (*_settings_notes(context, prompts, endpoint_note), *_reference_notes(requests), *context.notes)
-        for event in (*repeated, *notes, *warnings, *plan.notes):
+        for event in (*repeat_notes, *notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
         if context.dry_run:
@@ -99,9 +99,9 @@ def remove_repeated_requests(
         if (key := (files, tuple(prompt.variables.items()))) not in unique:
             unique[key] = prompt, request
             continue
-        given = f"{sources[0].label} with the same prompt" if sources else f"the prompt {prompt.text!r}"
-        message = f"{given} is given more than once, and requested only once; -n 2 creates two images"
-        notes[given] = NoteEvent(code="repeated", message=message)
+        subject = f"{sources[0].label} with the same prompt" if sources else f"the prompt {prompt.text!r}"
+        message = f"{subject} is given more than once, and requested only once; -n 2 creates two images"
+        notes[subject] = NoteEvent(code="repeated", message=message)
     return [prompt for prompt, _ in unique.values()], [request for _, request in unique.values()], [*notes.values()]
 
 
