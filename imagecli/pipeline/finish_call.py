@@ -278,7 +278,7 @@ class ImageFetcher(NamedTuple):
         disk_error = None
         if index not in self.saver.extras and (index or not prepared.stdout):
             try:
-                check_still_below(folder, prepared.root)
+                check_still_below(folder, self.saver.root)
                 with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as file:
                     return self._fill(ImageWriter(file), source)
             except DiskError as error:
