@@ -52,8 +52,9 @@ def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, ma
         if context.settings.sidecar:
             from imagecli.storage.sidecar import check_sidecar_name  # few commands write sidecars
 
-            for call, name in ((call, name) for call in calls for name in call.names):
-                check_sidecar_name(path_for_format(name, call.request.options.output_format or "png").name)
+            for call in calls:
+                for name in call.names:
+                    check_sidecar_name(path_for_format(name, call.request.options.output_format or "png").name)
 
 
 def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProgress) -> CommandResult:
