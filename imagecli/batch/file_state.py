@@ -19,6 +19,7 @@ from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_IMAGE_BYTES
+from imagecli.errors import os_error_reason
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image_file
@@ -96,7 +97,7 @@ class DiskState:
             with (self._folder / path).open("rb") as file:
                 image = inspect_image_file(file)
         except (OSError, ValueError) as error:
-            return f"unreadable ({getattr(error, 'strerror', None) or error})"
+            return f"unreadable ({os_error_reason(error)})"
         if image.format is None:
             return image.problem if image.problem in STAND_INS else "not an image"
         return None if image.is_complete else f"not a complete image ({image.problem or 'truncated'})"

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from imagecli.catalog.provider import ProviderRow
-from imagecli.errors import InputImageError
+from imagecli.errors import InputImageError, os_error_reason
 from imagecli.serialization import has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
@@ -145,8 +145,9 @@ def _file_digest(path: Path) -> FileDigest:
         sha256 = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest() if is_text else raw
         return FileDigest(raw=raw, sha256=sha256)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputImageError(f"can't read {path}: {reason}", hint="check the name and its permissions") from error
+        raise InputImageError(
+            f"can't read {path}: {os_error_reason(error)}", hint="check the name and its permissions"
+        ) from error
 
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

@@ -98,6 +98,15 @@ class Budget(NamedTuple):
         usd = self.reported_price(result.request, result.usage)
         return 0.0 if usd is None and not result.may_be_billed else usd
 
+    def describe_in_flight(self, requests: Sequence[int]) -> str:
+        """`2 requests in flight may be billed, up to $0.42`, of calls that an interrupted command sent."""
+        text = f"{len(requests)} {'request' if len(requests) == 1 else 'requests'} in flight"
+        if self.settings.provider.free:
+            return text
+        price = estimate.total_estimate([self.estimates[index] for index in requests])
+        most = price and price.high_usd
+        return f"{text} may be billed, up to {format_usd(most, up=True)}" if most else f"{text} may be billed"
+
     def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
         request, row = self.requests[index], self.rows[index]

@@ -13,9 +13,8 @@ from imagecli.batch.api.submission_ids import LineId, item_key
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
-from imagecli.errors import DiskError, UsageError
+from imagecli.errors import DiskError, UsageError, os_error_reason
 from imagecli.plan_calls import PlannedCall
-from imagecli.storage.atomic_write import os_error_reason
 
 LineBuilder = Callable[[str, PlannedCall, ItemPlan], bytes]
 """A `custom_id`, its call and the plan that it is of → the line."""

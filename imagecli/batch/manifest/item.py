@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagecli.batch.manifest.output_targets import OutputTarget
+from imagecli.batch.manifest.resolve_settings import ResolvedSettings
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import ImageRequest, Size
 
@@ -23,16 +24,26 @@ class ManifestItem(NamedTuple):
     request: ImageRequest
     """Its `options.fit` is the row's if one file is made of each image. With several it is None, and each target has
     its own."""
-    model: ModelRow
-    """As it applies at the provider."""
-    model_named: bool
-    """True if the row, a flag or `[defaults]` names the model, False if it is the provider's current default."""
+    resolved: ResolvedSettings
     prompt: str | None
     """The user's own prompt with its variables filled; None for a variation without one."""
-    settings: Mapping[str, Any]
-    """Command and settings by their wire names: parsed, but not resolved by the model."""
     targets: tuple[tuple[OutputTarget, ...], ...]
     """For each image of the response its files. The first file of the first image identifies the item."""
+
+    @property
+    def model(self) -> ModelRow:
+        """As it applies at the provider."""
+        return self.resolved.model
+
+    @property
+    def model_named(self) -> bool:
+        """True if the row, a flag or `[defaults]` names the model, False if it is the provider's current default."""
+        return "model" in self.settings
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Command and settings by their wire names: parsed, but not resolved by the model."""
+        return self.resolved.settings
 
     @property
     def command(self) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from imagecli.batch.decisions import DecisionKind
 from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
-from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.context import BatchContext, ConcurrencyOptions
@@ -18,12 +17,14 @@ from imagecli.commands.batch.kept_files import find_kept_files
 from imagecli.commands.batch.open_run import (
     BatchRun,
     check_inputs_and_folders,
+    check_renamed,
     count_up_to_date,
+    find_moves,
     number_calls,
     open_batch_run,
     plan_run,
 )
-from imagecli.commands.batch.plan_items import disk_state, planned_outputs
+from imagecli.commands.batch.plan_items import disk_state
 from imagecli.commands.batch.reporter import NO_COST, item_keys
 from imagecli.config.settings import Settings
 from imagecli.errors import EXIT_INCOMPLETE
@@ -46,7 +47,8 @@ def run_check(context: BatchContext) -> int:
     """Lists what is missing or stale, and returns 10 if anything is. Raises OutputError for existing files."""
     with open_batch_run(context, read_only=True) as run:
         plans = plan_run(run)
-        _emit_moves(run, plans)
+        for move in find_moves(run, plans):
+            run.events(move.note())
     gaps = [plan for plan in plans if plan.decision.kind != "done"]
     counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans), missing=len(gaps))
     if context.display.json:
@@ -78,17 +80,6 @@ def run_check(context: BatchContext) -> int:
     return exit_code or run.output.exit_code
 
 
-def _emit_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
-    """Notes which missing files exist under an earlier name, and only have to be moved."""
-    context = run.context
-    if run.state.runs and any(plan.decision.kind == "missing" for plan in plans):
-        outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
-        orphans = find_orphans(outputs, run.state, disk_state(context))
-        missing = ((plan.identity, plan.decision) for plan in plans if orphans and plan.decision.kind == "missing")
-        for note in suggest_moves(missing, orphans, context.manifest.folder):
-            run.events(note)
-
-
 def _print_row(run: BatchRun, plan: ItemPlan) -> None:
     """Prints a row's JSON object: its files that exist, and whether those are all."""
     files = find_kept_files(plan, run.state, disk_state(run.context), run.context.manifest.folder)
@@ -102,7 +93,7 @@ def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     """Prints what would be requested, for how much, and how long that takes at least."""
     with open_batch_run(context, read_only=True) as run:
         plans = plan_run(run)
-        _emit_moves(run, plans)
+        check_renamed(run, plans)
         check_unrecorded(plans, spool_places(context.settings))
         to_create, budget = number_calls(context, plans)
         check_inputs_and_folders(to_create, run.events, make=False)

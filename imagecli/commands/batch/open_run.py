@@ -16,12 +16,13 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.prune import Move, find_orphans, suggest_moves
 from imagecli.batch.recovery_result import RecoveryResult, WaitingResponse
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
 from imagecli.client.spool import list_spooled_calls
 from imagecli.commands.batch.context import BatchContext, emit_notes
-from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
+from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items, planned_outputs
 from imagecli.commands.batch.record_items import ItemRecorder
 from imagecli.commands.batch.reporter import BatchEventFilter
 from imagecli.config.settings import Settings
@@ -35,6 +36,7 @@ from imagecli.pipeline.spool_places import spool_places
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files
+from imagecli.storage.sidecar import check_sidecar_name
 
 MAX_IMAGES: Final = 10
 """The most images of one request."""
@@ -124,12 +126,45 @@ def plan_run(run: BatchRun) -> list[ItemPlan]:
     plans = plan_items(run.context, run.state, run.recovered.waiting_requests)
     for note in merge_notes(note for plan in plans for note in plan.decision.notes):
         run.events(note)
-    refusals = [plan.decision.refusal for plan in plans if plan.decision.refusal]
+    _raise_refusals([plan.decision.refusal for plan in plans if plan.decision.refusal])
+    return plans
+
+
+def check_renamed(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
+    """Raises OutputError if an image that would be paid for exists under an earlier name.
+
+    It is only noted where another request costs nothing, or --if-exists overwrite allows it.
+    """
+    moves = find_moves(run, plans)
+    if run.context.settings.provider.free or run.context.if_exists == "overwrite":
+        for move in moves:
+            run.events(move.note())
+    else:
+        _raise_refusals([move.refusal() for move in moves])
+
+
+def find_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> list[Move]:
+    """Which missing images exist under an earlier name, and only have to be moved."""
+    if not run.state.runs:
+        return []
+    missing = [
+        (plan.identity, plan.decision)
+        for plan in plans
+        if plan.decision.kind == "missing" and any(map(run.state.files_by_hash, plan.identity.known_hashes))
+    ]
+    if not missing:  # usual, and looking for orphans takes a system call for each file
+        return []
+    context = run.context
+    outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
+    orphans = find_orphans(outputs, run.state, disk_state(context))
+    return suggest_moves(missing, orphans, context.manifest.folder)
+
+
+def _raise_refusals(refusals: Sequence[OutputError]) -> None:
     if len(refusals) == 1:
         raise refusals[0]
     if refusals:
         raise OutputConflictsError(refusals)
-    return plans
 
 
 class OutputConflictsError(OutputError):
@@ -234,6 +269,9 @@ def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, 
         check_response_size(max((min(plan.item.request.options.n, MAX_IMAGES) for plan in plans), default=1))
         for folder in dict.fromkeys(folder for plan in plans for folder in plan.item.folders):
             check_folder(folder, make=make, another="choose another folder in the rows' output")
+        for plan in plans:
+            for path in plan.outputs if plan.item.settings.get("sidecar") else ():
+                check_sidecar_name(path.rpartition("/")[2])
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
         hint = error.hint and options_as_fields(error.hint)

@@ -74,7 +74,7 @@ class ItemRecorder:
             self._write()
 
     def add_recovered(self, saved: Iterable[tuple[PreparedCall, CallResult]]) -> None:
-        """Records the responses of earlier runs that were saved now."""
+        """Records the responses of earlier runs that were saved now, and what an interrupted run saved of its last."""
         from imagecli.history.record import record_recovered_call
 
         calls = [record_recovered_call(prepared, result, self._context.catalog) for prepared, result in saved]

@@ -18,6 +18,7 @@ from imagecli.commands.batch.open_run import (
     build_batch_run_context,
     build_finalizer,
     check_inputs_and_folders,
+    check_renamed,
     count_up_to_date,
     find_pending_plans,
     find_waiting,
@@ -45,6 +46,7 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     """
     with open_batch_run(context) as run:
         plans = plan_run(run)
+        check_renamed(run, plans)
         check_unrecorded(plans, spool_places(context.settings))
         to_create, budget = number_calls(context, plans)
         if refusal := budget.refusal():
@@ -146,6 +148,7 @@ def _run_items(
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        pipeline.discard_interrupted(folder for plan in plans for folder in plan.item.folders)
-        return [interruption_error(signal, counts, pipeline.in_flight())]
+        in_flight = pipeline.interrupt(folder for plan in plans for folder in plan.item.folders)
+        run.recorder.add_recovered((call.saver.prepared, call.result()) for call in in_flight if call.saver.saved)
+        return [interruption_error(signal, counts, reporter.budget, in_flight)]
     return [*spend_guard.refusals()]
