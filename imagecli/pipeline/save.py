@@ -93,6 +93,7 @@ class ImageSaver:
         extras: Collection[int] = (),
     ) -> None:
         self.prepared = prepared
+        self.root = prepared.root
         self.rescue_folder = rescue_folder
         """For images whose own folder can't be written to."""
         self.on_event = on_event
@@ -124,9 +125,7 @@ class ImageSaver:
             path, original, staged = self._save_converted(index, staged, name, change, overwrite)
         else:
             path = self._publish(staged, _unchanged_path(name, received), overwrite, self._label(index), number)
-        yield self._record_saved(
-            self._build_saved_image(index, path, staged, revised_prompt)._replace(original=original)
-        )
+        yield self._record_saved(self._build_saved_image(index, path, staged, revised_prompt, original))
         for copy, destination in enumerate(further, start=1):
             image = self._save_further(index, copy, destination, original or path, received, revised_prompt)
             yield self._record_saved(image)
@@ -215,7 +214,7 @@ class ImageSaver:
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
         name, identity = self.prepared.name(index), staged.identity
-        problem = None if identity.whole and identity.format else identity.problem or "unknown data"
+        problem = None if identity.is_complete and identity.format else identity.problem or "unknown data"
         if identity.format == "svg" and self.prepared.output_format != "svg":
             problem = problem or "an SVG, which was not requested"
         if problem:
@@ -273,7 +272,7 @@ class ImageSaver:
 
         Raises UnsavedError if that fails, OSError.
         """
-        check_still_below(folder, self.prepared.root)
+        check_still_below(folder, self.root)
         data = source.read_bytes()
         try:
             if change:
@@ -304,7 +303,7 @@ class ImageSaver:
     def _publish(self, staged: StagedImage, path: Path, overwrite: bool, label: str, number: int = 1) -> Path:
         """Publishes an image as *path*; if the disk fails, it is rescued with *label*, and DiskError is raised."""
         try:
-            check_still_below(path.parent, self.prepared.root)
+            check_still_below(path.parent, self.root)
             planned = number_path(path, number) if number > 1 else path
             if self.is_repeated and _has_same_bytes(planned, staged):
                 discard_staged(staged.path)
@@ -345,7 +344,12 @@ class ImageSaver:
         )
 
     def _build_saved_image(
-        self, index: int, path: Path | None, staged: StagedImage, revised_prompt: str | None
+        self,
+        index: int,
+        path: Path | None,
+        staged: StagedImage,
+        revised_prompt: str | None,
+        original: Path | None = None,
     ) -> SavedImage:
         assert staged.identity.format
         return SavedImage(
@@ -357,6 +361,7 @@ class ImageSaver:
             revised_prompt=revised_prompt,
             request=self.prepared.request,
             index=index,
+            original=original,
         )
 
 
