@@ -182,6 +182,16 @@ def test_generate_loads_only_what_it_uses(tmp_path: Path, httpserver: HTTPServer
     assert not dataclasses
 
 
+UNUSED_ON_A_TERMINAL = {"rich.progress", "rich.table", "rich.spinner", "PIL.ImageCms"}
+"""What neither the live line nor the preview of an image without a color profile has a use for."""
+
+
+def test_a_terminal_loads_only_what_it_uses() -> None:
+    program = "import sys, imagecli.output.live_progress, imagecli.output.preview; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not UNUSED_ON_A_TERMINAL & set(done.stdout.split())
+
+
 def test_a_request_is_sent_before_the_history_is_loaded(tmp_path: Path) -> None:
     """It fails, so that there is nothing to record."""
     words = ("generate", "a cat", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", "0")

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.errors import SettingsError
+from imagecli.errors import SettingsError, os_error_reason
 from imagecli.safe_open import (
     UnsafeFileError,
     check_link_owner,
@@ -144,8 +144,10 @@ def _project_hint(path: Path, folder: Path) -> str:
 
 def _refusal(path: Path, error: OSError, hint: str) -> SettingsError:
     if isinstance(error, UnsafeFileError):
-        return SettingsError(f"refusing to use {path}: {error.strerror}", hint=error.hint or hint, code="unsafe_file")
-    return SettingsError(f"can't read {path}: {error.strerror}")
+        return SettingsError(
+            f"refusing to use {path}: {os_error_reason(error)}", hint=error.hint or hint, code="unsafe_file"
+        )
+    return SettingsError(f"can't read {path}: {os_error_reason(error)}")
 
 
 # --- their TOML -------------------------------------------------------------------------------------------------------
@@ -183,10 +185,10 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
 
 
 def unknown_name_error(
-    what: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
+    kind: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
 ) -> SettingsError:
-    """An error for a name that does not exist; the default *hint* is the similar one of *names*."""
-    return SettingsError(f"{path}: unknown {what} {name!r}", hint=hint or unknown_name_hint(name, names))
+    """An error for the *name* of a *kind* that does not exist; the default *hint* is the similar one of *names*."""
+    return SettingsError(f"{path}: unknown {kind} {name!r}", hint=hint or unknown_name_hint(name, names))
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
@@ -219,6 +221,6 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
             raise
     except OSError as error:
         raise SettingsError(
-            f"can't write {path}: {error.strerror}",
+            f"can't write {path}: {os_error_reason(error)}",
             hint="make it writable, or set IMAGECLI_CONFIG_DIR to another folder",
         ) from error
