@@ -1,4 +1,4 @@
-"""How an image was made, as sidecars and `imagecli info --json` have it: no key, no address, no folder."""
+"""How an image was made, as sidecars and `imagecli info --json` have it: no key, no URL, no folder."""
 
 from __future__ import annotations
 

@@ -349,7 +349,7 @@ class ImageInfo(NamedTuple):
     """What is wrong if the image is not complete."""
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the image is complete."""
         return self.problem is None
 

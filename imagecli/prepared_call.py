@@ -1,10 +1,12 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagecli.domain import Box, DigitalSourceType, IfExists, InputFile, Json, Operation, OutputName, Size, Transform
+from imagecli.safe_open import absolute_text
 
 
 class OutputFile(NamedTuple):
@@ -117,7 +119,7 @@ class PreparedCall(NamedTuple):
     @property
     def root(self) -> Path | None:
         """The folder below which everything is saved, links resolved; None if the user typed the place."""
-        return Path(self.part.manifest).parent if self.part and not self.allow_outside else None
+        return _folder_of(self.part.manifest) if self.part and not self.allow_outside else None
 
     def name(self, index: int) -> OutputName:
         """The name of image *index*; one beyond those that were requested shares the last."""
@@ -136,6 +138,12 @@ class PreparedCall(NamedTuple):
         return tuple(dict.fromkeys(name.folder for name in names))
 
 
+@lru_cache(maxsize=8)
+def _folder_of(file: str) -> Path:
+    """The folder of *file*, which is the same manifest for most calls."""
+    return Path(file).parent
+
+
 def prepared_to_json(prepared: PreparedCall) -> str:
     """*prepared* as JSON for the spool, with absolute paths: another command may be run elsewhere."""
     return json.dumps(_to_plain(prepared))
@@ -144,19 +152,13 @@ def prepared_to_json(prepared: PreparedCall) -> str:
 def _to_plain(value: Any) -> Any:
     """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `serialization`."""
     if isinstance(value, Path):
-        return str(_absolute_path(value))
-    if not isinstance(value, tuple):
-        return value
-    if hasattr(value, "_asdict"):
-        return {name: _to_plain(inner) for name, inner in value._asdict().items()}
-    return [_to_plain(inner) for inner in value]
-
-
-def _absolute_path(path: Path) -> Path:
-    try:
-        return path.absolute()
-    except OSError:  # the current folder is gone
-        return path
+        try:
+            return absolute_text(value)
+        except OSError:  # the current folder is gone
+            return str(value)
+    # Most fields need no conversion, and a call for each of them would take most of the time.
+    plain = [_to_plain(inner) if isinstance(inner, (tuple, Path)) else inner for inner in value]
+    return dict(zip(value._fields, plain, strict=True)) if hasattr(value, "_fields") else plain
 
 
 def prepared_from_json(text: str) -> PreparedCall:

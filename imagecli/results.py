@@ -16,8 +16,9 @@ from imagecli.money import Cost
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
-    from imagecli.domain import InputFile, Json, SavedImage, Size
+    from imagecli.domain import Json, SavedImage, Size
     from imagecli.events import NoteEvent, PartialImage, WarningEvent
+    from imagecli.prepared_call import RequestRecord
 
 
 class StdoutImage(Protocol):
@@ -55,8 +56,8 @@ class CallResult(NamedTuple):
     """Result URLs beyond those that were requested, which were not fetched; they are in the kept response."""
     stdout_image: StdoutImage | None = None
     """The image that goes to stdout (`-o -`)."""
-    inputs: "tuple[InputFile, ...]" = ()
-    """The files that were sent, the mask and the markup last; also empty if the call failed before it read them."""
+    record: "RequestRecord | None" = None
+    """As in `PreparedCall`, with the files that were sent; None also if the call failed."""
     cost: Cost = Cost()
     """What it could cost, and did; unknown until the command's costs are."""
     call_id: str | None = None

@@ -190,6 +190,18 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def absolute_text(path: Path) -> str:
+    """*path*, absolute, as text; its links and `..` stay. Raises OSError if the current folder is needed and gone.
+
+    A batch needs it several times for each image, and `Path.absolute` takes much longer.
+    """
+    text = str(path)
+    if os.path.isabs(text):  # noqa: PTH117
+        return text
+    folder = os.getcwd()  # noqa: PTH109
+    return folder if text == "." else os.path.join(folder, text)  # noqa: PTH118
+
+
 def is_below(path: Path, folder: Path) -> bool:
     """Whether *path* resolves to *folder* or to something below it."""
     real = os.path.realpath(path)

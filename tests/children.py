@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[Any] | None = None) -> None:
+    """Returns when *condition* is true; fails after 30 seconds, or if *process* ends before."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert process is None or process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def command_environ(home: Path) -> dict[str, str]:
+    """Variables for a shell that finds the command of this environment, and nothing of the user's."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "IMAGECLI_STATE_DIR": str(home / "state"),
+        "LANG": "C.UTF-8",
+    }
 
 
 @contextlib.contextmanager

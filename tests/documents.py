@@ -25,7 +25,7 @@ class Block:
 
 def blocks(path: Path) -> list[Block]:
     """The fenced blocks of a document, in order."""
-    return [Block(*found) for found in re.findall(r"^```([a-z ]+)\n(.*?)^```$", path.read_text("utf-8"), re.S | re.M)]
+    return [Block(*match) for match in re.findall(r"^```([a-z ]+)\n(.*?)^```$", path.read_text("utf-8"), re.S | re.M)]
 
 
 def block(kind: str, first: str = "") -> str:

@@ -37,11 +37,11 @@ def draw_terminal(output: bytes, columns: int, rows: int) -> Image.Image:
     screen = pyte.Screen(columns, rows)
     stream = pyte.ByteStream(screen)
     images, end = [], 0
-    for found in KITTY_IMAGE.finditer(output):
-        stream.feed(output[end : found.start()])
-        images.append((decode_image(found), screen.cursor.x, screen.cursor.y))
-        stream.feed(b"\n" * (int(found[2]) - 1))
-        end = found.end()
+    for match in KITTY_IMAGE.finditer(output):
+        stream.feed(output[end : match.start()])
+        images.append((decode_image(match), screen.cursor.x, screen.cursor.y))
+        stream.feed(b"\n" * (int(match[2]) - 1))
+        end = match.end()
     stream.feed(output[end:])
     used = screen.cursor.y + 1
     window = Image.new("RGB", (columns * CELL_WIDTH + 2 * MARGIN, used * CELL_HEIGHT + 2 * MARGIN + BAR), BACKGROUND)
@@ -59,11 +59,11 @@ def draw_terminal(output: bytes, columns: int, rows: int) -> Image.Image:
     return window
 
 
-def decode_image(found: re.Match[bytes]) -> Image.Image:
+def decode_image(match: re.Match[bytes]) -> Image.Image:
     """The image of kitty's sequences, as large as its cells."""
-    data = found[3] + b"".join(re.findall(rb";([^\x1b]*)\x1b", found[4]))
+    data = match[3] + b"".join(re.findall(rb";([^\x1b]*)\x1b", match[4]))
     image = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")
-    return image.resize((int(found[1]) * CELL_WIDTH, int(found[2]) * CELL_HEIGHT))
+    return image.resize((int(match[1]) * CELL_WIDTH, int(match[2]) * CELL_HEIGHT))
 
 
 def draw_cell(

@@ -28,12 +28,12 @@ LAYERS = (
         "composition_options",
         "http_request",
         "loopback_server",
+        "safe_open",
         "prepared_call",
         "creation_record",
         "request_options",
         "events",
         "env",
-        "safe_open",
         "file_lock",
         "memory",
         "installation",
@@ -193,12 +193,12 @@ MODULES = {module_of(path) for path in FILES}
 
 def modules_imported(path: Path) -> set[str]:
     """The modules of the package that a file imports in any way; for a folder, its `__init__.py`."""
-    found = set()
+    modules = set()
     for name in imported(path):
         if name == "imagecli" or name.startswith("imagecli."):
             name = name.removeprefix("imagecli").lstrip(".")
-            found.add(name if name in MODULES else name.rpartition(".")[0])
-    return found - {module_of(path)}
+            modules.add(name if name in MODULES else name.rpartition(".")[0])
+    return modules - {module_of(path)}
 
 
 def circles_in(graph: dict[str, set[str]]) -> set[tuple[str, ...]]:
@@ -210,14 +210,14 @@ def circles_in(graph: dict[str, set[str]]) -> set[tuple[str, ...]]:
 
 def everything_from(node: str, graph: dict[str, set[str]]) -> set[str]:
     """All nodes that can be reached from *node*; itself only through a cycle."""
-    found: set[str] = set()
+    modules: set[str] = set()
     open_ = [*graph[node]]
     while open_:
         one = open_.pop()
-        if one not in found:
-            found.add(one)
+        if one not in modules:
+            modules.add(one)
             open_ += graph[one]
-    return found
+    return modules
 
 
 def test_a_public_name_is_defined_in_one_module() -> None:

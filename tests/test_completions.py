@@ -166,7 +166,7 @@ def test_fish_completes(tmp_path: Path) -> None:
     place(tmp_path)
     asks = "; ".join(f"complete -C {typed!r}; echo END" for typed, _ in TYPED)
     done = subprocess.run(
-        [found("fish"), "--no-config", "-c", f"source {SCRIPTS}/imagecli.fish; {asks}"],
+        [find_shell("fish"), "--no-config", "-c", f"source {SCRIPTS}/imagecli.fish; {asks}"],
         capture_output=True,
         text=True,
         env=environ(tmp_path),
@@ -181,7 +181,7 @@ def shell(name: str, *arguments: str, folder: Path) -> Iterator[pexpect.spawn[st
     """An interactive shell on a terminal of its own, in a *folder* with one image."""
     place(folder)
     child = pexpect.spawn(
-        found(name),
+        find_shell(name),
         list(arguments),
         env=environ(folder),
         cwd=str(folder),
@@ -199,7 +199,7 @@ def place(folder: Path) -> None:
     (folder / "photo.jpg").touch()
 
 
-def found(name: str) -> str:
+def find_shell(name: str) -> str:
     path = shutil.which(name)
     return path or pytest.skip(f"there is no {name} on this machine")
 

@@ -167,11 +167,13 @@ def test_json_has_the_keys_that_the_topic_shows(imagecli: Run, folder: Path) -> 
     command = ["generate", "a white siamese cat", "-o", "cat.png", "--json", "--provider", "sandbox"]
     for name, code in (("json ok", 0), ("json failed", 2)):
         text = (TOPICS / "json.md").read_text("utf-8")
-        shown = json.loads(text.partition(f"<!-- {name} -->\n```json\n")[2].partition("```")[0])
+        example = json.loads(text.partition(f"<!-- {name} -->\n```json\n")[2].partition("```")[0])
         result = imagecli(*command)
-        assert result.exit_code == shown["exit_code"] == code
-        assert shape(result.json) == shape(shown)
-        assert [error["message"] for error in result.json["errors"]] == [error["message"] for error in shown["errors"]]
+        assert result.exit_code == example["exit_code"] == code
+        assert shape(result.json) == shape(example)
+        assert [error["message"] for error in result.json["errors"]] == [
+            error["message"] for error in example["errors"]
+        ]
 
 
 def shape(value: Any) -> Any:
@@ -186,9 +188,9 @@ def shape(value: Any) -> Any:
 
 @pytest.mark.parametrize("path", [README, CHINESE], ids=lambda path: path.name)
 def test_the_commands_of_a_fresh_clone_are_in_readme(path: Path) -> None:
-    shown = [block.text.splitlines()[0] for block in blocks(path) if block.kind == "sh install"]
-    assert PLAIN_INSTALL in shown
-    assert (TEST_INSTALL in shown) == (path == README)
+    commands = [block.text.splitlines()[0] for block in blocks(path) if block.kind == "sh install"]
+    assert PLAIN_INSTALL in commands
+    assert (TEST_INSTALL in commands) == (path == README)
 
 
 def test_ci_runs_the_commands_of_readme_and_the_tests_last() -> None:
@@ -210,16 +212,16 @@ def test_commands_print_what_the_document_shows(path: Path, tmp_path: Path, fast
     if "batch --init" not in path.read_text("utf-8"):
         (tmp_path / "assets.toml").write_text(block("toml", "# assets.toml"), "utf-8")
     with Shell(tmp_path, fast_sandbox) as shell:
-        for shown in blocks(path):
-            if shown.kind in ("sh", "sh key"):
-                for command, lines in shown_commands(shown):
+        for example in blocks(path):
+            if example.kind in ("sh", "sh key"):
+                for command, lines in shown_commands(example):
                     if NEEDS_MORE.search(command):
                         assert parsed(command), command
                     else:
                         printed = shell.run(command).splitlines()
-                        assert printed == lines or (not lines and shown.kind != "sh"), command
-            elif shown.kind == "python":
-                shell.python(shown.text)
+                        assert printed == lines or (not lines and example.kind != "sh"), command
+            elif example.kind == "python":
+                shell.python(example.text)
 
 
 def make_example_files(folder: Path) -> None:
@@ -377,4 +379,4 @@ def test_a_link_text_is_its_path() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## How one command travels through the code\n")[2]
     links = re.findall(r"\[`([^`]+)`\]\(imagecli/([^)]+)\)", text)
     assert links
-    assert all(shown == path for shown, path in links), links
+    assert all(link_text == path for link_text, path in links), links

@@ -71,14 +71,14 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
 def objections(text: str) -> list[str]:
     """The phrases in *text*, without code between backquotes."""
     prose = re.sub(r"`[^`]*`", "`…`", text)
-    return [found[0] for phrase in PHRASES for found in re.finditer(rf"\b{phrase}\b", prose, re.I)]
+    return [match[0] for phrase in PHRASES for match in re.finditer(rf"\b{phrase}\b", prose, re.I)]
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_text_of_a_program_has_to_be_translated_back(path: Path) -> None:
     # A single word is a key, a state or a code, which scripts rely on.
     texts = [(line, text) for line, text in literals(path) if " " in text.strip()]
-    assert not [(line, text, found) for line, text in texts if (found := objections(text))]
+    assert not [(line, text, phrases) for line, text in texts if (phrases := objections(text))]
 
 
 def names_and_docstrings(path: Path) -> Iterator[tuple[str, str]]:
@@ -96,7 +96,7 @@ def names_and_docstrings(path: Path) -> Iterator[tuple[str, str]]:
 def vague_words(kind: str, text: str) -> set[str]:
     """The words in a name or docstring that say too little, or are not the field's own."""
     if kind == "docstring":
-        return {found[0] for found in VAGUE_PROSE.finditer(text)}
+        return {match[0] for match in VAGUE_PROSE.finditer(text)}
     if text in KEYS_OF_ROWS:
         return set()
     return VAGUE_NAMES.keys() & set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()))
@@ -104,7 +104,7 @@ def vague_words(kind: str, text: str) -> set[str]:
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_names_and_docstrings_use_the_terms_of_the_field(path: Path) -> None:
-    assert not [(text, found) for kind, text in names_and_docstrings(path) if (found := vague_words(kind, text))]
+    assert not [(text, words) for kind, text in names_and_docstrings(path) if (words := vague_words(kind, text))]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_similar_names_are_accepted(text: str) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_document_has_to_be_translated_back(path: Path) -> None:
     text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.S | re.M)
-    assert not [(line, found) for line in text.splitlines() if (found := objections(line))]
+    assert not [(line, phrases) for line in text.splitlines() if (phrases := objections(line))]
 
 
 @pytest.mark.parametrize("name", ["models.toml", "providers.toml"])

@@ -310,9 +310,9 @@ def test_undocumented_values_are_sent_with_a_warning(
 @pytest.mark.parametrize(("count", "warned"), [(16, False), (17, True), (64, True)])
 def test_more_frames_than_documented_are_sent_with_a_warning(count: int, warned: bool) -> None:
     row = ROWS.model("gpt-image-2.6-flare")
-    found = list(inspect_parameters(generate(output_format="gif", frame_count=count), row, []))
+    findings = list(inspect_parameters(generate(output_format="gif", frame_count=count), row, []))
     message = f"--frame-count {count}: gpt-image-2.6-flare documents 2 to 16; imagecli sends it"
-    assert found == ([WarningEvent(code="unstated", message=message)] if warned else [])
+    assert findings == ([WarningEvent(code="unstated", message=message)] if warned else [])
     (refused,) = (
         one
         for one in inspect_parameters(

@@ -119,12 +119,12 @@ FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "v
 def test_vary_uses_the_endpoint_of_the_row_and_prints_a_note(
     model: str, base_url: str, prompt: str | None, via: str, strength: str | None, request_class: type, notes: str
 ) -> None:
-    found, why = varied(model, base_url, prompt, via, strength)
-    assert isinstance(found, request_class)
+    request, why = varied(model, base_url, prompt, via, strength)
+    assert isinstance(request, request_class)
     assert notes in why
-    if isinstance(found, Edit):
-        assert found.prompt == (prompt or ROWS.vary_prompts[strength or "medium"])
-        assert found.images == (CAT,)
+    if isinstance(request, Edit):
+        assert request.prompt == (prompt or ROWS.vary_prompts[strength or "medium"])
+        assert request.images == (CAT,)
 
 
 @pytest.mark.parametrize(("prompt", "strength", "named"), [("blue", None, "prompt"), (None, "strong", "strength")])
@@ -153,10 +153,10 @@ def test_a_model_whose_edits_need_a_mask_uses_variations_or_fails(
     with pytest.raises(UsageError, match="only transparent areas") as caught:
         varied("dall-e-2", base_url, prompt, via, strength)
     assert why in caught.value.message
-    found = caught.value.hint or ""
-    assert found.startswith(hint)
-    assert found.endswith(OTHER_MODEL)
-    assert "--mask" not in found
+    printed_hint = caught.value.hint or ""
+    assert printed_hint.startswith(hint)
+    assert printed_hint.endswith(OTHER_MODEL)
+    assert "--mask" not in printed_hint
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_a_model_whose_edits_need_a_mask_uses_variations_or_fails(
 def test_the_provider_row_says_whether_variations_need_a_prompt(
     provider: str, prompt: str | None, via: str, strength: str | None, request_class: type, error: str | None
 ) -> None:
-    found, _ = varied("somebody/flux-9", OTHER, prompt, via, strength, provider)
-    assert (type(found), found.prompt) == (request_class, error)
+    request, _ = varied("somebody/flux-9", OTHER, prompt, via, strength, provider)
+    assert (type(request), request.prompt) == (request_class, error)
 
 
 def test_a_prompt_and_a_strength_exclude_each_other() -> None:

@@ -102,21 +102,21 @@ def test_only_a_bad_key_and_no_money_end_a_run(error: ImagecliError, final: bool
 
 
 def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
-    found, left = [], [ImagecliError]
+    classes, left = [], [ImagecliError]
     while left:
         kind = left.pop()
         left += kind.__subclasses__()
-        found.append((kind.__name__, kind.exit_code, kind.code))
-    assert {exit_code for _, exit_code, _ in found} == {1, 2, 3, 4, 5, 6, 7, 8, 10}
-    assert len({code for _, _, code in found}) == len(found)
+        classes.append((kind.__name__, kind.exit_code, kind.code))
+    assert {exit_code for _, exit_code, _ in classes} == {1, 2, 3, 4, 5, 6, 7, 8, 10}
+    assert len({code for _, _, code in classes}) == len(classes)
 
 
 def test_images_are_listed_in_request_order() -> None:
     saved = [IMAGE._replace(path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
     outcomes = tuple(CallResult(request=0, requested=1, provider="p", model="m", saved=(image,)) for image in saved)
     skipped = tuple(SKIPPED._replace(path=Path(name), before=before) for name, before in BEFORE)
-    found = CommandResult(command="generate", outcomes=outcomes, skipped=skipped).images
-    assert [str(image.path) for image in found] == ["a", "b", "0-0", "0-1", "c", "1-0", "d"]
+    images = CommandResult(command="generate", outcomes=outcomes, skipped=skipped).images
+    assert [str(image.path) for image in images] == ["a", "b", "0-0", "0-1", "c", "1-0", "d"]
 
 
 PLACES = [(0, 0), (0, 1), (1, 0)]

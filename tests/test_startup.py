@@ -120,8 +120,8 @@ def test_a_usage_error_loads_nothing_heavy(argv: list[str]) -> None:
     ids=" ".join,
 )
 def test_unsupported_options_are_rejected_before_the_client_is_loaded(argv: list[str], tmp_path: Path) -> None:
-    found = loaded(*argv, code=2, OPENAI_API_KEY="sk-test", HOME=str(tmp_path))
-    assert not found & (HEAVY - {"platformdirs"})
+    modules = loaded(*argv, code=2, OPENAI_API_KEY="sk-test", HOME=str(tmp_path))
+    assert not modules & (HEAVY - {"platformdirs"})
 
 
 @pytest.mark.parametrize("typed", ["imagecli ", "imagecli generate --out", "imagecli edit --crop ", "imagecli config "])
@@ -180,6 +180,16 @@ def test_generate_loads_only_what_it_uses(tmp_path: Path, httpserver: HTTPServer
     assert len(history) <= HISTORY_MODULES
     assert len(own) - len(history) <= OWN_MODULES_AT_MOST
     assert not dataclasses
+
+
+UNUSED_ON_A_TERMINAL = {"rich.progress", "rich.table", "rich.spinner", "PIL.ImageCms"}
+"""What neither the live line nor the preview of an image without a color profile has a use for."""
+
+
+def test_a_terminal_loads_only_what_it_uses() -> None:
+    program = "import sys, imagecli.output.live_progress, imagecli.output.preview; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not UNUSED_ON_A_TERMINAL & set(done.stdout.split())
 
 
 def test_a_request_is_sent_before_the_history_is_loaded(tmp_path: Path) -> None:

@@ -11,21 +11,20 @@ from imagecli.domain import SavedImage
 from imagecli.prepared_call import ManifestRef
 
 
-def build_file_records(images: Iterable[SavedImage], part: ManifestRef, folder: Path) -> tuple[FileRecord, ...]:
-    """The records of *images*, which a call for *part* has saved below the manifest's *folder*.
+def build_file_records(images: Iterable[SavedImage], part: ManifestRef) -> tuple[FileRecord, ...]:
+    """The records of *images*, which a call for *part* has saved.
 
     Images beyond those that were requested have none.
     """
     return tuple(
-        _build_record(image, image.path, part, folder)
-        for image in images
-        if image.path and image.index < len(part.planned)
+        _build_record(image, image.path, part) for image in images if image.path and image.index < len(part.planned)
     )
 
 
-def _build_record(image: SavedImage, saved: Path, part: ManifestRef, folder: Path) -> FileRecord:
-    path = saved.absolute().relative_to(folder.absolute()).as_posix()
+def _build_record(image: SavedImage, saved: Path, part: ManifestRef) -> FileRecord:
     planned = part.planned[image.index][image.copy]
+    folder, slash, _ = planned.rpartition("/")
+    path = f"{folder}{slash}{saved.name}"  # it is in the planned folder
     return FileRecord(path=path, sha256=image.sha256, bytes=image.bytes, planned=None if planned == path else planned)
 
 

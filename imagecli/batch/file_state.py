@@ -99,7 +99,7 @@ class DiskState:
             return f"unreadable ({os_error_reason(error)})"
         if image.format is None:
             return image.problem if image.problem in STAND_INS else "not an image"
-        return None if image.whole else f"not a complete image ({image.problem or 'truncated'})"
+        return None if image.is_complete else f"not a complete image ({image.problem or 'truncated'})"
 
     def may_remove(self, path: str, sha256: str) -> bool:
         """Whether *path* may be removed now: an image by its extension and its first bytes, with this content.

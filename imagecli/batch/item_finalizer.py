@@ -49,7 +49,7 @@ class ItemFinalizer:
             record
             for result, call in zip(results, calls, strict=False)
             if call.part
-            for record in build_file_records(result.saved, call.part, self.folder)
+            for record in build_file_records(result.saved, call.part)
         ]
         originals = build_original_records((image for result in results for image in result.saved), self.folder)
         cost = self.total_cost(results)

@@ -20,6 +20,7 @@ from imagecli.prepared_call import ManifestRef, OutputFile
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
+from imagecli.safe_open import absolute_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class ItemPlan:
                 ),
                 replaces=tuple((self.manifest.parent / path, sha256) for path, sha256 in self.decision.replaces),
                 part=ManifestRef(
-                    manifest=str(self.manifest.absolute()),
+                    manifest=absolute_text(self.manifest),
                     id=self.identity.id,
                     hash=self.identity.hash,
                     planned=tuple(tuple(target.path for target in targets) for targets in files_of_call),

@@ -57,7 +57,7 @@ class ItemWorker:
             ended = self.finalizer.finalize(plan, calls, results)
             if any(isinstance(error, DiskError) for error in result_errors(ended)):
                 slot.stop_pool()  # the journal can't be written
-            return replace(ended, is_over_budget=is_over_budget)
+            return replace(ended, is_over_budget=True) if is_over_budget else ended
         cost = self.finalizer.total_cost(results)
         return ItemResult(plan=plan, results=tuple(results), cost_usd=cost, is_over_budget=is_over_budget)
 

@@ -26,6 +26,7 @@ from imagecli.pipeline.recover import (
 )
 from imagecli.prepared_call import ManifestRef, PreparedCall
 from imagecli.results import CallResult
+from imagecli.safe_open import absolute_text
 from imagecli.storage.atomic_write import discard_staged
 
 SAVEABLE_STATES = ("whole", "part", "no_pictures")
@@ -82,7 +83,7 @@ class JournalRecovery:
 
     def find(self) -> list[tuple[RecoverableCall, ManifestRef]]:
         """The responses of this manifest, the oldest first."""
-        manifest = str(self.manifest_path.absolute())
+        manifest = absolute_text(self.manifest_path)
         return [
             (call, call.prepared.part)
             for call in find_recoverable(self.places)
@@ -169,7 +170,7 @@ class JournalRecovery:
         if last is None:
             return
         folder = self.manifest_path.parent
-        files = build_file_records(result.saved, part, folder)
+        files = build_file_records(result.saved, part)
         entry = replace(
             last,
             state="saved" if files else "failed",

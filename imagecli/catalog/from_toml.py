@@ -94,6 +94,6 @@ def _check_overlay(row: ProviderRow, table: Mapping[str, Any]) -> None:
         read_table(SizeRule, row.sizes, "sizes").check("sizes")
 
 
-def _check_image_marks(where: str, picture: object, marks: tuple[str, ...]) -> None:
-    if not any(mark in str(picture) for mark in marks):
+def _check_image_marks(where: str, template: object, marks: tuple[str, ...]) -> None:
+    if not any(mark in str(template) for mark in marks):
         raise UsageError(f"{where}: expected {' or '.join(marks)} in place of the image")

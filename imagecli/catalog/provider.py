@@ -1,4 +1,4 @@
-"""A provider's row in the catalog: its address, dialect, variables and Batch API. Every difference is a field."""
+"""A provider's row in the catalog: its base URL, dialect, variables and Batch API. Every difference is a field."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -59,7 +59,7 @@ class KeyVariable(NamedTuple):
 
 
 class ProviderRow(NamedTuple):
-    """One provider's address and dialect, and the environment variables that belong to it.
+    """One provider's base URL and dialect, and the environment variables that belong to it.
 
     Fields of a request are named as OpenAI names them; `renamed`, `size_as` and `words` give the provider's names.
     """
@@ -73,7 +73,7 @@ class ProviderRow(NamedTuple):
     notes: tuple[str, ...] = ()
     """What its users should know, a sentence each."""
 
-    # Address.
+    # Base URL.
     base_url: str | None = None
     base_url_form: str | None = None
     """The form of a base URL, if each user has another."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -138,6 +139,7 @@ def parse_address(address: str) -> Address:
     return ipaddress.ip_address(address)
 
 
+@lru_cache(maxsize=64)
 def parse_literal_host(host: str) -> Address | None:
     """The address that *host* is in whatever spelling (127.1, 0x7f.1, 2130706433, [::1]), or None for a name."""
     bare = host.strip("[]").rstrip(".")

@@ -347,7 +347,8 @@ def _environment_settings(
     if not url.lower().startswith(("http://", "https://")):
         raise requests.exceptions.InvalidSchema(f"not an http or https URL: {redact_url(url)}")
     settings = session.environment_settings(url)
-    _check_proxy_scheme(url, settings.get("proxies") or {})
+    if proxies := settings.get("proxies"):
+        _check_proxy_scheme(url, proxies)
     if limits.policy and _is_proxied(url, settings):
         # The proxy resolves the name: only an address in the URL itself can be checked.
         parts = urlsplit(url)
@@ -422,6 +423,8 @@ def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[
         yield piece
         if limits.is_expired:
             raise slow_response_error(response.url, is_over=True)
+        if response.raw.length_remaining == 0:
+            return
 
 
 def _write_piece(piece: bytes, into: BodyWriter) -> None:

@@ -26,6 +26,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -49,7 +50,9 @@ from imagecli.errors import SettingsError
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
     """The addresses that the system resolves, of the families that this machine can use. Raises OSError."""
-    if is_localhost_name(host) or parse_literal_host(host):
+    if address := parse_literal_host(host):
+        return [str(address)]
+    if is_localhost_name(host):
         host = host.rstrip(".")  # not every system's resolver knows `localhost.`
     result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in result))
@@ -89,8 +92,8 @@ MAX_HEAD_BYTES = 1024 * 1024
 class DeadlineReader(io.RawIOBase):
     """A socket's bytes, each waited for within the limits of the exchange, and at most *limit* of them."""
 
-    def __init__(self, connection: socket.socket, limits: ExchangeLimits) -> None:
-        self._raw = connection.makefile("rb", buffering=0)
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket, limits: ExchangeLimits) -> None:
+        self._raw = raw
         self._socket, self._limits = connection, limits
         self.limit = MAX_HEAD_BYTES
 
@@ -98,8 +101,8 @@ class DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._limits.next_byte_timeout())
-        count = self._read_early(buffer) or self._raw.readinto(buffer)
+        _set_timeout(self._socket, self._limits.next_byte_timeout())
+        count = self._read_early(buffer) if self._limits.early else self._raw.readinto(buffer)
         self._limits.received_bytes += count or 0
         self.limit -= count or 0
         if self.limit < 0:
@@ -117,6 +120,12 @@ class DeadlineReader(io.RawIOBase):
         super().close()
 
 
+def _set_timeout(connection: socket.socket, seconds: float) -> None:
+    """Sets the timeout of *connection* if it changes: that is a system call, during which other threads may run."""
+    if connection.gettimeout() != seconds:
+        connection.settimeout(seconds)
+
+
 MAX_PRELUDES = 50
 STUCK_SECONDS = 0.5
 """How often an early response is looked for while a server doesn't read the upload."""
@@ -131,8 +140,7 @@ class HttpReply(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *more: Any, limits: ExchangeLimits, **options: Any) -> None:
         super().__init__(sock, *more, **options)
-        self.fp.close()
-        self._reader, self._limits = DeadlineReader(sock, limits), limits
+        self._reader, self._limits = DeadlineReader(self.fp.detach(), sock, limits), limits
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
@@ -217,10 +225,10 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             super().send(data)
             return
-        # Not before the headers, and not with TLS within a proxy's TLS.
-        if self._limits.sent_bytes and isinstance(self.sock, socket.socket):
+        # Not before the headers and the first piece, which the system buffers, and not with TLS within a proxy's TLS.
+        if self._limits.sent_bytes > len(data) and isinstance(self.sock, socket.socket):
             self._wait_until_writable(self.sock)
-        self.sock.settimeout(self._limits.next_byte_timeout())
+        _set_timeout(self.sock, self._limits.next_byte_timeout())
         try:
             super().send(data)
         except ssl.SSLError as error:
@@ -328,6 +336,7 @@ class ExchangeAdapter(HTTPAdapter):
             "http": partial(self._open_pool, _HttpPool, HttpConnection),
             "https": partial(self._open_pool, _HttpsPool, HttpsConnection),
         }
+        self._last_place: object = None
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def _open_pool(self, pool: Any, connection_class: Any, host: str, port: int | None, **options: Any) -> Any:
@@ -346,6 +355,16 @@ class ExchangeAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """As requests', which determines the pool again for each request. Most go to the same URL as the last one."""
+        key = (request.url, verify, tuple((proxies or {}).items()), cert)
+        if key != self._last_place:
+            self._last_place = key
+            self._last_pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._last_pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]

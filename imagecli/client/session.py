@@ -46,6 +46,7 @@ class Session(requests.Session):
         self.headers["Accept-Encoding"] = "identity"  # so that bytes go to disk as they arrive
         self.trust_env = not direct
         self.trust = CertificateCache()
+        self._last_prepared: tuple[object, requests.PreparedRequest] = (None, requests.PreparedRequest())
         self._settings_by_origin: dict[str, dict[str, Any]] = {}
         self._idle_adapters: list[ExchangeAdapter] = []
 
@@ -64,19 +65,21 @@ class Session(requests.Session):
             self._idle_adapters.append(adapter)
 
     def prepare(self, request: requests.Request) -> requests.PreparedRequest:
-        """*request* with the session's headers.
+        """*request* with the session's headers. Unlike `prepare_request` without cookies, parameters and hooks.
 
-        As `prepare_request`, which takes four times as long to merge cookies, parameters and hooks that are never set.
+        Most requests of a command differ only in their body, so all but the body is kept for the next one.
         """
-        prepared = requests.PreparedRequest()
-        prepared.prepare(
-            method=request.method,
-            url=request.url,
-            headers={**self.headers, **request.headers},
-            data=request.data,
-            json=request.json,
-            auth=request.auth,
-        )
+        key = (request.method, request.url, tuple(request.headers.items()), request.auth)
+        last_key, bodiless = self._last_prepared
+        if key != last_key:
+            bodiless = requests.PreparedRequest()
+            bodiless.prepare_method(request.method)
+            bodiless.prepare_url(request.url, None)
+            bodiless.prepare_headers({**self.headers, **request.headers})
+            bodiless.prepare_auth(request.auth)
+            self._last_prepared = key, bodiless
+        prepared = bodiless.copy()
+        prepared.prepare_body(request.data, None, request.json)
         return prepared
 
     def environment_settings(self, url: str) -> dict[str, Any]:

@@ -146,8 +146,8 @@ class SpoolEntry:
 
     def _copy_to(self, folder: Path) -> tuple[Path, Path | None]:
         """Copies the body to *folder* and points our handle at it. Raises OSError, with nothing left in *folder*."""
-        file, record = _recorded(self.id, self.text, folder, self.record_folders, min_free=0)
         body = folder / f"{self.id}{BODY}"
+        file, record = _recorded(body, self.text, self.record_folders, min_free=0)
         try:
             self.file.seek(0)
             copied = 0
@@ -181,19 +181,19 @@ def open_spool_entry(
     """
     reasons = []
     for index, folder in enumerate(folders):
-        record = None
+        body, record = folder / f"{id}{BODY}", None
         try:
             if index == 0:
-                file = _try_create(id, description, folder, private=True)
+                file = _try_create(body, description, private=True)
             else:
-                file, record = _recorded(id, description, folder, record_folders)
+                file, record = _recorded(body, description, record_folders)
         except OSError as error:
             reasons.append(f"{folder}: {os_error_reason(error)}")
             continue
         return SpoolEntry(
             id=id,
             text=description,
-            body=folder / f"{id}{BODY}",
+            body=body,
             file=file,
             further=list(folders[index + 1 :]),
             record=record,
@@ -220,26 +220,27 @@ def remove_spool_entry(body: Path, record: Path | None = None) -> None:
 
 
 def _recorded(
-    id: str, description: str, folder: Path, record_folders: Sequence[Path], min_free: int = MIN_FREE_BYTES
+    body: Path, description: str, record_folders: Sequence[Path], min_free: int = MIN_FREE_BYTES
 ) -> tuple[io.FileIO, Path | None]:
-    """Creates the body in a *folder* outside the state folder, after its record."""
-    record = write_record(id, folder, description.encode(), record_folders)
+    """Creates a *body* outside the state folder, after its record."""
+    record = write_record(body.stem, body.parent, description.encode(), record_folders)
     try:
-        return _try_create(id, description, folder, private=False, min_free=min_free), record
+        return _try_create(body, description, private=False, min_free=min_free), record
     except BaseException:
         if record:
             remove_record(record)
         raise
 
 
-def _try_create(id: str, description: str, folder: Path, *, private: bool, min_free: int = MIN_FREE_BYTES) -> io.FileIO:
+def _try_create(body: Path, description: str, *, private: bool, min_free: int = MIN_FREE_BYTES) -> io.FileIO:
+    folder = body.parent
     for _ in range(OPEN_TRIES):
         try:
             check_folder_is_ours(folder, private=private)
             usage = shutil.disk_usage(folder)
             if usage.total and usage.free < min_free:  # some network disks report nothing at all
                 raise OSError(errno.ENOSPC, f"less than {MIN_FREE_BYTES // 2**20} MB free")
-            return _create_files(id, description, folder)
+            return _create_files(body, description)
         except FileNotFoundError as error:
             failure = error
             with suppress(FileExistsError):  # mkdir raises it if the folder is removed between its two checks
@@ -247,9 +248,8 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
     raise failure
 
 
-def _create_files(id: str, description: str, folder: Path) -> io.FileIO:
+def _create_files(body: Path, description: str) -> io.FileIO:
     """Creates the locked body, then the description: until it is locked, it looks like one of an ended process."""
-    body = folder / f"{id}{BODY}"
     file = io.FileIO(_open_private(body, os.O_RDWR | os.O_CREAT | os.O_EXCL), "r+")
     try_lock(file.fileno())
     try:

@@ -17,6 +17,9 @@ ImageReference = Annotated[
         metavar="ID", help="ID or the start of one, or @last, @last~1", autocompletion=completers.complete_history
     ),
 ]
+TextFilter = Annotated[
+    str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="DATE", help="from this date: 2026-11-29, today, yesterday or 7d (days ago)"),
@@ -28,7 +31,7 @@ ModelFilter = Annotated[
 ]
 
 
-LISTED: Final = 20
+DEFAULT_LIMIT: Final = 20
 """Images that are listed by default."""
 RUNS_ALONE: Final = True
 """The group may be used without a command."""
@@ -49,21 +52,19 @@ def history(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         from imagecli.commands.history_actions import list_entries, read_filter
 
-        list_entries(read_filter(None, None, None, None, ctx.obj)._replace(limit=LISTED), ctx.obj, as_json=False)
+        list_entries(read_filter(None, None, None, None, ctx.obj)._replace(limit=DEFAULT_LIMIT), ctx.obj, as_json=False)
 
 
 @with_flag_groups
 def list_history(
     ctx: typer.Context,
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
-    ] = None,
+    text: TextFilter = None,
     since: Since = None,
     until: Until = None,
     model: ModelFilter = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, metavar="COUNT", help="maximum number of images to list")
-    ] = LISTED,
+    ] = DEFAULT_LIMIT,
     as_json: AsJson = False,
 ) -> None:
     """List images, the newest first.
@@ -139,9 +140,7 @@ def cost(
 @with_flag_groups
 def gallery(
     ctx: typer.Context,
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="text in the prompt or path  [default: all images]")
-    ] = None,
+    text: TextFilter = None,
     since: Since = None,
     until: Until = None,
     model: ModelFilter = None,

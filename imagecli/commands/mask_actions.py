@@ -20,7 +20,7 @@ from imagecli.env import Env
 from imagecli.errors import MaskError, OutputError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images import mask_area, mask_reading, mask_selection
-from imagecli.images.fit_input import check_input_whole
+from imagecli.images.fit_input import check_input_complete
 from imagecli.images.header import ImageHeader
 from imagecli.images.integrity import inspect_image
 from imagecli.images.mask_area import Area, format_share
@@ -184,7 +184,7 @@ def _parse_output(text: str | None, env: Env, flags: DisplayFlags) -> OutputPatt
 
 def _read_image(source: InputSource) -> ImageHeader:
     header = read_image_header(source)
-    check_input_whole(header)
+    check_input_complete(header)
     return header
 
 

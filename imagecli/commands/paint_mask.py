@@ -49,7 +49,7 @@ def paint_area(header: ImageHeader, area: Area, env: Env) -> Area:
 
 
 def _announce(server: PaintServer, name: str, env: Env) -> None:
-    """Opens the page, and prints its address: also with --quiet, because the command waits for it."""
+    """Opens the page, and prints its URL: also with --quiet, because the command waits for it."""
     write_line(env.stderr, f"imagecli: paint the mask for {sanitize(name)} in a browser: {server.url}")
     if has_browser(env):
         open_browser(server.entry_url, env)

@@ -22,4 +22,6 @@ def explain_refused_key(error: ImagecliError, settings: Settings) -> ImagecliErr
 
 def explain_refused_keys(result: CallResult, settings: Settings) -> CallResult:
     """*result* with each of its errors explained."""
+    if not result.errors:
+        return result
     return result._replace(errors=tuple(explain_refused_key(error, settings) for error in result.errors))

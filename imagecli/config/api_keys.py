@@ -163,11 +163,11 @@ def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str
     """
     import subprocess
 
-    place = folders.config.absolute()
+    folder = folders.config.absolute()
     try:
         process = subprocess.run(
             [_program(command[0], env, folders), *command[1:]],
-            cwd=place if place.is_dir() else place.anchor,
+            cwd=folder if folder.is_dir() else folder.anchor,
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,

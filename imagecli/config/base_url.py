@@ -41,7 +41,7 @@ _ENDPOINT: Final = re.compile(
     r"/(?:images/(?:generations(?::submit)?|edits|variations)|chat/completions)/*$"
     r"|(?<=/v\d)/(?:responses|embeddings|models)/*$"
 )
-"""Paths of requests. Portals and examples show complete addresses, which people copy as a base URL."""
+"""Paths of requests. Portals and examples show complete URLs, which people copy as a base URL."""
 
 
 def without_endpoint(base_url: str) -> str:

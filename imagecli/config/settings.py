@@ -139,22 +139,15 @@ def load_settings(
     key = _find_key(row, sources, env) if with_key else None
     secret_headers = {} if row.embedded else sources.providers.overrides_of(row.name).headers
     has_key = key is not None or (expects_key and _usually_has_key(row, env))
-    is_plain = (has_key or len(secret_headers) > 0) and urlsplit(base_url).scheme == "http" and is_public(base_url)
-    if is_plain and not value_or(effective.insecure_http, False):
-        raise UsageError(
-            f"{'the API key' if has_key else 'a header with a key'} would be sent over plain http:// to a public host, "
-            f"{printable_url(base_url)}; nothing was sent",
-            hint="use https://, or --insecure-http if you trust the network up to that host",
-            code="insecure_base_url",
-        )
-    needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
-    limit = effective_cap(sources)
+    is_allowed = value_or(effective.insecure_http, False)
     warnings = [
-        *_base_url_warnings(is_plain),
+        *_check_encryption(base_url, secret_headers, has_key=has_key, is_allowed=is_allowed),
         *_world_writable_warning(sources.folders.config),
         *_readable_headers_warning(sources.providers.field_origin(row.name, "headers")),
         *sources.warnings,
     ]
+    needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
+    limit = effective_cap(sources)
     return Settings(
         provider=row,
         base_url=base_url,
@@ -197,7 +190,7 @@ def effective_cap(sources: SettingsSources) -> CostLimit:
     """The cost limit of a command and its origin."""
     own = [sources.environment.max_cost, sources.user.max_cost]
     return lowest_cap(
-        typed=sources.flags.max_cost,
+        flag=sources.flags.max_cost,
         own=[limit for limit in own if limit],
         project=sources.project.max_cost,
     )
@@ -237,7 +230,7 @@ def resolve_base_url(row: ProviderRow, sources: SettingsSources, env: Env, catal
 def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> None:
     """Raises UsageError if *base_url* has the form that another provider with the same variable for it uses.
 
-    A provider can have two forms of the API, and its portal shows addresses of one of them.
+    A provider can have two forms of the API, and its portal shows URLs of one of them.
     """
     if row.base_url_env is None:
         return
@@ -332,10 +325,22 @@ def _account_headers(row: ProviderRow, env: Env) -> dict[str, str]:
     return headers
 
 
-def _base_url_warnings(is_plain: bool) -> Iterator[WarningEvent]:
-    if is_plain:
-        message = "the API key is sent unencrypted, over plain http:// to a public host; use https://"
-        yield WarningEvent(code="insecure_base_url", message=message)
+def _check_encryption(
+    base_url: str, secret_headers: Mapping[str, Secret], *, has_key: bool, is_allowed: bool
+) -> Iterator[WarningEvent]:
+    """A warning if a key is sent over plain http:// to a public host. Raises UsageError unless that *is_allowed*."""
+    has_secret = has_key or len(secret_headers) > 0
+    if not has_secret or urlsplit(base_url).scheme != "http" or not is_public(base_url):
+        return
+    if not is_allowed:
+        raise UsageError(
+            f"{'the API key' if has_key else 'a header with a key'} would be sent over plain http:// to a public host, "
+            f"{printable_url(base_url)}; nothing was sent",
+            hint="use https://, or --insecure-http if you trust the network up to that host",
+            code="insecure_base_url",
+        )
+    message = "the API key is sent unencrypted, over plain http:// to a public host; use https://"
+    yield WarningEvent(code="insecure_base_url", message=message)
 
 
 def _world_writable_warning(folder: Path) -> Iterator[WarningEvent]:

@@ -68,14 +68,14 @@ class CostLimit(NamedTuple):
 
 
 def lowest_cap(
-    *, typed: SettingValue[float] | None, own: list[SettingValue[float]], project: SettingValue[float] | None
+    *, flag: SettingValue[float] | None, own: list[SettingValue[float]], project: SettingValue[float] | None
 ) -> CostLimit:
-    """The limit that holds: a *typed* one, else the lowest of the user's *own* and the project's, else the built-in.
+    """The limit that holds: the *flag*'s, else the lowest of the user's *own* and the project's, else the built-in.
 
     *own* are those of the user's variable and file. A project can lower the built-in limit, but not raise it.
     """
-    if typed:
-        return CostLimit(*typed)
+    if flag:
+        return CostLimit(*flag)
     limits = [*own, project] if project else own
     if not limits:
         return CostLimit(DEFAULT_MAX_COST, None)
@@ -136,7 +136,7 @@ def read_settings_sources(
     document = read_toml_file(folders.settings)
     presets = _pop_presets(document, folders.settings)
     providers = build_provider_table(document.pop("providers", {}), folders.settings, catalog)
-    typed, options = settings_from_flags(flags), preset.options if preset else SettingValues()
+    flag_values, preset_values = settings_from_flags(flags), preset.options if preset else SettingValues()
     environment = settings_from_environment(env)
     user = settings_from_file(document, folders.settings)
     project_file = find_project(folder, in_ci=env.in_ci) if folder else None
@@ -144,7 +144,10 @@ def read_settings_sources(
     notes: list[NoteEvent] = []
     if project_file:
         document, path = dict(project_file.document), project_file.path
-        own_provider, stronger = value_or(user.provider, catalog.default_provider), merge_settings(typed, environment)
+        own_provider, stronger = (
+            value_or(user.provider, catalog.default_provider),
+            merge_settings(flag_values, environment),
+        )
         free = free_providers(own_provider, catalog)
         if stronger.provider:
             # The project's choice has no effect then.
@@ -159,12 +162,12 @@ def read_settings_sources(
     return SettingsSources(
         folders=folders,
         project_file=project_file,
-        flags=typed,
-        preset=options,
+        flags=flag_values,
+        preset=preset_values,
         environment=environment,
         project=project,
         user=user,
-        effective=merge_settings(typed, options, environment, project, user),
+        effective=merge_settings(flag_values, preset_values, environment, project, user),
         providers=providers,
         presets=presets,
         notes=tuple(notes),

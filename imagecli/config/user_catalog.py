@@ -46,16 +46,18 @@ def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None
     Commands that only list rows must not fail because of a project's file, which may come with a cloned repository.
     Raises SettingsError for the user's own file.
     """
-    rows, places = load_user_catalog(env), find_folders(env)
-    providers = build_provider_table(read_toml_file(places.settings).get("providers", {}), places.settings, rows)
+    user_catalog, folders = load_user_catalog(env), find_folders(env)
+    tables = read_toml_file(folders.settings).get("providers", {})
+    providers = build_provider_table(tables, folders.settings, user_catalog)
+    project_error = None
     try:
-        providers = _add_project_providers(providers, places, rows, env)
+        providers = _add_project_providers(providers, folders, user_catalog, env)
     except SettingsError as error:
-        return rows._replace(providers=dict(providers.rows)), error
-    return rows._replace(providers=dict(providers.rows)), None
+        project_error = error
+    return user_catalog._replace(providers=dict(providers.rows)), project_error
 
 
-def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog, env: Env) -> ProviderTable:
+def _add_project_providers(before: ProviderTable, folders: Folders, catalog: Catalog, env: Env) -> ProviderTable:
     """*before* with the providers of the project's file. Raises SettingsError, also if the file is not trusted."""
     from imagecli.config.project import check_trusted, find_project
 
@@ -63,8 +65,8 @@ def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog
     if project is None or "providers" not in project.document:
         return before
     # The provider it chooses does not matter for a list of providers.
-    check_trusted(project, places, free_providers=[str(project.document.get("provider"))])
-    return build_provider_table(project.document["providers"], project.path, rows, before)
+    check_trusted(project, folders, free_providers=[str(project.document.get("provider"))])
+    return build_provider_table(project.document["providers"], project.path, catalog, before)
 
 
 _OWN_HEADERS: Final = (

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +20,7 @@ from imagecli.prepared_call import PreparedCall, RequestRecord
 from imagecli.pricing.usage_cost import price_usage
 from imagecli.request_options import record_request
 from imagecli.results import CallResult
+from imagecli.safe_open import absolute_text
 from imagecli.storage.read import file_sha256
 
 MAX_IMAGES: Final = 50_000
@@ -45,15 +47,18 @@ class RecordedCall(NamedTuple):
     """What its files are named after, if that is not the prompt."""
 
 
-def record_ended_call(request: ImageRequest, result: CallResult, command: str, base_url: str) -> RecordedCall:
+def record_ended_call(
+    request: ImageRequest, result: CallResult, command: str, base_url: str, manifest: Path | None = None
+) -> RecordedCall:
     """The call of *request* that ended with *result*."""
     return RecordedCall(
-        record=record_request(request, result.inputs or _unread_inputs(request)),
+        record=result.record or record_request(request, _unread_inputs(request)),
         prompt=request.prompt,
         n=request.options.n,
         result=result,
         command=command,
         base_url=base_url,
+        manifest=manifest,
     )
 
 
@@ -251,6 +256,7 @@ def _remove_oldest(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM requests WHERE id < (SELECT min(request) FROM images)")
 
 
+@lru_cache(maxsize=8)
 def _without_secrets(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
@@ -265,7 +271,7 @@ def _path_column(path: Path | None) -> str | bytes | None:
     """*path*, absolute; as bytes if its name is not valid Unicode."""
     if path is None:
         return None
-    text = str(path.absolute())
+    text = absolute_text(path)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
+from PIL import Image
 
-from PIL import Image, ImageCms
-
-PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
-"""What Pillow raises for a broken color profile."""
 BROKEN_PROFILE = "invalid color profile ignored"
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 """Pillow mode → the color space that its profile must have."""
@@ -37,7 +33,9 @@ def to_eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
     if image.has_transparency_data:
         return image if image.mode == "RGBA" else image.convert("RGBA")
     if image.mode == "LAB":
-        return _transform_colors(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+        from imagecli.images.color_profile import convert_lab_to_srgb
+
+        return convert_lab_to_srgb(image)
     if image.mode == "1":
         return image.convert("L")
     return image if image.mode in _SPACES else image.convert("RGB")
@@ -48,38 +46,14 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     target = "RGBA" if image.mode == "RGBA" else "RGB"
     note = None
     if profile:
+        # Imported here, as few images have one.
+        from imagecli.images.color_profile import PROFILE_ERRORS, convert_to_srgb
+
         try:
-            parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if not _is_srgb(parsed) and parsed.profile.xcolor_space.strip() == _SPACES.get(image.mode):
-                return _transform_colors(image, parsed), "colors converted to sRGB"
+            if converted := convert_to_srgb(image, profile, _SPACES.get(image.mode)):
+                return converted, "colors converted to sRGB"
         except PROFILE_ERRORS:
             note = BROKEN_PROFILE
     if image.mode == "CMYK":
         note = note or "colors converted to sRGB"
     return (image if image.mode == target else image.convert(target)), note
-
-
-def from_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """*image*, RGB or RGBA in sRGB, in the color space of *profile*; unchanged if that is sRGB, none, or broken."""
-    if not profile:
-        return image
-    try:
-        parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if _is_srgb(parsed) or parsed.profile.xcolor_space.strip() != "RGB":
-            return image
-        converted = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), parsed, outputMode=image.mode)
-    except PROFILE_ERRORS:
-        return image
-    assert converted is not None
-    return converted
-
-
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    return "srgb" in ImageCms.getProfileDescription(profile).lower()
-
-
-def _transform_colors(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
-    assert converted is not None
-    return converted

@@ -13,7 +13,8 @@ from PIL import Image
 
 from imagecli.domain import Box, Size, Transform
 from imagecli.errors import ImagecliError
-from imagecli.images.color_conversion import from_srgb, sample_scale, to_eight_bit, to_srgb
+from imagecli.images.color_conversion import sample_scale, to_eight_bit, to_srgb
+from imagecli.images.color_profile import from_srgb
 from imagecli.images.compare_edit import changed_share, small_size
 from imagecli.images.edit_region import box_size, grow_box, image_box, intersection, relative_box
 from imagecli.images.fill_edges import continue_edges

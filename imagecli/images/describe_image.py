@@ -14,7 +14,7 @@ from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.animation import frame_durations
-from imagecli.images.color_conversion import PROFILE_ERRORS
+from imagecli.images.color_profile import PROFILE_ERRORS
 from imagecli.images.embedded_metadata import (
     EmbeddedMetadata,
     find_source_type,

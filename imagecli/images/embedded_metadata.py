@@ -58,7 +58,7 @@ def read_embedded_metadata(data: bytes, format: str) -> EmbeddedMetadata:
 
 
 def find_source_type(xmp: bytes) -> str | None:
-    """IPTC's digital source type in an XMP packet, as the last part of its address: `trainedAlgorithmicMedia`."""
+    """IPTC's digital source type in an XMP packet, as the last part of its URL: `trainedAlgorithmicMedia`."""
     match = _SOURCE_TYPE.search(xmp)
     return match[1].decode() if match else None
 

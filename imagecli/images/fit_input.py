@@ -51,14 +51,14 @@ def fit_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Fitted
 
 def check_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Transform:
     """The crop or padding that *rule* requires. Raises InputImageError as `fit_input` does; decodes no pixels."""
-    check_input_whole(header)
+    check_input_complete(header)
     return _crop_and_pad(header.size, rule, framing, header.name)
 
 
-def check_input_whole(header: ImageHeader) -> None:
+def check_input_complete(header: ImageHeader) -> None:
     """Raises InputImageError if *header* is truncated or damaged; formats without a check of ours fail when decoded."""
     identity = inspect_image(header.data) if header.format in LABELS else None
-    if identity and not identity.whole:
+    if identity and not identity.is_complete:
         raise InputImageError(f"{header.name} is damaged: {identity.problem}", hint=SAVE_AGAIN)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from imagecli.domain import InputFit, InputImage, InputRule, MaskSource, Size, Transform
 from imagecli.errors import MaskError
-from imagecli.images.fit_input import FittedImage, check_input_whole, keep_bytes
+from imagecli.images.fit_input import FittedImage, check_input_complete, keep_bytes
 from imagecli.images.fit_overlay import describe_overlay_changes, overlay_transform, raise_as_mask_error
 from imagecli.images.header import ImageHeader
 from imagecli.images.mask_area import (
@@ -74,7 +74,7 @@ def draw_mask(mask: MaskSource, header: ImageHeader | None, upright: Size) -> Ma
     Raises MaskError, InputImageError.
     """
     if header:
-        check_input_whole(header)
+        check_input_complete(header)
     area, by_alpha = read_mask_area(header) if header else (empty_area(upright), True)
     changes = [] if by_alpha else [f"{WHITE_IS_EDITED}; --mask-invert swaps them"]
     if area.size != upright:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imagecli.domain import InputFit, InputImage, Size, Transform
 from imagecli.errors import InputImageError, MaskError
-from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole, keep_bytes
+from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_complete, keep_bytes
 from imagecli.images.header import ImageHeader
 from imagecli.images.pillow_io import encode_with_pillow
 from imagecli.images.transform_input import render_transformed
@@ -31,7 +31,7 @@ def fit_markup(header: ImageHeader, max_bytes: int, image: FittedImage, framing:
         )
     transform = overlay_transform(header, image, "drawing", f"resize the drawing to {image.transform.upright}")
     with raise_as_mask_error():
-        check_input_whole(header)
+        check_input_complete(header)
         unchanged = keep_bytes(header, framing, transform, max_bytes) if header.format == "png" else None
         return unchanged or _encode_markup(header, transform, max_bytes)
 

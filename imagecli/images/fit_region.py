@@ -27,7 +27,7 @@ from imagecli.images.edit_region import (
     relative_box,
 )
 from imagecli.images.fill_edges import fill_around
-from imagecli.images.fit_input import FittedImage, check_input_whole, encode_fitted, try_unchanged
+from imagecli.images.fit_input import FittedImage, check_input_complete, encode_fitted, try_unchanged
 from imagecli.images.fit_mask import draw_mask, encode_area, finish_area, nothing_to_edit_error
 from imagecli.images.fit_overlay import raise_as_mask_error
 from imagecli.images.header import ImageHeader
@@ -78,7 +78,7 @@ def choose_region_size(
     rule: SizeRule,
 ) -> Size | None:
     """The size to request for an edit that leaves it open. Raises InputImageError, MaskError."""
-    check_input_whole(header)
+    check_input_complete(header)
     if options.crop_padding:
         return rule.for_region(box_size(_plan_edit(header, mask, mask_header, options).target))
     return rule.for_region(box_size(extended_box(header.size, options.extension, header.name)))
@@ -97,7 +97,7 @@ def fit_region(
 
     *rules* are those of images, masks and sizes. Raises InputImageError, MaskError.
     """
-    check_input_whole(header)
+    check_input_complete(header)
     image_rule, mask_rule, size_rule = rules
     plan = _plan_edit(header, mask, mask_header, options)
     if not isinstance(size, Size):

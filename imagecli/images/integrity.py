@@ -74,7 +74,7 @@ def inspect_image(data: bytes) -> ImageInfo:
     Bytes after the end of the image are allowed: cameras and servers append to images. Never raises.
     """
     identity = identify_image(data)
-    if not identity.whole:
+    if not identity.is_complete:
         return identity
     if identity.format in RECEIVED_FORMATS:
         return _inspect_by_decoding(data, identity.format)

@@ -37,7 +37,7 @@ class BatchLiveProgress(PlainProgress):
     def __init__(self, env: Env, display: DisplayOptions) -> None:
         super().__init__(env, display)
         self._console = open_console(env, display)
-        self._started = time.monotonic()
+        self._start = time.monotonic()
         self._ends: deque[float] = deque(maxlen=10_000)
         """When the latest items were done or failed."""
         self._retry_times: dict[int, float] = {}
@@ -61,7 +61,7 @@ class BatchLiveProgress(PlainProgress):
         match event:
             case BatchProgress():
                 if self._progress is None:
-                    self._started = now
+                    self._start = now
                 elif event.done + event.failed > self._progress.done + self._progress.failed:
                     self._ends.append(now)
                 self._progress = event
@@ -109,9 +109,9 @@ class BatchLiveProgress(PlainProgress):
                 ("done", f"{progress.done:,}/{progress.total:,}"),
                 ("failed", f"{progress.failed:,}"),
                 ("completed", f"{api_progress.completed:,}/{api_progress.total:,}"),
-                ("elapsed", format_seconds(now - self._started)),
+                ("elapsed", format_seconds(now - self._start)),
             ]
-        rate = items_per_second(list(self._ends), self._started, now)
+        rate = items_per_second(list(self._ends), self._start, now)
         open_items = progress.total - progress.done - progress.failed
         return [
             ("done", f"{progress.done:,}/{progress.total:,}"),
@@ -123,18 +123,18 @@ class BatchLiveProgress(PlainProgress):
         ]
 
 
-def items_per_second(ends: Sequence[float], started: float, now: float) -> float:
+def items_per_second(ends: Sequence[float], start: float, now: float) -> float:
     """How many items end in a second, by the latest of *ends*, so that it follows a pause or another limit."""
     first = min(bisect_left(ends, now - WINDOW_SECONDS), max(len(ends) - WINDOW_ITEMS, 0))
-    since = ends[first - 1] if first else started
+    since = ends[first - 1] if first else start
     return (len(ends) - first) / max(now - since, 1.0)
 
 
 def _format_cost(progress: BatchProgress) -> str:
-    billed = format_usd(progress.billed_usd)
+    text = format_usd(progress.billed_usd)
     if not progress.unknown:
-        return billed
-    return f"{billed}+" if progress.billed_usd else "unknown"
+        return text
+    return f"{text}+" if progress.billed_usd else "unknown"
 
 
 class _LiveTable(Live):

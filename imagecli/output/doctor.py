@@ -46,7 +46,7 @@ def print_finding(finding: Finding, env: Env, columns: int | None = None) -> Non
 
 
 def _wrap_line(line: str, columns: int | None) -> str:
-    """*line* wrapped at the terminal's width; paths and addresses are not broken, so that they can be copied."""
+    """*line* wrapped at the terminal's width; paths and URLs are not broken, so that they can be copied."""
     if not columns:
         return line
     return textwrap.fill(

@@ -86,7 +86,7 @@ def _format_items(plan: BatchDryRun) -> str:
     return f"{missing:,} to create, {plan.up_to_date:,} up to date{pending}{waiting}"
 
 
-SHOWN: Final = 20
+MAX_GROUPS: Final = 20
 """Requests, or groups of equal ones, that are shown; `--json` lists all."""
 MAX_PATHS: Final = 10
 """Of one group; of more, only the first and the last are shown."""
@@ -101,7 +101,7 @@ def format_dry_run(result: CommandResult, display: DisplayOptions, env: Env) -> 
 def _dry_run_rows(result: CommandResult, env: Env) -> Iterator[Row]:
     requests = result.planned or ()
     count = 0
-    for group in _equal_requests(requests)[:SHOWN]:
+    for group in _equal_requests(requests)[:MAX_GROUPS]:
         title = _group_title(group, count + 1, len(requests)) if len(requests) > 1 else ""
         yield from _request_rows(group, title, env)
         yield "", ""

@@ -179,6 +179,8 @@ def print_info_json(files: Sequence[DescribedFile], errors: Sequence[ImagecliErr
 
 
 def _to_json(file: DescribedFile) -> dict[str, Json]:
+    from imagecli.output.json_result import image_file_to_json
+
     image, match = file.description, file.record
     creation: dict[str, Json] | None = None
     if match:
@@ -189,12 +191,7 @@ def _to_json(file: DescribedFile) -> dict[str, Json]:
             "item": match.item,
         }
     return {
-        "path": str(file.path.absolute()) if file.path else None,
-        "bytes": image.bytes,
-        "format": image.format,
-        "width": image.size.width if image.size else None,
-        "height": image.size.height if image.size else None,
-        "sha256": image.sha256,
+        **image_file_to_json(file.path, image),
         "revised_prompt": match.record.revised_prompt if match else None,
         "request": None,
         "index": None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagecli.domain import Json, SavedImage
 from imagecli.env import Env
@@ -11,6 +13,9 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.money import Cost
 from imagecli.output.terminal import json_line, write_to_stdout
 from imagecli.results import CallResult, CommandResult, DryRunRequest, SkippedFile
+
+if TYPE_CHECKING:
+    from imagecli.images.describe_image import ImageDescription
 
 
 def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, Json]:
@@ -80,18 +85,25 @@ def note_to_json(remark: NoteEvent | WarningEvent) -> dict[str, Json]:
 
 def image_to_json(image: SavedImage | SkippedFile, row: int | None = None) -> dict[str, Json]:
     """An entry of `images`."""
-    saved = image if isinstance(image, SavedImage) else None
+    source = image if isinstance(image, SavedImage) else None
     return {
-        "path": str(image.path.absolute()) if image.path else None,
+        **image_file_to_json(image.path, image),
+        "revised_prompt": source.revised_prompt if source else None,
+        "request": source.request if source else None,
+        "index": source.index if source else None,
+        "row": row,
+    }
+
+
+def image_file_to_json(path: Path | None, image: SavedImage | SkippedFile | ImageDescription) -> dict[str, Json]:
+    """What every entry of `images` says of the file at *path*; None is stdin or stdout."""
+    return {
+        "path": str(path.absolute()) if path else None,
         "bytes": image.bytes,
         "format": image.format,
         "width": image.size.width if image.size else None,
         "height": image.size.height if image.size else None,
         "sha256": image.sha256,
-        "revised_prompt": saved.revised_prompt if saved else None,
-        "request": saved.request if saved else None,
-        "index": saved.index if saved else None,
-        "row": row,
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from datetime import timedelta
+from typing import Any, Final, TextIO, cast
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from rich.live import Live
 from rich.text import Text
 
 from imagecli.env import Env
@@ -25,6 +26,11 @@ from imagecli.events import (
 )
 from imagecli.output.plain_progress import PlainProgress, format_partial
 from imagecli.output.terminal import DisplayOptions
+
+SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+REDRAWS_PER_SECOND: Final = 10
+OTHER_COLUMNS: Final = 14
+"""Columns that the step leaves free: for the spinner, the time and the echo of Ctrl-C at the right edge."""
 
 
 def open_console(env: Env, display: DisplayOptions) -> Console:
@@ -64,27 +70,22 @@ class LiveProgress(PlainProgress):
 
     def __init__(self, env: Env, display: DisplayOptions) -> None:
         super().__init__(env, display)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=open_console(env, display),
-            transient=True,
-        )
+        self._console = open_console(env, display)
+        self._started = time.monotonic()
         self._step = "preparing"
         self._partial = ""
-        self._task = self._progress.add_task(self._step, total=None)
         self._images = self._saved = 0
         self._sent: dict[int, int] = {}
         self._received: dict[int, int] = {}
+        self._live = Live(self, console=self._console, transient=True, refresh_per_second=REDRAWS_PER_SECOND)
 
     def __enter__(self) -> LiveProgress:
-        self._progress.start()
+        self._live.start(refresh=True)
         super().__enter__()
         return self
 
     def __exit__(self, *args: object) -> None:
-        self._progress.stop()
+        self._live.stop()
         super().__exit__(*args)
 
     def __call__(self, event: Event) -> None:
@@ -110,10 +111,9 @@ class LiveProgress(PlainProgress):
                 self._saved += 1
                 self._partial = ""
         super().__call__(event)
-        self._progress.update(self._task, description=self._describe())
 
     def line(self, text: str) -> None:
-        self._progress.console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(text), soft_wrap=True)
 
     def _draw_partial(self, event: PartialImage) -> None:
         """Show a partial image above the live line."""
@@ -125,21 +125,30 @@ class LiveProgress(PlainProgress):
             return
         with suppress(InputImageError):  # a damaged one has a warning
             drawing = draw_partial(event.data, screen)
-            self._progress.stop()
+            self._live.stop()
             write_drawing(drawing, self._env.stderr)
             self.line(self._partial)
-            self._progress.start()
+            self._live.start(refresh=True)
+
+    def __rich__(self) -> Text:
+        """The live line."""
+        seconds = time.monotonic() - self._started
+        frame = SPINNER[int(seconds * REDRAWS_PER_SECOND) % len(SPINNER)]
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(frame, "green").append(f" {timedelta(seconds=int(seconds))} ", "yellow").append(self._describe())
+        return line
 
     def _describe(self) -> str:
         """The step, the number of images and the traffic; short of the right edge, where a Ctrl-C is echoed."""
-        sent, received = sum(self._sent.values()), sum(self._received.values())
+        # Copies, because this runs in rich's thread.
+        sent, received = sum(self._sent.copy().values()), sum(self._received.copy().values())
         parts = [
             self._partial,
             f"{self._saved}/{self._images}" if self._images > 1 else "",
             f"↑{decimal(sent)}" if sent else "",
             f"↓{decimal(received)}" if received else "",
         ]
-        room = max(self._progress.console.width - 14, 1)
+        room = max(self._console.width - OTHER_COLUMNS, 1)
         text = self._step[:room]
         for part in filter(None, parts):
             if len(text) + 1 + len(part) <= room:  # a number is not cut

@@ -152,7 +152,7 @@ def printable_link(path: Path, env: Env) -> str:
 
     if not opens_file_links(env.environ):
         return text
-    # The address has every character escaped that could control the terminal.
+    # The URL has every character escaped that could control the terminal.
     return f"\x1b]8;;{path.absolute().as_uri()}\x1b\\{text}\x1b]8;;\x1b\\"
 
 
@@ -216,5 +216,5 @@ def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
 
 
 def wrap_text(text: str, width: int, indent: str = "") -> list[str]:
-    """*text* in lines, all but the first after *indent*; addresses and paths are not broken, so they can be copied."""
+    """*text* in lines, all but the first after *indent*; URLs and paths are not broken, so they can be copied."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -246,13 +246,13 @@ class ImageFetcher(NamedTuple):
             except Exception as problem:
                 failures.append(to_imagecli_error(problem))
                 continue
-            if best and not staged.identity.whole:
+            if best and not staged.identity.is_complete:
                 discard_staged(staged.path)
                 continue
             if best:
                 discard_staged(best.path)
             best = staged
-            if best.identity.whole:
+            if best.identity.is_complete:
                 break
         error = None if best else _choose_failure(failures, image)
         return FetchedImage(number=index, image=image, staged=best, error=error)
@@ -278,7 +278,7 @@ class ImageFetcher(NamedTuple):
         disk_error = None
         if index not in self.saver.extras and (index or not prepared.stdout):
             try:
-                check_still_below(folder, prepared.root)
+                check_still_below(folder, self.saver.root)
                 with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as file:
                     return self._fill(ImageWriter(file), source)
             except DiskError as error:
@@ -314,7 +314,7 @@ class ImageFetcher(NamedTuple):
         hooks = ProgressHooks(prepared.request, self.saver.on_event)
         for _ in self.downloader.fetch(url, writer, hooks, base_url=prepared.base_url, peer=self.peer):
             identity = writer.inspect()
-            if identity.whole:
+            if identity.is_complete:
                 break
         if identity.problem in NO_IMAGE:
             raise no_image_error(url, identity.problem)

@@ -96,7 +96,7 @@ class PartialImageHandler:
         self.arrived += 1
         data = _image_in(payload)
         identity = inspect_image(data)
-        if identity.format in (None, "svg") or not identity.whole:
+        if identity.format in (None, "svg") or not identity.is_complete:
             self.on_event(
                 WarningEvent(code="partial_damaged", message=f"a partial image is incomplete: {identity.problem}")
             )
@@ -142,7 +142,7 @@ def _is_finished_image(name: str, head: bytes) -> bool:
     # Imported only for a stream: most responses are not one.
     from imagecli.providers.stream import event_role
 
-    return event_role(SseEvent(name, head)) == "picture"
+    return event_role(SseEvent(name, head)) == "image"
 
 
 def _image_in(payload: Any) -> bytes:

@@ -93,8 +93,10 @@ class Pipeline(NamedTuple):
     spend_guard: SpendGuard
     transport: Transport
     downloader: ResultDownloader
-    state_dir: Path
-    """Responses are in its `spool` until they are saved, or beside the output if it can't be written."""
+    spool_folder: Path
+    """Responses are in it until they are saved, or beside the output if it can't be written."""
+    rescue_folder: Path
+    """For images whose own folder can't be written to."""
     record_folders: tuple[Path, ...]
     """For the records of those that are beside an output."""
     decode_lock: Lock
@@ -120,7 +122,7 @@ class Pipeline(NamedTuple):
             prepared, request = prepare_call(call, inputs, self.context)
             saver = ImageSaver(
                 prepared=prepared,
-                rescue_folder=self.state_dir / "rescued",
+                rescue_folder=self.rescue_folder,
                 on_event=on_event,
                 original=_piped_original(call.request),
             )
@@ -134,12 +136,12 @@ class Pipeline(NamedTuple):
                 # What a disk can't take, it can't take of the next call either.
                 if any(isinstance(error, DiskError) for error in result.errors):
                     slot.stop_pool()
-                if self._may_request_base64(call.request):
+                if result.errors and self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
             if not inputs.composition:  # else what it changed outside the mask is restored
                 self._check_mask(inputs.images, result, on_event)
             result = result._replace(
-                inputs=inputs.files, call_id=prepared.id if result.errors or result.unfetched else None
+                record=prepared.record, call_id=prepared.id if result.errors or result.unfetched else None
             )
             return without_bill_hints(result) if prepared.free else result
         except NotSentError:
@@ -174,7 +176,7 @@ class Pipeline(NamedTuple):
         return accepted and (request.options.response_format or provider.response_format) != "b64_json"
 
     def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
-        folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
+        folders = (self.spool_folder, prepared.names[0].folder / SPOOL_BESIDE)
         return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, self.record_folders)
 
     def _send(
@@ -331,7 +333,7 @@ class Pipeline(NamedTuple):
         deadline = time.monotonic() + _SAVING_SECONDS
         for call in calls:  # an image that is just getting its name would be missing from `saved`
             call.saver.saving_lock.acquire(timeout=max(deadline - time.monotonic(), 0))
-        for folder in {*folders, self.state_dir / "rescued"}:
+        for folder in {*folders, self.rescue_folder}:
             discard_all_staged(folder, self.context.run_id)
         return calls
 
@@ -426,7 +428,8 @@ def build_pipeline(
             free=settings.provider.free,
         ),
         downloader=build_downloader(settings),
-        state_dir=settings.state_dir,
+        spool_folder=settings.state_dir / "spool",
+        rescue_folder=settings.state_dir / "rescued",
         record_folders=settings.record_folders,
         decode_lock=Lock(),
         open_calls={},

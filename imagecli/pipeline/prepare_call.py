@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -99,6 +100,7 @@ def build_prepared_call(call: PlannedCall, context: RunContext, inputs: FittedIn
     )
 
 
+@lru_cache(maxsize=8)
 def _without_secrets(url: str) -> str:
     """*url* without user and password: results from the base URL's own host are fetched without them, too."""
     parts = urlsplit(url)

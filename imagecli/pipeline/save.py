@@ -94,6 +94,7 @@ class ImageSaver:
         extras: Collection[int] = (),
     ) -> None:
         self.prepared = prepared
+        self.root = prepared.root
         self.rescue_folder = rescue_folder
         """For images whose own folder can't be written to."""
         self.on_event = on_event
@@ -215,7 +216,7 @@ class ImageSaver:
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
         name, identity = self.prepared.name(index), staged.identity
-        problem = None if identity.whole and identity.format else identity.problem or "unknown data"
+        problem = None if identity.is_complete and identity.format else identity.problem or "unknown data"
         if identity.format == "svg" and self.prepared.output_format != "svg":
             problem = problem or "an SVG, which was not requested"
         if problem:
@@ -281,7 +282,7 @@ class ImageSaver:
 
         Raises UnsavedError if that fails, OSError.
         """
-        check_still_below(folder, self.prepared.root)
+        check_still_below(folder, self.root)
         data = source.read_bytes()
         try:
             if change:
@@ -312,7 +313,7 @@ class ImageSaver:
     def _publish(self, staged: StagedImage, path: Path, overwrite: bool, label: str, number: int = 1) -> Path:
         """Publishes an image as *path*; if the disk fails, it is rescued with *label*, and DiskError is raised."""
         try:
-            check_still_below(path.parent, self.prepared.root)
+            check_still_below(path.parent, self.root)
             planned = number_path(path, number) if number > 1 else path
             if self.is_repeated and _has_same_bytes(planned, staged):
                 discard_staged(staged.path)

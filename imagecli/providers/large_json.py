@@ -80,7 +80,8 @@ class CondensedBody:
             cut = self._cuts[number]
             yield from _unescape(self._read(cut)) if cut.escaped else self._read(cut)
             at = end
-        yield text[at:].encode("utf-8", "surrogatepass")
+        if rest := text[at:]:
+            yield rest.encode("utf-8", "surrogatepass")
 
     def iter_file(self) -> Iterator[memoryview]:
         """The complete file in pieces. Use each before you take the next: they share memory."""
@@ -278,8 +279,7 @@ def decode_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
         ready = len(body) - len(body) % 4
         first, rest = _decode_groups(head), _decode_groups(body[:ready])
         if first is not None and rest is not None:
-            yield first
-            yield rest
+            yield from filter(None, (first, rest))
             incomplete = bytes(body[ready:])
             has_ended = has_ended or len(unpadded) < len(piece)
             continue

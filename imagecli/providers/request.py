@@ -7,6 +7,7 @@ refused before, by `check_capabilities`. Batch lines: OpenAI API reference, batc
 import base64
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -36,11 +37,17 @@ def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str =
     *model* replaces `{model}` in *path*. If the base URL ends with the beginning of *path*, that is not doubled:
     Azure's endpoint is written with and without `/openai/v1`. A query in the base URL is kept, and overrides *query*.
     """
+    return _join_url(base_url, path, tuple(query.items()), model)
+
+
+@lru_cache(maxsize=64)
+def _join_url(base_url: str, path: str, query: tuple[tuple[str, str], ...], model: str) -> str:
+    """As `join_url`; most requests of a command have the same URL."""
     parts = urlsplit(base_url)
     segments = path.strip("/").split("/")[shared_segments(parts.path, path) :]
     rest = "".join("/" + segment.replace("{model}", quote(model, safe="")) for segment in segments)
     base_query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    further = urlencode({name: value for name, value in query.items() if name not in base_query})
+    further = urlencode({name: value for name, value in query if name not in base_query})
     full_query = "&".join(part for part in (parts.query, further) if part)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + rest, query=full_query, fragment=""))
 

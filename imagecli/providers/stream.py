@@ -18,11 +18,11 @@ from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import END_BYTES, SseEvent, SseReader
 from imagecli.providers.undocumented_images import find_hidden_images
 
-Role: TypeAlias = Literal["picture", "partial", "error", "end", "progress", "other"]
+Role: TypeAlias = Literal["image", "partial", "error", "end", "progress", "other"]
 
 ROLES: Final[dict[str, Role]] = {
-    "completed": "picture",
-    "partial_succeeded": "picture",
+    "completed": "image",
+    "partial_succeeded": "image",
     "partial_image": "partial",
     "queued": "progress",
     "in_progress": "progress",
@@ -67,7 +67,7 @@ def _role_by_name(kind: str) -> Role | None:
 
 def has_completed_image(event: SseEvent) -> bool:
     """Whether *event* has a completed image, without parsing its JSON: not every `completed` event has one."""
-    return event_role(event) == "picture" and bool(_IMAGE.search(event.data))
+    return event_role(event) == "image" and bool(_IMAGE.search(event.data))
 
 
 def parse_payload(event: SseEvent) -> Any:
@@ -113,9 +113,9 @@ class _StreamState:
             self._add_invalid(event, role, is_complete=is_complete)
             return
         items = _images_in(payload)
-        if role == "picture" and not items and any(find_hidden_images(payload)):
+        if role == "image" and not items and any(find_hidden_images(payload)):
             items = [payload]
-        if role == "picture" or (role == "other" and items and _is_unnamed_image(event, payload)):
+        if role == "image" or (role == "other" and items and _is_unnamed_image(event, payload)):
             self.items += items
             if isinstance(payload.get("usage"), dict):
                 self.usages.append(payload["usage"])
@@ -129,7 +129,7 @@ class _StreamState:
 
     def _add_invalid(self, event: SseEvent, role: Role, *, is_complete: bool) -> None:
         """Adds an event that is not a JSON object."""
-        if role == "picture":
+        if role == "image":
             self.is_cut = not is_complete
             if is_complete:
                 self.items.append(None)

@@ -32,7 +32,7 @@ class RepeatCounter:
 
     def __init__(self, capacity: int = MAX_JOBS) -> None:
         self._capacity = capacity
-        self._painted: OrderedDict[bytes, int] = OrderedDict()
+        self._next_index_by_job: OrderedDict[bytes, int] = OrderedDict()
         self._lock = threading.Lock()
 
     def next_indices(self, job: ImageJob, form: ParsedForm) -> range:
@@ -43,10 +43,10 @@ class RepeatCounter:
         """
         key = _job_key(job, form)
         with self._lock:
-            start = self._painted.pop(key, 0)
-            self._painted[key] = start + job.n
-            if len(self._painted) > self._capacity:
-                self._painted.popitem(last=False)
+            start = self._next_index_by_job.pop(key, 0)
+            self._next_index_by_job[key] = start + job.n
+            if len(self._next_index_by_job) > self._capacity:
+                self._next_index_by_job.popitem(last=False)
         return range(start, start + job.n)
 
 

@@ -26,6 +26,8 @@ _FINAL_LINK_ERRORS: Final = {errno.EEXIST, errno.ENOSPC, errno.EDQUOT}
 """Errors of `link()` that a file of that name would meet too. All others can also mean that the system has no hard
 links (FAT, some network disks, Android), and each has its own way of reporting that."""
 _PIECE_BYTES: Final = 256 * 1024
+_BUFFER_BYTES: Final = 128 * 1024
+"""Small images are written in one system call."""
 
 
 @contextlib.contextmanager
@@ -35,7 +37,7 @@ def open_staged(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator
     Removed if the block raises. *mode* is subject to the umask. Raises OSError.
     """
     path = folder / f"{_staged_prefix(label)}{secrets.token_hex(8)}.part"
-    with open(path, "x+b", opener=partial(os.open, mode=mode)) as file:
+    with open(path, "x+b", _BUFFER_BYTES, opener=partial(os.open, mode=mode)) as file:
         try:
             yield file
             file.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -104,19 +104,8 @@ def write_gallery(gallery: Gallery, target: GalleryTarget, on_event: EventHandle
         key: source for image in gallery.images for key, source in _thumbnail_sources(image, gallery, target, folder)
     }
     distinct = list(dict.fromkeys(sources.values()))
-    thumbnails: dict[ThumbnailSource, GalleryThumbnail] = {}
-    started = beat = time.monotonic()
     with translate_disk_errors(target.page):
-        for source, thumbnail in make_thumbnails(distinct, target.folder):
-            thumbnails[source] = thumbnail
-            now = time.monotonic()
-            is_heartbeat = now - beat >= HEARTBEAT_SECONDS
-            beat = now if is_heartbeat else beat
-            on_event(
-                GalleryProgress(
-                    done=len(thumbnails), total=len(distinct), elapsed=now - started, heartbeat=is_heartbeat
-                )
-            )
+        thumbnails = _make_thumbnails(distinct, target.folder, on_event)
     thumbnails_by_key = {key: thumbnails[source] for key, source in sources.items()}
     page = build_page(_build_document(gallery, thumbnails_by_key, folder))
     if len(page) > MAX_PAGE_BYTES:
@@ -127,6 +116,22 @@ def write_gallery(gallery: Gallery, target: GalleryTarget, on_event: EventHandle
             target.folder, (url for thumbnail in thumbnails.values() for url in (thumbnail.url, thumbnail.copy) if url)
         )
     return WrittenGallery(page=target.page, images=len(gallery.images), bytes=len(page), is_one_file=not target.folder)
+
+
+def _make_thumbnails(
+    sources: Sequence[ThumbnailSource], folder: Path | None, on_event: EventHandler
+) -> dict[ThumbnailSource, GalleryThumbnail]:
+    """The thumbnail of each of *sources*; reports progress."""
+    thumbnails: dict[ThumbnailSource, GalleryThumbnail] = {}
+    start = last_heartbeat = time.monotonic()
+    for source, thumbnail in make_thumbnails(sources, folder):
+        thumbnails[source] = thumbnail
+        now = time.monotonic()
+        is_heartbeat = now - last_heartbeat >= HEARTBEAT_SECONDS
+        if is_heartbeat:
+            last_heartbeat = now
+        on_event(GalleryProgress(done=len(thumbnails), total=len(sources), elapsed=now - start, heartbeat=is_heartbeat))
+    return thumbnails
 
 
 _Key = tuple[str, int]

@@ -65,7 +65,7 @@ class PaintServer(LoopbackServer):
 
     @property
     def url(self) -> str:
-        """The address of the page."""
+        """The URL of the page."""
         return f"http://127.0.0.1:{self.server_port}/{self.token}/"
 
     @property
@@ -179,9 +179,9 @@ class _RequestHandler(BaseHTTPRequestHandler):
                 return
             session.keep_area(area, is_final=name == "save")
         elif name == "alive" and page:
-            session.page_alive(page)
+            session.note_open_page(page)
         elif name == "leave" and page:
-            session.page_left(page)
+            session.note_closed_page(page)
         elif name != "cancel":
             self._respond(_NOT_FOUND)
             return
@@ -191,7 +191,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             session.end("saved" if name == "save" else "cancelled")
 
     def _read_area(self, body: bytes) -> bytes | None:
-        """The area in *body*, compressed or not; None if it has not a byte for each pixel."""
+        """The area in *body*, compressed or not; None unless it has a byte for each pixel."""
         expected = self.server.image.layer.pixels
         if self.headers.get("Content-Encoding") == "gzip":
             decompressor = zlib.decompressobj(_GZIP)

@@ -34,13 +34,13 @@ class PaintSession:
         self.times = times
         self._area = area
         self._is_final = False
-        self._ended = threading.Event()
+        self._end_event = threading.Event()
         self._end: PaintEnd = "closed"
         self._lock = threading.Lock()
         self._pages: dict[str, float] = {}
         """Open page → when it was last heard of."""
-        self._left_pages: set[str] = set()
-        self._changed = time.monotonic()
+        self._closed_pages: set[str] = set()
+        self._last_change = time.monotonic()
         """When the last page was opened or closed; at first when the session began."""
 
     @property
@@ -58,38 +58,38 @@ class PaintSession:
     def end(self, end: PaintEnd) -> None:
         """Ends the wait of the command. The first end is final."""
         with self._lock:
-            if not self._ended.is_set():
+            if not self._end_event.is_set():
                 self._end = end
-                self._ended.set()
+                self._end_event.set()
 
-    def page_alive(self, page: str) -> None:
-        """*page* is open. A message that arrives after it was closed changes nothing."""
+    def note_open_page(self, page: str) -> None:
+        """Notes that *page* is open. A message that arrives after it was closed changes nothing."""
         with self._lock:
-            if page not in self._left_pages:
+            if page not in self._closed_pages:
                 self._pages[page] = time.monotonic()
 
-    def page_left(self, page: str) -> None:
-        """*page* was closed or is reloaded."""
+    def note_closed_page(self, page: str) -> None:
+        """Notes that *page* was closed or is reloaded."""
         with self._lock:
-            self._left_pages.add(page)
+            self._closed_pages.add(page)
             self._pages.pop(page, None)
-            self._changed = time.monotonic()
+            self._last_change = time.monotonic()
 
     @property
     def has_ended(self) -> bool:
-        return self._ended.is_set() or self._lost_page(time.monotonic()) is not None
+        return self._end_event.is_set() or self._end_without_page(time.monotonic()) is not None
 
     def wait(self) -> PaintEnd:
         """Blocks until the mask is saved, or no page is open. Ctrl-C ends it at any time."""
-        while not self._ended.wait(POLL_SECONDS):
-            if lost := self._lost_page(time.monotonic()):
-                self.end(lost)
+        while not self._end_event.wait(POLL_SECONDS):
+            if end := self._end_without_page(time.monotonic()):
+                self.end(end)
         return self._end
 
-    def _lost_page(self, now: float) -> PaintEnd | None:
+    def _end_without_page(self, now: float) -> PaintEnd | None:
         with self._lock:
             if self._pages:
                 return "silent" if now - max(self._pages.values()) > self.times.silence else None
-            if self._left_pages:
-                return "closed" if now - self._changed > self.times.leave else None
-            return "unopened" if now - self._changed > self.times.open else None
+            if self._closed_pages:
+                return "closed" if now - self._last_change > self.times.leave else None
+            return "unopened" if now - self._last_change > self.times.open else None

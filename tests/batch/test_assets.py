@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.front import fronting
 from tests.batch.serving import Server, serving
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.conftest import Result, Run, read_image
 
 SAMPLE = Path(__file__).parent.parent / "data" / "assets"
@@ -144,7 +143,7 @@ def test_a_kill_costs_the_requests_in_flight_at_most(
         command = ["batch", "assets.toml", "--base-url", server.base_url]
         typed = [sys.executable, "-m", "imagecli", *command, "-j", str(jobs)]
         process = children.start(typed, cwd=assets, env=clean | ours)
-        until(lambda: len(saved_files(assets)) >= 9)
+        wait_until(lambda: len(saved_files(assets)) >= 9)
         process.kill()
         process.wait(timeout=10)
         before, sent = saved_files(assets), len(server.prompts)
@@ -169,13 +168,6 @@ def recovered(result: Result) -> set[str]:
     """The images that the killed run received and the next one saved."""
     notes = (line.partition(", which an earlier run received") for line in result.stderr.splitlines())
     return {before.rpartition("note: saved ")[2] for before, found, _ in notes if found}
-
-
-def until(there: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_check_in_ci_needs_no_key_and_reports_by_its_exit_code(batch: Batch, assets: Path, server: Server) -> None:

@@ -8,33 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.batch.serving import image_of, serving
 from tests.batch.test_batch import journal, manifest
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.commands.test_signals import SLOW_DISK
 from tests.conftest import Run
 
 COMMAND = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl"]
 ROWS = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(12)]
-
-
-@pytest.fixture
-def environ(state: Path, tmp_path: Path) -> dict[str, str]:
-    """Of a child that keeps its responses where the `imagecli` fixture does."""
-    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
-    return {**{name: value for name, value in os.environ.items() if "API_KEY" not in name}, **ours}
-
-
-def until(there: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_killed_run_is_resumed_and_no_saved_image_is_requested_again(
@@ -43,7 +28,7 @@ def test_a_killed_run_is_resumed_and_no_saved_image_is_requested_again(
     manifest(folder, *ROWS)
     with serving(latency=0.3) as server:
         process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "2"], cwd=folder, env=environ)
-        until(lambda: len(list(folder.glob("*.png"))) >= 4)
+        wait_until(lambda: len(list(folder.glob("*.png"))) >= 4)
         process.kill()
         process.wait(timeout=10)
         before, saved = len(server.prompts), len(list(folder.glob("*.png")))
@@ -61,7 +46,7 @@ def test_a_complete_response_is_saved_by_the_next_run_and_not_requested_again(
     manifest(folder, ROWS[0])
     with serving(latency=5) as server:
         process = children.start([*COMMAND, "--base-url", server.base_url], cwd=folder, env=environ)
-        until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
+        wait_until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
         process.kill()
         process.wait(timeout=10)
         # As if the kill had come between the last byte of the response and the file.
@@ -83,7 +68,7 @@ def test_possible_double_billing_is_reported_once_by_the_affected_command(
         base_url = ("--base-url", server.base_url)
         typed = ([*COMMAND, *base_url], [*COMMAND[:3], "generate", "a dog", *base_url])
         processes = [children.start(command, cwd=folder, env=environ) for command in typed]
-        until(lambda: len(server.prompts) == 2)
+        wait_until(lambda: len(server.prompts) == 2)
         for process in processes:
             process.kill()
             process.wait(timeout=10)
@@ -104,7 +89,7 @@ def test_ctrl_c_reports_immediately_what_is_saved_and_what_may_be_billed(
     manifest(folder, *ROWS)
     with serving(latency=1.0) as server:
         process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "2"], cwd=folder, env=environ)
-        until(lambda: len(list(folder.glob("*.png"))) >= 2 and len(server.prompts) >= 4)
+        wait_until(lambda: len(list(folder.glob("*.png"))) >= 2 and len(server.prompts) >= 4)
         time.sleep(0.3)  # the next ones are sent while the journal records these
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -125,7 +110,7 @@ def test_the_history_has_an_image_that_was_just_being_saved_at_ctrl_c(
     with serving(latency=0.2) as server:
         command = [sys.executable, "-c", SLOW_DISK, *COMMAND[3:], "--base-url", server.base_url, "-j", "1", "--json"]
         process = children.start(command, cwd=folder, env=environ)
-        until(lambda: bool(list(folder.glob("*.png"))))
+        wait_until(lambda: bool(list(folder.glob("*.png"))))
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=10)
     assert process.returncode == 130, errors
@@ -140,7 +125,7 @@ def test_a_second_run_is_an_error_that_names_the_first(
     manifest(folder, *ROWS)
     with serving(latency=1.0) as server:
         process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "1"], cwd=folder, env=environ)
-        until(lambda: bool(server.prompts))
+        wait_until(lambda: bool(server.prompts))
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
         assert result.exit_code == 2
         assert f"another run of assets.jsonl is active (process {process.pid} on" in result.stderr
@@ -209,7 +194,7 @@ def test_a_current_folder_that_vanishes_abandons_no_request(
     with serving(latency=1.5) as server:
         command = [*COMMAND, "--base-url", server.base_url, "-j", "4"]
         process = children.start(command, cwd=folder, env=environ, stderr=subprocess.PIPE)
-        until(lambda: len(server.prompts) == 4)
+        wait_until(lambda: len(server.prompts) == 4)
         folder.rename(folder.with_name("moved"))
         for path in folder.with_name("moved").iterdir():
             path.unlink()
@@ -231,7 +216,7 @@ def test_an_image_that_is_deleted_during_the_run_is_noticed(deleted: str, imagec
 
     def reply(fields: dict[str, object]) -> None:
         if fields["prompt"] == "cat 2":
-            until((folder / deleted).exists)
+            wait_until((folder / deleted).exists)
             (folder / deleted).unlink()
 
     with serving(reply) as server:

@@ -23,6 +23,7 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError, UsageError
 from imagecli.events import Event, WarningEvent
+from tests.batch.obstacles import place_obstacle
 from tests.children import Children
 from tests.file_permissions import file_permissions_enforced
 
@@ -516,21 +517,6 @@ def outside(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "profile").write_bytes(b"export A=1\nexport B=2")
     return folder
-
-
-def place_obstacle(kind: str, path: Path, target: Path) -> None:
-    """Something under *path* that is not a journal of imagecli; links lead to *target*."""
-    match kind:
-        case "link":
-            path.symlink_to(target)
-        case "dangling link":
-            path.symlink_to(target.with_name("new"))
-        case "hard link":
-            path.hardlink_to(target)
-        case "pipe":
-            os.mkfifo(path)
-        case "folder":
-            path.mkdir()
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "folder"])

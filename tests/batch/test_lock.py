@@ -21,6 +21,7 @@ from imagecli.batch.journal.lock import _try_acquire, manifest_lock
 from imagecli.batch.journal.paths import lock_path
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
+from tests.batch.obstacles import place_obstacle
 from tests.children import Children
 
 HOLDER = textwrap.dedent(
@@ -197,19 +198,10 @@ def test_another_file_under_the_lock_s_name_is_left_as_it_is(tmp_path: Path, kin
     manifest = tmp_path / "clone" / "assets.toml"
     manifest.parent.mkdir()
     path = lock_path(manifest, of)
-    match kind:
-        case "link":
-            path.symlink_to(target)
-        case "dangling link":
-            path.symlink_to(folder / "new")
-        case "hard link":
-            path.hardlink_to(target)
-        case "pipe":
-            os.mkfifo(path)
-        case "folder":
-            path.mkdir()
-        case _:
-            path.write_bytes(b"export A=1")
+    if kind == "other content":
+        path.write_bytes(b"export A=1")
+    else:
+        place_obstacle(kind, path, target)
     before = path.lstat()
     with pytest.raises(OutputError, match="can't use lock file"), manifest_lock(manifest):
         pass

@@ -20,7 +20,7 @@ from imagecli.output.batch_live import BatchLiveProgress, items_per_second
 from imagecli.output.terminal import DisplayOptions
 from tests.batch.serving import refusal, serving
 from tests.batch.test_batch import manifest
-from tests.children import Children
+from tests.children import Children, command_environ
 from tests.conftest import NOW, Stream
 
 if sys.platform == "win32":
@@ -40,13 +40,7 @@ def terminal() -> Iterator[Terminal]:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    return {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
-        "IMAGECLI_STATE_DIR": str(tmp_path / "state"),
-        "TERM": "xterm-256color",
-        "LANG": "C.UTF-8",
-    }
+    return {**command_environ(tmp_path), "TERM": "xterm-256color"}
 
 
 def rows(count: int, **changed: dict[str, Any]) -> list[dict[str, Any]]:

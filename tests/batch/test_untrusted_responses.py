@@ -13,9 +13,8 @@ from imagecli.domain import OutputName
 from imagecli.prepared_call import ManifestRef, prepared_to_json
 from tests.batch.serving import Server, image_of, serving
 from tests.batch.test_batch import journal, manifest
-from tests.batch.test_batch_runs import COMMAND, until
-from tests.batch.test_batch_runs import environ as environ
-from tests.children import Children
+from tests.batch.test_batch_runs import COMMAND
+from tests.children import Children, wait_until
 from tests.conftest import Run
 from tests.pipeline.test_recover import prepared_for
 
@@ -118,7 +117,7 @@ def test_a_killed_run_whose_response_is_beside_the_output_is_resumed_without_pay
     with serving(latency=5) as server:
         command = [*COMMAND, "--base-url", server.base_url]
         process = children.start(command, cwd=folder, env={**environ, **temporary})
-        until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
+        wait_until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
         process.kill()
         process.wait(timeout=10)
         spool = folder / "out" / ".imagecli-spool"

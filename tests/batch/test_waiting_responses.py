@@ -16,8 +16,7 @@ import pytest
 
 from tests.batch.serving import fields_of, image_of, serving
 from tests.batch.test_batch import journal, manifest, objects
-from tests.batch.test_batch_runs import until
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.client.raw import http, png, read_request
 from tests.conftest import Run
 from tests.listening import listening
@@ -182,12 +181,6 @@ def test_many_rows_that_wait_are_listed(imagecli: Run, folder: Path, urls: Urls)
     assert [f"{number}.png: " in again.stderr for number in range(5)] == [True] * 5
 
 
-@pytest.fixture
-def environ(state: Path, tmp_path: Path) -> dict[str, str]:
-    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
-    return {**{name: value for name, value in os.environ.items() if "API_KEY" not in name}, **ours}
-
-
 def killed_with_response(
     folder: Path, state: Path, environ: dict[str, str], children: Children, base_url: str, prompt: str
 ) -> None:
@@ -195,7 +188,7 @@ def killed_with_response(
     known = set(spooled(state))
     command = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl", "--base-url", base_url]
     process = children.start(command, cwd=folder, env=environ)
-    until(lambda: any(body.with_suffix(".sent").exists() for body in {*spooled(state)} - known))
+    wait_until(lambda: any(body.with_suffix(".sent").exists() for body in {*spooled(state)} - known))
     process.kill()
     process.wait(timeout=10)
     (body,) = {*spooled(state)} - known

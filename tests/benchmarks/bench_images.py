@@ -267,15 +267,15 @@ def installed(task: str) -> list[str]:
 def show(kind: str, path: Path) -> None:
     task = KINDS[kind]
     ways = installed(task)
-    found = medians(task, ways, path)
-    base = found["plain"]
+    results = medians(task, ways, path)
+    base = results["plain"]
     lines = [f"{kind}, {path.name}: plain Pillow {base['CPU']:.2f} s CPU, {base['memory']:.0f} MB"]
     for way in ways[1:]:
-        figures = {key: found[way][key] / base[key] for key in ("CPU", "memory")}
+        figures = {key: results[way][key] / base[key] for key in ("CPU", "memory")}
         if kind in COMPARED:
             figures["PSNR"] = psnr(Path(f"{path}.{task}.plain"), Path(f"{path}.{task}.{way}"))
-        shown = ", ".join(f"{key} {figure:.2f}" for key, figure in figures.items())
-        lines.append(f"  {way:12} {shown}, {found[way]['bytes']:,.0f} bytes")
+        ratios = ", ".join(f"{key} {figure:.2f}" for key, figure in figures.items())
+        lines.append(f"  {way:12} {ratios}, {results[way]['bytes']:,.0f} bytes")
     if targets := TARGETS.get(kind):
         words = [f"{key} {'>=' if key == 'PSNR' else '<='} {value}" for key, value in targets.items()]
         lines.append(f"  {'target':12} {', '.join(words)}, {MAX_BYTES:,} bytes")

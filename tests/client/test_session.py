@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import socket
 import threading
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.exchange import MultipartUpload, Timeouts
+from imagecli.client.exchange import MultipartUpload, Timeouts, send_once
 from imagecli.client.paid_requests import Transport
+from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
 from imagecli.http_request import HttpFile, HttpRequest
@@ -55,6 +57,42 @@ def test_no_cookie_is_sent_back() -> None:
             send(server.base_url, shared)
         assert not any(b"crumbs" in request for request in server.requests)
         assert len(server.requests) == 2
+
+
+def test_each_request_has_its_own_body_url_and_headers_at_its_own_server() -> None:
+    """What requests have in common is prepared once, for the last one."""
+    session = open_session(direct=True)
+    with raw_server(OK) as first, raw_server(OK) as second:
+        for server, path, key, body in [(first, "a", "k1", "x"), (second, "a", "k2", "xyz"), (first, "b", "k1", "yz")]:
+            for extra in ("one", "two"):
+                send_once(
+                    session,
+                    HttpRequest(method="POST", url=f"{server.base_url}/{path}", json={"prompt": body + extra}),
+                    auth=Authorization(Secret(key)),
+                    headers={"X-Extra": extra},
+                    timeouts=QUICK,
+                    into=io.BytesIO(),
+                )
+    seen = [
+        [
+            (
+                request.split(b" ")[1],
+                re.findall(rb"(?im)^(?:authorization|x-extra|host): (.*?)\r$", request),
+                json.loads(request.partition(b"\r\n\r\n")[2])["prompt"],
+            )
+            for request in server.requests
+        ]
+        for server in (first, second)
+    ]
+
+    def expected(port: int, path: bytes, key: bytes, body: str) -> list[tuple[bytes, list[bytes], str]]:
+        host = f"127.0.0.1:{port}".encode()
+        return [(b"/v1/" + path, [host, extra.encode(), b"Bearer " + key], body + extra) for extra in ("one", "two")]
+
+    assert seen == [
+        expected(first.port, b"a", b"k1", "x") + expected(first.port, b"b", b"k1", "yz"),
+        expected(second.port, b"a", b"k2", "xyz"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,10 @@ def test_only_the_region_is_sent_and_dry_run_shows_its_size(imagecli: Run, folde
 def test_the_price_is_that_of_the_size_that_is_requested(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.jpg", 3000, 2000)
     arguments = ("edit", "in.jpg", "a cat", "--quality", "high", "-m", "gpt-image-2", "--dry-run", "--json", *RECT)
-    found = imagecli(*arguments, "--keep-outside", env={"OPENAI_API_KEY": "sk-1"}).json["cost"]
+    cost = imagecli(*arguments, "--keep-outside", env={"OPENAI_API_KEY": "sk-1"}).json["cost"]
     same = imagecli(*arguments, "-s", "2336x1552", env={"OPENAI_API_KEY": "sk-1"}).json["cost"]
-    assert found == same
-    assert found["estimated_usd"]
+    assert cost == same
+    assert cost["estimated_usd"]
 
 
 def test_a_jpeg_name_gets_a_jpeg_of_a_png_response(imagecli: Run, folder: Path) -> None:
@@ -269,7 +269,7 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "found", "hint"),
+    ("arguments", "message", "hint"),
     [
         (["--keep-outside"], "--keep-outside requires a mask", "add --mask FILE or --mask-rect"),
         (["--crop-to-mask"], "--crop-to-mask requires a mask", "add --mask FILE or --mask-rect"),
@@ -290,14 +290,14 @@ def test_an_extension_is_sent_with_a_mask_of_the_added_area(
     ],
 )
 def test_invalid_combinations_are_refused_before_anything_is_sent(
-    imagecli: Run, folder: Path, arguments: list[str], found: str, hint: str
+    imagecli: Run, folder: Path, arguments: list[str], message: str, hint: str
 ) -> None:
     photo(folder / "in.png")
     mask_for(folder / "mark.png", 320, 200, HOLE)
     mask_for(folder / "small.png", 100, 80, (0, 0, 20, 20))
     result = imagecli("edit", "in.png", "a cat", *arguments, *SANDBOX)
     assert result.exit_code == 2, result.stderr
-    assert found in result.stderr
+    assert message in result.stderr
     assert hint in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("hint:") == 1
@@ -325,7 +325,7 @@ def test_a_rotated_photo_of_24_megapixels_keeps_its_pixels(
     assert outside_is_equal(before, after, (1200, 2400, 2200, 3600))
 
 
-def described(stderr: str) -> list[str]:
+def composition_notes(stderr: str) -> list[str]:
     return [line for line in stderr.splitlines() if "composed" in line]
 
 
@@ -334,7 +334,7 @@ def test_every_image_of_several_is_composed(imagecli: Run, folder: Path) -> None
     result = imagecli("edit", "in.png", "a cat", *RECT, "--keep-outside", "-n", "2", "-o", "out.png", *QUICK)
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "out-1.png\nout-2.png\n"
-    assert len(described(result.stderr)) == 2
+    assert len(composition_notes(result.stderr)) == 2
     for path in result.paths:
         assert outside_is_equal(read_image("in.png"), read_image(path), HOLE)
 
@@ -344,7 +344,7 @@ def test_fit_applies_to_the_composed_image(imagecli: Run, folder: Path) -> None:
     result = imagecli("edit", "in.png", "--extend", "16:9", "--fit", "320x180", "-o", "out.png", *QUICK)
     assert result.exit_code == 0, result.stderr
     assert read_image("out.png").size == (320, 180)
-    assert any("cropped and resized to 320x180" in line for line in described(result.stderr))
+    assert any("cropped and resized to 320x180" in line for line in composition_notes(result.stderr))
 
 
 def test_the_json_has_the_composed_image_and_the_note(imagecli: Run, folder: Path) -> None:

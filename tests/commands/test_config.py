@@ -37,11 +37,11 @@ def test_paths_are_printed_whether_they_exist_or_not(imagecli: Run, home: Path, 
     (folder / "imagecli.toml").write_text("not = [toml")
     write_user_file(home, "")
     result = imagecli("config", "path", "--json")
-    found = {row["name"]: (row["path"], row["exists"]) for row in result.json["paths"]}
-    assert found["settings"] == (str(home / "config.toml"), True)
-    assert found["credentials"] == (str(home / "credentials.toml"), False)
-    assert found["state"] == (str(state), False)
-    assert found["project"] == (str(folder / "imagecli.toml"), True)
+    paths = {row["name"]: (row["path"], row["exists"]) for row in result.json["paths"]}
+    assert paths["settings"] == (str(home / "config.toml"), True)
+    assert paths["credentials"] == (str(home / "credentials.toml"), False)
+    assert paths["state"] == (str(state), False)
+    assert paths["project"] == (str(folder / "imagecli.toml"), True)
     lines = imagecli("config", "path").stdout.splitlines()
     assert f"credentials  {home / 'credentials.toml'}  (does not exist)" in lines
 
@@ -59,15 +59,15 @@ def test_one_path_alone_is_for_a_script(imagecli: Run, home: Path) -> None:
 def test_every_setting_is_printed_with_its_origin(imagecli: Run, home: Path, folder: Path) -> None:
     user = write_user_file(home, 'model = "u"\nmax_cost = 20\nquality = "low"')
     (folder / "imagecli.toml").write_text('model = "p"\nmax_cost = 2')
-    found = rows(imagecli, IMAGECLI_SIZE="512x512")
+    settings = rows(imagecli, IMAGECLI_SIZE="512x512")
     project = str(folder / "imagecli.toml")
-    assert (found["model"]["value"], found["model"]["origin"]) == ("p", project)
-    assert (found["max_cost"]["value"], found["max_cost"]["origin"]) == (2.0, project)
-    assert (found["quality"]["value"], found["quality"]["origin"]) == ("low", str(user))
-    assert (found["size"]["value"], found["size"]["origin"]) == ("512x512", "IMAGECLI_SIZE")
-    assert (found["provider"]["value"], found["provider"]["origin"]) == ("openai", "default")
-    assert (found["max_wait"]["value"], found["max_wait"]["origin"]) == (120.0, "default")
-    assert (found["fit"]["value"], found["fit"]["origin"]) == (None, None)
+    assert (settings["model"]["value"], settings["model"]["origin"]) == ("p", project)
+    assert (settings["max_cost"]["value"], settings["max_cost"]["origin"]) == (2.0, project)
+    assert (settings["quality"]["value"], settings["quality"]["origin"]) == ("low", str(user))
+    assert (settings["size"]["value"], settings["size"]["origin"]) == ("512x512", "IMAGECLI_SIZE")
+    assert (settings["provider"]["value"], settings["provider"]["origin"]) == ("openai", "default")
+    assert (settings["max_wait"]["value"], settings["max_wait"]["origin"]) == (120.0, "default")
+    assert (settings["fit"]["value"], settings["fit"]["origin"]) == (None, None)
 
 
 def test_printed_settings_are_valid_in_a_settings_file(imagecli: Run, home: Path) -> None:

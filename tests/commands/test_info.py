@@ -30,14 +30,14 @@ def test_a_pipe_gets_one_fact_per_line(imagecli: Run, folder: Path) -> None:
     (folder / "cut.png").write_bytes(saved(image))
     result = imagecli("info", "cut.png")
     assert (result.exit_code, result.stderr) == (0, "")
-    found = facts(result.stdout)
-    assert found["file"] == "cut.png"
-    assert (found["format"], found["size"]) == ("PNG", "60x40 pixels")
-    assert found["color"] == "RGB, 8 bits per channel, no color profile"
-    assert found["transparency"] == "25% of the pixels"
-    assert (found["c2pa"], found["iptc"]) == ("no manifest", "no digital source type")
-    assert found["made by"].startswith("unknown; no sidecar")
-    assert len(found["sha256"]) == 64
+    printed_facts = facts(result.stdout)
+    assert printed_facts["file"] == "cut.png"
+    assert (printed_facts["format"], printed_facts["size"]) == ("PNG", "60x40 pixels")
+    assert printed_facts["color"] == "RGB, 8 bits per channel, no color profile"
+    assert printed_facts["transparency"] == "25% of the pixels"
+    assert (printed_facts["c2pa"], printed_facts["iptc"]) == ("no manifest", "no digital source type")
+    assert printed_facts["made by"].startswith("unknown; no sidecar")
+    assert len(printed_facts["sha256"]) == 64
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "gif", "svg", "avif", "heic", "tiff"])
@@ -51,21 +51,21 @@ def test_content_credentials_are_reported_and_not_trusted(imagecli: Run, folder:
 def test_a_fitted_image_has_the_term_of_iptc(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.jpg")
     assert imagecli("edit", "in.jpg", "at night", "-o", "out.png", "--fit", "64x64", *SANDBOX).exit_code == 0
-    found = facts(imagecli("info", "out.png").stdout)
-    assert found["iptc"] == "compositeWithTrainedAlgorithmicMedia (edited by a model)"
+    printed_facts = facts(imagecli("info", "out.png").stdout)
+    assert printed_facts["iptc"] == "compositeWithTrainedAlgorithmicMedia (edited by a model)"
     original = facts(imagecli("info", "out.orig.png").stdout)
     assert original["iptc"] == "no digital source type"
-    assert original["made by"] == found["made by"]
+    assert original["made by"] == printed_facts["made by"]
 
 
 def test_a_place_and_a_rotation_are_reported(imagecli: Run, folder: Path) -> None:
     (folder / "photo.jpg").write_bytes(saved(scene(60, 40), "JPEG", exif=camera_exif()))
     result = imagecli("info", "photo.jpg")
-    found = facts(result.stdout)
-    assert found["size"] == "40x60 pixels"
-    assert found["rotation"].startswith("EXIF orientation 6")
-    assert found["location"].startswith("yes")
-    assert found["camera"] == "Canon EOS R5, GIMP\\x1b[2J, 2026-05-01T10:11:12"
+    printed_facts = facts(result.stdout)
+    assert printed_facts["size"] == "40x60 pixels"
+    assert printed_facts["rotation"].startswith("EXIF orientation 6")
+    assert printed_facts["location"].startswith("yes")
+    assert printed_facts["camera"] == "Canon EOS R5, GIMP\\x1b[2J, 2026-05-01T10:11:12"
     assert "\x1b" not in result.stdout + imagecli("info", "photo.jpg", "--json").stdout
 
 
@@ -118,9 +118,9 @@ def test_a_pipe_is_read_and_a_folder_is_refused(imagecli: Run, folder: Path) -> 
 
 def test_an_image_with_too_many_pixels_is_described_from_its_header(imagecli: Run, folder: Path) -> None:
     (folder / "bomb.png").write_bytes(png_of((90_000, 90_000, 8, 2, 0, 0, 0), b""))
-    found = facts(imagecli("info", "bomb.png").stdout)
-    assert found["size"] == "90000x90000 pixels"
-    assert found["color"] == "not read; the image has too many pixels to be decoded"
+    printed_facts = facts(imagecli("info", "bomb.png").stdout)
+    assert printed_facts["size"] == "90000x90000 pixels"
+    assert printed_facts["color"] == "not read; the image has too many pixels to be decoded"
     assert imagecli("info", "bomb.png", "--json").json["images"][0]["has_alpha"] is None
 
 
@@ -128,11 +128,11 @@ def test_an_image_is_found_in_the_history_wherever_it_is_now(imagecli: Run, fold
     photo(folder / "in.jpg")
     assert imagecli("edit", "in.jpg", "at night", "-o", "out.png", "--quality", "low", *SANDBOX).exit_code == 0
     moved = (folder / "out.png").rename(tmp_path / "moved.png")
-    found = facts(imagecli("info", moved).stdout)
-    assert found["made by"] == "gpt-image-2 at sandbox, imagecli edit"
-    assert (found["prompt"], found["inputs"]) == ("at night", "in.jpg")
-    assert found["cost"] == "free"
-    assert found["source"].startswith("history @")
+    printed_facts = facts(imagecli("info", moved).stdout)
+    assert printed_facts["made by"] == "gpt-image-2 at sandbox, imagecli edit"
+    assert (printed_facts["prompt"], printed_facts["inputs"]) == ("at night", "in.jpg")
+    assert printed_facts["cost"] == "free"
+    assert printed_facts["source"].startswith("history @")
     (image,) = imagecli("info", "-", "--json", stdin=moved.read_bytes()).json["images"]
     assert image["creation"]["found_in"] == "history"
     assert image["creation"]["options"] == {"quality": "low", "output_format": "png"}

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.env import Env
+from imagecli.events import DownloadProgress, RunStarted, UploadProgress
+from imagecli.output.live_progress import LiveProgress
+from imagecli.output.terminal import DisplayOptions
 from tests.client.raw import raw_server
-from tests.conftest import Run, read_image
+from tests.conftest import NOW, Run, Stream, read_image
 from tests.pipeline.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
 
 
@@ -75,6 +79,21 @@ def test_on_a_terminal_the_live_line_counts_partial_images(imagecli: Run) -> Non
     assert "partial 1/3" in result.stderr
     assert "partial 2/3" in result.stderr
     assert "kept" not in result.stderr
+
+
+def test_the_live_line_has_the_time_the_step_and_the_traffic_and_fits_its_terminal() -> None:
+    env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ={}, now=lambda: NOW)
+    progress = LiveProgress(env, DisplayOptions(live=True))
+    assert progress.__rich__().plain[1:] == " 0:00:00 preparing"
+    for event in (
+        RunStarted(requests=2, images=2),
+        UploadProgress(request=0, sent=2_000, total=2_000),
+        DownloadProgress(request=0, received=3_000_000, total=None),
+    ):
+        progress(event)
+    assert progress.__rich__().plain[1:] == " 0:00:00 receiving 0/2 ↑2.0 kB ↓3.0 MB"
+    progress._console.width = 20
+    assert progress.__rich__().plain[1:] == " 0:00:00 receiv"
 
 
 def test_json_lists_partial_images_separately(imagecli: Run, folder: Path) -> None:

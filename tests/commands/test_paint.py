@@ -23,8 +23,8 @@ from PIL import Image, ImageChops, ImageOps
 
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
-from tests.batch.test_batch_runs import until
 from tests.browser import OpenPage
+from tests.children import wait_until
 from tests.commands.conftest import COMMAND, Start
 from tests.conftest import Run, mask_for, photo, read_image
 from tests.images.sample_images import exif
@@ -45,9 +45,9 @@ class Painting:
             piece = os.read(process.stderr.fileno(), 4096) if ready else b""
             assert piece, self.stderr
             self.stderr += piece.decode()
-        found = URL.search(self.stderr)
-        assert found
-        self.url = found[0]
+        match = URL.search(self.stderr)
+        assert match
+        self.url = match[0]
 
     def get(self, name: str) -> bytes:
         with urllib.request.urlopen(self.url + name, timeout=10) as response:
@@ -172,10 +172,7 @@ def test_the_browser_gets_a_url_that_works_once(start: Start, folder: Path, tmp_
     browser.chmod(0o755)
     (folder / "webbrowser.py").write_text("raise SystemExit('a module of the current folder')")
     painting = Painting(start("mask", "in.png", "--paint", extra={"BROWSER": str(browser)}))
-    deadline = time.monotonic() + 20
-    while not (tmp_path / "opened").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until((tmp_path / "opened").exists)
     opened = (tmp_path / "opened").read_text().strip()
     assert opened != painting.url
     with urllib.request.urlopen(opened, timeout=10) as response:
@@ -287,7 +284,7 @@ def is_only_changed_in(before: Path, after: Path, box: tuple[int, int, int, int]
     one, other = read_image(before).convert("RGB"), read_image(after).convert("RGB")
     changed = ImageChops.difference(one, other.resize(one.size)).convert("L").point([0] * 12 + [255] * 244).getbbox()
     assert changed is not None
-    return all(abs(found - edge) <= 2 for found, edge in zip(changed, box, strict=True))
+    return all(abs(side - edge) <= 2 for side, edge in zip(changed, box, strict=True))
 
 
 def test_an_edit_sends_the_painted_mask(start: Start, folder: Path, sandbox: str) -> None:
@@ -426,10 +423,7 @@ def test_ctrl_c_after_painting_keeps_the_mask(start: Start, folder: Path, slow: 
     photo(folder / "in.png", 1024, 1024)
     painting = Painting(start(*EDIT, "--base-url", slow))
     assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
-    deadline = time.monotonic() + 20
-    while not list(tmp_path.rglob("*.body")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: list(tmp_path.rglob("*.body")))
     painting.process.send_signal(signal.SIGINT)
     code, stdout, stderr = painting.end()
     assert (code, stdout) == (130, "")
@@ -443,13 +437,13 @@ def test_a_mask_that_was_painted_for_a_killed_edit_is_saved_by_recover(
     photo(folder / "in.png", 1024, 1024)
     painting = Painting(start(*EDIT, "--base-url", slow, extra={"IMAGECLI_STATE_DIR": str(state)}))
     assert painting.post("save", rectangle(1024, 1024, (200, 300, 600, 700))) == 204
-    until(lambda: any(state.rglob("*.body")))
-    kept = str(state / "painted" / "in-mask.png")
+    wait_until(lambda: any(state.rglob("*.body")))
+    mask_path = str(state / "painted" / "in-mask.png")
     assert imagecli("recover", "--list", "--json").json["masks"] == []  # it is in use
     painting.process.kill()
     painting.end()
-    assert imagecli("recover", "--list", "--json").json["masks"] == [kept]
-    assert f"{kept} was painted for an edit that was interrupted" in imagecli("recover", "--list").stderr
+    assert imagecli("recover", "--list", "--json").json["masks"] == [mask_path]
+    assert f"{mask_path} was painted for an edit that was interrupted" in imagecli("recover", "--list").stderr
     done = imagecli("recover")
     assert done.exit_code == 0
     assert "the painted mask is saved as in-mask.png; use --mask in-mask.png instead of --paint" in done.stderr

@@ -21,7 +21,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.children import interruptible
+from tests.children import interruptible, wait_until
 from tests.client.raw import png
 from tests.commands.conftest import COMMAND, Start
 from tests.conftest import Run, read_image
@@ -44,10 +44,7 @@ PROMPT_SECONDS = 5
 
 def wait_for_request(state: Path) -> None:
     """Returns when a request is in the spool, so that it is in flight."""
-    deadline = time.monotonic() + 20
-    while not list(state.rglob("*.body")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: list(state.rglob("*.body")))
     time.sleep(0.3)
 
 

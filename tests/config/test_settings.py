@@ -36,8 +36,8 @@ def test_the_nearest_setting_applies(home: Home, line: str, value: str | None, o
     environ = {"IMAGECLI_MODEL": "from-environment"} if "environment" in line else {}
     settings = home.load(LOCAL | ({"model": "from-flag"} if "flag" in line else {}), environ)
     assert settings.image.model == value
-    found = settings.origins.get("model")
-    assert (Path(found).name if found else None) == origin
+    setting_origin = settings.origins.get("model")
+    assert (Path(setting_origin).name if setting_origin else None) == origin
 
 
 @pytest.mark.parametrize(

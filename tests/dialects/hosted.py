@@ -256,8 +256,8 @@ class Zhipu(Dialect):
             raise RefusedError(
                 400, {"error": {"code": "1210", "message": f"API 调用参数有误: {', '.join(sorted(extra))}"}}
             )
-        found = [{"role": "assistant", "level": 3}]
-        return {"created": 1, "data": [{"url": self.server.url_for("/u/1.png")}], "content_filter": found}
+        filters = [{"role": "assistant", "level": 3}]
+        return {"created": 1, "data": [{"url": self.server.url_for("/u/1.png")}], "content_filter": filters}
 
 
 class Gemini(Dialect):

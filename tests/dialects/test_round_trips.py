@@ -365,8 +365,8 @@ def test_the_images_that_moderation_did_not_block_are_saved(imagecli: Run, serve
 def test_a_replaced_model_is_warned_of(imagecli: Run, server: Dialect, provider: str, model: str, warned: bool) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), "-m", model, "--json", env=env(provider))
     assert result.exit_code == 0
-    found = [one["message"] for one in result.json["warnings"] if one["code"] == "other_model"]
-    assert found == (["venice used z-image-turbo, not flux"] if warned else [])
+    messages = [one["message"] for one in result.json["warnings"] if one["code"] == "other_model"]
+    assert messages == (["venice used z-image-turbo, not flux"] if warned else [])
 
 
 @pytest.mark.parametrize("provider", ["venice"])

@@ -22,14 +22,14 @@ class Log:
     token: str | None = None
 
     def take(self, line: str) -> None:
-        found = command(line, COMMANDS | {"stop-commands"} | ({self.token} if self.token else set()))
+        workflow_command = command(line, COMMANDS | {"stop-commands"} | ({self.token} if self.token else set()))
         if self.token:
-            if found and found.name == self.token:
+            if workflow_command and workflow_command.name == self.token:
                 self.token = None
-        elif found and found.name == "stop-commands":
-            self.token = found.message
-        elif found:
-            self.commands.append(found)
+        elif workflow_command and workflow_command.name == "stop-commands":
+            self.token = workflow_command.message
+        elif workflow_command:
+            self.commands.append(workflow_command)
 
 
 def read_log(text: str) -> Log:
@@ -43,8 +43,8 @@ def command(line: str, known: set[str]) -> Command | None:
     """`::name key=value,…::message` at the line's beginning, or `##[name key=value;…]message` anywhere in it."""
     line = line.lstrip()
     head, ends, message = line[2:].partition("::")
-    if line.startswith("::") and ends and (found := _command(head, ",", message, known, PROPERTY, DATA)):
-        return found
+    if line.startswith("::") and ends and (match := _command(head, ",", message, known, PROPERTY, DATA)):
+        return match
     head, ends, message = line.partition("##[")[2].partition("]")
     return _command(head, ";", message, known, OLD, OLD) if ends else None
 

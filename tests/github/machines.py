@@ -228,9 +228,9 @@ class Machine:
 
     def _restore(self, given: dict[str, str]) -> None:
         matches = [(key, place) for (paths, key), place in self.hub.caches.items() if paths == given["path"]]
-        for wanted in (given["key"], *given["restore-keys"].split()):
+        for prefix in (given["key"], *given["restore-keys"].split()):
             for key, place in reversed(matches):
-                if key.startswith(wanted):
+                if key.startswith(prefix):
                     shutil.copytree(place, self.folder, dirs_exist_ok=True)
                     return
 

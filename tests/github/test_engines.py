@@ -112,7 +112,7 @@ def test_slurm_runs_the_script(assets: Path, server: Server) -> None:
 def expanded(argument: str, variables: dict[str, str]) -> str:
     """*argument* of a container as the kubelet passes it: `$$` is `$`, and unknown references stay as they are."""
     return re.sub(
-        r"\$(\$|\(([^)]*)\))", lambda found: "$" if found[1] == "$" else variables.get(found[2], found[0]), argument
+        r"\$(\$|\(([^)]*)\))", lambda match: "$" if match[1] == "$" else variables.get(match[2], match[0]), argument
     )
 
 

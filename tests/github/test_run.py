@@ -123,8 +123,8 @@ def on_path(monkeypatch: pytest.MonkeyPatch, world: dict[str, str]) -> None:
 )
 def test_a_key_is_in_its_providers_variable_and_in_no_other(provider: str, variable: str | None) -> None:
     assert key_variable(provider) == variable
-    found = build_environment({"API_KEY": "sk-test", "PROVIDER": provider, "OTHER": "1"})
-    assert found == {"PROVIDER": provider, "OTHER": "1", **({variable: "sk-test"} if variable else {})}
+    variables = build_environment({"API_KEY": "sk-test", "PROVIDER": provider, "OTHER": "1"})
+    assert variables == {"PROVIDER": provider, "OTHER": "1", **({variable: "sk-test"} if variable else {})}
 
 
 def test_without_a_key_no_variable_is_set() -> None:

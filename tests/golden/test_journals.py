@@ -49,12 +49,12 @@ def read_state(manifest: Path) -> dict[str, Any]:
 
 def ids_in(folder: Path) -> list[str]:
     """The ids of all complete lines."""
-    found = set()
+    ids = set()
     for path in folder.glob("*.journal*.jsonl"):
         for line in path.read_bytes().splitlines(keepends=True):
             if line.startswith(b"{") and line.endswith(b"\n"):
-                found.add(json.loads(line)["id"])
-    return sorted(found)
+                ids.add(json.loads(line)["id"])
+    return sorted(ids)
 
 
 def as_json(value: Any) -> Any:

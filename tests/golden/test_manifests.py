@@ -47,7 +47,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
     catalog = load_shipped_catalog()
     provider = catalog.provider(WAYS[way]["provider"])
     base_url = WAYS[way]["base_url"] or provider.base_url or ""
-    found = load_items(
+    result = load_items(
         read,
         flags=WAYS[way]["flags"],
         catalog=catalog,
@@ -56,7 +56,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
         today=TODAY,
     )
     rows = []
-    for item in found.items:
+    for item in result.items:
         known = identify_item(item, provider, base_url, FileDigests())
         rows.append(
             {
@@ -75,17 +75,17 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
 def read_each_row(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
     """Per row its items; None if it is refused."""
     read = read_manifest(path)
-    found: list[list[dict[str, Any]] | None] = []
+    rows_by_line: list[list[dict[str, Any]] | None] = []
     rows = list(read.content.rows)
     ends = [row.line for row in rows[1:]] + [2**31]
     for row, end in zip(rows, ends, strict=True):
         stored = [problem for problem in read.problems.stored if row.line <= problem.line < end]
         try:
             one_row = replace(read.content, rows=(row,))
-            found.append(read_rows(replace(read, content=one_row, problems=Problems(read.name, stored)), way))
+            rows_by_line.append(read_rows(replace(read, content=one_row, problems=Problems(read.name, stored)), way))
         except ManifestError:
-            found.append(None)
-    return found
+            rows_by_line.append(None)
+    return rows_by_line
 
 
 def expected(path: Path) -> dict[str, Any]:

@@ -44,15 +44,15 @@ def lay_out(golden: Path, folder: Path, state: Path, base_url: str) -> None:
 def describe_files(folder: Path, like: dict[str, Any]) -> dict[str, Any]:
     """Each file's hash; or format and size for files of *like* that have these, because another encoder writes other
     bytes."""
-    found: dict[str, Any] = {}
+    descriptions: dict[str, Any] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if isinstance(like.get(name), list):
             with Image.open(path) as image:
-                found[name] = [image.format, *image.size]
+                descriptions[name] = [image.format, *image.size]
         else:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+            descriptions[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return descriptions
 
 
 def recover(golden: Path, imagecli: Run, folder: Path, state: Path, like: dict[str, Any]) -> dict[str, Any]:

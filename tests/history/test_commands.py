@@ -54,7 +54,7 @@ def test_in_a_pipe_each_image_is_a_line_with_tabs(three_days: None, imagecli: Ru
 
 
 @pytest.mark.parametrize(
-    ("argv", "found"),
+    ("argv", "expected"),
     [
         ((), ["a tree", "an owl at 100%", "a white cat"]),
         (("CAT",), ["a white cat"]),
@@ -73,10 +73,10 @@ def test_in_a_pipe_each_image_is_a_line_with_tabs(three_days: None, imagecli: Ru
         (("nothing",), []),
     ],
 )
-def test_filters(argv: tuple[str, ...], found: list[str], three_days: None, imagecli: Run) -> None:
+def test_filters(argv: tuple[str, ...], expected: list[str], three_days: None, imagecli: Run) -> None:
     done = imagecli("history", "list", *argv)
-    assert (done.exit_code, prompts(done.stdout)) == (0, found)
-    assert ("no image matches" in done.stderr) == (not found)
+    assert (done.exit_code, prompts(done.stdout)) == (0, expected)
+    assert ("no image matches" in done.stderr) == (not expected)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.children import wait_until
 from tests.conftest import Run, photo
 from tests.history.conftest import ReadHistory
 from tests.web.test_gallery_files import gallery_images
@@ -103,10 +103,7 @@ def test_open_starts_the_browser(folder: Path, state: Path) -> None:
     # As a process of its own: it ends while the browser is running.
     environ = {**os.environ, "BROWSER": str(browser), "IMAGECLI_STATE_DIR": str(state)}
     subprocess.run([sys.executable, "-m", "imagecli", "history", "gallery", "--open"], check=True, env=environ)
-    end = time.monotonic() + 20
-    while not opened.exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(opened.exists)
     assert opened.read_text() == (folder / "gallery" / "index.html").as_uri()
 
 

@@ -18,9 +18,8 @@ from pytest_httpserver import HTTPServer
 
 from tests.batch.serving import image_of, serving
 from tests.batch.test_batch import manifest
-from tests.batch.test_batch_runs import until
 from tests.batch.test_waiting_responses import serving_urls
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.conftest import NOW, Run, mask_for, photo
 from tests.faults.running import SMALL_DISK, can_mount
 from tests.history.conftest import ReadHistory
@@ -186,7 +185,7 @@ def kill_with_response(words: tuple[str, ...], prompt: str, folder: Path, state:
     """Runs a command that is killed when it has sent its request, and leaves its response in the spool."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "IMAGECLI_STATE_DIR": str(state)}
     process = children.start([sys.executable, "-m", "imagecli", *words], cwd=folder, env=environ)
-    until(lambda: any((state / "spool").glob("*.sent")))
+    wait_until(lambda: any((state / "spool").glob("*.sent")))
     process.kill()
     process.wait(timeout=10)
     (body,) = (state / "spool").glob("*.body")

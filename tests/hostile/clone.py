@@ -210,12 +210,12 @@ def plant(kind: str, name: str, clone: Path, home: Path) -> None:
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
     """Every file, folder and link below *folder* with its mode and content."""
-    found: dict[str, tuple[int, bytes | str]] = {}
+    entries: dict[str, tuple[int, bytes | str]] = {}
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
         content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
-        found[str(path.relative_to(folder))] = (mode, content)
-    return found
+        entries[str(path.relative_to(folder))] = (mode, content)
+    return entries
 
 
 def sha256(path: Path) -> str:

@@ -70,9 +70,9 @@ HARMLESS: dict[str, Callable[[Image.Image], bytes]] = {
 @pytest.mark.parametrize("case", HARMLESS)
 def test_encoder_and_model_noise_does_not_count_as_a_change(case: str) -> None:
     original = paint("a lake")
-    found = share(HARMLESS[case](edited(original)))
-    assert found is not None
-    assert found < 0.05
+    changed_share = share(HARMLESS[case](edited(original)))
+    assert changed_share is not None
+    assert changed_share < 0.05
 
 
 @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ def test_encoder_and_model_noise_does_not_count_as_a_change(case: str) -> None:
     ids=["another image", "upside down", "black and small"],
 )
 def test_a_repainted_image_is_a_change(result: Image.Image) -> None:
-    found = share(result)
-    assert found is not None
-    assert found > 0.4
+    changed_share = share(result)
+    assert changed_share is not None
+    assert changed_share > 0.4
 
 
 def test_an_object_outside_the_mask_counts_by_its_area() -> None:
     result = paint("a lake")
     result.paste((250, 0, 250), (440, 0, 640, 240))  # 15.6% of the image; 77% are compared
-    found = share(result)
-    assert found is not None
-    assert 0.15 < found < 0.3
+    changed_share = share(result)
+    assert changed_share is not None
+    assert 0.15 < changed_share < 0.3
 
 
 def test_feathered_edges_of_the_mask_do_not_count() -> None:

@@ -24,8 +24,8 @@ def convert(data: bytes, format: str, fit: Size | None = None) -> bytes:
 @pytest.mark.parametrize("source", SOURCES)
 def test_bytes_are_converted_to_the_format_of_the_extension(source: str, target: str) -> None:
     data = convert(saved(scene(64, 48), source), target)
-    found = inspect_image(data)
-    assert (found.format, found.size, found.whole) == (target, Size(64, 48), True)
+    info = inspect_image(data)
+    assert (info.format, info.size, info.is_complete) == (target, Size(64, 48), True)
     assert alike(corners(opened(data)), CORNERS, 40)
 
 
@@ -75,7 +75,7 @@ def test_a_jpeg_takes_the_first_frame_of_an_animation() -> None:
 def test_every_mode_can_be_converted(mode: str, target: str) -> None:
     image = Image.new(mode, (20, 10))
     data = saved(image, "TIFF" if mode == "CMYK" else "PNG")
-    assert inspect_image(convert(data, target)).whole
+    assert inspect_image(convert(data, target)).is_complete
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_an_image_that_can_not_be_converted_is_refused(data: bytes, target: str)
 @pytest.mark.parametrize("fit", [Size(30, 40), Size(90, 40), Size(60, 38), Size(128, 96), Size(1, 1), Size(7, 200)])
 def test_an_image_is_resized_to_exactly_the_size(format: str, fit: Size) -> None:
     converted = convert(saved(scene(64, 48), format), format.lower(), fit)
-    found = inspect_image(converted)
-    assert (found.format, found.size, found.whole) == (format.lower(), fit, True)
+    info = inspect_image(converted)
+    assert (info.format, info.size, info.is_complete) == (format.lower(), fit, True)
 
 
 def test_the_middle_stays_and_nothing_is_stretched() -> None:

@@ -18,7 +18,7 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SIGNED = Path(__file__).parents[1] / "data" / "c2pa"
 
 
-def described(data: bytes) -> ImageDescription:
+def describe(data: bytes) -> ImageDescription:
     return describe_image(data, "the image")
 
 
@@ -46,11 +46,11 @@ def test_colors_and_depth_are_those_of_the_file(
     image: Image.Image, format: str, color: str, depth: int, has_alpha: bool
 ) -> None:
     data = saved(image, format)
-    found = described(data)
-    assert (found.format, found.size, found.bytes) == (format.lower(), Size(*image.size), len(data))
-    assert (found.color, found.bit_depth, found.has_alpha) == (color, depth, has_alpha)
-    assert (found.problem, found.frames, found.orientation) == (None, 1, 1)
-    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    description = describe(data)
+    assert (description.format, description.size, description.bytes) == (format.lower(), Size(*image.size), len(data))
+    assert (description.color, description.bit_depth, description.has_alpha) == (color, depth, has_alpha)
+    assert (description.problem, description.frames, description.orientation) == (None, 1, 1)
+    assert description.sha256 == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -63,33 +63,33 @@ def test_colors_and_depth_are_those_of_the_file(
     ],
 )
 def test_the_profile_is_named(format: str, options: dict[str, Any], name: str | None) -> None:
-    assert described(saved(scene(), format, **options)).color_profile == name
+    assert describe(saved(scene(), format, **options)).color_profile == name
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
 def test_transparency_means_transparent_pixels_and_not_only_a_channel(format: str) -> None:
     image = scene(40, 40, "RGBA")
-    assert described(saved(image, format, lossless=True)).transparent_share == 0
+    assert describe(saved(image, format, lossless=True)).transparent_share == 0
     image.paste((0, 0, 0, 0), (0, 0, 20, 20))
-    assert described(saved(image, format, lossless=True)).transparent_share == 0.25
+    assert describe(saved(image, format, lossless=True)).transparent_share == 0.25
 
 
 def test_transparency_of_a_palette_is_found() -> None:
     image = scene(40, 40).quantize(4)
-    assert described(saved(image, transparency=image.getpixel((1, 1)))).transparent_share == 0.25
-    assert described(saved(image)).transparent_share == 0
+    assert describe(saved(image, transparency=image.getpixel((1, 1)))).transparent_share == 0.25
+    assert describe(saved(image)).transparent_share == 0
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF"])
 def test_an_animation_has_frames_and_a_duration(format: str) -> None:
     frames = [scene(), scene().rotate(90), scene().rotate(180)]
-    found = described(saved(frames[0], format, save_all=True, append_images=frames[1:], duration=[100, 200, 300]))
-    assert (found.frames, found.duration_ms, found.problem) == (3, 600, None)
+    description = describe(saved(frames[0], format, save_all=True, append_images=frames[1:], duration=[100, 200, 300]))
+    assert (description.frames, description.duration_ms, description.problem) == (3, 600, None)
 
 
 def test_pages_have_no_duration() -> None:
-    found = described(saved(scene(), "TIFF", save_all=True, append_images=[scene()]))
-    assert (found.frames, found.duration_ms) == (2, None)
+    description = describe(saved(scene(), "TIFF", save_all=True, append_images=[scene()]))
+    assert (description.frames, description.duration_ms) == (2, None)
 
 
 def camera_exif(**place: Any) -> Image.Exif:
@@ -102,49 +102,54 @@ def camera_exif(**place: Any) -> Image.Exif:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_a_photo_has_camera_place_and_rotation(format: str) -> None:
-    found = described(saved(scene(60, 40), format, exif=camera_exif()))
-    assert (found.size, found.orientation) == (Size(40, 60), 6)
-    assert (found.camera.camera, found.camera.has_location) == ("Canon EOS R5", True)
-    assert found.camera.taken_at == "2026-05-01T10:11:12"
-    assert found.camera.software == "GIMP\x1b[2J"
+    description = describe(saved(scene(60, 40), format, exif=camera_exif()))
+    assert (description.size, description.orientation) == (Size(40, 60), 6)
+    assert (description.camera.camera, description.camera.has_location) == ("Canon EOS R5", True)
+    assert description.camera.taken_at == "2026-05-01T10:11:12"
+    assert description.camera.software == "GIMP\x1b[2J"
 
 
 def test_a_gps_block_without_a_position_is_not_a_location() -> None:
-    assert not described(saved(scene(), "JPEG", exif=camera_exif(gps={0: b"\2\3\0\0"}))).camera.has_location
+    assert not describe(saved(scene(), "JPEG", exif=camera_exif(gps={0: b"\2\3\0\0"}))).camera.has_location
 
 
 def test_a_damaged_exif_block_has_no_facts() -> None:
     data = saved(scene(), "JPEG", exif=camera_exif())
     broken = data.replace(b"Exif\0\0MM", b"Exif\0\0XX").replace(b"Exif\0\0II", b"Exif\0\0XX")
     assert broken != data
-    assert described(broken).camera == (False, None, None, None)
+    assert describe(broken).camera == (False, None, None, None)
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "gif", "svg", "avif", "heic", "tiff"])
 def test_a_signed_image_has_a_manifest(format: str) -> None:
-    found = described((SIGNED / f"signed.{format}").read_bytes())
-    assert (found.has_c2pa, found.c2pa_source_types) == (True, ("trainedAlgorithmicMedia",))
-    assert (found.format, found.problem, found.source_type) == (format, None, None)
+    description = describe((SIGNED / f"signed.{format}").read_bytes())
+    assert (description.has_c2pa, description.c2pa_source_types) == (True, ("trainedAlgorithmicMedia",))
+    assert (description.format, description.problem, description.source_type) == (format, None, None)
 
 
 @pytest.mark.parametrize(("format", "end"), [("PNG", -60), ("JPEG", -90), ("WEBP", -40), ("GIF", -60), ("BMP", -60)])
 def test_a_truncated_image_is_described_with_its_problem(format: str, end: int) -> None:
-    found = described(saved(scene(), format)[:end])
-    assert found.size == Size(60, 40)
-    assert found.problem
+    description = describe(saved(scene(), format)[:end])
+    assert description.size == Size(60, 40)
+    assert description.problem
 
 
 def test_an_svg_has_a_size_and_what_browsers_would_run() -> None:
-    found = described(b'<svg width="80" height="60"><script>1</script></svg>')
-    assert (found.format, found.size, found.active_parts) == ("svg", Size(80, 60), ("scripts",))
-    assert (found.color, found.has_alpha, found.transparent_share) == (None, None, None)
+    description = describe(b'<svg width="80" height="60"><script>1</script></svg>')
+    assert (description.format, description.size, description.active_parts) == ("svg", Size(80, 60), ("scripts",))
+    assert (description.color, description.has_alpha, description.transparent_share) == (None, None, None)
 
 
 def test_too_many_pixels_are_described_without_decoding() -> None:
-    found = described(png_of((90_000, 90_000, 8, 2, 0, 0, 0), b""))
-    assert (found.format, found.size, found.color, found.has_alpha) == ("png", Size(90_000, 90_000), None, None)
+    description = describe(png_of((90_000, 90_000, 8, 2, 0, 0, 0), b""))
+    assert (description.format, description.size, description.color, description.has_alpha) == (
+        "png",
+        Size(90_000, 90_000),
+        None,
+        None,
+    )
     with pytest.raises(LargeImageError):
-        described(saved(Image.new("1", (20_000, 20_000)), "TIFF", compression="group4"))
+        describe(saved(Image.new("1", (20_000, 20_000)), "TIFF", compression="group4"))
 
 
 @pytest.mark.parametrize(
@@ -153,4 +158,4 @@ def test_too_many_pixels_are_described_without_decoding() -> None:
 )
 def test_a_file_that_is_not_an_image_is_named(data: bytes, words: str) -> None:
     with pytest.raises(InputImageError, match=words):
-        described(data)
+        describe(data)

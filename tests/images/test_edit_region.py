@@ -85,12 +85,12 @@ def test_a_region_contains_the_needed_part_and_has_the_ratio_of_the_size(
     assert size is not None
     region = place_region(wanted_box, needed, canvas, size, crop)
     assert intersection(region, needed) == needed
-    found = box_size(region)
+    region_size = box_size(region)
     # Within the rounding of one edge.
-    assert abs(found.width - found.height * size.width / size.height) <= max(1.0, size.width / size.height)
+    assert abs(region_size.width - region_size.height * size.width / size.height) <= max(1.0, size.width / size.height)
     if intersection(region, canvas) != region:
         # It extends beyond the canvas only if no part of that ratio has room for what is needed, or all is wanted.
-        assert found.width > canvas[2] or found.height > canvas[3]
+        assert region_size.width > canvas[2] or region_size.height > canvas[3]
 
 
 @given(given=boxes(), name=st.sampled_from(sorted(RULES)))
@@ -125,11 +125,11 @@ def test_how_an_image_is_extended(spec: str, anchor: Anchor | None, expected: Bo
 
 
 @pytest.mark.parametrize(
-    ("spec", "found"),
+    ("spec", "message"),
     [("3:4", "adds nothing: a.jpg is already 3:4"), ("left=0.1%", "adds nothing"), ("left=9000000", "the limit is")],
 )
-def test_an_extension_by_nothing_or_too_much_is_refused(spec: str, found: str) -> None:
-    with pytest.raises(InputImageError, match=found):
+def test_an_extension_by_nothing_or_too_much_is_refused(spec: str, message: str) -> None:
+    with pytest.raises(InputImageError, match=message):
         extended_box(Size(300, 400), parse_extension(spec), "a.jpg")
 
 

@@ -90,14 +90,14 @@ def test_a_decoder_finds_the_size_of_other_formats(name: str) -> None:
 def test_a_decoder_finds_every_cut_of_other_formats(name: str) -> None:
     data = DECODED[name]
     for end in [*range(16, len(data) - 1, len(data) // 60 + 1), len(data) - 1]:
-        found = inspect_image(data[:end])
-        assert not found.whole and found.problem, (end, found)
+        info = inspect_image(data[:end])
+        assert not info.is_complete and info.problem, (end, info)
 
 
 @pytest.mark.parametrize("name", COMPLETE)
 def test_bytes_after_the_end_are_tolerated(name: str) -> None:
     tail = b"\n\n" if name == "svg" else b"trailing \xff\xd9 bytes" * 9
-    assert inspect_image(COMPLETE[name] + tail).whole
+    assert inspect_image(COMPLETE[name] + tail).is_complete
 
 
 @pytest.mark.parametrize("name", RASTER)
@@ -106,8 +106,8 @@ def test_every_truncation_is_detected(name: str) -> None:
     # The padding of a WebP and the end marker of a JPEG may be missing.
     last = len(data) - {"webp": 2, "jpeg": 3}.get(name.split("-")[0], 1)
     for end in [*range(min(400, last)), *range(400, last, 37), last]:
-        found = inspect_image(data[:end])
-        assert not found.whole and found.problem, (end, found)
+        info = inspect_image(data[:end])
+        assert not info.is_complete and info.problem, (end, info)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_every_truncation_is_detected(name: str) -> None:
     ],
 )
 def test_the_problem_is_a_readable_message(data: bytes, problem: str) -> None:
-    found = inspect_image(data)
-    assert not found.whole
-    assert found.problem == problem
+    info = inspect_image(data)
+    assert not info.is_complete
+    assert info.problem == problem
 
 
 @pytest.mark.parametrize(
@@ -247,10 +247,10 @@ def test_a_large_file_is_checked_in_little_memory(tmp_path: Path, create: Callab
     path.write_bytes(create())
     tracemalloc.start()
     with path.open("rb") as file:
-        found = inspect_image_file(file)
+        info = inspect_image_file(file)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.whole
+    assert info.is_complete
     assert peak < 1_000_000
 
 
@@ -274,7 +274,7 @@ def test_of_a_pixel_bomb_no_more_is_decompressed_than_its_header_claims(promised
 def test_of_a_huge_image_only_a_part_is_decompressed() -> None:
     header = (MAX_INFLATED_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
     packed = zeros(header[0] * 1_100 + 1_100)
-    assert inspect_image(png_of(header, packed[:-1] + b"x")).whole
+    assert inspect_image(png_of(header, packed[:-1] + b"x")).is_complete
     assert inspect_image(png_of(header, packed[: len(packed) // 2])).problem == "PNG has too few pixels"
     assert inspect_image(lying_png(100_000, 100_000)).problem == "PNG has too few pixels"
 
@@ -307,9 +307,9 @@ HEADS = [b"", *{data[:length] for data in COMPLETE.values() for length in (12, 3
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 def test_no_bytes_raise_an_exception(head: bytes, tail: bytes) -> None:
-    found = inspect_image(head + tail)
-    assert found.whole == (found.problem is None)
-    assert identify_image(head + tail).format == found.format
+    info = inspect_image(head + tail)
+    assert info.is_complete == (info.problem is None)
+    assert identify_image(head + tail).format == info.format
 
 
 @settings(max_examples=300, deadline=None)
@@ -323,8 +323,8 @@ def test_a_changed_byte_raises_no_exception(data: bytes, at: int, byte: int) -> 
 def test_a_thumbnail_inside_the_headers_does_not_end_the_image() -> None:
     inner = COMPLETE["jpeg"]
     data = with_segment(inner, 0xE1, b"Exif\0\0" + inner)
-    assert inspect_image(data).whole
-    assert not inspect_image(data[:-20]).whole
+    assert inspect_image(data).is_complete
+    assert not inspect_image(data[:-20]).is_complete
 
 
 def test_a_bad_crc_outside_the_pixels_is_detected_too() -> None:
@@ -351,7 +351,7 @@ def unpacked_size(width: int, height: int, bits: int, interlaced: int) -> int:
 def test_one_missing_byte_is_detected(size: tuple[int, int], color: int, depth: int, interlaced: int) -> None:
     header = (*size, depth, color, 0, 0, interlaced)
     expected_size = unpacked_size(*size, depth * SAMPLES[color], interlaced)
-    assert inspect_image(png_of(header, zlib.compress(bytes(expected_size)))).whole
+    assert inspect_image(png_of(header, zlib.compress(bytes(expected_size)))).is_complete
     assert inspect_image(png_of(header, zlib.compress(bytes(expected_size - 1)))).problem == "PNG has too few pixels"
 
 

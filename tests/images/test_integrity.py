@@ -85,7 +85,7 @@ def test_a_jpeg_cut_between_two_restarts_is_detected(name: str) -> None:
 @pytest.mark.parametrize("name", ["progressive", "progressive-gray"])
 def test_a_progressive_jpeg_lacks_none_of_its_scans(name: str) -> None:
     data = JPEGS[name]
-    starts = [found.start() for found in re.finditer(rb"\xff[\xc4\xda]", data) if found.start() > first_scan(data)]
+    starts = [match.start() for match in re.finditer(rb"\xff[\xc4\xda]", data) if match.start() > first_scan(data)]
     assert len(starts) > 8
     for start in starts:
         assert problem_of(data[:start]) == CUT
@@ -147,7 +147,7 @@ checker = ImageChecker()
 with open({str(path)!r}, "rb") as file:
     while piece := file.read(7_000):
         checker.feed(piece)
-print(checker.finish(io.BytesIO()).whole, "PIL" in sys.modules)
+print(checker.finish(io.BytesIO()).is_complete, "PIL" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]

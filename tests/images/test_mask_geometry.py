@@ -222,7 +222,7 @@ def test_a_transparent_pixel_has_no_color() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixel", "found"),
+    ("pixel", "rows"),
     [
         ((2, 2), ["..##....", "..#.....", "..#.....", "........", "........"]),
         ((5, 3), ["........", "......##", ".....###", ".....##.", "........"]),
@@ -230,8 +230,8 @@ def test_a_transparent_pixel_has_no_color() -> None:
         ((7, 4), ["##..####", "##.###..", "##.##...", "#####..#", "..######"]),
     ],
 )
-def test_a_flood_fills_what_is_connected(pixel: tuple[int, int], found: list[str]) -> None:
-    assert rows_of(mask_selection.flood(plan(), pixel, 10)) == found
+def test_a_flood_fills_what_is_connected(pixel: tuple[int, int], rows: list[str]) -> None:
+    assert rows_of(mask_selection.flood(plan(), pixel, 10)) == rows
 
 
 @pytest.mark.parametrize("seed", range(5))

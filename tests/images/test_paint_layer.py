@@ -80,8 +80,8 @@ def test_a_rectangle_on_the_layer_is_one_on_the_image() -> None:
     layer.paste(255, (100, 200, 1000, 900))
     large = enlarge_from_layer(layer.tobytes(), nothing)
     left, top, right, bottom = large.getbbox() or (0, 0, 0, 0)
-    for found, edge in ((left, 100), (top, 200), (right, 1000), (bottom, 900)):
-        assert abs(found - edge * scale) <= 1
+    for side, edge in ((left, 100), (top, 200), (right, 1000), (bottom, 900)):
+        assert abs(side - edge * scale) <= 1
     filled = large.crop((left, top, right, bottom)).histogram()[255]
     assert (right - left) * (bottom - top) - filled <= 8  # corners
 

@@ -67,7 +67,7 @@ def test_location_and_camera_data_are_removed_without_encoding(name: str) -> Non
     result = fitted(data, GPT)
     sent = result.image.data
     assert result.changes[0] == "private metadata removed"
-    assert len(sent) < len(data) and inspect_image(sent).whole
+    assert len(sent) < len(data) and inspect_image(sent).is_complete
     assert not has_metadata(sent, result.image.format)
     assert all(word not in sent for word in (b"Kamera", b"47,22", b"GPS", b"Exif\0\0"))
     assert opened(sent).tobytes() == opened(data).tobytes()
@@ -97,7 +97,7 @@ def test_bytes_after_the_end_of_an_image_are_not_sent(format: str, trailer: byte
 def test_the_pixels_of_a_jpeg_without_an_end_marker_stay() -> None:
     data = TELLING["jpeg exif"].removesuffix(b"\xff\xd9")
     sent = fitted(data, GPT).image.data
-    assert inspect_image(sent).whole
+    assert inspect_image(sent).is_complete
     assert opened(sent + b"\xff\xd9").tobytes() == opened(data + b"\xff\xd9").tobytes()
 
 
@@ -172,7 +172,7 @@ def test_an_animated_webp_loses_its_metadata_and_no_frame() -> None:
     frames = [scene(), scene().rotate(180)]
     data = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], exif=PLACE)
     cut = strip_metadata(data, "webp")
-    assert cut and inspect_image(cut).whole
+    assert cut and inspect_image(cut).is_complete
     assert getattr(opened(cut), "n_frames", 1) == 2
 
 

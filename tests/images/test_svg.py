@@ -19,7 +19,7 @@ def parts(inside: str, before: str = "") -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("inside", "found"),
+    ("inside", "part"),
     [
         ("<script>alert(1)</script>", "scripts"),
         ("<script/>", "scripts"),
@@ -40,12 +40,12 @@ def parts(inside: str, before: str = "") -> tuple[str, ...]:
     ],
 )
 @pytest.mark.parametrize("offset", [0, 128 * 1024 - 70, 300_000])
-def test_executable_parts_are_found_anywhere(inside: str, found: str, offset: int) -> None:
-    assert parts("x" * offset + inside) == (found,)
+def test_executable_parts_are_found_anywhere(inside: str, part: str, offset: int) -> None:
+    assert parts("x" * offset + inside) == (part,)
 
 
 @pytest.mark.parametrize(
-    ("before", "found"),
+    ("before", "part"),
     [
         ('<!DOCTYPE svg [<!ENTITY a "b">]>', "entities"),
         ('<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>', "entities"),
@@ -55,8 +55,8 @@ def test_executable_parts_are_found_anywhere(inside: str, found: str, offset: in
         ('<?xml-stylesheet href="http://example.com/a.xsl"?>', "external style sheets"),
     ],
 )
-def test_loaded_and_expanded_parts_are_found(before: str, found: str) -> None:
-    assert parts("<rect/>", before) == (found,)
+def test_loaded_and_expanded_parts_are_found(before: str, part: str) -> None:
+    assert parts("<rect/>", before) == (part,)
 
 
 @pytest.mark.parametrize(

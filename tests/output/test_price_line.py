@@ -22,7 +22,7 @@ def lines(stderr: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "tty", "shown"),
+    ("arguments", "tty", "is_printed"),
     [
         ([], ("stderr",), True),
         (["--json"], ("stderr",), True),
@@ -33,21 +33,21 @@ def lines(stderr: str) -> list[str]:
     ],
 )
 def test_the_price_is_shown_on_a_terminal(
-    imagecli: Run, arguments: list[str], tty: tuple[str, ...], shown: bool
+    imagecli: Run, arguments: list[str], tty: tuple[str, ...], is_printed: bool
 ) -> None:
     with raw_server(IMAGE) as server:
         result = imagecli(*COMMAND, *arguments, "--base-url", server.base_url, tty=tty)
     assert result.exit_code == 0
-    assert (LINE in lines(result.stderr)) is shown
-    assert ("imagecli: price:" in result.stderr) is shown
+    assert (LINE in lines(result.stderr)) is is_printed
+    assert ("imagecli: price:" in result.stderr) is is_printed
 
 
 def test_it_is_shown_before_the_first_request(imagecli: Run) -> None:
     # No connection is made, so that no request is sent: nothing listens on port 1.
     result = imagecli(*COMMAND, "--base-url", "http://127.0.0.1:1/v1", "--max-retries", "0", tty=("stderr",))
     assert result.exit_code == 6
-    found = lines(result.stderr)
-    assert found.index(LINE) < next(k for k, line in enumerate(found) if "error:" in line)
+    printed_lines = lines(result.stderr)
+    assert printed_lines.index(LINE) < next(k for k, line in enumerate(printed_lines) if "error:" in line)
 
 
 def test_a_free_command_prints_no_price(imagecli: Run) -> None:

@@ -151,7 +151,7 @@ def test_json_separates_notes_from_warnings(imagecli: Run, httpserver: HTTPServe
 def test_a_number_is_not_cut_at_the_edge_of_the_terminal(columns: int, line: str) -> None:
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ={}, now=lambda: NOW)
     progress = LiveProgress(env, DisplayOptions(live=True))
-    progress._progress.console.width = columns
+    progress._console.width = columns
     progress(UploadProgress(request=0, sent=123_456, total=123_456))
     progress(DownloadProgress(request=0, received=12_345_678, total=None))
     assert progress._describe() == line

@@ -543,7 +543,7 @@ B64 = base64.b64encode(RED)
 def test_an_image_in_an_unusual_body_is_saved(prepared: PreparedCall, tmp_path: Path, body: bytes, saved: str) -> None:
     outcome, _ = finished(prepared, body)
     assert (code(outcome), list(files(tmp_path))) == (0, [saved])
-    assert inspect_image(files(tmp_path)[saved]).whole
+    assert inspect_image(files(tmp_path)[saved]).is_complete
 
 
 @pytest.mark.parametrize(

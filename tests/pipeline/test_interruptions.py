@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.client.raw import http, images_body, linking, png, raw_server, silence, then
 from tests.client.test_spool import MOUNT, can_mount
 from tests.images.sample_images import large_png, saved, scene
@@ -40,16 +40,6 @@ def files(folder: Path) -> dict[str, bytes]:
     """The files in *folder* except the history, which stays when everything is saved."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("history.db")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-def wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:
-    """Returns when *condition* holds."""
-    deadline = time.monotonic() + 30
-    assert callable(condition)
-    while not condition():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def recovered(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -102,7 +92,7 @@ def test_a_signal_names_the_folder_with_the_response(
     body = images_body(RED)
     with raw_server(then(http("200 OK", body[:-9], length=len(body)), silence(20))) as server:
         process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
-        wait_for(lambda: any(path.stat().st_size for path in (folder / spool).glob("*.body")), process)
+        wait_until(lambda: any(path.stat().st_size for path in (folder / spool).glob("*.body")), process)
         process.send_signal(number)
         _, stderr = process.communicate(timeout=10)
     assert process.returncode == code
@@ -118,7 +108,7 @@ def test_a_kill_while_a_refused_request_waits_reports_no_cost(
     spool = tmp_path / "state" / "spool"
     with raw_server(http("429 Slow down", b'{"error": {"message": "slow"}}', "Retry-After: 30")) as server:
         process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
-        wait_for(lambda: server.requests and not list(spool.glob("*.sent")), process)
+        wait_until(lambda: server.requests and not list(spool.glob("*.sent")), process)
         process.kill()
         process.wait(timeout=10)
     assert list(spool.glob("*.json"))
@@ -131,7 +121,7 @@ def test_ctrl_c_while_a_refused_request_waits_reports_no_cost(
     spool = tmp_path / "state" / "spool"
     with raw_server(http("429 Slow down", b'{"error": {"message": "slow"}}', "Retry-After: 30")) as server:
         process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
-        wait_for(lambda: server.requests and not list(spool.glob("*.sent")), process)
+        wait_until(lambda: server.requests and not list(spool.glob("*.sent")), process)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -149,7 +139,7 @@ def test_ctrl_c_during_a_download_leaves_no_temporary_file(
     with raw_server(response, half_response, http("200 OK", RED)) as server:
         arguments = ["generate", "cat", "--base-url", server.base_url]
         process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
-        wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
+        wait_until(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)
         assert process.returncode == 130

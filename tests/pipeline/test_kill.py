@@ -147,5 +147,5 @@ def check_names(folder: Path) -> None:
     for path in folder.rglob("*.*"):
         if path.suffix in (".png", ".webp", ".jpg"):
             found = inspect_image(path.read_bytes())
-            assert found.whole, (path, found)
+            assert found.is_complete, (path, found)
             assert path.suffix[1:] == found.format

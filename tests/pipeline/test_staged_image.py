@@ -33,7 +33,7 @@ def write(file: IO[bytes], data: bytes) -> StagedImage:
 def test_a_png_is_checked_and_hashed_without_reading_it(tmp_path: Path) -> None:
     with write_only(tmp_path / "cat.part") as file:
         staged = write(file, PNG)
-    assert staged.identity.whole
+    assert staged.identity.is_complete
     assert (staged.bytes, staged.sha256) == (len(PNG), hashlib.sha256(PNG).hexdigest())
     assert staged.path.read_bytes() == PNG
 
@@ -41,25 +41,25 @@ def test_a_png_is_checked_and_hashed_without_reading_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at", [200_000, len(PNG) - 3])
 def test_a_changed_byte_of_a_png_is_found_without_reading_it(tmp_path: Path, at: int) -> None:
     with write_only(tmp_path / "cat.part") as file:
-        assert not write(file, PNG[:at] + bytes([PNG[at] ^ 1]) + PNG[at + 1 :]).identity.whole
+        assert not write(file, PNG[:at] + bytes([PNG[at] ^ 1]) + PNG[at + 1 :]).identity.is_complete
 
 
 def test_a_format_without_checksums_is_read_back_and_decoded(tmp_path: Path) -> None:
     jpeg = saved(scene(64, 64), "JPEG")
     with open_staged(tmp_path) as file:
-        assert write(file, jpeg).identity.whole
+        assert write(file, jpeg).identity.is_complete
     with open_staged(tmp_path) as file:
-        assert not write(file, jpeg[: len(jpeg) // 2]).identity.whole
+        assert not write(file, jpeg[: len(jpeg) // 2]).identity.is_complete
 
 
 def test_a_rewritten_file_is_checked_from_its_start(tmp_path: Path) -> None:
     with open_staged(tmp_path) as file:
         writer = ImageWriter(file)
         writer.write(PNG[:200_000])
-        assert not writer.inspect().whole
+        assert not writer.inspect().is_complete
         writer.restart()
         writer.write(PNG)
         staged = writer.describe(writer.inspect())
-    assert staged.identity.whole
+    assert staged.identity.is_complete
     assert staged.sha256 == hashlib.sha256(PNG).hexdigest()
     assert staged.path.read_bytes() == PNG

@@ -17,10 +17,9 @@ import pytest
 
 from imagecli.domain import OutputName
 from imagecli.prepared_call import ManifestRef, prepared_to_json
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.client.raw import http, images_body, png, raw_server, silence, then
 from tests.conftest import Run
-from tests.pipeline.test_interruptions import wait_for
 from tests.pipeline.test_recover import opened, prepared_for
 
 RED, BLUE = png(), png(color="blue")
@@ -282,7 +281,7 @@ def test_a_kill_with_an_unwritable_state_folder_is_recovered(
     body = images_body(RED)
     with raw_server(then(http("200 OK", body, length=len(body) + 1), silence(20))) as server:
         process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
-        wait_for(lambda: any(path.stat().st_size >= len(body) for path in spool.glob("*.body")), process)
+        wait_until(lambda: any(path.stat().st_size >= len(body) for path in spool.glob("*.body")), process)
         process.kill()
         process.wait(timeout=10)
     if recorded != "nowhere":

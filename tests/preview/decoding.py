@@ -24,9 +24,9 @@ def decode_kitty(text: str) -> tuple[Image.Image, dict[str, str]]:
 
 def decode_iterm(text: str) -> tuple[Image.Image, dict[str, str]]:
     """The image, and the options."""
-    found = re.fullmatch(r"\x1b\]1337;File=([^:]*):([A-Za-z0-9+/=]*)\x07\n", text)
-    assert found
-    return png(found[2]), dict(pair.split("=") for pair in found[1].split(";"))
+    match = re.fullmatch(r"\x1b\]1337;File=([^:]*):([A-Za-z0-9+/=]*)\x07\n", text)
+    assert match
+    return png(match[2]), dict(pair.split("=") for pair in match[1].split(";"))
 
 
 def png(text: str) -> Image.Image:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.children import Children
+from tests.children import Children, command_environ, wait_until
 from tests.conftest import photo, read_image
 from tests.images.sample_images import large_png
 from tests.preview.decoding import decode_blocks
@@ -30,13 +30,7 @@ GENERATE = "generate 'a cat' --provider sandbox -m dall-e-2 -s 256x256"
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    return {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
-        "IMAGECLI_STATE_DIR": str(tmp_path / "state"),
-        "IMAGECLI_HISTORY": "false",
-        "LANG": "C.UTF-8",
-    }
+    return {**command_environ(tmp_path), "IMAGECLI_HISTORY": "false"}
 
 
 class Tmux:
@@ -102,11 +96,8 @@ def test_in_a_low_pane_nothing_is_shown(tmux: Tmux) -> None:
     tmux("resize-window", "-y", "1")
     tmux("send-keys", "-l", f"imagecli {GENERATE} -o y.png; touch done")
     tmux("send-keys", "Enter")
-    deadline = time.monotonic() + 30
     folder = Path(tmux("display-message", "-p", "#{pane_current_path}").strip())
-    while not (folder / "done").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until((folder / "done").exists)
     assert (folder / "y.png").exists()
 
 

@@ -52,14 +52,14 @@ def generate(quality: str | None = "high", size: Size | None = SQUARE, **more: A
     return Generate(prompt="a cat", options=ImageOptions(model="gpt-image-2", quality=quality, size=size, **more))
 
 
-def found(image_request: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
+def estimate_price(image_request: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
     price = estimate.estimate_price(image_request, model or row(), OPENAI)
     assert price is not None
     return price
 
 
 def ends(image_request: ImageRequest, model: ModelRow | None = None) -> tuple[float, float]:
-    price = found(image_request, model)
+    price = estimate_price(image_request, model)
     assert price.high_usd is not None
     return price.low_usd, price.high_usd
 
@@ -117,9 +117,9 @@ def test_an_option_left_to_the_model_gives_a_range_over_its_usual_choices() -> N
     assert low == pytest.approx(196 * 0.781 / 1.15 * 30e-6, abs=1e-4)
     assert high == pytest.approx(7024 * 30e-6, abs=1e-3)
     assert ends(generate("auto", None)) == (low, high)
-    words = found(generate(None, None)).about
+    words = estimate_price(generate(None, None)).about
     assert words == "gpt-image-2, any quality, any usual size; prices of 2026-11"
-    assert found(generate()).about == "gpt-image-2, high, 1024x1024; prices of 2026-11"
+    assert estimate_price(generate()).about == "gpt-image-2, high, 1024x1024; prices of 2026-11"
 
 
 @pytest.mark.parametrize("size", [None, "auto"])
@@ -170,7 +170,7 @@ def test_input_images_and_masks_add_to_the_upper_end() -> None:
 
 
 def test_an_svg_has_no_upper_end_and_a_reason() -> None:
-    price = found(generate(output_format="svg", svg=SvgOptions(effort="low")))
+    price = estimate_price(generate(output_format="svg", svg=SvgOptions(effort="low")))
     assert price.high_usd is None
     assert price.low_usd > 0
     assert "the model that writes the SVG" in price.about
@@ -206,7 +206,7 @@ def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
-    one, svg = found(generate()), found(generate(output_format="svg"))
+    one, svg = estimate_price(generate()), estimate_price(generate(output_format="svg"))
     both = estimate.total_estimate([one, one])
     assert both
     assert (both.low_usd, both.about) == (2 * one.low_usd, one.about)

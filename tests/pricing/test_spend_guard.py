@@ -24,8 +24,8 @@ MILLION = {"input_tokens": 0, "input_tokens_details": {"text_tokens": 0, "image_
 def settings(cap: float, provider: str = "openai") -> Settings:
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
-    found = load_settings(SettingFlags(provider=provider), env, ROWS, Path("/"))
-    return found._replace(max_cost=cap, max_cost_origin="--max-cost")
+    loaded_settings = load_settings(SettingFlags(provider=provider), env, ROWS, Path("/"))
+    return loaded_settings._replace(max_cost=cap, max_cost_origin="--max-cost")
 
 
 def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, provider: str = "openai") -> Budget:

@@ -40,7 +40,7 @@ IMAGES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], "u
 )
 def test_a_line_has_the_images_and_the_usage_of_its_response(data: bytes) -> None:
     parsed = parse_line_images(data, BASE)
-    assert [found.b64_json for found in parsed.images] == ["QQ==", "Qg=="]
+    assert [returned_image.b64_json for returned_image in parsed.images] == ["QQ==", "Qg=="]
     assert parsed.usage == USAGE
 
 
@@ -49,8 +49,8 @@ def test_an_image_of_a_line_is_found_in_the_file_after_it_was_condensed() -> Non
     condensed = condense_body(io.BytesIO(line(response(body={"data": [{"b64_json": image}]}))))
     assert len(condensed.body) < 2000
     assert parse_response_line(condensed.body).custom_id == "row-1"
-    (found,) = parse_line_images(condensed.body, BASE).images
-    assert condensed.full_text(found.b64_json or "") == image
+    (returned_image,) = parse_line_images(condensed.body, BASE).images
+    assert condensed.full_text(returned_image.b64_json or "") == image
 
 
 @pytest.mark.parametrize(

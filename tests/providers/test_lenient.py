@@ -22,7 +22,7 @@ ONE, TWO = (base64.b64encode(png(color=color)).decode() for color in ("red", "bl
 URL = "https://cdn.example/a.png"
 
 
-def found(document: Any) -> list[str | None]:
+def read_images(document: Any) -> list[str | None]:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     return [one.b64_json or one.url for one in parse_response(body, BASE).images]
 
@@ -31,9 +31,9 @@ def found(document: Any) -> list[str | None]:
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_an_image_is_recognized_by_its_beginning(name: str, format: str) -> None:
     text = base64.b64encode(png(format=format)).decode()
-    assert found({"data": [{name: text}]}) == [text]
-    assert found({"data": [{name: f"data:image/x;base64,{text}"}]}) == [text]
-    assert found({name: text}) == [text]
+    assert read_images({"data": [{name: text}]}) == [text]
+    assert read_images({"data": [{name: f"data:image/x;base64,{text}"}]}) == [text]
+    assert read_images({name: text}) == [text]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_image_is_recognized_by_its_beginning(name: str, format: str) -> None
     ],
 )
 def test_other_shapes_are_read(document: Any, images: list[str]) -> None:
-    assert found(document) == images
+    assert read_images(document) == images
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_other_shapes_are_read(document: Any, images: list[str]) -> None:
 def test_a_repeated_or_short_text_is_not_an_image(item: dict[str, Any]) -> None:
     assert parse_response(json.dumps({"data": [item]}).encode(), BASE).images == (ReturnedImage(),)
     with pytest.raises(UnsavedError):
-        found(item)
+        read_images(item)
 
 
 def test_an_error_that_repeats_its_image_is_reported() -> None:
     with pytest.raises(RefusedError, match="too large"):
-        found({"error": {"message": "too large"}, "image": ONE})
+        read_images({"error": {"message": "too large"}, "image": ONE})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_error_that_repeats_its_image_is_reported() -> None:
     ],
 )
 def test_no_image_in_a_repeated_list_is_lost(body: str, images: list[str]) -> None:
-    assert found((body % {"one": ONE, "two": TWO}).encode()) == images
+    assert read_images((body % {"one": ONE, "two": TWO}).encode()) == images
 
 
 @pytest.mark.slow
@@ -108,8 +108,8 @@ def test_an_image_under_another_name_keeps_its_revised_prompt(name: str) -> None
 
 
 def test_other_names_count_only_if_the_usual_ones_are_empty() -> None:
-    assert found({"data": [{"url": URL, "image": TWO}]}) == [URL]
-    assert found({"data": [{"b64_json": ONE, "image": TWO}]}) == [ONE]
+    assert read_images({"data": [{"url": URL, "image": TWO}]}) == [URL]
+    assert read_images({"data": [{"b64_json": ONE, "image": TWO}]}) == [ONE]
     (image,) = parse_response(json.dumps({"data": [{"error": "no", "image": TWO}]}).encode(), BASE).images
     assert image.error and not image.b64_json
 

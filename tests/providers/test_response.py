@@ -17,7 +17,7 @@ NOTHING = ReturnedImage()
 
 
 @pytest.mark.parametrize(
-    ("item", "found"),
+    ("item", "image"),
     [
         ({"b64_json": "QQ=="}, ReturnedImage(b64_json="QQ==")),
         ({"url": "https://cdn.example/a.png?sig=1"}, ReturnedImage(url="https://cdn.example/a.png?sig=1")),
@@ -55,7 +55,7 @@ NOTHING = ReturnedImage()
         ([], NOTHING),
     ],
 )
-def test_an_item_of_any_shape_is_read(item: Any, found: ReturnedImage) -> None:
+def test_an_item_of_any_shape_is_read(item: Any, image: ReturnedImage) -> None:
     for response in (
         {"data": [item]},
         {"images": [item]},
@@ -63,7 +63,7 @@ def test_an_item_of_any_shape_is_read(item: Any, found: ReturnedImage) -> None:
         {"data": None, "images": [item]},
     ):
         (read,) = parse_response(json.dumps(response).encode(), BASE).images
-        assert read._replace(hint=None) == found
+        assert read._replace(hint=None) == image
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_an_item_of_any_shape_is_read(item: Any, found: ReturnedImage) -> None:
     ],
 )
 def test_a_path_on_the_servers_disk_is_named(url: str, named: bool) -> None:
-    (found,) = parse_response(json.dumps({"data": [{"url": url}]}).encode(), BASE).images
-    assert (url in (found.hint or "")) is named
+    (image,) = parse_response(json.dumps({"data": [{"url": url}]}).encode(), BASE).images
+    assert (url in (image.hint or "")) is named
 
 
 @pytest.mark.parametrize(

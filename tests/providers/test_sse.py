@@ -72,20 +72,20 @@ def test_an_incomplete_event_is_returned_only_at_the_end(body: bytes, last: list
 
 def reference(body: bytes) -> list[SseEvent]:
     """The same by the grammar of the standard, applied to the complete body."""
-    found: list[SseEvent] = []
+    events: list[SseEvent] = []
     name, data = "", list[bytes]()
     lines = re.split(rb"\r\n|\n|\r", body.removeprefix(b"\xef\xbb\xbf"))
     for line in lines[:-1]:
         match = re.fullmatch(rb"(?s)([^:]*)(?:: ?(.*))?", line)
         assert match
         if not line:
-            found += [SseEvent(name or "message", b"\n".join(data))] if data else []
+            events += [SseEvent(name or "message", b"\n".join(data))] if data else []
             name, data = "", []
         elif match[1] == b"data":
             data.append(match[2] or b"")
         elif match[1] == b"event":
             name = (match[2] or b"").decode("utf-8", "replace")
-    return found
+    return events
 
 
 TOKENS = [b"\r", b"\n", b"\r\n", b"data", b"event", b":", b" ", b"x", b'{"a":1}', b"\xef\xbb\xbf", b"\xff", b"id: 1\n"]

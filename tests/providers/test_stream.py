@@ -44,7 +44,7 @@ A, B = ReturnedImage(b64_json="QQ=="), ReturnedImage(b64_json="Qg==")
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("body", "images"),
     [
         (partial() + partial(1) + completed() + DONE, (A,)),
         (completed(), (A,)),
@@ -82,9 +82,9 @@ A, B = ReturnedImage(b64_json="QQ=="), ReturnedImage(b64_json="Qg==")
         ),
     ],
 )
-def test_completed_events_give_the_images_in_order_of_arrival(body: str, found: tuple[ReturnedImage, ...]) -> None:
-    assert parse_response(body.encode(), BASE).images == found
-    assert parse_response(body.replace("\n", "\r\n").encode(), BASE).images == found
+def test_completed_events_give_the_images_in_order_of_arrival(body: str, images: tuple[ReturnedImage, ...]) -> None:
+    assert parse_response(body.encode(), BASE).images == images
+    assert parse_response(body.replace("\n", "\r\n").encode(), BASE).images == images
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ DELTA = {"delta": {"images": [{"image_url": {"url": "data:image/png;base64," + I
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("body", "images"),
     [
         (event("result", created=1, data=[{"b64_json": "QQ=="}, {"b64_json": "Qg=="}]), (A, B)),
         (event(None, name="image.done", data=[{"b64_json": "QQ=="}]), (A,)),
@@ -133,8 +133,8 @@ DELTA = {"delta": {"images": [{"image_url": {"url": "data:image/png;base64," + I
         ),
     ],
 )
-def test_images_in_other_events_are_found_once(body: str, found: tuple[ReturnedImage, ...]) -> None:
-    assert parse_response(body.encode(), BASE).images == found
+def test_images_in_other_events_are_found_once(body: str, images: tuple[ReturnedImage, ...]) -> None:
+    assert parse_response(body.encode(), BASE).images == images
     assert parse_response((completed() + body).encode(), BASE).images[0] == A
 
 

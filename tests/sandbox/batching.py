@@ -72,8 +72,8 @@ def content(server: Sandbox, file_id: str) -> list[Any]:
 def run(server: Sandbox, lines: list[dict[str, Any]], **more: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """The finished batch, and its responses and errors by custom_id."""
     batch = ended(server, begin(server, lines, **more))
-    found = [content(server, batch[name]) if batch[name] else [] for name in ("output_file_id", "error_file_id")]
-    responses, errors = ({one["custom_id"]: one for one in several} for several in found)
+    files = [content(server, batch[name]) if batch[name] else [] for name in ("output_file_id", "error_file_id")]
+    responses, errors = ({one["custom_id"]: one for one in several} for several in files)
     return batch, responses, errors
 
 

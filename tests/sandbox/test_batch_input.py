@@ -73,10 +73,10 @@ def test_valid_file_has_its_lines_model_and_images() -> None:
         {"images": "none", "markup": {"file_id": "file-3"}},
     ]
     data = jsonl([line(str(n), url=EDITS, **body) for n, body in enumerate(bodies)]).replace(b"\n", b"\r\n\n")
-    found = read(data, EDITS)
-    assert not found.errors
-    assert (found.model, sorted(found.file_ids)) == ("dall-e-2", ["file-1", "file-2", "file-3"])
-    assert [read_line_body(data, one) for one in found.lines] == [
+    batch_input = read(data, EDITS)
+    assert not batch_input.errors
+    assert (batch_input.model, sorted(batch_input.file_ids)) == ("dall-e-2", ["file-1", "file-2", "file-3"])
+    assert [read_line_body(data, one) for one in batch_input.lines] == [
         json.loads(text)["body"] for text in data.splitlines() if text
     ]
 
@@ -103,5 +103,5 @@ JSON = st.recursive(
 
 @given(st.lists(JSON.map(json.dumps).map(str.encode) | st.binary()).map(b"\n".join))
 def test_no_file_raises_an_exception(data: bytes) -> None:
-    found = read(data)
-    assert found.errors or found.lines
+    batch_input = read(data)
+    assert batch_input.errors or batch_input.lines

@@ -34,13 +34,13 @@ from imagecli.sandbox.batches.timeline import BatchTimeline, Ending
 def test_state_depends_on_the_age(
     ending: Ending, cancelled: float | None, age: float, status: str, share: float
 ) -> None:
-    moment = BatchTimeline(ending=ending, cancelled=cancelled).at(age)
+    moment = BatchTimeline(ending=ending, cancelled_at=cancelled).at(age)
     assert (moment.status, moment.share) == (status, share)
     assert moment.has_ended == (status in ("completed", "failed", "expired", "cancelled"))
 
 
 def test_each_status_has_its_start_time() -> None:
-    assert BatchTimeline(ending="completed", cancelled=100).at(500).reached == {
+    assert BatchTimeline(ending="completed", cancelled_at=100).at(500).start_ages == {
         "validating": 0,
         "in_progress": 60,
         "cancelling": 100,

@@ -104,8 +104,8 @@ def test_cancelled_batch_keeps_its_finished_lines() -> None:
 def test_invalid_file_fails_the_batch() -> None:
     with fast() as server:
         batch = ended(server, begin(server, [line("a"), line("a"), {**line("b"), "method": "GET"}]))
-    found = [(one["code"], one["line"], one["param"]) for one in batch["errors"]["data"]]
-    assert found == [("duplicate_custom_id", 2, "custom_id"), ("invalid_method", 3, "method")]
+    errors = [(one["code"], one["line"], one["param"]) for one in batch["errors"]["data"]]
+    assert errors == [("duplicate_custom_id", 2, "custom_id"), ("invalid_method", 3, "method")]
     assert (batch["status"], batch["output_file_id"], batch["error_file_id"]) == ("failed", None, None)
     assert counts(batch) == [0, 0, 0]
     assert batch["failed_at"] is not None

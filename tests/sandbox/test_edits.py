@@ -21,7 +21,7 @@ def differing(first: Image.Image, second: Image.Image, where: Image.Image) -> in
 
 
 def only(alpha: Image.Image, value: int) -> Image.Image:
-    return alpha.getchannel("A").point(lambda found: 255 * (found == value))
+    return alpha.getchannel("A").point(lambda alpha_value: 255 * (alpha_value == value))
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def refusal(row: ModelRow, fields: dict[str, Any]) -> str | None:
 
 def test_no_model_name_is_in_the_code_except_the_defaults() -> None:
     code = {path.name: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
-    found = {(file, name) for file, text in code.items() for name in ROWS.models if f'"{name}"' in text}
-    assert found == {("request_validation.py", "dall-e-2"), ("request_validation.py", "gpt-image-1.5")}
+    names = {(file, name) for file, text in code.items() for name in ROWS.models if f'"{name}"' in text}
+    assert names == {("request_validation.py", "dall-e-2"), ("request_validation.py", "gpt-image-1.5")}
 
 
 def test_model_of_an_additional_row_works_by_it() -> None:

@@ -74,8 +74,8 @@ def test_every_landscape_is_a_harmless_document_with_its_words(index: int, size:
     assert "a small boat" in words(root)
     assert "sandbox" in words(root)
     assert root.findtext(f"{XMLNS}title") == "a small boat"
-    found = identify_image(data)
-    assert (found.format, found.size, found.whole) == ("svg", Size(*map(int, size.split("x"))), True)
+    info = identify_image(data)
+    assert (info.format, info.size, info.is_complete) == ("svg", Size(*map(int, size.split("x"))), True)
     assert len(data) < 600_000
 
 

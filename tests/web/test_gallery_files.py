@@ -91,14 +91,14 @@ def test_links_are_relative_below_the_page_and_absolute_elsewhere(tmp_path: Path
 def test_a_portable_gallery_has_copies_and_no_paths_of_this_machine(tmp_path: Path) -> None:
     image = make_image(tmp_path / "pics", 0)
     image = image._replace(inputs=(GalleryInput(name="in.png", file=image_file(tmp_path / "in.png")),))
-    (described,) = gallery_images(write([image], f"{tmp_path / 'site'}/", portable=True).page)
-    copy = tmp_path / "site" / described["file"]
+    (entry,) = gallery_images(write([image], f"{tmp_path / 'site'}/", portable=True).page)
+    copy = tmp_path / "site" / entry["file"]
     assert image.file
     assert copy.read_bytes() == image.file.read_bytes()
-    assert described["inputs"][0]["thumb"].startswith("thumbnails/")
+    assert entry["inputs"][0]["thumb"].startswith("thumbnails/")
     one = write([image], tmp_path / "other" / "gallery.html", portable=True).page
-    (described,) = gallery_images(one)
-    assert described["file"] is None
+    (entry,) = gallery_images(one)
+    assert entry["file"] is None
     assert "file:///" not in one.read_text("utf-8")
 
 
@@ -108,10 +108,10 @@ def test_a_file_that_is_not_an_image_is_listed_with_the_reason(tmp_path: Path) -
     text = tmp_path / "text.png"
     text.write_text("hello")
     images = [GalleryImage(id=path.name, file=path) for path in (broken, text)]
-    described = gallery_images(write(images, tmp_path / "gallery.html").page)
-    assert [image["thumb"] for image in described] == [None, None]
-    assert "broken.png" in described[0]["note"]
-    assert "text.png" in described[1]["note"]
+    entries = gallery_images(write(images, tmp_path / "gallery.html").page)
+    assert [image["thumb"] for image in entries] == [None, None]
+    assert "broken.png" in entries[0]["note"]
+    assert "text.png" in entries[1]["note"]
 
 
 def test_names_in_any_encoding_become_addresses(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_names_in_any_encoding_become_addresses(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this disk accepts only names in UTF-8")
     images = [GalleryImage(id=str(number), file=path) for number, path in enumerate((file, odd))]
-    described = gallery_images(write(images, tmp_path / "gallery.html").page)
-    assert [image["file"] for image in described] == ["./pics/a%20%23%3F%25.png", "./pics/%FF.png"]
+    entries = gallery_images(write(images, tmp_path / "gallery.html").page)
+    assert [image["file"] for image in entries] == ["./pics/a%20%23%3F%25.png", "./pics/%FF.png"]
 
 
 @pytest.mark.parametrize("name", ["gallery", "gallery.txt", ""])

@@ -133,13 +133,13 @@ def test_the_wait_ends_when_no_page_is_left(events: str, end: str) -> None:
     session = PaintSession(AREA, PaintTimes(open=0.3, leave=0.2, silence=0.4))
     for event in filter(None, events.split(", ")):
         name, page = event.split()
-        session.page_alive(page) if name == "alive" else session.page_left(page)
+        session.note_open_page(page) if name == "alive" else session.note_closed_page(page)
     assert session.wait() == end
 
 
 def test_a_reload_within_the_time_is_not_a_close() -> None:
     session = PaintSession(AREA, PaintTimes(leave=0))
-    session.page_alive("a")
-    session.page_alive("b")
-    session.page_left("a")
+    session.note_open_page("a")
+    session.note_open_page("b")
+    session.note_closed_page("a")
     assert not session.has_ended

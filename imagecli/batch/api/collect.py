@@ -248,7 +248,7 @@ class BatchCollector:
     def _records(self, item: PendingItem, begin: int, result: CallResult) -> tuple[FileRecord, ...]:
         prepared = item.prepare_at(begin, result.requested, self.context)
         part = prepared.part if prepared else None
-        return build_file_records(result.saved, part, self.finalizer.folder) if part else ()
+        return build_file_records(result.saved, part) if part else ()
 
 
 def _missing_result(item: PendingItem, error: ImagecliError) -> CallResult:

@@ -15,6 +15,7 @@ from imagecli.domain import OutputName
 from imagecli.pipeline.prepare_call import RunContext, build_prepared_call, fit_sent_inputs
 from imagecli.prepared_call import ManifestRef, OutputFile, PreparedCall
 from imagecli.results import CallResult
+from imagecli.safe_open import absolute_text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class PendingItem:
             files=tuple((OutputFile(name=name),) for name in names),
             replaces=tuple((self.manifest.parent / path, sha256) for path, sha256 in self.replaces),
             part=ManifestRef(
-                manifest=str(self.manifest.absolute()),
+                manifest=absolute_text(self.manifest),
                 id=self.entry.id,
                 hash=self.entry.hash,
                 planned=tuple(paths[:1] for paths in planned),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import PurePosixPath, PureWindowsPath
 from sys import intern
 from typing import Any, Final, Literal, get_args
@@ -92,6 +93,8 @@ class JournalEntry:
         return self.state == "submitted" or (self.state == "sent" and self.submission is not None)
 
 
+_NAMES: Final = JournalEntry.__slots__
+_read_fields: Final = attrgetter(*_NAMES)
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -101,7 +104,7 @@ class NewerSchemaError(Exception):
 
 def entry_to_line(entry: JournalEntry) -> bytes:
     """*entry* as a line of a journal, with its newline."""
-    document = {name: getattr(entry, name) for name in JournalEntry.__slots__ if getattr(entry, name)}
+    document = {name: value for name, value in zip(_NAMES, _read_fields(entry), strict=True) if value}
     document |= {"schema": SCHEMA, "cost_usd": entry.cost_usd}
     for name in _FILE_LISTS:
         if name in document:

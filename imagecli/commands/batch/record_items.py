@@ -64,8 +64,12 @@ class ItemRecorder:
             )
             self._calls.append(
                 record_ended_call(
-                    request, call_result._replace(cost=cost), "batch", self._context.settings.base_url
-                )._replace(manifest=self._context.manifest_path)
+                    request,
+                    call_result._replace(cost=cost),
+                    "batch",
+                    self._context.settings.base_url,
+                    manifest=self._context.manifest_path,
+                )
             )
         if self._is_due:
             self._write()

@@ -48,7 +48,7 @@ def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFi
         sha256=hashlib.sha256(data).hexdigest(),
         before=before,
     )
-    if info.format and info.whole:
+    if info.format and info.is_complete:
         return file, None
     problem = info.problem if data else "empty"
     return file, WarningEvent(

@@ -106,7 +106,7 @@ def is_prompt_required(preset: Preset | None, *, default: bool) -> bool:
 
 
 def check_typed_prompt(prompt: str, env: Env) -> None:
-    """Raises UsageError for a prompt that is a file's name or address."""
+    """Raises UsageError for a prompt that is a file's name or URL."""
     check_prompt_argument(prompt, is_file=_exists(Path(env.expand_home(prompt.strip()))))
 
 
@@ -135,7 +135,7 @@ def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     from imagecli.checks.urls import check_not_url
     from imagecli.storage.read import read_bounded
 
-    # A Path has lost one of an address's slashes.
+    # A Path has lost one of a URL's slashes.
     check_not_url(re.sub(r"^(\w{2,}:/)(?=[^/])", r"\1/", str(file)), "a prompt", UsageError)
     path = Path(env.expand_home(str(file)))
     return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))

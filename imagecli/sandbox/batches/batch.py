@@ -31,12 +31,14 @@ class BatchRecord:
 
 
 class BatchOutputFile:
-    """The results of the first *done* requests, created again each time they are read; the first reading determines the
-    size."""
+    """The results of the first *line_count* requests.
+
+    They are created again each time they are read; the first reading determines the size.
+    """
 
     def __init__(self, worker: BatchWorker, line_count: int) -> None:
         self._worker = worker
-        self._done = line_count
+        self._line_count = line_count
         self._size: int | None = None
 
     @property
@@ -49,20 +51,20 @@ class BatchOutputFile:
         return self._size
 
     def parts(self) -> Iterator[bytes]:
-        yield from self._worker.response_lines(self._done, refused=False)
+        yield from self._worker.response_lines(self._line_count, refused=False)
 
 
 class BatchErrorFile(BatchOutputFile):
-    """The errors of the first *done* requests, and of the others if the batch ended before them."""
+    """The errors of the first *line_count* requests, and of the others if the batch ended before them."""
 
     def __init__(self, worker: BatchWorker, line_count: int, status: str) -> None:
         super().__init__(worker, line_count)
         self._status = status
 
     def parts(self) -> Iterator[bytes]:
-        yield from self._worker.response_lines(self._done, refused=True)
+        yield from self._worker.response_lines(self._line_count, refused=True)
         if self._status in ABANDONED:
-            yield from self._worker.abandoned_lines(self._done, self._status)
+            yield from self._worker.abandoned_lines(self._line_count, self._status)
 
 
 class Batch:
@@ -90,7 +92,7 @@ class Batch:
             if moment.has_ended:
                 raise ApiError(f"Cannot cancel a batch with status '{moment.status}'.", status=409)
             if moment.status != "cancelling":
-                self._timeline = replace(self._timeline, cancelled=age)
+                self._timeline = replace(self._timeline, cancelled_at=age)
 
     def to_json(self) -> dict[str, Any]:
         """The `Batch` of the API's schema. After its end, only its output files hold its requests."""
@@ -132,7 +134,7 @@ class Batch:
             "object": "batch",
             "endpoint": request.endpoint,
             **({"model": record.model} if record.model else {}),
-            "errors": {"object": "list", "data": errors} if "failed" in moment.reached else None,
+            "errors": {"object": "list", "data": errors} if "failed" in moment.start_ages else None,
             "input_file_id": request.input_file_id,
             "completion_window": request.completion_window,
             "status": moment.status,
@@ -140,7 +142,7 @@ class Batch:
             "error_file_id": files.get("error"),
             "created_at": self._unix_seconds(0),
             "expires_at": self._unix_seconds(self._timeline.window),
-            **{f"{status}_at": self._unix_seconds(moment.reached.get(status)) for status in DATES},
+            **{f"{status}_at": self._unix_seconds(moment.start_ages.get(status)) for status in DATES},
             "request_counts": {
                 "total": worker.total if moment.status != "validating" else 0,
                 "completed": done_count - refused_count,

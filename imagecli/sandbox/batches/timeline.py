@@ -43,7 +43,7 @@ class BatchMoment:
     status: str
     share: float
     """The share of its lines that are done, 0 to 1."""
-    reached: Mapping[str, float]
+    start_ages: Mapping[str, float]
     """Each status so far → the age at which it began."""
 
     @property
@@ -56,13 +56,13 @@ class BatchTimeline:
     """The course of a batch."""
 
     ending: Ending
-    cancelled: float | None = None
+    cancelled_at: float | None = None
     """The age at which it was cancelled."""
 
     def at(self, age: float) -> BatchMoment:
         """The state at *age*."""
-        reached = {status: start for status, start in self._steps() if start <= age}
-        return BatchMoment(status=list(reached)[-1], share=self._share(age), reached=reached)
+        start_ages = {status: start for status, start in self._steps() if start <= age}
+        return BatchMoment(status=list(start_ages)[-1], share=self._share(age), start_ages=start_ages)
 
     @property
     def window(self) -> float:
@@ -71,14 +71,14 @@ class BatchTimeline:
 
     def _steps(self) -> tuple[tuple[str, float], ...]:
         steps = _STEPS[self.ending]
-        if self.cancelled is None:
+        if self.cancelled_at is None:
             return steps
-        before = tuple((status, start) for status, start in steps if start <= self.cancelled)
-        return (*before, ("cancelling", self.cancelled), ("cancelled", self.cancelled + _CANCELLING))
+        before = tuple((status, start) for status, start in steps if start <= self.cancelled_at)
+        return (*before, ("cancelling", self.cancelled_at), ("cancelled", self.cancelled_at + _CANCELLING))
 
     def _share(self, age: float) -> float:
         if self.ending == "failed":
             return 0.0
         start, end = _WORK
-        share = (min(age, end, end if self.cancelled is None else self.cancelled) - start) / (end - start)
+        share = (min(age, end, end if self.cancelled_at is None else self.cancelled_at) - start) / (end - start)
         return max(0.0, share) * (_EXPIRED_SHARE if self.ending == "batch_expired" else 1.0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,11 @@ from imagecli.batch.api import discover
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.api.conftest import SOON, Batch, edit, images_in, journal, manifest, row, states
 from tests.batch.front import Act, Front, change_body, fronting, lose_response, refuse, respond_with, silent
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.conftest import Run
 
 FILES = ["cat.png", "fox.png", "owl.png"]
 CREATE = "POST /v1/batches"
-
-
-def until(there: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def keep(folder: Path, *states: str) -> None:
@@ -57,7 +48,7 @@ def test_a_run_that_is_killed_before_the_response_of_its_batch_is_resumed(
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "IMAGECLI"))}
     typed = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl", "--batch-api", "--base-url", front.base_url]
     process = children.start(typed, cwd=folder, env=clean | ours)
-    until(lambda: bool(front.batches))
+    wait_until(lambda: bool(front.batches))
     process.kill()
     process.wait(timeout=10)
     front.settle()

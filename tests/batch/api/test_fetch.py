@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.batch.api.conftest import Batch, edit, images_in, journal, manifest, row, server, states
 from tests.batch.front import Act, Front, change_body, cut, pass_through, respond_with, silent
-from tests.children import Children
+from tests.children import Children, wait_until
 from tests.conftest import Run, read_image
 
 FILES = ["cat.png", "fox.png", "owl.png"]
@@ -26,13 +24,6 @@ CONTENT = "GET /v1/files/.*/content"
 
 def without_last_line(body: bytes) -> bytes:
     return b"".join(body.splitlines(keepends=True)[1:])
-
-
-def until(there: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 # --- rows that change while pending ----------------------------------------------------------------------------------
@@ -143,7 +134,7 @@ def test_cancel_cancels_pending_rows_and_saves_finished_ones(batch: Batch, folde
     manifest(folder, *EIGHT)
     with server(speed=60) as front:
         assert batch(at=front, settled=False).exit_code == 10
-        until(lambda: front.batches[0]["request_counts"]["completed"] >= 1)
+        wait_until(lambda: front.batches[0]["request_counts"]["completed"] >= 1)
         called = batch("--cancel", at=front, settled=False)
         assert called.exit_code == 10
         assert "cancelling" in called.stderr
@@ -447,16 +438,6 @@ def test_a_kill_while_an_image_is_saved_leaves_no_staged_file(
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def environ(state: Path, tmp_path: Path) -> dict[str, str]:
-    """That of a real process."""
-    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "IMAGECLI"))},
-        **ours,
-    }
-
-
 def command(front: Front, *more: str) -> list[str]:
     typed = ["batch", "assets.jsonl", "--batch-api", "--base-url", front.base_url]
     return [sys.executable, "-m", "imagecli", *typed, *more]
@@ -475,7 +456,7 @@ def test_a_signal_ends_waiting_and_pending_rows_stay_pending(
     manifest(folder)
     front.asleep = True
     process = children.start(command(front, "--wait"), cwd=folder, env=environ)
-    until(lambda: states(folder).count("submitted") == 3)
+    wait_until(lambda: states(folder).count("submitted") == 3)
     time.sleep(0.3)
     began = time.monotonic()
     process.send_signal(signal_)
@@ -494,7 +475,7 @@ def test_rows_of_an_interrupted_submission_count_as_pending(
     front.once("POST /v1/batches", pass_through)
     front.once("POST /v1/batches", silent)
     process = children.start(command(front), cwd=folder, env=environ)
-    until(lambda: len(front.batches) == 2)
+    wait_until(lambda: len(front.batches) == 2)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
@@ -523,7 +504,7 @@ def test_an_embedded_sandbox_is_not_reported_as_continuing(
         "--wait",
     ]
     process = children.start(typed, cwd=folder, env=environ)
-    until(lambda: "submitted" in states(folder))
+    wait_until(lambda: "submitted" in states(folder))
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
