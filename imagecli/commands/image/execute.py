@@ -21,7 +21,6 @@ from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult, CommandResult
 from imagecli.storage.preflight import check_folder, check_response_size
-from imagecli.storage.sidecar import check_sidecar_name
 from imagecli.worker_pool import WorkerPool
 
 
@@ -50,9 +49,13 @@ def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, ma
     if context.output.kind != "stdout":
         for folder in dict.fromkeys(folder for call in calls for folder in call.folders):
             check_folder(folder, make=make)
-        for call in calls if context.settings.sidecar else ():
-            for name in call.names:
-                check_sidecar_name(path_for_format(name, call.request.options.output_format or "png").name)
+        if context.settings.sidecar:
+            # Imported where it is needed: few commands write sidecars.
+            from imagecli.storage.sidecar import check_sidecar_name
+
+            for call in calls:
+                for name in call.names:
+                    check_sidecar_name(path_for_format(name, call.request.options.output_format or "png").name)
 
 
 def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProgress) -> CommandResult:
