@@ -107,7 +107,7 @@ def suggest_moves(
             free.setdefault((orphan.entry.hash, file_extension(orphan.record.path)), []).append(orphan.record.path)
     moves = []
     for identity, decision in decisions:
-        for output in decision.writes if decision.kind == "missing" else ():
+        for output in decision.written_paths(identity.image_paths) if decision.kind == "missing" else ():
             keys = [(known, file_extension(output)) for known in identity.known_hashes]
             if paths := next(filter(None, map(free.get, keys)), None):
                 moves.append(Move(output=output, old=paths.pop(0), folder=folder))

@@ -32,10 +32,10 @@ def local_file_hint(url: str) -> str:
     return "download it first, then use the file"
 
 
-def check_not_url(word: str, what: str, error: type[UsageError] = InputImageError) -> None:
-    """Raises *error* if *word*, which must be a file with *what*, is a URL."""
+def check_not_url(word: str, content: str, error: type[UsageError] = InputImageError) -> None:
+    """Raises *error* if *word*, which must be a file with *content*, is a URL."""
     if not is_url(word):
         return
     is_long = word.lower().startswith("data:") and len(word) > _SHOWN_CHARACTERS
     excerpt = f"{word[:_SHOWN_CHARACTERS]}…" if is_long else word
-    raise error(f"{excerpt} is a URL; {what} must be a local file", hint=local_file_hint(word))
+    raise error(f"{excerpt} is a URL; {content} must be a local file", hint=local_file_hint(word))

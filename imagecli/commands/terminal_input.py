@@ -55,13 +55,13 @@ def confirm(question: str, env: Env) -> bool:
     return env.stdin.readline(80).strip().lower() in ("y", "yes")
 
 
-def read_stdin(env: Env, what: str, limit: int) -> bytes:
-    """All of stdin, which is *what* the user gives as `-`, or one byte more than *limit*.
+def read_stdin(env: Env, content: str, limit: int) -> bytes:
+    """All of stdin, which holds the *content* that the user gives as `-`, or one byte more than *limit*.
 
     Raises UsageError if it is a terminal or can't be read.
     """
     if env.stdin.isatty():
-        raise UsageError(f"- reads {what} from stdin, but stdin is a terminal", hint="pipe data into the command")
+        raise UsageError(f"- reads {content} from stdin, but stdin is a terminal", hint="pipe data into the command")
     try:
         return env.stdin.buffer.read(limit + 1)
     except OSError as error:

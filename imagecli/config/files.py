@@ -185,10 +185,10 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
 
 
 def unknown_name_error(
-    what: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
+    kind: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
 ) -> SettingsError:
-    """An error for a name that does not exist; the default *hint* is the similar one of *names*."""
-    return SettingsError(f"{path}: unknown {what} {name!r}", hint=hint or unknown_name_hint(name, names))
+    """An error for the *name* of a *kind* that does not exist; the default *hint* is the similar one of *names*."""
+    return SettingsError(f"{path}: unknown {kind} {name!r}", hint=hint or unknown_name_hint(name, names))
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

@@ -139,9 +139,10 @@ def load_settings(
     key = _find_key(row, sources, env) if with_key else None
     secret_headers = {} if row.embedded else sources.providers.overrides_of(row.name).headers
     has_key = key is not None or (expects_key and _usually_has_key(row, env))
-    is_allowed = value_or(effective.insecure_http, False)
     warnings = [
-        *_check_encryption(base_url, secret_headers, has_key=has_key, is_allowed=is_allowed),
+        *_check_encryption(
+            base_url, secret_headers, has_key=has_key, is_allowed=value_or(effective.insecure_http, False)
+        ),
         *_world_writable_warning(sources.folders.config),
         *_readable_headers_warning(sources.providers.field_origin(row.name, "headers")),
         *sources.warnings,

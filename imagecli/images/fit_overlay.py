@@ -36,8 +36,11 @@ def fit_markup(header: ImageHeader, max_bytes: int, image: FittedImage, framing:
         return unchanged or _encode_markup(header, transform, max_bytes)
 
 
-def overlay_transform(header: ImageHeader, image: FittedImage, what: str, hint: str) -> Transform:
-    """The transform of an overlay with the size of its *image*. Raises MaskError for another size, with *hint*."""
+def overlay_transform(header: ImageHeader, image: FittedImage, kind: str, hint: str) -> Transform:
+    """The transform of a mask or drawing (its *kind*) with the size of its *image*.
+
+    Raises MaskError for another size, with *hint*.
+    """
     if header.size == image.transform.upright:
         return image.transform
     if header.size == image.image.size:
@@ -46,7 +49,7 @@ def overlay_transform(header: ImageHeader, image: FittedImage, what: str, hint: 
     sent_size = "" if image.transform.upright == image.image.size else f" (sent as {image.image.size})"
     raise MaskError(
         f"{header.name} is {header.size}, {image.name} is {image.transform.upright}{rotation}{sent_size}; "
-        f"a {what} must have the size of its image",
+        f"a {kind} must have the size of its image",
         hint=hint,
     )
 

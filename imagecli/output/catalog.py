@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from imagecli.catalog.describe import model_to_json, provider_differences, size_
 from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
 from imagecli.money import format_usd
-from imagecli.output.terminal import format_table, output_width, sanitize, wrap_text, write_to_stdout
+from imagecli.output.terminal import format_table, output_width, print_lines, sanitize, wrap_text
 
 if TYPE_CHECKING:
     from imagecli.catalog.catalog import Catalog
@@ -32,14 +32,19 @@ def print_models(catalog: Catalog, today: date, env: Env) -> None:
     for row in catalog.models.values():
         name = f"{row.name} *" if row.name == catalog.default_model else row.name
         cells.append((name, *_square_prices(row), _format_availability(row, today)))
-    width = output_width(env)
     legend = (
         f"Approximate price of one {SQUARE} image by quality. Run imagecli models NAME for other sizes and limits.",
         f"* default: {catalog.default_reason}.",
         f"For drafts: {_describe_drafts(catalog.models[catalog.draft_model])}.",
     )
-    lines = [line for text in legend for line in wrap_text(text, width)]
-    _print_lines([*format_table(cells, width), "", *lines], env)
+    _print_table(cells, legend, env)
+
+
+def _print_table(cells: Sequence[tuple[str, ...]], legend: Sequence[str], env: Env) -> None:
+    """A table, the first of *cells* its titles, and below it the sentences that explain it."""
+    width = output_width(env)
+    explanation = (line for text in legend for line in wrap_text(text, width))
+    print_lines(map(sanitize, [*format_table(cells, width), "", *explanation]), env)
 
 
 def _square_prices(row: ModelRow) -> Iterator[str]:
@@ -71,14 +76,12 @@ def print_model(row: ModelRow, env: Env) -> None:
     }
     lines = [line for name, value in _stated_facts(facts).items() for line in _format_fact(name, value, width)]
     if row.prices and row.output_tokens():
-        lines += [
-            "",
-            *wrap_text(f"Approximate price of one image (table of {row.prices.month}; {row.prices.source}):", width),
-        ]
+        title = f"Approximate price of one image (table of {row.prices.month}; {row.prices.source}):"
+        lines += ["", *wrap_text(title, width)]
         lines += _format_price_table(row.output_tokens(), row.prices, width)
     else:
         lines += ["", "The price is unknown."]
-    _print_lines(lines, env)
+    print_lines(map(sanitize, lines), env)
 
 
 def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
@@ -95,9 +98,7 @@ def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
         "OPS: G generations, E edits, V variations (without V, imagecli vary uses edits).",
         "Run imagecli providers NAME for details.",
     )
-    width = output_width(env)
-    lines = [line for text in legend for line in wrap_text(text, width)]
-    _print_lines([*format_table(cells, width), "", *lines], env)
+    _print_table(cells, legend, env)
 
 
 _LETTERS: Final[dict[str, Operation]] = {"G": "generations", "E": "edits", "V": "variations"}
@@ -112,17 +113,12 @@ def print_provider(row: ProviderRow, env: Env) -> None:
         facts["batch"] = {**provider_differences(row)["batch"], "price": f"{row.batch.price:g} of the live price"}
     width, notes, source = output_width(env), facts.pop("notes", None), facts.pop("source", "")
     lines = [line for name, value in facts.items() for line in _format_fact(name, value, width)]
-    lines += (
-        ["notes:", *(line for note in row.notes for line in wrap_text(f"  {note}", width, "    "))] if notes else []
-    )
+    if notes:
+        lines += ["notes:", *(line for note in row.notes for line in wrap_text(f"  {note}", width, "    "))]
     lines += _format_fact("source", source, width)
-    lines += [
-        "",
-        *wrap_text(
-            "All other fields have the defaults of an OpenAI-compatible server; use --json to list them.", width
-        ),
-    ]
-    _print_lines(lines, env)
+    remark = "All other fields have the defaults of an OpenAI-compatible server; use --json to list them."
+    lines += ["", *wrap_text(remark, width)]
+    print_lines(map(sanitize, lines), env)
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -173,7 +169,3 @@ def _format_list(value: Json) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
-
-
-def _print_lines(lines: Iterable[str], env: Env) -> None:
-    write_to_stdout(env, "".join(f"{sanitize(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))

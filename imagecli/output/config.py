@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.output.terminal import print_note, printable_path, sanitize, write_to_stdout
+from imagecli.output.terminal import print_lines, print_note, printable_path, sanitize
 
 if TYPE_CHECKING:
     from imagecli.config.show import PathRow, SettingRow
@@ -25,7 +25,7 @@ def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> Non
         if origin and row.origin:
             line += f", from {row.origin}" if row.value is None else f"  # {row.origin}"
         lines.append(sanitize(line))
-    _print_lines(lines, env)
+    print_lines(lines, env)
 
 
 def print_setting_value(row: SettingRow, env: Env) -> None:
@@ -34,7 +34,7 @@ def print_setting_value(row: SettingRow, env: Env) -> None:
         return print_note(f"{row.name}: {row.note or 'not set'}", env)
     value = _shortest(row.value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return _print_lines([sanitize(text) if env.stdout.isatty() else text], env)
+    return print_lines([sanitize(text) if env.stdout.isatty() else text], env)
 
 
 def print_settings_json(rows: Sequence[SettingRow], env: Env) -> None:
@@ -60,8 +60,4 @@ def print_paths(rows: Sequence[PathRow], env: Env, *, bare: bool) -> None:
         else f"{row.name:<{width}}{printable_path(row.path, env.stdout)}{notes[row.name]}"
         for row in rows
     ]
-    _print_lines(lines, env)
-
-
-def _print_lines(lines: Sequence[str], env: Env) -> None:
-    write_to_stdout(env, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    print_lines(lines, env)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
 from imagecli.output.json_result import print_json_document
-from imagecli.output.terminal import sanitize, write_to_stdout
+from imagecli.output.terminal import print_lines, sanitize
 
 Level = Literal["ok", "note", "warning", "error"]
 
@@ -41,8 +41,7 @@ def print_finding(finding: Finding, env: Env, columns: int | None = None) -> Non
     lines = [f"{MARKS[finding.level]:<6}{finding.topic}: {finding.message}"]
     if finding.hint:
         lines.append(f"{INDENT}fix: {finding.hint}")
-    text = "".join(f"{_wrap_line(sanitize(line), columns)}\n" for line in lines)
-    write_to_stdout(env, text.encode("utf-8", "backslashreplace"))
+    print_lines((_wrap_line(sanitize(line), columns) for line in lines), env)
 
 
 def _wrap_line(line: str, columns: int | None) -> str:

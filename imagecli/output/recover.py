@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env, format_time
-from imagecli.output.terminal import sanitize, write_to_stdout
+from imagecli.output.terminal import print_lines, sanitize
 
 if TYPE_CHECKING:
     from imagecli.domain import Json
@@ -32,7 +32,7 @@ def print_recoverable(calls: Sequence[RecoverableCall], env: Env) -> None:
     rows = [("ID", "DATE", "COMMAND", "MODEL", "STATE", "PROMPT"), *map(_table_row, calls)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    write_to_stdout(env, "".join(f"{sanitize(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    print_lines(map(sanitize, lines), env)
 
 
 def _table_row(call: RecoverableCall) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
@@ -120,6 +120,11 @@ def write_stdout_buffer(env: Env, data: bytes) -> None:
     env.stdout.flush()
     env.stdout.buffer.write(data)
     env.stdout.buffer.flush()
+
+
+def print_lines(lines: Iterable[str], env: Env) -> None:
+    """Print *lines* on stdout, unchanged."""
+    write_to_stdout(env, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
 
 
 def print_note(text: str, env: Env) -> None:

@@ -47,12 +47,12 @@ class Budget(NamedTuple):
         share: float = 1.0,
     ) -> Self:
         """*calls*: the request of each call, and its model."""
-        prices = (estimate.estimate_price(request, row, settings.provider) for request, row in calls)
+        estimator = estimate.PriceEstimator(settings.provider, share)
         return cls(
             requests=tuple(request for request, _ in calls),
             rows=tuple(row for _, row in calls),
             settings=settings,
-            estimates=_share_equal(estimate.share_of_estimate(price, share) for price in prices),
+            estimates=tuple(estimator.estimate(request, row) for request, row in calls),
             fixed=fixed,
             share=share,
         )
@@ -267,12 +267,6 @@ def describe_cap(settings: Settings) -> str:
         return f"{origin} {format_usd_exact(settings.max_cost)}"
     amount = f"cost limit of ${format_usd_exact(settings.max_cost)}"
     return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
-
-
-def _share_equal(estimates: Iterable[estimate.Estimate | None]) -> tuple[estimate.Estimate | None, ...]:
-    """*estimates*, with one object for equal ones: thousands of rows can have the same price."""
-    first_equal: dict[estimate.Estimate | None, estimate.Estimate | None] = {}
-    return tuple(first_equal.setdefault(estimate, estimate) for estimate in estimates)
 
 
 def _sum(bills: Iterable[float | None]) -> float | None:

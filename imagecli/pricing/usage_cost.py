@@ -60,13 +60,13 @@ def _cached_rebate(usage: Mapping[str, Any], text: int, image: int, prices: Pric
     if not cached and not image:
         cached = {"text_tokens": details.get("cached_tokens")}
     rebate = 0.0
-    for key, most, full, reduced in (
+    for key, total, price, reduced_price in (
         ("text_tokens", text, prices.text_in, prices.text_in_cached),
         ("image_tokens", image, prices.image_in, prices.image_in_cached),
     ):
         tokens = _token_count(cached, key) or 0
-        if reduced is not None and tokens <= most:
-            rebate += tokens * (full - reduced)
+        if reduced_price is not None and tokens <= total:
+            rebate += tokens * (price - reduced_price)
     return rebate
 
 

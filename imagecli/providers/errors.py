@@ -382,8 +382,8 @@ def _hint_for(status: int, detail: dict[str, str], reason: str) -> str | None:
 
 def _with_details(reason: str, *details: str) -> str:
     """*reason*, and in parentheses those of *details* (code, parameter) that it does not contain."""
-    more = ", ".join(detail for detail in details if detail and detail not in reason)
-    return f"{reason} ({more})" if more else reason
+    text = ", ".join(detail for detail in details if detail and detail not in reason)
+    return f"{reason} ({text})" if text else reason
 
 
 def _without_status(reason: str, status: int) -> str:

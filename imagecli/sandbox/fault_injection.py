@@ -25,7 +25,7 @@ GATEWAY: Final = (502, 504, 520, 522, 524)
 """Statuses with an HTML body, from the gateway in front of the API."""
 
 _FORM: Final = re.compile(
-    rf"(?P<what>[45][0-9]{{2}}|{'|'.join((*WORDS, *BATCH_FAILURES))})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?"
+    rf"(?P<fault>[45][0-9]{{2}}|{'|'.join((*WORDS, *BATCH_FAILURES))})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?"
 )
 
 
@@ -33,7 +33,7 @@ _FORM: Final = re.compile(
 class Failure:
     """One `--fail`: how requests fail, and which ones."""
 
-    what: str
+    fault: str
     """An HTTP status, or one of WORDS or BATCH_FAILURES."""
     first: int | None = None
     """Only the first requests, as many as this; None for no limit."""
@@ -47,7 +47,7 @@ class Failure:
         if match is None:
             raise ValueError(f"invalid failure {text!r}; for example 429:3, 500%10, {WORDS[0]} or 503")
         how, count = match["how"], int(match["count"] or 1)
-        return cls(what=match["what"], first=count if how == ":" else None, every=count if how == "%" else 1)
+        return cls(fault=match["fault"], first=count if how == ":" else None, every=count if how == "%" else 1)
 
     def hits(self, number: int) -> bool:
         """Whether request *number* fails, counted from 1."""
@@ -67,15 +67,15 @@ class FaultCounter:
         with self._lock:
             self._count += 1
             number = self._count
-        return next((failure.what for failure in self._failures if failure.hits(number)), None)
+        return next((failure.fault for failure in self._failures if failure.hits(number)), None)
 
 
 class FaultInjector:
     """Chooses the image requests, single and in batches, and the batches that fail on purpose."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
-        self._requests = FaultCounter(tuple(failure for failure in failures if failure.what not in BATCH_FAILURES))
-        self._batches = FaultCounter(tuple(failure for failure in failures if failure.what in BATCH_FAILURES))
+        self._requests = FaultCounter(tuple(failure for failure in failures if failure.fault not in BATCH_FAILURES))
+        self._batches = FaultCounter(tuple(failure for failure in failures if failure.fault in BATCH_FAILURES))
 
     def next_response(self, request_id: str) -> ServerResponse | None:
         """The error response for the next image request; None if it does not fail."""

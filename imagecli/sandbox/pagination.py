@@ -47,7 +47,7 @@ def _start_index(entries: Sequence[Entry], after: str | None) -> int:
     raise ApiError(f"Invalid 'after': no object with id '{after}' in this list.", param="after", code="invalid_value")
 
 
-def page_to_json(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
+def page_to_json(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
     """A page in the API's format."""
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": "", "last_id": ""}
-    return {"object": "list", "data": data, **ends, "has_more": more}
+    return {"object": "list", "data": data, **ends, "has_more": has_more}

@@ -139,7 +139,7 @@ def test_a_refused_line_is_in_the_error_file_with_its_reason(sandbox: Sandbox, t
 
 
 def test_unfinished_lines_of_an_expired_batch_can_be_submitted_again(tmp_path: Path) -> None:
-    with Sandbox(Options(speed=6000, failures=(Failure(what="batch_expired"),))) as server:
+    with Sandbox(Options(speed=6000, failures=(Failure(fault="batch_expired"),))) as server:
         jobs = client(server)
         asks: dict[str, tuple[ImageRequest, RequestImages]] = {
             name: (generate(name), RequestImages()) for name in ("a", "b")

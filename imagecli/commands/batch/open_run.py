@@ -185,7 +185,7 @@ def count_up_to_date(plans: Sequence[ItemPlan]) -> int:
 
 def find_waiting(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[WaitingResponse, ...]:
     """The paid responses that *plans* wait for."""
-    ids = {plan.identity.id for plan in plans if plan.decision.kind == "waiting"}
+    ids = {plan.item.id for plan in plans if plan.decision.kind == "waiting"}
     return tuple(response for response in run.recovered.waiting if response.id in ids)
 
 
@@ -196,7 +196,7 @@ def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[I
 
 def is_pending(plan: ItemPlan, state: JournalState) -> bool:
     """Whether the item waits for results of a provider's Batch API, by the journal."""
-    return plan.decision.kind != "done" and bool(state.pending_entries(plan.identity.id))
+    return plan.decision.kind != "done" and bool(state.pending_entries(plan.item.id))
 
 
 def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
@@ -294,7 +294,8 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     settings, shard = context.settings, context.shard
     if shard is None:
         return settings
-    costs = [_highest_cost(item, context) for item in context.manifest_items.items]
+    estimator = estimate.PriceEstimator(settings.provider)
+    costs = [_highest_cost(item, estimator) for item in context.manifest_items.items]
     ours = sum(
         cost for item, cost in zip(context.manifest_items.items, costs, strict=True) if is_in_shard(item, context)
     )
@@ -304,7 +305,7 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     return settings._replace(max_cost=share, max_cost_origin=origin)
 
 
-def _highest_cost(item: ManifestItem, context: BatchContext) -> float:
+def _highest_cost(item: ManifestItem, estimator: estimate.PriceEstimator) -> float:
     """USD that all images of *item* can cost; 0 if the price is unknown."""
-    price = estimate.estimate_price(item.request, item.model, context.settings.provider)
+    price = estimator.estimate(item.request, item.model)
     return (price.high_usd or price.low_usd) if price else 0.0

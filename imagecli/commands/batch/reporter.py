@@ -113,7 +113,7 @@ class BatchReporter:
         if not self.context.display.json:
             return
         for plan in plans:
-            for entry in state.pending_entries(plan.identity.id)[:1]:
+            for entry in state.pending_entries(plan.item.id)[:1]:
                 keys = item_keys(plan.item, "submitted")
                 keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
                 result = CommandResult(command=COMMAND, cost=costs.get(entry.id, Cost()))
@@ -124,7 +124,7 @@ class BatchReporter:
         responses = {response.id: response for response in self.waiting}
         for plan in plans if self.context.display.json else ():
             if plan.decision.kind == "waiting":
-                error = WaitingError([responses[plan.identity.id]])
+                error = WaitingError([responses[plan.item.id]])
                 result = CommandResult(command=COMMAND, errors=(error,), cost=Cost())
                 self.output.print_row(plan.item.row, result, **item_keys(plan.item, "waiting"))
 

@@ -81,7 +81,7 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         places = spool_places(context.settings)
         discard_unanswered(places, run.events, manifest=context.manifest_path, warned_hashes=possibly_billed)
         settled = {
-            plan.identity.id: _existing_files(run, plan) if to_create else ()
+            plan.item.id: _existing_files(run, plan) if to_create else ()
             for plan in plans
             if plan.decision.kind == "done"
         }
@@ -152,7 +152,7 @@ def _run_items(
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
                 if not (failed or result.is_over_budget):
-                    settled[result.plan.identity.id] = tuple(
+                    settled[result.plan.item.id] = tuple(
                         str(image.path) for call_result in result.results for image in call_result.saved
                     )
                 if result.is_over_budget or is_final or (failed and options.fail_fast):

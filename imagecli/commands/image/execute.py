@@ -50,8 +50,7 @@ def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, ma
         for folder in dict.fromkeys(folder for call in calls for folder in call.folders):
             check_folder(folder, make=make)
         if context.settings.sidecar:
-            # Imported where it is needed: few commands write sidecars.
-            from imagecli.storage.sidecar import check_sidecar_name
+            from imagecli.storage.sidecar import check_sidecar_name  # few commands write sidecars
 
             for call in calls:
                 for name in call.names:

@@ -56,17 +56,17 @@ def find_referenced_file(reference: str, env: Env) -> Path:
     return path
 
 
-def check_file_unchanged(path: Path, sha256: str, what: str) -> None:
-    """Raises UsageError if the file of *what* is gone or has other content than *sha256*."""
+def check_file_unchanged(path: Path, sha256: str, label: str) -> None:
+    """Raises UsageError if *path*, which the history has as *label*, is gone or has other content than *sha256*."""
     from imagecli.storage.read import read_bounded
 
     try:
         data = read_bounded(path, MAX_IMAGE_BYTES)
     except InputImageError as error:
-        raise error.with_context(f"the history has it as {what}") from error
+        raise error.with_context(f"the history has it as {label}") from error
     if hashlib.sha256(data).hexdigest() != sha256:
         file = f"./{path}" if is_reference(str(path)) else str(path)
-        message = f"{path} has changed since the history recorded it as {what}"
+        message = f"{path} has changed since the history recorded it as {label}"
         raise UsageError(message, hint=f"to use it as it is now, name the file: {shell_quote(file)}")
 
 
@@ -75,14 +75,14 @@ def find_unchanged_file(paths: Sequence[Path], file: HistoryInput, image_id: str
 
     Raises UsageError if none has.
     """
-    what = f"an input of {image_id}"
+    label = f"an input of {image_id}"
     if not paths:
-        raise UsageError(f"{what} came from stdin, which the history does not store", hint="run the command again")
+        raise UsageError(f"{label} came from stdin, which the history does not store", hint="run the command again")
     problems: list[UsageError] = []
     for path in paths:
         try:
             if file.sha256:
-                check_file_unchanged(path, file.sha256, what)
+                check_file_unchanged(path, file.sha256, label)
         except UsageError as error:
             problems.append(error)
         else:

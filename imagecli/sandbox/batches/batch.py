@@ -128,7 +128,10 @@ class Batch:
         done_count = int(worker.total * moment.share + 1e-9)
         refused_count = worker.decide_lines(done_count)
         files = self._add_files(moment, worker, done_count, refused_count) if moment.has_ended else {}
-        errors = [{"code": e.code, "line": e.line, "message": e.message, "param": e.param} for e in record.errors]
+        errors = [
+            {"code": error.code, "line": error.line, "message": error.message, "param": error.param}
+            for error in record.errors
+        ]
         return {
             "id": record.id,
             "object": "batch",

@@ -82,10 +82,10 @@ def _read_metadata(pairs: Any) -> Mapping[str, str] | None:
     for key, value in pairs.items():
         if not isinstance(value, str):
             raise wrong_type_error(f"metadata.{key}", "a string", value)
-        for what, text, most in (("key", key, MAX_KEY), ("value", value, MAX_VALUE)):
-            if len(text) > most:
+        for part, text, limit in (("key", key, MAX_KEY), ("value", value, MAX_VALUE)):
+            if len(text) > limit:
                 message = (
-                    f"Invalid 'metadata': {what} too long. Expected at most {most} characters, but got {len(text)}."
+                    f"Invalid 'metadata': {part} too long. Expected at most {limit} characters, but got {len(text)}."
                 )
                 raise ApiError(message, param=f"metadata.{key}"[:80], code="string_above_max_length")
     return pairs

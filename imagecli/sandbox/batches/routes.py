@@ -66,8 +66,8 @@ class BatchRoutes:
     def _list(self, request: ServerRequest) -> ServerResponse:
         with self._lock:
             newest = list(self._batches.values())[::-1]
-        page, more = select_page(newest, request, default=20, maximum=100)
-        return json_response(200, page_to_json([batch.to_json() for batch in page], more=more))
+        page, has_more = select_page(newest, request, default=20, maximum=100)
+        return json_response(200, page_to_json([batch.to_json() for batch in page], has_more=has_more))
 
     def _create(self, request: ServerRequest) -> ServerResponse:
         create_request = parse_create_request(parse_json_object(request.body))

@@ -84,8 +84,8 @@ class FileRoutes:
             raise invalid_value_error("order", f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.")
         purpose = request.query.get("purpose")
         files = [file for file in self._files.all() if purpose in (None, file.purpose)]
-        page, more = select_page(files if order == "asc" else files[::-1], request, default=10_000, maximum=10_000)
-        return json_response(200, page_to_json([file.to_json() for file in page], more=more))
+        page, has_more = select_page(files if order == "asc" else files[::-1], request, default=10_000, maximum=10_000)
+        return json_response(200, page_to_json([file.to_json() for file in page], has_more=has_more))
 
     def _delete(self, file: StoredFile) -> ServerResponse:
         self._files.delete(file.id)

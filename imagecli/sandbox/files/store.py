@@ -62,12 +62,12 @@ class StoredFile:
     content: FileContent = field(repr=False)
     created_at: int
     expires_at: int | None
-    until: float
+    expiry: float
     """The moment of the clock at which it expires."""
 
     def to_json(self) -> dict[str, Any]:
         """The `OpenAIFile` of the API's schema."""
-        expiry = {} if self.expires_at is None else {"expires_at": self.expires_at}
+        expires_at = {} if self.expires_at is None else {"expires_at": self.expires_at}
         return {
             "object": "file",
             "id": self.id,
@@ -75,7 +75,7 @@ class StoredFile:
             "filename": self.filename,
             "bytes": self.content.size(),
             "created_at": self.created_at,
-            **expiry,
+            **expires_at,
             "status": "processed",
         }
 
@@ -93,15 +93,15 @@ class FileStore:
     def add(self, filename: str, purpose: str, content: FileContent, *, lifetime: float | None) -> StoredFile:
         """Stores a file under a new id for *lifetime* seconds of the clock; None for no expiry."""
         now = self._clock.now()
-        until = float("inf") if lifetime is None else now + lifetime
+        expiry = float("inf") if lifetime is None else now + lifetime
         file = StoredFile(
             id=new_file_id(),
             filename=filename,
             purpose=purpose,
             content=content,
             created_at=int(self._clock.unix_seconds(now)),
-            expires_at=None if lifetime is None else int(self._clock.unix_seconds(until)),
-            until=until,
+            expires_at=None if lifetime is None else int(self._clock.unix_seconds(expiry)),
+            expiry=expiry,
         )
         with self._lock:
             self._files[file.id] = file
@@ -114,7 +114,7 @@ class FileStore:
         """The file; None if there is none, or if it has expired."""
         with self._lock:
             file = self._files.get(id)
-        if file and file.until <= self._clock.now():
+        if file and file.expiry <= self._clock.now():
             self.delete(id)
             return None
         return file

@@ -43,7 +43,10 @@ def hex_color(color: Color) -> str:
 
 def luminance(color: Color) -> float:
     """Relative luminance, 0 black to 1 white. Source: WCAG 2.2."""
-    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in color))
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (channel / 255 for channel in color)
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
