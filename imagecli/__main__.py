@@ -42,7 +42,9 @@ def _show_version() -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        _print_error(f"imagecli: error: can't write to stdout: {error.strerror}\n")
+        from imagecli.errors import os_error_reason
+
+        _print_error(f"imagecli: error: can't write to stdout: {os_error_reason(error)}\n")
         sys.exit(8)
 
 

@@ -18,6 +18,7 @@ from imagecli.errors import (
     ImagecliError,
     Terminated,
     UsageError,
+    os_error_reason,
     to_imagecli_error,
 )
 from imagecli.output.terminal import DisplayOptions
@@ -207,7 +208,7 @@ def _stdout_error(error: Exception) -> DiskError | None:
     """A DiskError if Typer could not write help or completions to stdout: the only system error without a file name."""
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError) or error.filename is not None:
         return None
-    return DiskError(f"can't write to stdout: {error.strerror}", code="stdout")
+    return DiskError(f"can't write to stdout: {os_error_reason(error)}", code="stdout")
 
 
 def _to_usage_error(error: typer.TyperException, command: str, words: Sequence[str]) -> UsageError:

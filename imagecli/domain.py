@@ -371,3 +371,4 @@ class SavedImage(NamedTuple):
     """Its number if several files are made of one image."""
     original: Path | None = None
     """The image as it was received, if this one was converted."""
+    original_sha256: str | None = None

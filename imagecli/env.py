@@ -14,7 +14,7 @@ from typing import NamedTuple, Self, TextIO
 
 def begins_at_home(path: str) -> bool:
     """Whether *path* begins with `~/`, which stands for the home folder, or is `~`."""
-    return re.match(r"~([/\\]|$)" if os.name == "nt" else "~(/|$)", path) is not None
+    return path.startswith("~") and re.match(r"~([/\\]|$)" if os.name == "nt" else "~(/|$)", path) is not None
 
 
 def format_time(time: datetime, zone: tzinfo | None = None) -> str:

@@ -287,3 +287,9 @@ class Terminated(BaseException):
 def signal_exit_code(signal: BaseException) -> int:
     """143 for SIGTERM, 129 for SIGHUP, 130 for Ctrl-C."""
     return signal.exit_code if isinstance(signal, Terminated) else EXIT_INTERRUPTED
+
+
+def os_error_reason(error: OSError | ValueError) -> str:
+    """Why a file could not be used, in lower case: `no space left on device`. ValueError: an impossible name."""
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return message[0].lower() + message[1:]

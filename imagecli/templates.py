@@ -37,19 +37,24 @@ def fill_prompt(prompt: str, variables: Mapping[str, str]) -> str:
     """
     if not variables:
         return prompt
-    names = "|".join(re.escape(name) for name in variables)
-    return re.sub(
-        rf"\{{(\{{[^{{}}]*\}})\}}|\{{({names})\}}",
-        lambda match: match[1] or variables[match[2]],
-        prompt,
-    )
+    return _variable_pattern(tuple(variables)).sub(lambda match: match[1] or variables[match[2]], prompt)
 
 
-def find_braces(prompt: str) -> list[str]:
+@lru_cache(maxsize=256)
+def _variable_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches `{{text}}`, and `{name}` for each of *names*."""
+    return re.compile(rf"\{{(\{{[^{{}}]*\}})\}}|\{{({'|'.join(map(re.escape, names))})\}}")
+
+
+def find_braces(prompt: str) -> tuple[str, ...]:
     """The texts in the braces of *prompt* that can be names of variables; not those in double braces."""
-    if "{" not in prompt:
-        return []
-    return re.findall(r"\{([^{}]+)\}", _ESCAPED.sub("", prompt))
+    return _find_braces(prompt) if "{" in prompt else ()
+
+
+@lru_cache(maxsize=256)
+def _find_braces(prompt: str) -> tuple[str, ...]:
+    # Cached like the following, as a manifest has one template for thousands of prompts and names.
+    return tuple(re.findall(r"\{([^{}]+)\}", _ESCAPED.sub("", prompt)))
 
 
 def find_unset_names(prompt: str, variables: Collection[str]) -> list[str]:
@@ -61,8 +66,10 @@ def find_unset_names(prompt: str, variables: Collection[str]) -> list[str]:
 def check_placeholders(prompt: str, variables: Collection[str]) -> None:
     """Raises UsageError for a name in the braces of *prompt* that is close to one of *variables*: it is misspelled."""
     for text in find_braces(prompt) if variables else ():
+        if text in variables:
+            continue
         name = re.split(r"[.\[!]", text)[0].strip()  # {name.x} is another tool's form
-        near = None if text in variables else suggest(name.lower(), variables, cutoff=_MISSPELLED)
+        near = suggest(name.lower(), variables, cutoff=_MISSPELLED)
         if name.isidentifier() and near:
             raise UsageError(
                 f"prompt: unknown variable {{{text}}}, expected {{{near}}}",
@@ -109,21 +116,27 @@ def has_braces(template: str) -> bool:
 
 def fields_in(template: str) -> frozenset[str]:
     """The names of the fields in *template*. Raises UsageError for a lone brace."""
-    if not has_braces(template):
-        return frozenset()
+    return _fields_in(template) if has_braces(template) else frozenset()
+
+
+@lru_cache(maxsize=256)
+def _fields_in(template: str) -> frozenset[str]:
     return frozenset(token["name"].strip() for token in _tokens(template) if token["name"] is not None)
 
 
 def split_components(template: str) -> list[str]:
     """*template* split at its slashes into templates; a slash inside braces does not split."""
-    if not has_braces(template):
-        return template.split("/")
+    return [*_split_components(template)] if has_braces(template) else template.split("/")
+
+
+@lru_cache(maxsize=256)
+def _split_components(template: str) -> tuple[str, ...]:
     components = [""]
     for token in _tokens(template):
         first, *rest = token[0].split("/") if token["name"] is None else [token[0]]
         components[-1] += first
         components.extend(rest)
-    return components
+    return tuple(components)
 
 
 def combine_variables(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
@@ -135,7 +148,7 @@ def combine_variables(variables: Mapping[str, Sequence[str]]) -> list[dict[str, 
 
 @lru_cache(maxsize=256)
 def _tokens(template: str) -> tuple[re.Match[str], ...]:
-    """The tokens of *template*. Cached, as a manifest has one template for thousands of names. Raises UsageError."""
+    """The tokens of *template*. Raises UsageError."""
     tokens = tuple(_TOKEN.finditer(template))
     for token in tokens:
         if token[0] in ("{", "}"):

@@ -21,10 +21,10 @@ Pure but for the DiskReader.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
@@ -36,8 +36,8 @@ from imagecli.errors import OutputError
 
 DecisionKind = Literal["done", "missing", "stale", "submitted", "waiting", "refused"]
 """`waiting`: a paid response is in the spool and can't be saved yet."""
-Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
-"""What happens to a file: kept; kept and recorded (saved or adopted); created; replaced; or it stops the run."""
+Fate = Literal["keep", "record", "adopt", "replace", "refuse"]
+"""What happens to an existing file: kept; kept and recorded (saved or adopted); replaced; or it stops the run."""
 
 
 class Replacement(NamedTuple):
@@ -54,8 +54,8 @@ class Decision(NamedTuple):
     kind: DecisionKind
     to_create: tuple[int, ...] = ()
     """The images to request, by their index in `ItemIdentity.image_paths`; n is their number."""
-    writes: tuple[str, ...] = ()
-    """The planned paths that the requested images are saved to; other paths of these images stay as they are."""
+    unchanged: tuple[str, ...] = ()
+    """Planned paths of requested images that stay as they are."""
     replaces: tuple[Replacement, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
     """To be written to the journal before the first request: files that were found, moved or adopted."""
@@ -64,6 +64,10 @@ class Decision(NamedTuple):
     notes: tuple[FileNote, ...] = ()
     refusal: OutputError | None = None
     """Why nothing may be sent, with a hint."""
+
+    def written_paths(self, image_paths: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """The planned paths that the requested images are saved to. *image_paths*: as in `ItemIdentity`."""
+        return tuple(path for index in self.to_create for path in image_paths[index] if path not in self.unchanged)
 
 
 def decide_item(
@@ -82,61 +86,62 @@ def decide_item(
     pending = [entry for entry in journal.pending_entries(identity.id) if identity.sandbox or not entry.sandbox]
     if pending and pending[0] is journal.last_entry(identity.id):
         return Decision(kind="submitted", notes=pending_notes(identity, pending))
-    files_by_image = [
-        tuple(determine_file_state(path, identity, journal, disk) for path in paths) for paths in identity.image_paths
-    ]
-    files = [file for image_files in files_by_image for file in image_files]
-    fates = {file.plan: _decide_fate(file, identity, adopt, if_exists) for file in files}
-    if refused := [file for file in files if fates[file.plan] == "refuse"]:
-        return Decision(kind="refused", refusal=refusal_error(refused))
-    requested = tuple(
-        index
-        for index, image_files in enumerate(files_by_image)
-        if any(_is_created(fates[file.plan]) for file in image_files)
-    )
-    for index in requested:
-        fates |= {file.plan: "replace" for file in files_by_image[index] if _is_replaced_too(file, fates[file.plan])}
+    existing = {
+        path: file
+        for paths in identity.image_paths
+        for path in paths
+        if (file := determine_file_state(path, identity, journal, disk))
+    }
+    fates = {path: _decide_fate(file, identity, adopt, if_exists) for path, file in existing.items()}
+    if "refuse" in fates.values():
+        return Decision(
+            kind="refused", refusal=refusal_error([file for path, file in existing.items() if fates[path] == "refuse"])
+        )
+    requested = tuple([index for index, paths in enumerate(identity.image_paths) if _is_requested(paths, fates)])
+    requested_paths = [path for index in requested for path in identity.image_paths[index]]
+    for path, file in existing.items():
+        if path in requested_paths and _is_replaced_too(file, fates[path]):
+            fates[path] = "replace"
     if requested and waiting and any((identity.id, known) in waiting for known in identity.known_hashes):
         return Decision(
             kind="waiting",
-            entries=_build_entries(files, fates, identity, None, disk),
-            notes=item_notes(files, identity, None),
+            entries=_build_entries(existing, fates, identity, None, disk, is_complete=False),
+            notes=item_notes(existing.values(), identity, None),
         )
     if requested and pending:
         return Decision(kind="submitted", notes=pending_notes(identity, pending))
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not (possibly_billed.sandbox or identity.free))
-    writes = tuple(file.plan for file in files if _is_created(fates[file.plan]))
-    decision = Decision(
-        kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
-        to_create=_shared(requested),
-        writes=identity.image_paths[0] if writes == identity.image_paths[0] else writes,
-        replaces=tuple(
-            Replacement(file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"
-        ),
-        entries=_build_entries(files, fates, identity, possibly_billed, disk),
+    replaced = [file for path, file in existing.items() if fates[path] == "replace"]
+    stale = [file for file in replaced if not file.fresh]
+    plain = _plain_decision("stale" if stale else "missing" if requested else "done", requested)
+    if not (existing or billed_twice or pending):
+        return plain
+    entries = _build_entries(existing, fates, identity, possibly_billed, disk, is_complete=not requested)
+    notes = item_notes(existing.values(), identity, possibly_billed if billed_twice else None)
+    if not (requested or entries or notes or pending):
+        return plain
+    return plain._replace(
+        unchanged=tuple(path for path in existing if path in requested_paths and fates[path] != "replace"),
+        replaces=tuple(Replacement(file.path, _expected_content(file)) for file in replaced),
+        entries=entries,
         possibly_billed=billed_twice,
-        notes=(
-            *item_notes(files, identity, possibly_billed if billed_twice else None),
-            *(further_batch_note(identity, entry) for entry in pending),
-        ),
+        notes=(*notes, *(further_batch_note(identity, entry) for entry in pending)),
     )
-    return _DONE if decision == _DONE else decision
-
-
-_DONE: Final = Decision(kind="done")
-"""One object for all rows that need nothing: there may be 100,000 of them."""
 
 
 @lru_cache(maxsize=256)
-def _shared(indexes: tuple[int, ...]) -> tuple[int, ...]:
-    """One object for equal *indexes*, as most rows have the same."""
-    return indexes
+def _plain_decision(kind: DecisionKind, to_create: tuple[int, ...]) -> Decision:
+    """One object for all rows about which there is no more to say, which are most of a large manifest."""
+    return Decision(kind=kind, to_create=to_create)
+
+
+def _is_requested(paths: Sequence[str], fates: Mapping[str, Fate]) -> bool:
+    """Whether an image is requested: if one of its files is missing, and so has no fate, or is replaced."""
+    return "replace" in [fates.get(path, "replace") for path in paths]
 
 
 def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists: IfExists | None) -> Fate:
-    if file.status == "missing":
-        return "make"
     if file.status == "blocked":
         return "refuse"
     if file.status == "not_image" and not identity.sandbox:
@@ -156,19 +161,9 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
     return "replace" if if_exists == "overwrite" else "refuse"
 
 
-def _is_created(fate: Fate) -> bool:
-    return fate in ("make", "replace")
-
-
 def _is_replaced_too(file: FileState, fate: Fate) -> bool:
     """Whether an up-to-date file is replaced because another file of its image is created: both must show the same."""
     return fate in ("keep", "record") and file.status == "ours"
-
-
-def _decision_kind(requested: Sequence[FileState], fates: dict[str, Fate]) -> DecisionKind:
-    if not requested:
-        return "done"
-    return "stale" if any(fates[file.plan] == "replace" and not file.fresh for file in requested) else "missing"
 
 
 def _expected_content(file: FileState) -> str | None:
@@ -177,25 +172,26 @@ def _expected_content(file: FileState) -> str | None:
 
 
 def _build_entries(
-    files: Sequence[FileState],
-    fates: dict[str, Fate],
+    existing: Mapping[str, FileState],
+    fates: Mapping[str, Fate],
     identity: ItemIdentity,
     possibly_billed: JournalEntry | None,
     disk: DiskReader,
+    *,
+    is_complete: bool,
 ) -> tuple[JournalEntry, ...]:
-    """The journal entries for files that exist but aren't recorded."""
+    """The journal entries for files that exist but aren't recorded. *is_complete*: nothing is requested."""
     entries = []
-    is_incomplete = any(_is_created(fate) for fate in fates.values())
-    to_record = [file for file in files if fates[file.plan] == "record"]
+    to_record = [file for path, file in existing.items() if fates[path] == "record"]
     if found := [file for file in to_record if file.status == "found"]:
         # The interrupted run requested them, perhaps with a model that is no longer the default. While other files of
         # the item are missing, something may still have been billed for which there is no file.
         requested = replace(identity, model=possibly_billed.model) if possibly_billed else identity
         records = _build_records(found, disk)
-        entries.append(requested.new_entry("saved", files=records, may_be_billed=is_incomplete))
-    if not is_incomplete:
+        entries.append(requested.new_entry("saved", files=records, may_be_billed=not is_complete))
+    if is_complete:
         entries += [_move_entry(file, file.entry, identity, disk) for file in to_record if file.entry]
-    if adopted := [file for file in files if fates[file.plan] == "adopt"]:
+    if adopted := [file for path, file in existing.items() if fates[path] == "adopt"]:
         entries.append(identity.new_entry("adopted", files=_build_records(adopted, disk)))
     return tuple(entries)
 
@@ -225,7 +221,10 @@ def _build_record(file: FileState, disk: DiskReader) -> FileRecord:
     )
 
 
-def replace_originals_too(decision: Decision, journal: JournalState) -> Decision:
+def replace_originals_too(decision: Decision, image_paths: Sequence[Sequence[str]], journal: JournalState) -> Decision:
     """*decision*, which may also replace the received images beside the files that it replaces."""
-    originals = [Replacement(path, sha256) for path, sha256 in journal.originals_planned_at(decision.writes).items()]
+    if not decision.to_create:
+        return decision
+    paths = decision.written_paths(image_paths)
+    originals = [Replacement(path, sha256) for path, sha256 in journal.originals_planned_at(paths).items()]
     return decision._replace(replaces=(*decision.replaces, *originals)) if originals else decision

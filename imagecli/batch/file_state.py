@@ -19,6 +19,7 @@ from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_IMAGE_BYTES
+from imagecli.errors import os_error_reason
 from imagecli.formats import RECEIVED_FORMATS
 from imagecli.images.identify import identify_image
 from imagecli.images.integrity import inspect_image_file
@@ -59,12 +60,13 @@ class DiskState:
 
     def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
         self._folder = folder
+        self._prefix = os.path.join(folder, "")  # noqa: PTH118
         self._root = None if allow_outside else real_path(folder)
         self._folders_inside: dict[str, bool] = {}
 
     def stat(self, path: str) -> FileStat | None:
         # With functions of os, as there may be 100,000 files, and a pathlib.Path takes longer than the system call.
-        target = os.path.join(self._folder, path)  # noqa: PTH118
+        target = self._prefix + path
         try:
             status = os.lstat(target)
         except PermissionError:
@@ -95,7 +97,7 @@ class DiskState:
             with (self._folder / path).open("rb") as file:
                 image = inspect_image_file(file)
         except (OSError, ValueError) as error:
-            return f"unreadable ({getattr(error, 'strerror', None) or error})"
+            return f"unreadable ({os_error_reason(error)})"
         if image.format is None:
             return image.problem if image.problem in STAND_INS else "not an image"
         return None if image.is_complete else f"not a complete image ({image.problem or 'truncated'})"
@@ -134,18 +136,18 @@ def has_image_extension(path: str) -> bool:
     return Path(path).suffix[1:].lower() in {*ENDINGS, *RECEIVED_FORMATS}
 
 
-FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "others", "not_image", "blocked"]
-"""`missing`: nothing exists; `ours`: as recorded in the journal; `found`: left by an interrupted run; `edited`:
+FileStatus = Literal["ours", "found", "edited", "unknown", "others", "not_image", "blocked"]
+"""`ours`: as recorded in the journal; `found`: left by an interrupted run; `edited`:
 recorded with other content; `unknown`: not recorded; `others`: recorded as another item's; `not_image`: none of these,
 and not a complete image; `blocked`: not a file."""
 
 
 class FileState(NamedTuple):
-    """A planned file, as it is on the disk."""
+    """A planned file that exists, as it is on the disk."""
 
     plan: str
     path: str
-    """Where it is or will be. Differs from *plan* if it was saved under another name."""
+    """Where it is. Differs from *plan* if it was saved under another name."""
     status: FileStatus
     entry: JournalEntry | None = None
     """The entry that records it, for `ours` and `edited`; for `others` the other item's."""
@@ -156,15 +158,39 @@ class FileState(NamedTuple):
     """What it is instead, for `not_image`."""
 
 
-def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
-    """The state of the file that *identity* plans as *plan*."""
+def determine_file_state(
+    plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader
+) -> FileState | None:
+    """The state of the file that *identity* plans as *plan*; None if it is missing."""
     recorded = choose_record(journal.files_planned_at(plan), disk)
     path = recorded.file.path if recorded else plan
     stat_result = disk.stat(path)
     if stat_result is None and path != plan:
         path = plan
         stat_result = disk.stat(path)
-    status, match = _determine_status(path, stat_result, recorded, identity, journal, disk)
+    if stat_result is None:
+        return None
+    recorded_here = recorded if recorded and recorded.file.path == path else None
+    is_possibly_billed = possibly_billed_entry(identity, journal) is not None
+    if (
+        recorded_here
+        and recorded_here.file.bytes == stat_result.bytes
+        and not is_possibly_billed
+        and identity.is_fresh(recorded_here.entry)
+    ):
+        return FileState(
+            plan=plan, path=path, status="ours", entry=recorded_here.entry, record=recorded_here.file, fresh=True
+        )
+    candidates = _candidates(recorded_here, recorded, path, identity, journal)
+    match = _find_match(path, stat_result, candidates, disk)
+    if stat_result.bytes is None:
+        status: FileStatus = "blocked"
+    elif match:
+        status = "ours"
+    elif is_possibly_billed:
+        status = "found"
+    else:
+        status, match = ("edited", recorded_here) if recorded_here else ("unknown", None)
     file = FileState(
         plan=plan,
         path=path,
@@ -205,40 +231,13 @@ def _check_content(file: FileState, identity: ItemIdentity, journal: JournalStat
     return file
 
 
-def _determine_status(
-    path: str,
-    stat_result: FileStat | None,
-    recorded: RecordedFile | None,
-    identity: ItemIdentity,
-    journal: JournalState,
-    disk: DiskReader,
-) -> tuple[FileStatus, RecordedFile | None]:
-    """The status of *path*, and the record that it matches. *recorded*: the record of the planned file."""
-    if stat_result is None:
-        return "missing", None
-    if stat_result.bytes is None:
-        return "blocked", None
-    recorded_here = recorded if recorded and recorded.file.path == path else None
-    is_possibly_billed = possibly_billed_entry(identity, journal) is not None
-    if (
-        recorded_here
-        and recorded_here.file.bytes == stat_result.bytes
-        and not is_possibly_billed
-        and identity.is_fresh(recorded_here.entry)
-    ):
-        return "ours", recorded_here
-    candidates = [
-        candidate
-        for candidate in _candidates(recorded_here, recorded, path, identity, journal)
-        if candidate.file.bytes == stat_result.bytes
-    ]
-    sha256 = disk.sha256(path) if candidates else ""
-    for candidate in candidates:
-        if candidate.file.sha256 == sha256:
-            return "ours", candidate
-    if is_possibly_billed:
-        return "found", None
-    return ("edited", recorded_here) if recorded_here else ("unknown", None)
+def _find_match(
+    path: str, stat_result: FileStat, candidates: Sequence[RecordedFile], disk: DiskReader
+) -> RecordedFile | None:
+    """The first of *candidates* whose content *path* has. It is only read if one has its length."""
+    same_length = [candidate for candidate in candidates if candidate.file.bytes == stat_result.bytes]
+    sha256 = disk.sha256(path) if same_length else ""
+    return next((candidate for candidate in same_length if candidate.file.sha256 == sha256), None)
 
 
 def _candidates(

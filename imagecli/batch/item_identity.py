@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, State
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
+from imagecli.batch.request_hash import FileDigests, RowJson, base_url_for_journal, request_hash, row_json, with_lf
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import Edit, Generate
 
@@ -22,7 +23,7 @@ class ItemIdentity:
 
     id: str
     row_hash: str
-    """`request_hash.row_hash` of its row and inputs."""
+    """`RowJson.hash` of its row and inputs."""
     raw_row_hash: str | None = None
     """The same as earlier versions computed it, with CRLF in texts as it is; None if they had no CRLF."""
     provider: str
@@ -118,26 +119,58 @@ class ItemIdentity:
         return "its row or an input has changed"
 
 
-def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, digests: FileDigests) -> ItemIdentity:
-    """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
-    inputs, raw_inputs = _input_digests(item, digests)
-    values = item.row_values
-    normalized = row_hash(values, inputs)
-    # Few rows have CRLF in a text, and hashing takes a tenth of the time of a large manifest.
-    has_crlf = raw_inputs != inputs or "\\r\\n" in repr(values)
-    raw = row_hash(values, raw_inputs, raw=True) if has_crlf else normalized
-    return ItemIdentity(
-        id=item.targets[0][0].path,
-        row_hash=normalized,
-        raw_row_hash=raw if raw != normalized else None,
-        provider=provider.name,
-        base_url=base_url_for_journal(base_url, provider),
-        model=item.model.name,
-        model_named=item.model_named,
-        image_paths=tuple(tuple(target.path for target in targets) for targets in item.targets),
-        sandbox=provider.embedded,
-        free=provider.free,
-    )
+class ItemIdentifier:
+    """Identifies items that are requested from the same provider. Input files are read, and settings encoded, once."""
+
+    def __init__(self, provider: ProviderRow, base_url: str) -> None:
+        self._provider = provider
+        self._base_url = base_url_for_journal(base_url, provider)
+        self._digests = FileDigests()
+        self._encoded: dict[object, _EncodedSettings] = {}
+
+    def identify(self, item: ManifestItem) -> ItemIdentity:
+        """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
+        inputs, raw_inputs = _input_digests(item, self._digests)
+        settings, prompt = self._encode_settings(item), item.prompt
+        normalized = settings.normalized.hash(prompt and with_lf(prompt), inputs)
+        # Few rows have CRLF in a text or an input.
+        has_crlf = raw_inputs != inputs or settings.raw != settings.normalized or (prompt and "\r\n" in prompt)
+        raw = settings.raw.hash(prompt, raw_inputs) if has_crlf else normalized
+        return ItemIdentity(
+            id=item.id,
+            row_hash=normalized,
+            raw_row_hash=raw if raw != normalized else None,
+            provider=self._provider.name,
+            base_url=self._base_url,
+            model=item.model.name,
+            model_named=item.model_named,
+            image_paths=item.image_paths,
+            sandbox=self._provider.embedded,
+            free=self._provider.free,
+        )
+
+    def _encode_settings(self, item: ManifestItem) -> _EncodedSettings:
+        """The settings of *item*, which it shares with the other rows that have the same."""
+        key = id(item.settings), item.conversions
+        encoded = self._encoded.get(key)
+        if encoded is None:
+            encoded = _EncodedSettings(item.settings, row_json(item.row_values), row_json(item.row_values, raw=True))
+            if len(self._encoded) < _DISTINCT_SETTINGS:
+                self._encoded[key] = encoded
+        return encoded
+
+
+class _EncodedSettings(NamedTuple):
+    """Settings as they are hashed."""
+
+    settings: Mapping[str, Any]
+    """Referenced, so that its `id` remains its own."""
+    normalized: RowJson
+    raw: RowJson
+
+
+_DISTINCT_SETTINGS: Final = 1024
+"""More are not remembered: most manifests have a few."""
 
 
 def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -88,7 +88,7 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
 
 
 def item_notes(
-    files: Sequence[FileState], identity: ItemIdentity, possibly_billed: JournalEntry | None
+    files: Iterable[FileState], identity: ItemIdentity, possibly_billed: JournalEntry | None
 ) -> tuple[FileNote, ...]:
     """The notes about an item and its *files*. *possibly_billed*: the entry by which it may be billed twice."""
     notes = [note for file in files for note in _file_notes(file, identity)]
@@ -123,8 +123,6 @@ def further_batch_note(identity: ItemIdentity, entry: JournalEntry) -> FileNote:
 
 
 def _file_notes(file: FileState, identity: ItemIdentity) -> list[FileNote]:
-    if file.status == "missing":
-        return []
     if file.status == "found":
         text = "was saved by an interrupted run and is now in the journal"
         return [FileNote(code="found", path=file.path, text=text)]

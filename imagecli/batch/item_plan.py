@@ -6,21 +6,21 @@ ManifestItem → ItemIdentity → Decision → ItemPlan → PlannedCall, one or 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagecli.batch.decisions import Decision
-from imagecli.batch.item_identity import ItemIdentity
+from imagecli.batch.item_identity import ItemIdentifier, ItemIdentity
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.manifest.output_targets import OutputTarget
 from imagecli.domain import ImageRequest
 from imagecli.errors import ImagecliError
 from imagecli.money import Cost
-from imagecli.plan_calls import PlannedCall, request_images
+from imagecli.plan_calls import PlannedCall, request_images, split_count
 from imagecli.prepared_call import ManifestRef, OutputFile
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
-from imagecli.safe_open import absolute_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,52 +28,81 @@ class ItemPlan:
     """What a run does about one item: from the decision, once journals and disk are read, to the item's result."""
 
     item: ManifestItem
-    identity: ItemIdentity
     decision: Decision
-    manifest: Path
-    """Names the journal."""
+    manifest: str
+    """Its absolute path, which names the journal."""
+    folder: Path
+    """The manifest's, as the user would type it."""
+    identifier: ItemIdentifier
+    submitted_model: str | None = None
+    """The model that a provider's Batch API has it for, if that may no longer be the default."""
     first_call: int = 0
     """The number of its first call in the run, if it has any."""
 
     @property
+    def identity(self) -> ItemIdentity:
+        """The item as the journal knows it. Computed when needed: there may be thousands of items."""
+        identity = self.identifier.identify(self.item)
+        return replace(identity, model=self.submitted_model) if self.submitted_model else identity
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The files that are planned, from the manifest's folder."""
-        return tuple(path for paths in self.identity.image_paths for path in paths)
+        return tuple(path for paths in self.item.image_paths for path in paths)
 
-    def requests(self) -> list[ImageRequest]:
-        """The requests for what is missing; several if the model creates fewer images per request."""
-        most = self.item.model.most_images(self.item.request.options.output_format)
-        missing = self.decision.to_create
-        return [
-            request_images(self.item.request, missing[first], min(most, len(missing) - first))
-            for first in range(0, len(missing), most)
-        ]
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Those of the planned files that the requested images are saved to."""
+        return self.decision.written_paths(self.item.image_paths)
+
+    @property
+    def call_sizes(self) -> tuple[int, ...]:
+        """How many images each of its calls requests; several if the model creates fewer images per request."""
+        return split_count(
+            len(self.decision.to_create), self.item.model.most_images(self.item.request.options.output_format)
+        )
+
+    def requests(self) -> Iterator[ImageRequest]:
+        """The requests for what is missing, one for each call."""
+        begin = 0
+        for n in self.call_sizes:
+            yield request_images(self.item.request, self.decision.to_create[begin], n)
+            begin += n
+
+    def requests_with_targets(self) -> Iterator[tuple[ImageRequest, list[list[OutputTarget]]]]:
+        """The requests, each with the files that are made of its images."""
+        begin = 0
+        for request in self.requests():
+            indexes = self.decision.to_create[begin : begin + request.options.n]
+            begin += request.options.n
+            # Other files of an image that is created again are unchanged.
+            yield (
+                request,
+                [
+                    [target for target in self.item.targets[index] if target.path not in self.decision.unchanged]
+                    for index in indexes
+                ],
+            )
 
     def calls(self) -> Iterator[PlannedCall]:
         """The calls that create what is missing, built when they are needed: there may be thousands of items."""
-        # Other files of an image that is created again are unchanged.
-        files = [
-            [target for target in self.item.targets[index] if target.path in self.decision.writes]
-            for index in self.decision.to_create
-        ]
-        begin = 0
-        for number, request in enumerate(self.requests(), self.first_call):
-            files_of_call = files[begin : begin + request.options.n]
-            begin += request.options.n
+        identity = self.identity
+        for number, (request, targets_by_image) in enumerate(self.requests_with_targets(), self.first_call):
+            files = tuple(
+                tuple(OutputFile(name=target.name, fit=target.fit) for target in targets)
+                for targets in targets_by_image
+            )
             yield PlannedCall(
                 index=number,
                 request=request,
-                names=tuple(targets[0].name for targets in files_of_call),
-                files=tuple(
-                    tuple(OutputFile(name=target.name, fit=target.fit) for target in targets)
-                    for targets in files_of_call
-                ),
-                replaces=tuple((self.manifest.parent / path, sha256) for path, sha256 in self.decision.replaces),
+                names=tuple(files_of_image[0].name for files_of_image in files),
+                files=files,
+                replaces=tuple((self.folder / path, sha256) for path, sha256 in self.decision.replaces),
                 part=ManifestRef(
-                    manifest=absolute_text(self.manifest),
-                    id=self.identity.id,
-                    hash=self.identity.hash,
-                    planned=tuple(tuple(target.path for target in targets) for targets in files_of_call),
+                    manifest=self.manifest,
+                    id=identity.id,
+                    hash=identity.hash,
+                    planned=tuple(tuple(target.path for target in targets) for targets in targets_by_image),
                 ),
                 sidecar=self.item.settings.get("sidecar", False),
             )
@@ -104,7 +133,7 @@ def planned_paths(plan: ItemPlan) -> tuple[tuple[str, ...], ...]:
 
 def estimate_item_cost(plan: ItemPlan, budget: Budget) -> Cost:
     """What the calls of *plan* can cost together."""
-    end = plan.first_call + len(plan.requests())
+    end = plan.first_call + len(plan.call_sizes)
     price = estimate.total_estimate(budget.estimates[plan.first_call : end])
     about = budget.describe_price(price)
     return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)

@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.batch.decisions import Decision
 from imagecli.batch.file_state import DiskState, choose_record, file_extension, has_image_extension
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
-from imagecli.errors import DiskError
+from imagecli.errors import DiskError, OutputError, os_error_reason
 from imagecli.events import NoteEvent
 from imagecli.naming.filenames import path_key
 from imagecli.quoting import shell_quote
-from imagecli.storage.atomic_write import os_error_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,35 @@ def _as_orphan(recorded: RecordedFile, disk: DiskState) -> Orphan | None:
     return Orphan(entry=entry, record=record, unchanged=is_same and disk.is_image(record.path))
 
 
+class Move(NamedTuple):
+    """A missing output of an image that exists under an earlier name. Paths are from the manifest's folder."""
+
+    output: str
+    old: str
+    folder: Path
+    """The manifest's, as the user would type it."""
+
+    @property
+    def message(self) -> str:
+        target = self.folder / self.output
+        command = f"mv {shell_quote(self.folder / self.old)} {shell_quote(target)}"
+        if not target.parent.exists():
+            command = f"mkdir -p {shell_quote(target.parent)} && {command}"
+        return f"{self.output} already exists as {self.old}; to reuse it: {command}"
+
+    def note(self) -> NoteEvent:
+        return NoteEvent(code="moved", message=self.message)
+
+    def refusal(self) -> OutputError:
+        """Why the image is not requested again."""
+        hint = "nothing was sent; --if-exists overwrite requests it again"
+        return OutputError(self.message, hint=hint, code="output_renamed")
+
+
 def suggest_moves(
     decisions: Iterable[tuple[ItemIdentity, Decision]], orphans: Iterable[Orphan], folder: Path
-) -> list[NoteEvent]:
-    """For items without any file: the orphans of the same request, which only have to be moved.
+) -> list[Move]:
+    """For missing outputs: the orphans of the same request, which only have to be moved.
 
     *folder* is the manifest's, as the user would type it.
     """
@@ -80,15 +105,13 @@ def suggest_moves(
     for orphan in orphans:
         if orphan.unchanged and orphan.record in orphan.entry.files:
             free.setdefault((orphan.entry.hash, file_extension(orphan.record.path)), []).append(orphan.record.path)
-    notes = []
+    moves = []
     for identity, decision in decisions:
-        for output in decision.writes if decision.kind == "missing" else ():
+        for output in decision.written_paths(identity.image_paths) if decision.kind == "missing" else ():
             keys = [(known, file_extension(output)) for known in identity.known_hashes]
             if paths := next(filter(None, map(free.get, keys)), None):
-                old = paths.pop(0)
-                move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)}"
-                notes.append(NoteEvent(code="moved", message=f"{output} already exists as {old}; to reuse it: {move}"))
-    return notes
+                moves.append(Move(output=output, old=paths.pop(0), folder=folder))
+    return moves
 
 
 def remove_orphan(orphan: Orphan, folder: Path, disk: DiskState) -> bool:

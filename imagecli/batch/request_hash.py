@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from imagecli.catalog.provider import ProviderRow
-from imagecli.errors import InputImageError
+from imagecli.errors import InputImageError, os_error_reason
 from imagecli.serialization import has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
@@ -30,31 +30,59 @@ NOT_HASHED: Final = frozenset(
 `model`, hashed apart."""
 
 
-def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]], *, raw: bool = False) -> str:
-    """The hash of a row in 64 hex digits: of *fields* by their wire names, and *inputs*, field → sha256 of its files.
+class RowJson(NamedTuple):
+    """The hashed JSON of a row without its prompt and inputs, which many rows have in common."""
 
-    *fields* are those of the row, the flags and `[defaults]`, parsed but not resolved by a model: the prompt as sent,
-    `command`, `size` as a Size or Shape, params, and conversions such as `fit` and `outputs`. None is omitted.
+    before: str
+    """What precedes the prompt."""
+    after: str
+    """What is between the prompt and the inputs."""
+
+    def hash(self, prompt: str | None, inputs: Mapping[str, Sequence[str]]) -> str:
+        """The hash of the row in 64 hex digits, with *inputs*: field → sha256 of its files."""
+        prompt_json = "" if prompt is None else f'"prompt":{_ENCODER.encode(prompt)}'
+        members = ",".join(filter(None, (self.before, prompt_json, self.after)))
+        files = {name: list(digests) for name, digests in inputs.items() if digests}
+        return _text_sha256(f'["imagecli row",{{{members}}},{_ENCODER.encode(files) if files else "{}"}]')
+
+
+def row_json(fields: Mapping[str, object], *, raw: bool = False) -> RowJson:
+    """The JSON of *fields* by their wire names: those of the row, the flags and `[defaults]`, without the prompt.
+
+    They are parsed but not resolved by a model: `command`, `size` as a Size or Shape, params, and conversions such as
+    `fit` and `outputs`. None is omitted.
     *raw*: CRLF in texts is hashed as it is, as in earlier versions, instead of as LF.
     """
-    values = {
-        name: _to_plain(value, raw=raw)
-        for name, value in fields.items()
+    members = {
+        name: f"{_ENCODER.encode(name)}:{_ENCODER.encode(_to_plain(value, raw=raw))}"
+        for name, value in sorted(fields.items())
         if value is not None and name not in NOT_HASHED
     }
-    files = {name: list(digests) for name, digests in inputs.items() if digests}
-    return _json_sha256(["imagecli row", values, files])
+    return RowJson(
+        before=",".join(text for name, text in members.items() if name < "prompt"),
+        after=",".join(text for name, text in members.items() if name > "prompt"),
+    )
 
 
-@lru_cache(maxsize=1024)
+def with_lf(text: str) -> str:
+    """*text* with LF for every CRLF."""
+    return text.replace("\r\n", "\n")
+
+
 def request_hash(row_hash: str, *, provider: str, model: str, base_url: str | None = None) -> str:
-    """The hash in the journal. *row_hash* is a result of `row_hash`.
+    """The hash in the journal. *row_hash* is a result of `RowJson.hash`.
 
     *model* is the one that the row names, or else the default; `ItemIdentity.is_requested_by` then also tries the model
     in the journal, so that a new default doesn't make another request. *base_url* is that of an entry of an earlier
-    version, which hashed `base_url_for_journal`. Cached, because each journal entry of a request needs its hash.
+    version, which hashed `base_url_for_journal`.
     """
-    return _json_sha256(["imagecli request", row_hash, provider, base_url, model])
+    return _text_sha256(f'["imagecli request",{_ENCODER.encode(row_hash)},{_target_json(provider, base_url, model)}]')
+
+
+@lru_cache(maxsize=64)
+def _target_json(provider: str, base_url: str | None, model: str) -> str:
+    """What the hashes of most requests have in common."""
+    return ",".join(map(_ENCODER.encode, (provider, base_url, model)))
 
 
 def base_url_for_journal(base_url: str, provider: ProviderRow) -> str | None:
@@ -117,21 +145,22 @@ def _file_digest(path: Path) -> FileDigest:
         sha256 = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest() if is_text else raw
         return FileDigest(raw=raw, sha256=sha256)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputImageError(f"can't read {path}: {reason}", hint="check the name and its permissions") from error
+        raise InputImageError(
+            f"can't read {path}: {os_error_reason(error)}", hint="check the name and its permissions"
+        ) from error
 
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
-def _json_sha256(value: object) -> str:
-    return hashlib.sha256(_ENCODER.encode(value).encode("ascii")).hexdigest()
+def _text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _to_plain(value: Any, *, raw: bool) -> Any:
     """*value* as JSON: sizes as text, other values with fields as an object of those that differ from their default."""
     if isinstance(value, str):
-        return value if raw else value.replace("\r\n", "\n")
+        return value if raw else with_lf(value)
     if isinstance(value, (Size, Shape)):
         return str(value)
     kind: Any = type(value)

@@ -24,6 +24,8 @@ class RunCounts:
     billed_usd: float = 0.0
     unpriced: int = 0
     """Items that were billed at an unknown price."""
+    is_from_sandbox: bool = True
+    """All items that have ended came from a sandbox, which bills nothing."""
     pending: int = 0
     """Submitted to a provider's Batch API; not part of `to_create`."""
     waiting: int = 0
@@ -49,6 +51,8 @@ class RunCounts:
         if result.cost_usd is None:
             self.unpriced += 1
         self.billed_usd += result.cost_usd or 0.0
+        if not all(call_result.is_free for call_result in result.results):
+            self.is_from_sandbox = False
 
     @property
     def unsent(self) -> int:

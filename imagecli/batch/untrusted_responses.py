@@ -30,8 +30,10 @@ def check_unrecorded(plans: Iterable[ItemPlan], places: SpoolPlaces) -> None:
                 if recorded is None:
                     recorded = {call.body for call in list_spooled_calls(places)}
                 named_in[folder] = set(_rows_named_in(folder / SPOOL_BESIDE, recorded))
-            if any((plan.identity.id, known) in named_in[folder] for known in plan.identity.known_hashes):
-                raise _refusal(plan.identity.id, folder)
+            if named_in[folder] and any(
+                (plan.item.id, known) in named_in[folder] for known in plan.identity.known_hashes
+            ):
+                raise _refusal(plan.item.id, folder)
 
 
 def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[str, str]]:

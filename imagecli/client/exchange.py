@@ -27,7 +27,15 @@ from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resol
 from imagecli.client.http_connection import check_literal_host, speaks_tls
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
-from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
+from imagecli.errors import (
+    DiskError,
+    ImagecliError,
+    SettingsError,
+    UnsavedError,
+    UsageError,
+    is_disk_full,
+    os_error_reason,
+)
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import SANDBOX_HEADER, HttpFile, HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip, too_large_error
@@ -427,7 +435,7 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
     except OSError as error:
         first = "free some space, or " if is_disk_full(error) else ""
         raise DiskError(
-            f"the response can't be written to disk: {error.strerror}",
+            f"the response can't be written to disk: {os_error_reason(error)}",
             hint=f"it may have been billed; {first}set IMAGECLI_STATE_DIR to another folder",
         ) from error
 

@@ -27,7 +27,7 @@ from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Json, Secret
 from imagecli.env import local_time
-from imagecli.errors import UnsavedError, UsageError
+from imagecli.errors import UnsavedError, UsageError, os_error_reason
 from imagecli.events import EventHandler, RetryWait
 from imagecli.http_request import HttpFile, HttpRequest
 from imagecli.providers.request import join_url
@@ -209,6 +209,6 @@ def _open_source(source: Path | bytes) -> Iterator[bytes | IO[bytes]]:
     try:
         file = source.open("rb")
     except OSError as error:
-        raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was submitted") from error
+        raise UsageError(f"{source.name} can't be read: {os_error_reason(error)}; nothing was submitted") from error
     with file:
         yield file

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, Self
 
 from imagecli.client.spool_trust import SpoolPlaces, read_records, remove_record, write_record
-from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
+from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError, os_error_reason
 from imagecli.file_lock import try_lock
 from imagecli.safe_open import (
     UnsafeFileError,
@@ -188,7 +188,7 @@ def open_spool_entry(
             else:
                 file, record = _recorded(body, description, record_folders)
         except OSError as error:
-            reasons.append(f"{folder}: {error.strerror}")
+            reasons.append(f"{folder}: {os_error_reason(error)}")
             continue
         return SpoolEntry(
             id=id,

@@ -11,6 +11,7 @@ from typing import Final
 
 from imagecli.config.find_program import find_program
 from imagecli.env import Env
+from imagecli.errors import os_error_reason
 from imagecli.output.terminal import plural
 
 MAX_IMAGES: Final = 10
@@ -28,7 +29,7 @@ def open_in_viewer(paths: Sequence[Path], env: Env) -> str | None:
             for name in names:
                 os.startfile(name)
         except OSError as error:
-            return f"can't open the image: {error.strerror}"
+            return f"can't open the image: {os_error_reason(error)}"
     elif reason := _start_viewers(names, env):
         return f"can't open the image: {reason}"
     left = len(paths) - len(names)
@@ -62,5 +63,5 @@ def _start(command: list[str], env: Env) -> str | None:
     except subprocess.TimeoutExpired:
         return None
     except OSError as error:
-        return f"can't start {command[0]}: {error.strerror}"
+        return f"can't start {command[0]}: {os_error_reason(error)}"
     return f"{command[0]} failed with exit code {code}" if code else None

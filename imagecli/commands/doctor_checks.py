@@ -21,7 +21,7 @@ from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import SettingFlags
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
-from imagecli.errors import AuthenticationError, DiskError, ImagecliError, LimitError, OutputError
+from imagecli.errors import AuthenticationError, DiskError, ImagecliError, LimitError, OutputError, os_error_reason
 from imagecli.output.doctor import Finding, finding_from_error
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import terminal_columns
@@ -189,7 +189,7 @@ def _check_own_folder(topic: str, folder: Path, hint: str) -> Finding:
     try:
         check_private_folder(folder)
     except OSError as error:
-        return Finding(topic=topic, level="warning", message=f"{folder}: {error.strerror}", hint=hint)
+        return Finding(topic=topic, level="warning", message=f"{folder}: {os_error_reason(error)}", hint=hint)
     return Finding(topic=topic, message=f"{folder} is writable, {_free_space(folder)}")
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from imagecli.config.find_program import find_program
 from imagecli.env import Env
-from imagecli.errors import UsageError
+from imagecli.errors import UsageError, os_error_reason
 
 _VARIABLES: Final = ("VISUAL", "EDITOR")
 _FALLBACKS: Final = ("notepad",) if os.name == "nt" else ("nano", "vim", "vi")
@@ -26,7 +26,9 @@ def edit_file(path: Path, env: Env) -> None:
         stdout = None if env.stdout.isatty() else _STDERR
         code = subprocess.run([*command, str(path)], stdout=stdout, env=dict(env.environ)).returncode
     except OSError as error:
-        raise UsageError(f"can't start the editor {command[0]}: {error.strerror}", hint="export EDITOR=nano") from error
+        raise UsageError(
+            f"can't start the editor {command[0]}: {os_error_reason(error)}", hint="export EDITOR=nano"
+        ) from error
     if code:
         raise UsageError(
             f"editor {command[0]} failed with exit code {code}", hint="choose another one: export EDITOR=nano"

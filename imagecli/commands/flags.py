@@ -49,6 +49,11 @@ class PromptFlags(NamedTuple):
             autocompletion=completers.complete_presets,
         ),
     ] = None
+    name_after: Annotated[
+        str | None,
+        # `history rerun` has it, as the prompt of an image need not be the text that its file is named after.
+        typer.Option("--name-after", metavar="TEXT", help="name files after TEXT, not the prompt", hidden=True),
+    ] = None
 
 
 class ImageFlags(NamedTuple):

@@ -22,7 +22,7 @@ from imagecli.config.sources import SettingFlags
 from imagecli.config.user_catalog import load_catalog_with_providers, load_user_catalog
 from imagecli.domain import Json
 from imagecli.env import Env
-from imagecli.errors import ImagecliError, UsageError
+from imagecli.errors import ImagecliError, UsageError, os_error_reason
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
 from imagecli.output.json_result import print_json_document
@@ -221,7 +221,7 @@ def _find_bodies(source: str) -> list[Path]:
     try:
         bodies = [body for body in unrecorded_in(folder, ()) if os.path.lexists(body)]
     except OSError as error:
-        raise UsageError(f"--from {source}: can't read {folder}: {error.strerror}") from error
+        raise UsageError(f"--from {source}: can't read {folder}: {os_error_reason(error)}") from error
     if not bodies:
         raise UsageError(
             f"--from {source}: no responses in {folder}",
@@ -235,7 +235,7 @@ def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders
     try:
         check_folder_is_ours(places.own, private=True)
     except UnsafeFileError as error:
-        yield Ignored(folder=places.own, entries=None, message=f"ignored {places.own}: {error.strerror}")
+        yield Ignored(folder=places.own, entries=None, message=f"ignored {places.own}: {os_error_reason(error)}")
     except OSError:
         pass  # there is none
     recorded_bodies = {call.spooled.body for call in calls}
@@ -244,7 +244,7 @@ def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders
         try:
             entries = len(unrecorded_in(spool, recorded_bodies))
         except OSError as error:
-            yield Ignored(folder=spool, entries=None, message=f"ignored {spool}: {error.strerror}")
+            yield Ignored(folder=spool, entries=None, message=f"ignored {spool}: {os_error_reason(error)}")
             continue
         if entries:
             yield Ignored(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagecli.env import Env
-from imagecli.errors import UsageError
+from imagecli.errors import UsageError, os_error_reason
 from imagecli.output.terminal import sanitize
 
 MAX_CHARACTERS = 20_000
@@ -65,7 +65,7 @@ def read_stdin(env: Env, content: str, limit: int) -> bytes:
     try:
         return env.stdin.buffer.read(limit + 1)
     except OSError as error:
-        raise UsageError(f"can't read stdin: {error.strerror}", hint="use a file instead of -") from error
+        raise UsageError(f"can't read stdin: {os_error_reason(error)}", hint="use a file instead of -") from error
 
 
 def read_stdin_text(env: Env) -> str:

@@ -13,7 +13,7 @@ from imagecli.config.files import parse_toml, read_private_file, replace_file
 from imagecli.config.paths import Folders
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.errors import AuthenticationError, SettingsError
+from imagecli.errors import AuthenticationError, SettingsError, os_error_reason
 
 IN_KEYRING: Mapping[str, Any] = {"keyring": True}
 """The value in credentials.toml for a provider whose key is in the system keyring."""
@@ -222,7 +222,7 @@ def _key_command_reason(error: Exception) -> str:
         case FileNotFoundError():
             return "program not found"
         case OSError():
-            return (error.strerror or type(error).__name__).lower()
+            return os_error_reason(error)
     return type(error).__name__
 
 
@@ -283,7 +283,7 @@ def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
     except subprocess.TimeoutExpired:
         raise SettingsError(f"the system keyring did not respond within {KEYRING_SECONDS} s", hint=_HINT) from None
     except OSError as error:
-        raise SettingsError(f"can't use the system keyring: {error.strerror}", hint=_HINT) from error
+        raise SettingsError(f"can't use the system keyring: {os_error_reason(error)}", hint=_HINT) from error
     if process.returncode:
         raise SettingsError(f"can't use the system keyring: {_error_name(process.stderr)}", hint=_HINT)
     return process.stdout

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.errors import SettingsError
+from imagecli.errors import SettingsError, os_error_reason
 from imagecli.safe_open import (
     UnsafeFileError,
     check_link_owner,
@@ -144,8 +144,10 @@ def _project_hint(path: Path, folder: Path) -> str:
 
 def _refusal(path: Path, error: OSError, hint: str) -> SettingsError:
     if isinstance(error, UnsafeFileError):
-        return SettingsError(f"refusing to use {path}: {error.strerror}", hint=error.hint or hint, code="unsafe_file")
-    return SettingsError(f"can't read {path}: {error.strerror}")
+        return SettingsError(
+            f"refusing to use {path}: {os_error_reason(error)}", hint=error.hint or hint, code="unsafe_file"
+        )
+    return SettingsError(f"can't read {path}: {os_error_reason(error)}")
 
 
 # --- their TOML -------------------------------------------------------------------------------------------------------
@@ -219,6 +221,6 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
             raise
     except OSError as error:
         raise SettingsError(
-            f"can't write {path}: {error.strerror}",
+            f"can't write {path}: {os_error_reason(error)}",
             hint="make it writable, or set IMAGECLI_CONFIG_DIR to another folder",
         ) from error

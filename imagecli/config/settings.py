@@ -119,11 +119,12 @@ def load_settings(
     folder: Path,
     *,
     with_key: bool = True,
+    expects_key: bool = False,
     preset: "Preset | None" = None,
 ) -> Settings:
     """The settings of a command typed in *folder*, with the options of its *preset*.
 
-    With *with_key* false, a key is neither looked for nor missed.
+    With *with_key* false, a key is neither looked for nor missed; *expects_key*: a run would have one.
     Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
@@ -137,8 +138,11 @@ def load_settings(
     base_url, _ = resolve_base_url(row, sources, env, catalog)
     key = _find_key(row, sources, env) if with_key else None
     secret_headers = {} if row.embedded else sources.providers.overrides_of(row.name).headers
+    has_key = key is not None or (expects_key and _usually_has_key(row, env))
     warnings = [
-        *_check_encryption(base_url, key, secret_headers, is_allowed=value_or(effective.insecure_http, False)),
+        *_check_encryption(
+            base_url, secret_headers, has_key=has_key, is_allowed=value_or(effective.insecure_http, False)
+        ),
         *_world_writable_warning(sources.folders.config),
         *_readable_headers_warning(sources.providers.field_origin(row.name, "headers")),
         *sources.warnings,
@@ -281,6 +285,11 @@ def _find_key(row: ProviderRow, sources: SettingsSources, env: Env) -> Key | Non
     )
 
 
+def _usually_has_key(row: ProviderRow, env: Env) -> bool:
+    """Whether a request to the provider has a key, as far as that is known without looking for one."""
+    return row.auth != "none" and (not row.key_optional or any(key.env in env.environ for key in row.keys))
+
+
 def _no_key_error(
     row: ProviderRow, sources: SettingsSources, env: Env, catalog: Catalog, folder: Path
 ) -> AuthenticationError:
@@ -318,15 +327,15 @@ def _account_headers(row: ProviderRow, env: Env) -> dict[str, str]:
 
 
 def _check_encryption(
-    base_url: str, key: Key | None, secret_headers: Mapping[str, Secret], *, is_allowed: bool
+    base_url: str, secret_headers: Mapping[str, Secret], *, has_key: bool, is_allowed: bool
 ) -> Iterator[WarningEvent]:
     """A warning if a key is sent over plain http:// to a public host. Raises UsageError unless that *is_allowed*."""
-    has_secret = key is not None or len(secret_headers) > 0
+    has_secret = has_key or len(secret_headers) > 0
     if not has_secret or urlsplit(base_url).scheme != "http" or not is_public(base_url):
         return
     if not is_allowed:
         raise UsageError(
-            f"{'the API key' if key else 'a header with a key'} would be sent over plain http:// to a public host, "
+            f"{'the API key' if has_key else 'a header with a key'} would be sent over plain http:// to a public host, "
             f"{printable_url(base_url)}; nothing was sent",
             hint="use https://, or --insecure-http if you trust the network up to that host",
             code="insecure_base_url",

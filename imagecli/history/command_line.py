@@ -8,7 +8,7 @@ from typing import Final
 
 from imagecli.catalog.tables import PROVIDERS
 from imagecli.composition_options import EXTEND_PROMPT
-from imagecli.domain import Json
+from imagecli.domain import ENDINGS, Json
 from imagecli.history.query import HistoryImage, HistoryInput
 from imagecli.naming.resolve import TRUE_ENDINGS
 
@@ -89,10 +89,22 @@ def _option_words(name: str, value: Json, changes: Sequence[str]) -> Iterator[st
 
 
 def _name_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
-    """The -o that gives a composed image its format again, if only its name had set that."""
-    is_composed = any(name in image.options for name in _COMPOSING_OPTIONS)
-    if is_composed and image.format != image.options.get("output_format", "png") and not has_flag(changes, _NAME_FLAGS):
-        yield from ("-o", f"{{stem}}-{{slug}}.{TRUE_ENDINGS[image.format]}")
+    """The -o that gives the image its format again, if only its name had set that."""
+    if has_flag(changes, _NAME_FLAGS):
+        return
+    if any(name in image.options for name in _COMPOSING_OPTIONS):
+        if image.format != image.options.get("output_format", "png"):
+            yield from ("-o", f"{{stem}}-{{slug}}.{TRUE_ENDINGS[image.format]}")
+    elif image.path and _is_converted_by_name(image):
+        # Only a name that is typed in full decides the format of an image that the API sends in another one.
+        yield from ("-o", image.path.name)
+        if not has_flag(changes, ("--if-exists",)):
+            yield from ("--if-exists", "number")
+
+
+def _is_converted_by_name(image: HistoryImage) -> bool:
+    """Whether the image was converted to the format of its file's name, and not only cropped or resized."""
+    return image.original is not None and ENDINGS.get(image.original.suffix[1:].lower()) != image.format
 
 
 def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
@@ -107,6 +119,8 @@ def _prompt_words(image: HistoryImage, changes: Sequence[str]) -> Iterator[str]:
         return
     if not is_replaced and prompt is not None:
         yield from ("--prompt", prompt)
+    if image.name_text is not None and not has_flag(changes, (*_PROMPT_FLAGS, "--var")):
+        yield from ("--name-after", image.name_text)
     # A variable that the new prompt and name don't use would be an error.
     texts = [*changes, *([] if is_replaced else [prompt or ""])]
     for name, value in image.variables.items():

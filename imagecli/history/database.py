@@ -16,12 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imagecli.errors import DiskError
+from imagecli.errors import DiskError, os_error_reason
 from imagecli.events import WarningEvent
 from imagecli.file_lock import try_lock
 from imagecli.history.schema import MIGRATIONS, VERSION
 from imagecli.safe_open import make_private_folder, mounted_file_systems, open_regular
-from imagecli.storage.atomic_write import disk_hint, os_error_reason
+from imagecli.storage.atomic_write import disk_hint
 
 FILE_NAME: Final = "history.db"
 LOCK_SECONDS: Final = 10.0

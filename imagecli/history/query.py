@@ -70,6 +70,8 @@ class HistoryImage(NamedTuple):
     """Of the complete request."""
     request_id: str | None
     manifest: Path | None
+    name_text: str | None
+    """What its files were named after, if that is not the prompt: the user's part of a preset's prompt."""
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ SELECT images.number, images.id, images.request, images.position, images.path, i
     images.format, images.bytes, images.width, images.height, images.revised_prompt,
     requests.created, requests.command, requests.operation, requests.provider, requests.base_url, requests.model,
     requests.prompt, requests.template, requests.variables, requests.options, requests.manifest, requests.usage,
-    requests.request_id,
+    requests.request_id, requests.name_text,
     requests.estimated_usd, requests.estimated_max_usd, requests.cost_usd, requests.images AS requested,
     (SELECT count(*) FROM images AS other WHERE other.request = images.request AND other.copy = 0) AS siblings
 FROM images JOIN requests ON requests.id = images.request
@@ -137,8 +139,9 @@ def filter_conditions(choice: HistoryFilter) -> tuple[str, list[object]]:
 
 
 def find_by_sha256(connection: sqlite3.Connection, sha256: str) -> list[HistoryImage]:
-    """The images with these bytes, the newest first."""
-    return _select(connection, "WHERE images.sha256 = ? ORDER BY images.number DESC", [sha256])
+    """The images with these bytes, as saved or else as received; the newest first."""
+    where = "WHERE images.sha256 = ? OR images.original_sha256 = ? ORDER BY images.sha256 = ? DESC, images.number DESC"
+    return _select(connection, where, [sha256] * 3)
 
 
 def find_referenced_image(connection: sqlite3.Connection, reference: str) -> HistoryImage:
@@ -253,6 +256,7 @@ def _build_image(row: Mapping[str, Any], inputs: tuple[HistoryInput, ...]) -> Hi
         usage=json.loads(row["usage"]) if row["usage"] else None,
         request_id=row["request_id"],
         manifest=_to_path(row["manifest"]),
+        name_text=row["name_text"],
     )
 
 

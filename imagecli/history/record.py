@@ -43,6 +43,8 @@ class RecordedCall(NamedTuple):
     """The prompt as it was typed, if variables were filled in."""
     variables: Mapping[str, str] = {}
     manifest: Path | None = None
+    name_text: str | None = None
+    """What its files are named after, if that is not the prompt."""
 
 
 def record_ended_call(
@@ -157,6 +159,7 @@ def _add_request(connection: sqlite3.Connection, call: RecordedCall, time: str) 
         variables=json.dumps(dict(call.variables)),
         options=json.dumps(call.record.options),
         manifest=_path_column(call.manifest),
+        name_text=_valid_text(call.name_text),
         images=call.n,
         request_id=_valid_text(result.request_id),
         usage=_usage_column(result),
@@ -219,6 +222,7 @@ def _add_image(connection: sqlite3.Connection, request: int, image: SavedImage) 
         copy=image.copy,
         path=_path_column(image.path),
         original=_path_column(image.original),
+        original_sha256=image.original_sha256,
         sha256=image.sha256,
         format=image.format,
         bytes=image.bytes,

@@ -66,6 +66,14 @@ ALTER TABLE requests ADD COLUMN call_id TEXT;
 CREATE INDEX requests_by_call ON requests (call_id) WHERE call_id IS NOT NULL;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4: Final = """
+-- what its files are named after, if that is not the prompt
+ALTER TABLE requests ADD COLUMN name_text TEXT;
+-- NULL if there is no original, or its digest is unknown
+ALTER TABLE images ADD COLUMN original_sha256 TEXT;
+CREATE INDEX images_by_original ON images (original_sha256) WHERE original_sha256 IS NOT NULL;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Each brings a database from the version of its index to the next one. Never change one that was released."""
 VERSION: Final = len(MIGRATIONS)

@@ -18,6 +18,8 @@ _FORBIDDEN: Final = re.compile(
 )
 """Characters that some system forbids in names or that manipulate text: controls, bidi marks, lone surrogates."""
 
+_ASCII_WORD: Final = re.compile("[a-z0-9]+")
+
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])( *\..*)?", re.I | re.S)
 """Device names of Windows, also with an extension (Microsoft, Naming Files, Paths, and Namespaces)."""
 
@@ -29,7 +31,7 @@ def slugify(prompt: str) -> str:
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", prompt[:4000]).lower())
     if text.isascii():
-        return _cut_at_word("-".join(re.findall("[a-z0-9]+", text))) or "picture"
+        return _cut_at_word("-".join(_ASCII_WORD.findall(text))) or "picture"
     spaced = "".join(character if _is_word_character(character) else " " for character in text)
     words = [word for word in map(_without_leading_marks, spaced.split()) if word]
     return _cut_at_word("-".join(words)) or "picture"
@@ -53,7 +55,7 @@ def is_portable(component: str) -> bool:
 
 def byte_length(text: str) -> int:
     """Length of *text* as a file name, in bytes."""
-    return len(text.encode("utf-8", "surrogateescape"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def clip_bytes(text: str, limit: int) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -27,10 +28,13 @@ FIELDS: Final = ("slug", "stem", "n", "ext", "model", "size", "date", "time", "h
 """Built-in fields; no variable or column may have the name of one."""
 
 
+OutputKind: TypeAlias = Literal["folder", "template", "literal", "stdout"]
+
+
 class OutputPattern(NamedTuple):
     """The parsed `-o`. *text* is as typed, except that doubled braces of a literal are single."""
 
-    kind: Literal["folder", "template", "literal", "stdout"]
+    kind: OutputKind
     text: str
 
 
@@ -62,14 +66,33 @@ def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
 
 def check_output_inside(output: OutputPattern) -> None:
     """Raises OutputError if an output in a manifest is not below the manifest's folder, or not a portable name."""
-    for index, part in enumerate(split_components(output.text)):
-        text = _FIELD.sub("x", part) if "{" in part else part
-        if text == ".." or (not index and not text and output.text):
-            raise OutputError(
-                f"output {output.text!r} must stay inside the manifest's folder", hint="use a relative path without .."
-            )
-        if text not in ("", ".") and not is_portable(text):
-            raise OutputError(f"output {output.text!r} is not a valid file name on every system", hint=PORTABLE)
+    *folders, last = split_components(output.text)
+    problem = _find_folder_problem(tuple(folders)) or _find_problem(last)
+    if problem == "outside":
+        raise OutputError(
+            f"output {output.text!r} must stay inside the manifest's folder", hint="use a relative path without .."
+        )
+    if problem == "not portable":
+        raise OutputError(f"output {output.text!r} is not a valid file name on every system", hint=PORTABLE)
+
+
+_Problem: TypeAlias = Literal["outside", "not portable"]
+
+
+@lru_cache(maxsize=256)
+def _find_folder_problem(folders: tuple[str, ...]) -> _Problem | None:
+    """The first problem of the folders of an output. Cached, as thousands of names share few folders."""
+    if folders and not folders[0]:
+        return "outside"
+    return next(filter(None, map(_find_problem, folders)), None)
+
+
+def _find_problem(component: str) -> _Problem | None:
+    """The problem of a component of an output that must stay below a folder."""
+    text = _FIELD.sub("x", component) if "{" in component else component
+    if text == "..":
+        return "outside"
+    return None if text in ("", ".") or is_portable(text) else "not portable"
 
 
 _FIELD: Final = re.compile(r"\{[^{}]*\}")
@@ -107,15 +130,21 @@ def build_fields(
 def check_variables(names: Iterable[str]) -> None:
     """Raises UsageError for a variable or column with the name of a built-in field, or one that can't be in braces."""
     for name in names:
-        if name in FIELDS:
-            raise UsageError(
-                f"variable {name!r} has the name of a built-in field",
-                hint=f"rename it, for example my_{name}",
-            )
-        if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
-            raise UsageError(
-                f"invalid variable name {name!r}", hint="use a name without braces, colons, ! or surrounding spaces"
-            )
+        _check_variable(name)
+
+
+@lru_cache(maxsize=256)
+def _check_variable(name: str) -> None:
+    # Cached, as a table has the same columns in thousands of rows.
+    if name in FIELDS:
+        raise UsageError(
+            f"variable {name!r} has the name of a built-in field",
+            hint=f"rename it, for example my_{name}",
+        )
+    if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
+        raise UsageError(
+            f"invalid variable name {name!r}", hint="use a name without braces, colons, ! or surrounding spaces"
+        )
 
 
 def _check_writable_text(text: str) -> None:

@@ -7,7 +7,6 @@ can't add path components, hide a file, or make a name that some system can't ho
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
@@ -128,11 +127,12 @@ def _fill_component(template: str, fields: Fields) -> str:
         NamePart(safe_value(part.text), True) if part.is_value and part.text != EXT else part
         for part in fill_name_parts(template, fields)
     ]
-    has_values = any(part.is_value for part in parts)
-    for limit in range(STEM_BYTES, MIN_VALUE_BYTES - 1, -1):
+    has_values = bool(fields_in(template))
+    text = "".join([part.text for part in parts])
+    limit = STEM_BYTES
+    while has_values and byte_length(text) > STEM_BYTES and limit >= MIN_VALUE_BYTES:
         text = "".join(clip_bytes(part.text, limit) if part.is_value else part.text for part in parts)
-        if not has_values or byte_length(text) <= STEM_BYTES:
-            break
+        limit -= 1
     if byte_length(text) > MAX_NAME_BYTES:
         raise OutputError(
             f"the file name {text[:40]}… is too long; the limit is {MAX_NAME_BYTES} bytes", hint="shorten the template"
@@ -213,14 +213,14 @@ def resolve_names(
 
 def build_names(
     output: OutputPattern, *, count: int, fields: Fields, default: str, first: int = 1, total: int | None = None
-) -> Iterator[OutputName]:
+) -> list[OutputName]:
     """The names of the *count* images of one prompt, whether they exist or not; parameters as in `resolve_names`."""
-    is_literal = output.kind == "literal"
-    has_several = (total or count) > 1 if is_literal else count > 1
-    for index in range(count):
-        n = first + index
-        suffix = f"-{n if is_literal else index + 1}" if has_several else ""
-        yield build_name(output, {**fields, "n": n}, default, suffix)
+    if output.kind == "literal":
+        numbers = range(first, first + count)
+        suffixes = [f"-{n}" for n in numbers] if (total or count) > 1 else [""]
+        return [_build_literal_name(output.text, suffix) for suffix in suffixes]
+    suffixes = [f"-{index + 1}" for index in range(count)] if count > 1 else [""]
+    return [build_name(output, {**fields, "n": n}, default, suffix) for n, suffix in enumerate(suffixes, first)]
 
 
 def _resolve_name(

@@ -143,10 +143,14 @@ class LiveProgress(PlainProgress):
         # Copies, because this runs in rich's thread.
         sent, received = sum(self._sent.copy().values()), sum(self._received.copy().values())
         parts = [
-            self._step,
             self._partial,
             f"{self._saved}/{self._images}" if self._images > 1 else "",
             f"↑{decimal(sent)}" if sent else "",
             f"↓{decimal(received)}" if received else "",
         ]
-        return " ".join(part for part in parts if part)[: max(self._console.width - OTHER_COLUMNS, 1)]
+        room = max(self._console.width - OTHER_COLUMNS, 1)
+        text = self._step[:room]
+        for part in filter(None, parts):
+            if len(text) + 1 + len(part) <= room:  # a number is not cut
+                text += f" {part}"
+        return text

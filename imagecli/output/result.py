@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
+from imagecli.errors import (
+    DiskError,
+    ImagecliError,
+    InterruptedCommand,
+    Terminated,
+    UnsavedError,
+    os_error_reason,
+    signal_exit_code,
+)
 from imagecli.output.terminal import DisplayOptions, print_dim, printable_link, sanitize, write_line, write_to_stdout
 
 if TYPE_CHECKING:
@@ -115,7 +123,7 @@ def write_image_to_stdout(image: StdoutImage, result: CommandResult, env: Env, o
         return result._replace(errors=(*result.errors, unsaved), signal_code=signal_exit_code(signal))
     except OSError as error:
         failure = DiskError(
-            f"can't write to stdout: {error.strerror}",
+            f"can't write to stdout: {os_error_reason(error)}",
             hint="that file has the complete image",
             code="stdout",
             rescued_path=str(image.save()),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from imagecli.choices import Preview
 from imagecli.env import Env
-from imagecli.errors import DiskError
+from imagecli.errors import DiskError, os_error_reason
 from imagecli.quoting import CONTROL_CHARACTERS
 from imagecli.quoting import sanitize as sanitize
 
@@ -112,7 +112,7 @@ def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
     except (BrokenPipeError, ValueError):
         return
     except OSError as error:
-        raise DiskError(f"can't write to stdout: {error.strerror}", hint=hint, code="stdout") from error
+        raise DiskError(f"can't write to stdout: {os_error_reason(error)}", hint=hint, code="stdout") from error
 
 
 def write_stdout_buffer(env: Env, data: bytes) -> None:
@@ -201,15 +201,21 @@ def output_width(env: Env) -> int:
 
 
 def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
-    """The rows of *cells*, the first of which are the titles, in columns; or, if they are too wide, as a list."""
+    """The rows of *cells*, the first of which are the titles, in columns; or, if they are too wide, as a list.
+
+    In the list, rows with the same first cell follow each other below it.
+    """
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in cells]
     if all(len(line) <= width for line in lines):
         yield from lines
         return
     titles = cells[0]
+    previous = None
     for name, *values in cells[1:]:
-        yield name
+        if name != previous:
+            yield name
+        previous = name
         for title, value in zip(titles[1:], values, strict=True):
             yield from wrap_text(f"  {title.lower()}: {value}", width, "    ") if value else ()
 

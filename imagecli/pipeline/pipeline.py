@@ -8,6 +8,7 @@ earlier commands left in the spool.
 
 import os
 import secrets
+import time
 import uuid
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
@@ -70,6 +71,18 @@ class OpenCall(NamedTuple):
     def folder(self) -> Path:
         """Where its response is kept until it is saved."""
         return self.entry.body.parent
+
+    def result(self) -> CallResult:
+        """What is saved of it so far, for a command that ends before it."""
+        prepared = self.saver.prepared
+        return CallResult(
+            request=prepared.request,
+            requested=0,
+            provider=prepared.provider,
+            model=prepared.model,
+            saved=tuple(self.saver.saved),
+            call_id=prepared.id,
+        )
 
 
 class Pipeline(NamedTuple):
@@ -153,11 +166,6 @@ class Pipeline(NamedTuple):
     def end_call(self, request: int) -> None:
         """The result of the request is handled."""
         self.open_calls.pop(request, None)
-
-    def in_flight(self) -> list[OpenCall]:
-        """The calls that were sent and not refused, and whose results are not handled: what may still be billed."""
-        # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
-        return [call for call in self.open_calls.copy().values() if call.entry.sent]
 
     def _may_request_base64(self, request: ImageRequest) -> bool:
         """Whether the response could have had the image itself instead of its URL, had the user requested that."""
@@ -315,10 +323,23 @@ class Pipeline(NamedTuple):
             write_sidecars(result, saver, 0.0 if is_free else self.spend_guard.price_usage(call.index, parsed.usage))
         return result
 
-    def discard_interrupted(self, folders: Iterable[Path]) -> None:
-        """Removes what was staged in *folders* for images that an interrupted command does not save."""
+    def interrupt(self, folders: Iterable[Path]) -> list[OpenCall]:
+        """Ends an interrupted command: no further image is saved, and what is staged in *folders* is removed.
+
+        Returns the calls that were sent and not refused, and whose results are not handled: what may still be billed.
+        """
+        # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
+        calls = [call for call in self.open_calls.copy().values() if call.entry.sent]
+        deadline = time.monotonic() + _SAVING_SECONDS
+        for call in calls:  # an image that is just getting its name would be missing from `saved`
+            call.saver.saving_lock.acquire(timeout=max(deadline - time.monotonic(), 0))
         for folder in {*folders, self.rescue_folder}:
             discard_all_staged(folder, self.context.run_id)
+        return calls
+
+
+_SAVING_SECONDS: Final = 0.3
+"""So long an interrupted command waits for images that are being saved: Ctrl-C ends it within a second."""
 
 
 _IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been billed"

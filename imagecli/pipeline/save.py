@@ -6,6 +6,7 @@ An image for stdout stays in a staged file, and its response in the spool, until
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from imagecli.client.spool import SpoolEntry
@@ -105,6 +106,8 @@ class ImageSaver:
         """The images, by index, that their row no longer needs: they go to the rescue folder."""
         self.saved: list[SavedImage] = []
         """The images that are complete on disk so far."""
+        self.saving_lock = Lock()
+        """Held while an image gets its name and is added to `saved`, and by an interrupted command from its end on."""
 
     def save(self, index: int, staged: StagedImage, revised_prompt: str | None) -> Iterator[SavedImage]:
         """Saves image *index*, and then the further files that are made from it.
@@ -114,21 +117,23 @@ class ImageSaver:
         first, *further = self.prepared.destinations(index)
         name, received = self._check_image(index, staged), staged.identity
         if index in self.extras:
-            path = self._save_extra(index, staged, _unchanged_path(name, received))
-            yield self._record_saved(self._build_saved_image(index, path, staged, revised_prompt))
+            with self.saving_lock:
+                path = self._save_extra(index, staged, _unchanged_path(name, received))
+                image = self._record_saved(self._build_saved_image(index, path, staged, revised_prompt))
+            yield image
             return
         overwrite = self.prepared.if_exists == "overwrite" and index < self.prepared.n
         number = max(index - len(self.prepared.names) + 1, 0) + 1
         change = find_conversion(received, name, first.fit, self.prepared, self.on_event)
-        original = None
         if change:
-            path, original, staged = self._save_converted(index, staged, name, change, overwrite)
+            image = self._save_converted(index, staged, name, change, overwrite, revised_prompt)
         else:
-            path = self._publish(staged, _unchanged_path(name, received), overwrite, self._label(index), number)
-        yield self._record_saved(self._build_saved_image(index, path, staged, revised_prompt, original))
+            with self.saving_lock:
+                path = self._publish(staged, _unchanged_path(name, received), overwrite, self._label(index), number)
+                image = self._record_saved(self._build_saved_image(index, path, staged, revised_prompt))
+        yield image
         for copy, destination in enumerate(further, start=1):
-            image = self._save_further(index, copy, destination, original or path, received, revised_prompt)
-            yield self._record_saved(image)
+            yield self._save_further(image, copy, destination, received)
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -186,16 +191,10 @@ class ImageSaver:
         self.on_event(ImageSaved(image=image))
         return image
 
-    def _save_further(
-        self,
-        index: int,
-        copy: int,
-        destination: OutputFile,
-        source: Path,
-        received: ImageInfo,
-        revised_prompt: str | None,
-    ) -> SavedImage:
-        """The further file *copy* of image *index*, made from *source*, which is as it was *received*."""
+    def _save_further(self, first: SavedImage, copy: int, destination: OutputFile, received: ImageInfo) -> SavedImage:
+        """Saves the further file *copy* of an image, made from it as it was *received*; *first* is its first file."""
+        source, sha256 = first.original or first.path, first.original_sha256 or first.sha256
+        assert source
         change = find_conversion(received, destination.name, destination.fit, self.prepared, self.on_event)
         target = (
             path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, received)
@@ -203,13 +202,16 @@ class ImageSaver:
         try:
             with translate_disk_errors(target):
                 made, change = self._convert_staged(source, change, target.parent)
-            path = self._publish(made, target, False, self._label(index, copy))
+            with self.saving_lock:
+                path = self._publish(made, target, False, self._label(first.index, copy))
+                if change:
+                    self._note_conversion(path, change, source)
+                image = self._build_saved_image(first.index, path, made, first.revised_prompt)._replace(copy=copy)
+                if change:
+                    image = image._replace(original=source, original_sha256=sha256)
+                return self._record_saved(image)
         except ImagecliError as error:
             raise error.with_facts(rescued_path=error.rescued_path or str(source)) from error
-        if change:
-            self._note_conversion(path, change, source)
-        image = self._build_saved_image(index, path, made, revised_prompt)
-        return image._replace(original=source if change else None, copy=copy)
 
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
@@ -245,8 +247,14 @@ class ImageSaver:
             self.on_event(WarningEvent(code="large_image", message=message))
 
     def _save_converted(
-        self, index: int, staged: StagedImage, name: OutputName, change: Conversion, overwrite: bool
-    ) -> tuple[Path, Path, StagedImage]:
+        self,
+        index: int,
+        staged: StagedImage,
+        name: OutputName,
+        change: Conversion,
+        overwrite: bool,
+        revised_prompt: str | None,
+    ) -> SavedImage:
         """Saves the converted image under its name, and the received one beside it, under a numbered name."""
         target = path_for_format(name, change.format)
         ending = path_for_format(_with_correct_extension(name), staged.identity.format or "").suffix
@@ -254,11 +262,13 @@ class ImageSaver:
         with translate_disk_errors(target):
             try:
                 made, done = self._convert_staged(original, change, target.parent)
-                path = self._publish(made, target, overwrite, self._label(index, 0))
+                with self.saving_lock:
+                    path = self._publish(made, target, overwrite, self._label(index, 0))
+                    self._note_conversion(path, done or change, original)
+                    image = self._build_saved_image(index, path, made, revised_prompt)
+                    return self._record_saved(image._replace(original=original, original_sha256=staged.sha256))
             except ImagecliError as error:
                 raise error.with_facts(rescued_path=error.rescued_path or str(original)) from error
-        self._note_conversion(path, done or change, original)
-        return path, original, made
 
     def _note_conversion(self, path: Path, change: Conversion, original: Path) -> None:
         kept = "the image as received" if change.composition else "the original"

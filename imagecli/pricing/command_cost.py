@@ -47,12 +47,12 @@ class Budget(NamedTuple):
         share: float = 1.0,
     ) -> Self:
         """*calls*: the request of each call, and its model."""
-        prices = (estimate.estimate_price(request, row, settings.provider) for request, row in calls)
+        estimator = estimate.PriceEstimator(settings.provider, share)
         return cls(
             requests=tuple(request for request, _ in calls),
             rows=tuple(row for _, row in calls),
             settings=settings,
-            estimates=_share_equal(estimate.share_of_estimate(price, share) for price in prices),
+            estimates=tuple(estimator.estimate(request, row) for request, row in calls),
             fixed=fixed,
             share=share,
         )
@@ -97,6 +97,15 @@ class Budget(NamedTuple):
             return 0.0
         usd = self.reported_price(result.request, result.usage)
         return 0.0 if usd is None and not result.may_be_billed else usd
+
+    def describe_in_flight(self, requests: Sequence[int]) -> str:
+        """`2 requests in flight may be billed, up to $0.42`, of calls that an interrupted command sent."""
+        text = f"{len(requests)} {'request' if len(requests) == 1 else 'requests'} in flight"
+        if self.settings.provider.free:
+            return text
+        price = estimate.total_estimate([self.estimates[index] for index in requests])
+        most = price and price.high_usd
+        return f"{text} may be billed, up to {format_usd(most, up=True)}" if most else f"{text} may be billed"
 
     def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
@@ -258,12 +267,6 @@ def describe_cap(settings: Settings) -> str:
         return f"{origin} {format_usd_exact(settings.max_cost)}"
     amount = f"cost limit of ${format_usd_exact(settings.max_cost)}"
     return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
-
-
-def _share_equal(estimates: Iterable[estimate.Estimate | None]) -> tuple[estimate.Estimate | None, ...]:
-    """*estimates*, with one object for equal ones: thousands of rows can have the same price."""
-    first_equal: dict[estimate.Estimate | None, estimate.Estimate | None] = {}
-    return tuple(first_equal.setdefault(estimate, estimate) for estimate in estimates)
 
 
 def _sum(bills: Iterable[float | None]) -> float | None:

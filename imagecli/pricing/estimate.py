@@ -29,6 +29,30 @@ class Estimate(NamedTuple):
         return self.high_usd == 0
 
 
+class PriceEstimator:
+    """Estimates many requests to one provider, most of which have the same options and prompts of a similar length."""
+
+    def __init__(self, provider: ProviderRow, share: float = 1.0) -> None:
+        self._provider, self._share = provider, share
+        self._known: dict[object, tuple[ImageOptions, ModelRow, Estimate | None]] = {}
+        """Options and model are referenced, so that their `id`s in the key remain their own."""
+
+    def estimate(self, request: ImageRequest, row: ModelRow) -> Estimate | None:
+        """The share of the price of one request that is billed; None if it is unknown. Equal ones are one object."""
+        key = id(request.options), id(row), _prompt_tokens(request), _input_image_tokens(request)
+        known = self._known.get(key)
+        if known is None:
+            price = share_of_estimate(estimate_price(request, row, self._provider), self._share)
+            known = request.options, row, price
+            if len(self._known) < _DISTINCT_PRICES:
+                self._known[key] = known
+        return known[2]
+
+
+_DISTINCT_PRICES = 4096
+"""More are not remembered."""
+
+
 def estimate_price(request: ImageRequest, row: ModelRow, provider: ProviderRow) -> Estimate | None:
     """The price of one request; None if it is unknown."""
     if provider.free:
@@ -39,7 +63,7 @@ def estimate_price(request: ImageRequest, row: ModelRow, provider: ProviderRow) 
     output = _output_tokens(request.options, row, prices)
     if output is None:
         return None
-    text = text_tokens("" if isinstance(request, Vary) else request.prompt)
+    text = _prompt_tokens(request)
     images = _input_image_tokens(request)
     low, high = (
         (text[end] * prices.text_in + images[end] * prices.image_in + output[end] * prices.image_out) / 1_000_000
@@ -110,6 +134,10 @@ def _possible_sizes(options: ImageOptions, row: ModelRow, table: Mapping[Size, i
 
 _DEFAULT_FRAMES = 9
 """Of a GIF if nothing else is requested. OpenAI API reference, images, read 2026-11-22."""
+
+
+def _prompt_tokens(request: ImageRequest) -> Tokens:
+    return text_tokens("" if isinstance(request, Vary) else request.prompt)
 
 
 def _input_image_tokens(request: ImageRequest) -> Tokens:

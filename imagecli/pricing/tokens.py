@@ -18,13 +18,13 @@ PARTIAL: Final = 100
 """Output tokens of one partial image (third-party documentation, read 2026-11-22)."""
 OVERHEAD: Final = 50
 """Text tokens that were billed beyond the prompt: 32 with one image (reports of 2025)."""
-_WIDE: Final = 0x2E80
-"""From this code point on scripts take a token or more a character."""
+_WIDE: Final = "\u2e80"
+"""From this character on scripts take a token or more a character."""
 
 
 def text_tokens(text: str) -> Tokens:
     """A token for about four characters, one or more for each of Chinese, Japanese and Korean."""
-    wide = sum(character >= chr(_WIDE) for character in text)
+    wide = 0 if text.isascii() else sum(map(_WIDE.__le__, text))
     narrow = len(text) - wide
     return narrow / 4 + wide / 2, narrow / 2 + wide * 2 + OVERHEAD
 

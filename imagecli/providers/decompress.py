@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.errors import DiskError, UnsavedError, is_disk_full
+from imagecli.errors import DiskError, UnsavedError, is_disk_full, os_error_reason
 from imagecli.events import EventHandler, WarningEvent, ignore_event
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -162,10 +162,9 @@ def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes],
         except BaseException:
             file.close()
             raise
-    reason = failure.strerror or str(failure)
     first = "free some space, or " if is_disk_full(failure) else ""
     raise DiskError(
-        f"the response is compressed, and can't be decompressed to disk: {reason[:1].lower()}{reason[1:]}",
+        f"the response is compressed, and can't be decompressed to disk: {os_error_reason(failure)}",
         hint=f"{first}set IMAGECLI_STATE_DIR to another folder",
     ) from failure
 

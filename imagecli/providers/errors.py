@@ -257,6 +257,7 @@ def error_from_response(
     stated = detail["code"] or detail["type"]
     reason = error_text(document) or page_text(body) or "no reason given"
     about = _with_details(reason, code, detail["param"])
+    of_status = f"(HTTP {status}): {_with_details(_without_status(reason, status), code, detail['param'])}"
     facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": stated or None}
 
     if is_quota(status, body):
@@ -271,10 +272,10 @@ def error_from_response(
         return RefusedError(message, hint=_HINT_POLICY, **facts)
     endpoint = path.rpartition("/")[2]
     if endpoint in _HINTS_NO_ENDPOINT and _is_missing_route(status, body, reason):
-        message = f"the server has no {endpoint} endpoint (HTTP {status}): {about}"
+        message = f"the server has no {endpoint} endpoint {of_status}"
         return RefusedError(message, hint=_HINTS_NO_ENDPOINT[endpoint], **facts)
     if status in (404, 405) and (is_page(body) or not body.strip()):
-        return RefusedError(f"no Images API at this URL (HTTP {status}): {about}", hint=HINT_BASE_URL, **facts)
+        return RefusedError(f"no Images API at this URL {of_status}", hint=HINT_BASE_URL, **facts)
     if status < 200:
         return UnsavedError(f"the response ended with HTTP {status}, an interim status", hint=_HINT_BILLED, **facts)
     if 300 <= status < 400 and status not in _REDIRECTS:
@@ -288,14 +289,12 @@ def error_from_response(
             "the proxy requires a valid user name and password (HTTP 407)", hint=HINT_PROXY_PASSWORD, **facts
         )
     if not is_nothing_generated:
-        message = f"the server failed and may have generated the image (HTTP {status}): {about}"
+        message = f"the server failed and may have generated the image {of_status}"
         is_repeated = names_intermediary(error_text(document))
         return UnsavedError(message, hint=_HINT_REPEATED if is_repeated else _HINT_BILLED, **facts)
     if status >= 500 or status == 408:
-        return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
-    return RefusedError(
-        f"the API refused the request (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts
-    )
+        return NetworkError(f"the server failed {of_status}", hint=_HINT_LATER, **facts)
+    return RefusedError(f"the API refused the request {of_status}", hint=_hint_for(status, detail, reason), **facts)
 
 
 _BAD_KEY: Final = (
@@ -385,6 +384,11 @@ def _with_details(reason: str, *details: str) -> str:
     """*reason*, and in parentheses those of *details* (code, parameter) that it does not contain."""
     text = ", ".join(detail for detail in details if detail and detail not in reason)
     return f"{reason} ({text})" if text else reason
+
+
+def _without_status(reason: str, status: int) -> str:
+    """*reason* without the *status* at its beginning, for a message that has it already: `502 Bad Gateway`."""
+    return re.sub(rf"^(HTTP |error )*{status}\b[\s:.,-]*", "", reason, flags=re.IGNORECASE) or "no reason given"
 
 
 def _is_unverified(reason: str) -> bool:

@@ -42,7 +42,7 @@ def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str =
 
 @lru_cache(maxsize=64)
 def _join_url(base_url: str, path: str, query: tuple[tuple[str, str], ...], model: str) -> str:
-    """As `join_url`; most requests of a command have the same URL."""
+    """Cached, as all requests of a command have the same few URLs."""
     parts = urlsplit(base_url)
     segments = path.strip("/").split("/")[shared_segments(parts.path, path) :]
     rest = "".join("/" + segment.replace("{model}", quote(model, safe="")) for segment in segments)

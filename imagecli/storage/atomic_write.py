@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.errors import DiskError, is_disk_full
+from imagecli.errors import DiskError, is_disk_full, os_error_reason
 from imagecli.naming import mark_path, number_path
 from imagecli.safe_open import make_private_folder, trusted_owners
 
@@ -148,12 +148,6 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
         raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=disk_hint(error)) from error
     except ValueError as error:
         raise DiskError(f"can't write {str(path)!r}: {error}", hint="use another name") from error
-
-
-def os_error_reason(error: OSError) -> str:
-    """The system's message in lower case: `no space left on device`."""
-    message = error.strerror or str(error) or type(error).__name__
-    return message[0].lower() + message[1:]
 
 
 def full_disk_hint(error: OSError) -> str:

@@ -10,9 +10,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from imagecli.errors import DiskError, OutputError
+from imagecli.errors import DiskError, OutputError, os_error_reason
 from imagecli.naming import PathKind
-from imagecli.storage.atomic_write import discard_all_staged, discard_staged, disk_hint, os_error_reason, write_staged
+from imagecli.storage.atomic_write import discard_all_staged, discard_staged, disk_hint, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less free space is an error: one large image can need as much."""

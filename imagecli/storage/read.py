@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from imagecli.errors import InputImageError, UsageError
-from imagecli.storage.atomic_write import os_error_reason
+from imagecli.errors import InputImageError, UsageError, os_error_reason
 from imagecli.suggestions import suggest
 
 NO_WRITER_SECONDS: Final = 5.0
@@ -39,7 +38,7 @@ def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = Inpu
     if status.st_size > limit:
         raise _too_large(path, status.st_size, limit, error)
     if not os.access(path, os.R_OK):
-        raise error(f"can't read {path}: {os.strerror(errno.EACCES)}", hint="check the name and its permissions")
+        raise error(f"can't read {path}: permission denied", hint="check the name and its permissions")
 
 
 def file_sha256(path: Path) -> str:

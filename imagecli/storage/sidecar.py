@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from imagecli.domain import Json
+from imagecli.errors import OutputError
 from imagecli.safe_open import read_regular
 from imagecli.storage.atomic_write import save_file
 
@@ -17,11 +19,21 @@ SCHEMA: Final = 1
 MAX_BYTES: Final = 4 * 1024 * 1024
 """A larger file is no sidecar."""
 _MAX_FILES: Final = 20
+_MAX_NAME_BYTES: Final = 255
 
 
 def sidecar_path(image: Path) -> Path:
     """The path of the sidecar of *image*."""
     return image.with_name(f"{image.name}.json")
+
+
+def check_sidecar_name(image: str) -> None:
+    """Raises OutputError if the sidecar of an image with the file name *image* would have a too long name."""
+    if len(os.fsencode(f"{image}.json")) > _MAX_NAME_BYTES:
+        raise OutputError(
+            f"the name of the sidecar of {image[:40]}… is too long; the limit is {_MAX_NAME_BYTES} bytes",
+            hint="shorten the file name, or omit --sidecar",
+        )
 
 
 def find_sidecars(image: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -424,7 +424,7 @@ def test_a_full_stdout_is_a_failure_in_every_mode(
         typed = [*command, *arguments]
         done = subprocess.run(typed, cwd=folder, env=os.environ | own, stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == (10 if "--check" in arguments else 8)
-    assert b"can't write to stdout: No space left on device" in done.stderr
+    assert b"can't write to stdout: no space left on device" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -459,17 +459,40 @@ def test_a_terminal_shows_a_table_that_is_removed_at_the_end(imagecli: Run, fold
     assert "per minute" not in elsewhere.stderr
 
 
-@pytest.mark.parametrize("look", ["--check", "--dry-run"])
-def test_check_suggests_moving_an_image_instead_of_requesting_it(imagecli: Run, folder: Path, look: str) -> None:
-    manifest(folder, {"prompt": "a cat", "output": "old.png"})
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--batch-api",), ("--check",)])
+def test_an_image_whose_output_was_renamed_is_not_requested_again(
+    imagecli: Run, folder: Path, options: tuple[str, ...]
+) -> None:
     with serving() as server:
-        assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
-        manifest(folder, {"prompt": "a cat", "output": "new.png"})
-        found = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, look)
-        assert "new.png already exists as old.png; to reuse it: mv old.png new.png" in found.stderr
-        (folder / "old.png").rename(folder / "new.png")
-        assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--check").exit_code == 0
-        assert len(server.prompts) == 1
+        batch = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        manifest(folder, {"prompt": "a cat", "output": "old.png"})
+        assert imagecli(*batch).exit_code == 0
+        manifest(folder, {"prompt": "a cat", "output": "new/cat.png"}, {"prompt": "an owl", "output": "owl.png"})
+        found = imagecli(*batch, *options)
+        assert found.exit_code == (10 if options == ("--check",) else 2)
+        move = "mkdir -p new && mv old.png new/cat.png"
+        assert f"new/cat.png already exists as old.png; to reuse it: {move}" in found.stderr
+        assert server.prompts == ["a cat"]
+        (folder / "new").mkdir(exist_ok=True)
+        (folder / "old.png").rename(folder / "new" / "cat.png")
+        assert imagecli(*batch).exit_code == 0
+        assert server.prompts == ["a cat", "an owl"]
+
+
+def test_several_renamed_outputs_are_reported_together_and_requested_if_the_user_wants_it(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    batch = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    manifest(folder)
+    assert imagecli(*batch).exit_code == 0
+    manifest(folder, *({"prompt": prompt, "output": f"new-{prompt[-3:]}.png"} for prompt in ROWS))
+    refused = imagecli(*batch)
+    assert (refused.exit_code, len(server.prompts)) == (2, 3)
+    assert "existing files block 3 outputs; nothing was sent" in refused.stderr
+    assert "to reuse it: mv owl.png new-owl.png" in refused.stderr
+    assert imagecli(*batch, "--if-exists", "overwrite").exit_code == 0
+    assert len(server.prompts) == 6
+    assert len(list(folder.glob("*.png"))) == 6
 
 
 @pytest.mark.parametrize("options", [(), ("--batch-api", "--wait")], ids=["live", "Batch API"])

@@ -15,6 +15,7 @@ import pytest
 from tests.batch.serving import image_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.children import Children, wait_until
+from tests.commands.test_signals import SLOW_DISK
 from tests.conftest import Run
 
 COMMAND = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl"]
@@ -95,11 +96,27 @@ def test_ctrl_c_reports_immediately_what_is_saved_and_what_may_be_billed(
         _, errors = process.communicate(timeout=10)
         took = time.monotonic() - began
     assert (process.returncode, took < 5) == (130, True)
-    assert b"interrupted: saved 2 of 12; 2 requests in flight may be billed" in errors
+    assert b"interrupted: saved 2 of 12; 2 requests in flight may be billed, up to $0.013" in errors
     assert b"run the same command to resume" in errors
     # Of the ten, two were sent.
-    assert b"2 created, 10 unfinished" in errors and b"not sent" not in errors
+    assert b"2 created, 10 unfinished; cost: $0.060, unknown for 2" in errors and b"not sent" not in errors
     assert not list(folder.glob("*.lock"))
+
+
+def test_the_history_has_an_image_that_was_just_being_saved_at_ctrl_c(
+    imagecli: Run, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, *ROWS)
+    with serving(latency=0.2) as server:
+        command = [sys.executable, "-c", SLOW_DISK, *COMMAND[3:], "--base-url", server.base_url, "-j", "1", "--json"]
+        process = children.start(command, cwd=folder, env=environ)
+        wait_until(lambda: bool(list(folder.glob("*.png"))))
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=10)
+    assert process.returncode == 130, errors
+    assert json.loads(output.splitlines()[-1])["cost"]["actual_usd"] is None
+    listed = imagecli("history", "list", "--json").json["images"]
+    assert [Path(image["path"]).name for image in listed] == [path.name for path in folder.glob("*.png")]
 
 
 def test_a_second_run_is_an_error_that_names_the_first(

@@ -483,6 +483,10 @@ ROWS: dict[str, Row] = {
 }
 
 
+def writes(decision: Decision, identity: ItemIdentity) -> tuple[str, ...]:
+    return decision.written_paths(identity.image_paths)
+
+
 def decided(row: Row, folder: Path) -> Decision:
     return decide_item(row.identity, ledger_of(row.journal), write_files(folder, row.disk), **row.flags)
 
@@ -490,7 +494,7 @@ def decided(row: Row, folder: Path) -> Decision:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_a_situation_has_its_rule(row: Row, tmp_path: Path) -> None:
     decision = decided(row, tmp_path)
-    assert (decision.kind, decision.to_create, decision.writes) == (row.kind, row.to_create, row.writes)
+    assert (decision.kind, decision.to_create, writes(decision, row.identity)) == (row.kind, row.to_create, row.writes)
     assert tuple(path for path, _ in decision.replaces) == row.replaces
     assert tuple(note.code for note in decision.notes) == row.notes
     assert tuple(entry.state for entry in decision.entries) == row.recorded
@@ -527,10 +531,9 @@ def test_after_saving_the_missing_rows_nothing_is_requested_again(row: Row, tmp_
         ledger.add(replace(entry, run=9))
     for path, sha256 in decision.replaces:
         assert sha256 is None or standing.sha256(path) == sha256
-    write_files(tmp_path, dict.fromkeys(decision.writes, b"new"))
-    ledger.add(
-        replace(row.identity.new_entry("saved", files=tuple(record(path, b"new") for path in decision.writes)), run=9)
-    )
+    written = writes(decision, row.identity)
+    write_files(tmp_path, dict.fromkeys(written, b"new"))
+    ledger.add(replace(row.identity.new_entry("saved", files=tuple(record(path, b"new") for path in written)), run=9))
     assert decide_item(row.identity, ledger, standing).kind == "done"
 
 
@@ -619,11 +622,11 @@ def test_every_state_has_a_decision_and_none_replaces_an_unknown_file(
     ledger = ledger_of(tuple(entries))
     decision = decide_item(identity, ledger, DiskState(tmp_path), adopt=adopt, if_exists=if_exists)
     assert (decision.kind == "refused") == (decision.refusal is not None)
-    assert bool(decision.to_create) == (decision.kind in ("missing", "stale")) == bool(decision.writes)
+    assert bool(decision.to_create) == (decision.kind in ("missing", "stale")) == bool(writes(decision, identity))
     planned = {path for index in decision.to_create for path in identity.image_paths[index]}
-    assert set(decision.writes) <= planned
+    assert set(decision.unchanged) <= planned
     replaced = dict(decision.replaces)
-    for path in decision.writes:
+    for path in writes(decision, identity):
         if (tmp_path / path).exists() and if_exists != "overwrite":
             # Known by its name, or by its content if it was saved for this request and moved.
             assert replaced[path] == hashlib.sha256(B).hexdigest()
@@ -637,7 +640,7 @@ def test_every_state_has_a_decision_and_none_replaces_an_unknown_file(
 def test_a_saved_image_moved_to_one_of_two_outputs_is_created_again_with_the_other(tmp_path: Path) -> None:
     standing = write_files(tmp_path, {"512.png": B})
     decision = decide_item(ICON, ledger_of((saved(),)), standing)
-    assert (decision.kind, decision.writes) == ("missing", ("64.png", "512.png"))
+    assert (decision.kind, writes(decision, ICON)) == ("missing", ("64.png", "512.png"))
     assert decision.replaces == (("512.png", hashlib.sha256(B).hexdigest()),)
 
 
@@ -652,7 +655,7 @@ def test_a_row_pending_at_the_batch_api_is_not_requested_again(
 ) -> None:
     ledger = ledger_of((replace(PENDING, state=state),))  # type: ignore[arg-type]
     decision = decide_item(HERO, ledger, write_files(tmp_path, standing), adopt=adopt)
-    assert (decision.kind, decision.to_create, decision.writes, decision.notes) == ("submitted", (), (), ())
+    assert (decision.kind, decision.to_create, decision.notes) == ("submitted", (), ())
 
 
 def test_a_batch_of_an_ended_sandbox_process_delays_no_row(tmp_path: Path) -> None:

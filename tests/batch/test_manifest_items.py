@@ -320,7 +320,7 @@ def test_the_hashed_fields_hold_no_file_names_and_no_resolved_model() -> None:
     first = only(row(size="16:9", output="a.png", quality="low", param={"seed": 1}))
     other = only(row(size="16:9", output="b.png", quality="low", param={"seed": 1}))
     assert first.row_values == other.row_values
-    assert (str(first.row_values["size"]), first.row_values["prompt"], first.row_values["command"]) == (
+    assert (str(first.row_values["size"]), first.prompt, first.row_values["command"]) == (
         "16:9",
         "a cat",
         "generate",

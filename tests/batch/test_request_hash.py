@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.request_hash import FileDigests, base_url_for_journal, is_same_address, request_hash, row_hash
+from imagecli.batch.request_hash import (
+    FileDigests,
+    base_url_for_journal,
+    is_same_address,
+    request_hash,
+    row_json,
+    with_lf,
+)
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import InputFit, Size, SvgOptions
 from imagecli.errors import InputImageError
@@ -26,6 +33,14 @@ FIELDS: dict[str, Any] = {
     "outputs": ({"suffix": "-64", "fit": Size(64, 64)},),
 }
 INPUTS = {"image": ["a" * 64, "b" * 64], "mask": ["c" * 64]}
+
+
+def row_hash(fields: dict[str, Any], inputs: dict[str, list[str]], *, raw: bool = False) -> str:
+    """The hash of a row with *fields*, the prompt among them."""
+    prompt = fields.get("prompt")
+    return row_json(fields, raw=raw).hash(prompt if raw or prompt is None else with_lf(prompt), inputs)
+
+
 ROW_HASH = row_hash(FIELDS, INPUTS)
 
 

@@ -565,7 +565,7 @@ def test_a_full_disk_is_a_disk_error_and_the_file_is_not_requested_again() -> No
     with raw_server(FREE["content"][1]) as server:
         with (
             Path("/dev/full").open("wb", buffering=0) as file,
-            pytest.raises(DiskError, match="No space left on device"),
+            pytest.raises(DiskError, match="no space left on device"),
         ):
             client(server.base_url).download_file("file-1", file, deaf)
         assert len(server.requests) == 1
@@ -646,7 +646,7 @@ def test_a_file_is_read_from_its_start_for_each_upload(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
     with raw_server(ok({"id": "file-1"})) as server:
-        with pytest.raises(UsageError, match=r"rows\.jsonl can't be read: No such file"):
+        with pytest.raises(UsageError, match=r"rows\.jsonl can't be read: no such file"):
             client(server.base_url).upload_file(
                 tmp_path / "rows.jsonl",
                 filename="rows.jsonl",

@@ -352,3 +352,35 @@ def test_an_ignored_model_setting_is_noted(imagecli: Run) -> None:
         "note: using grok-imagine-image: gpt-image-1 from IMAGECLI_MODEL is not for provider xai; choose another"
         in result.stderr
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("generate", "a cat", "--dry-run"), ("batch", "m.txt", "--dry-run"), ("batch", "m.txt", "--check")],
+    ids=["generate", "batch", "check"],
+)
+def test_a_dry_run_refuses_the_address_that_the_run_refuses(
+    imagecli: Run, folder: Path, command: tuple[str, ...]
+) -> None:
+    (folder / "m.txt").write_text("a cat\n")
+    without_key = {"OPENAI_API_KEY": ""}
+    address = ("--base-url", "http://api.example/v1")
+    refused = imagecli(*command, *address, env=without_key)
+    assert refused.exit_code == 2
+    assert "the API key would be sent over plain http:// to a public host" in refused.stderr
+    allowed = imagecli(*command, *address, "--insecure-http", env=without_key)
+    assert allowed.exit_code == (10 if "--check" in command else 0), allowed.stderr
+    free = imagecli(*command, "--base-url", "http://10.0.0.7/v1", env=without_key)
+    assert free.exit_code == allowed.exit_code
+    # A server that needs no key has none to lose.
+    local = imagecli(*command, "--provider", "local", "-m", "any", *address, env=without_key)
+    assert local.exit_code == allowed.exit_code, local.stderr
+
+
+def test_a_dry_run_refuses_batches_that_the_run_would_lose(imagecli: Run, folder: Path) -> None:
+    (folder / "m.txt").write_text("a cat\n")
+    command = ("batch", "m.txt", "--batch-api", "--provider", "sandbox")
+    for options in ((), ("--dry-run",)):
+        result = imagecli(*command, *options)
+        assert (result.exit_code, "--batch-api needs --wait" in result.stderr) == (2, True)
+    assert imagecli(*command, "--wait", "--dry-run").exit_code == 0

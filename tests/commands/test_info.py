@@ -53,7 +53,9 @@ def test_a_fitted_image_has_the_term_of_iptc(imagecli: Run, folder: Path) -> Non
     assert imagecli("edit", "in.jpg", "at night", "-o", "out.png", "--fit", "64x64", *SANDBOX).exit_code == 0
     printed_facts = facts(imagecli("info", "out.png").stdout)
     assert printed_facts["iptc"] == "compositeWithTrainedAlgorithmicMedia (edited by a model)"
-    assert facts(imagecli("info", "out.orig.png").stdout)["iptc"] == "no digital source type"
+    original = facts(imagecli("info", "out.orig.png").stdout)
+    assert original["iptc"] == "no digital source type"
+    assert original["made by"] == printed_facts["made by"]
 
 
 def test_a_place_and_a_rotation_are_reported(imagecli: Run, folder: Path) -> None:

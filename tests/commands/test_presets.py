@@ -67,7 +67,7 @@ def test_files_are_named_after_the_users_prompt_or_else_after_the_preset(imagecl
         ),
         (["generate", "{{a}} {prompt}", "--preset", "icon"], ["{{a}} {prompt}, flat icon"]),
         (["generate", "a {a}", "--preset", "nested", "--var", "a={b}", "--var", "b={a}"], ["a {b} by {a}, {a} {x}"]),
-        (["edit", "in.jpg", "in.jpg", "--preset", "watercolor"], ["a watercolor of it"] * 2),
+        (["edit", "in.jpg", "in2.jpg", "--preset", "watercolor"], ["a watercolor of it"] * 2),
         (["edit", "in.jpg", "x", "--preset", "icon"], ["x, flat icon"]),
         (["vary", "in.jpg", "--preset", "watercolor"], ["a watercolor of it"]),
     ],
@@ -77,6 +77,7 @@ def test_the_prompt_is_filled_once(
 ) -> None:
     write_user_file(home, ICON + NO_PROMPT + '[presets.nested]\nprompt = "{prompt} by {b}, {{a}} {x}"\n')
     photo(folder / "in.jpg", 64, 64)
+    photo(folder / "in2.jpg", 64, 64)
     assert [body["prompt"] for body in planned_bodies(imagecli(*argv, *SANDBOX, "--dry-run", "--json"))] == prompts
 
 
@@ -177,3 +178,14 @@ def test_a_name_in_braces_without_a_value_is_noted_once(imagecli: Run, prompt: s
     result = imagecli("generate", prompt, *SANDBOX, "--dry-run")
     notes = [line.partition("note: ")[2] for line in result.stderr.splitlines() if "as typed" in line]
     assert notes == ([noted] if noted else [])
+
+
+def test_an_image_that_is_requested_again_is_named_as_before(imagecli: Run, folder: Path) -> None:
+    imagecli("generate", "White cat", "--preset", "icon", *SANDBOX)
+    again = imagecli("history", "rerun", "@last")
+    assert again.paths == [Path("white-cat_2.png")], again.stderr
+    assert imagecli("history", "rerun", "@last").paths == [Path("white-cat_3.png")]
+    assert imagecli("history", "rerun", "@last", "--prompt", "a dog").paths == [Path("a-dog.png")]
+    photo(folder / "photo.png", 64, 64)
+    imagecli("edit", "photo.png", "--preset", "watercolor", *SANDBOX, "--output-format", "webp")
+    assert imagecli("history", "rerun", "@last").paths == [Path("photo-watercolor_2.webp")]

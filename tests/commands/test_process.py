@@ -53,7 +53,7 @@ def test_a_full_disk_behind_stdout_exits_8_and_the_image_is_a_file(
         process = start("generate", "a cat", *output, *SANDBOX, stdout=full)
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 8
-    assert b"No space left on device" in stderr
+    assert b"no space left on device" in stderr
     assert b"Exception ignored" not in stderr
     assert (folder / saved_name).read_bytes().startswith(b"\x89PNG")
 
@@ -81,7 +81,7 @@ def test_a_full_disk_behind_help_and_version_exits_8(start: Start, arguments: li
         process = start(*arguments, stdout=full)
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 8, stderr
-    assert b"No space left on device" in stderr
+    assert b"no space left on device" in stderr
     for word in (b"Exception ignored", b"Traceback", b"bug"):
         assert word not in stderr
 

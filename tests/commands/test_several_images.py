@@ -58,6 +58,24 @@ def test_every_word_is_an_image_if_the_prompt_is_elsewhere(imagecli: Run, photos
     assert imagecli("edit", "a.jpg", "b.jpg", *prompt, *SANDBOX, stdin=b"x").stdout == "a-x.png\nb-x.png\n"
 
 
+@pytest.mark.parametrize("command", [("edit", "at night"), ("vary",)])
+def test_an_image_that_is_given_twice_is_requested_once(imagecli: Run, photos: Path, command: tuple[str, ...]) -> None:
+    names = ("a.jpg", "b.jpg", f"../{photos.name}/a.jpg", str(photos / "a.jpg"))
+    result = imagecli(command[0], *names, *command[1:], *SANDBOX)
+    assert [name[:2] for name in result.stdout.splitlines()] == ["a-", "b-"]
+    assert result.stderr.count("requested only once; -n 2 creates two images") == 2
+    assert f"note: {names[-1]} with the same prompt is given more than once" in result.stderr
+
+
+def test_a_prompt_that_is_given_twice_is_requested_once(imagecli: Run, photos: Path) -> None:
+    values = ("--var", "c=red", "--var", "c=blue", "--var", "c=red")
+    result = imagecli("generate", "in {c}", *values, *SANDBOX)
+    assert result.stdout.splitlines() == ["in-red.png", "in-blue.png"]
+    assert "the prompt 'in red' is given more than once" in result.stderr
+    numbered = imagecli("generate", "x", "--var", "k=1", "--var", "k=2", "-o", "{k}.png", *SANDBOX)
+    assert numbered.stdout.splitlines() == ["1.png", "2.png"]
+
+
 def test_stdin_is_one_of_the_images(imagecli: Run, photos: Path) -> None:
     data = (photos / "a.jpg").read_bytes()
     assert imagecli("edit", "-", "b.jpg", "x", *SANDBOX, stdin=data).stdout == "stdin-x.png\nb-x.png\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.client.raw import png
+from tests.client.raw import http, images_body, png, raw_server
 from tests.conftest import Run, mask_for, photo
 
 SANDBOX = ("--provider", "sandbox")
@@ -169,8 +169,11 @@ def test_a_numbered_image_has_its_own_sidecar(imagecli: Run, folder: Path) -> No
 
 
 def test_an_image_whose_sidecar_can_not_be_written_is_saved(imagecli: Run, folder: Path) -> None:
-    name = f"{'x' * 250}.png"
-    result = imagecli("generate", "a cat", "-o", name, "--sidecar", "--json", *SANDBOX)
+    """A format that was not expected has a longer extension, and the sidecar's name one byte too many."""
+    name = f"{'x' * 246}.webp"
+    with raw_server(http("200 OK", images_body(png(64, 64, "red", "WEBP")))) as server:
+        command = ("generate", "a cat", "-o", "x" * 246, "--base-url", server.base_url)
+        result = imagecli(*command, "--sidecar", "--json")
     assert (result.exit_code, [path.name for path in folder.iterdir()]) == (0, [name])
     (warning,) = [first for first in result.json["warnings"] if first["level"] == "warning"]
     assert warning["code"] == "no_sidecar"
@@ -271,3 +274,16 @@ def test_the_batch_api_writes_one_for_each_image(imagecli: Run, folder: Path) ->
     digest = hashlib.sha256((folder / "in.jpg").read_bytes()).hexdigest()
     assert sidecar("cat.png.json")["request_id"]
     assert sidecar("night.png.json")["inputs"] == [{"role": "image", "name": "in.jpg", "sha256": digest}]
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+def test_a_name_that_leaves_no_room_for_the_sidecar_is_refused_before_anything_is_sent(
+    imagecli: Run, folder: Path, dry_run: tuple[str, ...]
+) -> None:
+    name = "x" * 247 + ".png"
+    (folder / "m.jsonl").write_text(json.dumps({"prompt": "a cat", "output": name, "sidecar": True}))
+    for command in (("generate", "a cat", "-o", name, "--sidecar"), ("batch", "m.jsonl")):
+        result = imagecli(*command, *dry_run, "--provider", "sandbox")
+        assert result.exit_code == 2, result.stderr
+        assert "the name of the sidecar of xxxxx" in result.stderr
+    assert not list(folder.glob("*.png"))

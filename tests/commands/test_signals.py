@@ -75,10 +75,11 @@ def test_a_signal_ends_it_within_a_second_and_reports_possible_costs(
     stdout, stderr = process.communicate(timeout=10)
     assert time.monotonic() - began < PROMPT_SECONDS
     assert process.returncode == code
-    assert b"0 of 1 images saved; 1 request in flight may be billed" in stderr
+    assert b"0 of 1 images saved; 1 request in flight may be billed, up to $0." in stderr
     assert b"Traceback" not in stderr
     response = json.loads(stdout)
     assert (response["exit_code"], response["errors"][0]["code"]) == (code, "interrupted")
+    assert response["cost"]["actual_usd"] is None
     assert list(folder.iterdir()) == []
 
 
@@ -186,8 +187,20 @@ def test_a_signal_while_stdin_is_read_prints_the_json_object_too(
     assert (process.returncode, response["exit_code"], response["errors"][0]["code"]) == (code, code, "interrupted")
 
 
+SLOW_DISK = """
+import time
+from imagecli.storage import atomic_write
+from imagecli.__main__ import run
+
+atomic_write.sync_folder = lambda folder: time.sleep(0.15)
+run()
+"""
+"""The command on a disk that takes long to make a new name permanent."""
+
+
+@pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-c", SLOW_DISK]], ids=["fast disk", "slow disk"])
 def test_images_of_an_interrupted_run_are_in_the_history(
-    folder: Path, state: Path, start: Start, imagecli: Run, httpserver: HTTPServer
+    folder: Path, state: Path, start: Start, imagecli: Run, httpserver: HTTPServer, command: list[str]
 ) -> None:
     is_over = threading.Event()
 
@@ -200,7 +213,7 @@ def test_images_of_an_interrupted_run_are_in_the_history(
     httpserver.expect_ordered_request("/v1/images/generations").respond_with_handler(never_respond)
     address = ("--base-url", httpserver.url_for("/v1"))
     extra = {"IMAGECLI_STATE_DIR": str(state)}
-    process = start("generate", "a cat", "-m", "dall-e-3", "-n", "2", *address, "--json", extra=extra)
+    process = start("generate", "a cat", "-m", "dall-e-3", "-n", "2", *address, "--json", extra=extra, command=command)
     try:
         deadline = time.monotonic() + 20
         while not list(folder.glob("a-cat-*.png")):

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.item_identity import identify_item
+from imagecli.batch.item_identity import ItemIdentifier
 from imagecli.batch.manifest.errors import ManifestError, Problems
 from imagecli.batch.manifest.load_items import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest
-from imagecli.batch.request_hash import FileDigests
 from imagecli.catalog.catalog import load_shipped_catalog
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"
@@ -55,9 +54,9 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
         base_url=base_url,
         today=TODAY,
     )
-    rows = []
+    rows, identifier = [], ItemIdentifier(provider, base_url)
     for item in result.items:
-        known = identify_item(item, provider, base_url, FileDigests())
+        known = identifier.identify(item)
         rows.append(
             {
                 "row": item.row,

@@ -255,6 +255,18 @@ def test_costs_by_day_and_model(three_days: None, imagecli: Run) -> None:
     assert imagecli("history", "cost", "--model", "dall-e-2").stdout == ""
 
 
+def test_in_a_narrow_terminal_each_day_is_named_once(
+    three_days: None, imagecli: Run, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagecli.output.terminal.terminal_columns", lambda env: 60)
+    with sqlite3.connect(state / "history.db") as connection:
+        connection.execute("UPDATE requests SET created = '2026-11-23T10:00:00Z'")
+    connection.close()
+    lines = imagecli("history", "cost", tty=TTY).stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == ["2026-11-23", "total"]
+    assert {"  model: gpt-image-2", "  model: dall-e-3"} <= set(lines)
+
+
 def test_clear_leaves_the_files_and_nothing_of_the_prompts(three_days: None, imagecli: Run, state: Path) -> None:
     (state / "history-damaged-1.db").write_bytes(b"a white cat")
     done = imagecli("history", "clear", "--before", "2026-11-01", "--yes")

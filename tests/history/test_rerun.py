@@ -278,3 +278,15 @@ def test_a_composed_image_keeps_the_format_of_its_name(
     assert [image.format for image in (first, second)] == ["webp" if name.endswith("webp") else "jpeg"] * 2
     assert second.path and second.path.stem == "in-a-hat"
     assert third.format == "png"
+
+
+def test_a_converted_image_keeps_the_format_of_its_name(imagecli: Run, folder: Path, read_history: ReadHistory) -> None:
+    """The API sends a PNG; only the name that was typed says otherwise."""
+    model = ("-m", "dall-e-2", "-s", "256x256")
+    imagecli("generate", "a cat", *model, *SANDBOX, "-o", "out/cat.jpg")
+    assert imagecli("history", "rerun", "@last").paths == [Path("cat.jpg")]
+    assert imagecli("history", "rerun", "@last").paths == [Path("cat_2.jpg")]
+    assert [image.format for image in read_history()] == ["jpeg"] * 3
+    assert imagecli("history", "rerun", "@last", "-o", "new.webp").paths == [Path("new.webp")]
+    imagecli("generate", "a cat", *model, *SANDBOX, "--fit", "200x100")
+    assert imagecli("history", "rerun", "@last").paths == [Path("a-cat_2.png")]

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
+from imagecli.env import Env
+from imagecli.events import DownloadProgress, UploadProgress
+from imagecli.output.live_progress import LiveProgress
+from imagecli.output.terminal import DisplayOptions
 from imagecli.quoting import MAX_CHARACTERS, sanitize
-from tests.conftest import Run, photo
+from tests.conftest import NOW, Run, Stream, photo
 
 KEY = "sk-canary-0123456789"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -139,3 +143,15 @@ def test_json_separates_notes_from_warnings(imagecli: Run, httpserver: HTTPServe
     levels = {remark["code"]: remark["level"] for remark in result.json["warnings"]}
     assert (levels["size"], levels["other_size"]) == ("note", "warning")
     assert "imagecli: note: landscape" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"), [(40, "receiving ↑123.5 kB"), (80, "receiving ↑123.5 kB ↓12.3 MB"), (20, "receiv")]
+)
+def test_a_number_is_not_cut_at_the_edge_of_the_terminal(columns: int, line: str) -> None:
+    env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ={}, now=lambda: NOW)
+    progress = LiveProgress(env, DisplayOptions(live=True))
+    progress._console.width = columns
+    progress(UploadProgress(request=0, sent=123_456, total=123_456))
+    progress(DownloadProgress(request=0, received=12_345_678, total=None))
+    assert progress._describe() == line

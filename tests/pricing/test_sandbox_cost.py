@@ -68,8 +68,11 @@ def test_a_batch_at_a_sandbox_under_a_base_url_costs_nothing(
     result = imagecli("batch", "pets.jsonl", *flags, "--base-url", sandbox.base_url, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1])["cost"]["actual_usd"] == 0.0
+    (folder / "pets.jsonl").write_text(json.dumps({**rows[0], "output": "other.png", "prompt": "a cow"}) + "\n")
+    plain = imagecli("batch", "pets.jsonl", *flags, "--base-url", sandbox.base_url)
+    assert plain.stderr.splitlines()[-1] == "imagecli: 1 created; cost: free (sandbox)"
     entries = [json.loads(line) for line in (folder / "pets.journal.jsonl").read_text().splitlines()]
-    assert [entry["cost_usd"] for entry in entries if entry.get("state") == "saved"] == [0.0, 0.0]
+    assert [entry["cost_usd"] for entry in entries if entry.get("state") == "saved"] == [0.0] * 3
 
 
 def test_sandbox_images_do_not_count_against_the_limit(imagecli: Run) -> None:

@@ -53,6 +53,19 @@ def test_the_servers_message_is_found_in_every_shape(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
+        (b"<title>502 Bad Gateway</title>", "(HTTP 502): Bad Gateway"),
+        (openai(message="HTTP error 502: upstream failed"), "(HTTP 502): upstream failed (invalid_request_error)"),
+        (openai(message="5020 tokens"), "(HTTP 502): 5020 tokens (invalid_request_error)"),
+        (b"502", "(HTTP 502): no reason given"),
+    ],
+)
+def test_the_status_is_in_the_message_only_once(body: bytes, words: str) -> None:
+    assert error_from_response(502, {}, body).message.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
         ({"detail": [{"loc": ["body", "size"], "msg": "field required", "type": "x"}]}, "body.size: field required"),
     ],
 )

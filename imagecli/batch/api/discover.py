@@ -56,17 +56,17 @@ def claim_found_batches(
     The journal may be lost: the lines of a batch's input file tell what was submitted. *digest* is the manifest's;
     files are downloaded to *state_dir*. Raises what the requests do, and DiskError.
     """
-    unclaimed = {plan.identity.id: plan for plan in plans}
+    unclaimed = {plan.item.id: plan for plan in plans}
     claimed: set[str] = set()
     if not plans:
         return claimed
-    manifest = plans[0].manifest
+    name, folder = Path(plans[0].manifest).name, plans[0].folder
     for job in client.list_batches(on_event):
         if not unclaimed:
             break
-        if not may_have_rows(job, manifest.name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
+        if not may_have_rows(job, name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
             continue
-        submitted_ids = read_submitted_ids(client, job, state_dir, manifest.parent, on_event)
+        submitted_ids = read_submitted_ids(client, job, state_dir, folder, on_event)
         ours = [
             plan
             for plan in unclaimed.values()
@@ -76,8 +76,8 @@ def claim_found_batches(
             continue
         journal.write_all([_claim_entry(plan, job) for plan in ours])
         for plan in ours:
-            claimed.add(plan.identity.id)
-            del unclaimed[plan.identity.id]
+            claimed.add(plan.item.id)
+            del unclaimed[plan.item.id]
         message = f"{job.id} was submitted earlier with {len(ours):,} of these rows, but was not in the journal"
         on_event(NoteEvent(code="found_batch", message=message))
     return claimed

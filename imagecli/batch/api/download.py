@@ -10,10 +10,9 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from imagecli.client.batch_api import GONE, BatchApiClient
-from imagecli.errors import DiskError, NetworkError, RefusedError, UnsavedError, is_disk_full
+from imagecli.errors import DiskError, NetworkError, RefusedError, UnsavedError, is_disk_full, os_error_reason
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.safe_open import make_private_folder
-from imagecli.storage.atomic_write import os_error_reason
 from imagecli.storage.preflight import MIN_FREE_BYTES
 
 MAX_TRIES: Final = 3

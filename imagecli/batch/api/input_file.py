@@ -13,9 +13,8 @@ from imagecli.batch.api.submission_ids import LineId, item_key
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
-from imagecli.errors import DiskError, UsageError
+from imagecli.errors import DiskError, UsageError, os_error_reason
 from imagecli.plan_calls import PlannedCall
-from imagecli.storage.atomic_write import os_error_reason
 
 LineBuilder = Callable[[str, PlannedCall, ItemPlan], bytes]
 """A `custom_id`, its call and the plan that it is of → the line."""
@@ -72,7 +71,7 @@ def build_input_files(
 
 def calls_with_ids(plan: ItemPlan) -> Iterator[tuple[str, PlannedCall]]:
     """The calls of *plan*, each with its `custom_id`."""
-    key, begin = item_key(plan.identity.id, plan.identity.hash), 0
+    key, begin = item_key(plan.item.id, plan.identity.hash), 0
     for call in plan.calls():
         n = call.request.options.n
         yield str(LineId(key=key, begin=begin, n=n)), call
@@ -109,7 +108,7 @@ def _new_input_file(kind: tuple[str, str], path: Path, stack: ExitStack) -> Batc
 
 def _too_large_error(plan: ItemPlan, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
-        f"{plan.identity.id} needs {len(lines):,} requests ({sum(map(len, lines)):,} bytes); a batch is limited to "
+        f"{plan.item.id} needs {len(lines):,} requests ({sum(map(len, lines)):,} bytes); a batch is limited to "
         f"{row.max_requests:,} requests ({row.max_bytes:,} bytes); nothing was submitted",
         hint="reduce n, or omit --batch-api",
     )

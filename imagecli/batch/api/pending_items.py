@@ -120,13 +120,15 @@ def _plan_as_submitted(
     to_create = tuple(dict.fromkeys(indexes[paths[0]] for paths in entry.planned if paths[0] in indexes))
     if not plan.identity.is_requested_by(entry) or len(to_create) < len(entry.planned) or not to_create:
         return None
-    writes = tuple(path for paths in entry.planned for path in paths if path in indexes)
+    planned = {path for paths in entry.planned for path in paths}
     decision = Decision(
-        kind="missing", to_create=to_create, writes=writes, replaces=tuple(Replacement(*file) for file in replaces)
+        kind="missing",
+        to_create=to_create,
+        unchanged=tuple(path for index in to_create for path in plan.item.image_paths[index] if path not in planned),
+        replaces=tuple(Replacement(*file) for file in replaces),
     )
     # The journal records the request that was sent, whose model may no longer be the default.
-    identity = replace(plan.identity, model=entry.model)
-    return replace(plan, identity=identity, decision=decision, first_call=first)
+    return replace(plan, submitted_model=entry.model, decision=decision, first_call=first)
 
 
 def _replaced_files(entry: JournalEntry, state: JournalState) -> tuple[tuple[str, str | None], ...]:

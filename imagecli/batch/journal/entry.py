@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -161,16 +161,17 @@ def _parse_object(line: bytes) -> dict[str, Any]:
 
 
 def _validate_fields(
-    document: Mapping[str, Any], fields: Mapping[str, Callable[[Any], bool]], required: tuple[str, ...]
+    document: Mapping[str, Any], fields: Mapping[str, Callable[[Any], bool]], required: Set[str]
 ) -> dict[str, Any]:
     """The *fields* of *document* that are not null. Raises ValueError for an invalid or missing one."""
-    values = {name: value for name, value in document.items() if value is not None and name in fields}
-    for name, value in values.items():
-        if not fields[name](value):
-            raise ValueError(f"invalid {name}")
-    for name in required:
-        if name not in values:
-            raise ValueError(f"missing {name}")
+    values = {}
+    for name, value in document.items():
+        if value is not None and (is_valid := fields.get(name)):
+            if not is_valid(value):
+                raise ValueError(f"invalid {name}")
+            values[name] = value
+    if not values.keys() >= required:
+        raise ValueError(f"missing {min(required - values.keys(), key=list(fields).index)}")
     return values
 
 
@@ -233,11 +234,11 @@ def _is_plan_list(value: Any) -> bool:
 
 
 def _is_file_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(file, dict) for file in value)
+    return isinstance(value, list) and set(map(type, value)) <= {dict}
 
 
 _FILE_FIELDS: Final = {"path": _is_path_below, "sha256": _is_digest, "bytes": _is_count, "planned": _is_path_below}
-_FILE_REQUIRED: Final = ("path", "sha256", "bytes")
+_FILE_REQUIRED: Final = frozenset(("path", "sha256", "bytes"))
 _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "id": _is_text,
     "hash": _is_text,
@@ -258,6 +259,6 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "run": _is_count,
 }
 _FILE_LISTS: Final = ("files", "originals")
-_REQUIRED: Final = ("id", "hash", "state", "provider", "model")
+_REQUIRED: Final = frozenset(("id", "hash", "state", "provider", "model"))
 _REPEATED: Final = ("state", "provider", "model", "base_url", "submission", "batch", "manifest")
 """Fields whose values most entries share, and so one object of them."""

@@ -20,11 +20,10 @@ from typing import Final
 
 from imagecli.batch.journal.paths import find_beside, lock_path
 from imagecli.batch.shards import Shard
-from imagecli.errors import OutputError, UsageError
+from imagecli.errors import OutputError, UsageError, os_error_reason
 from imagecli.file_lock import try_lock
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular, read_regular
-from imagecli.storage.atomic_write import os_error_reason
 
 PATIENCE_SECONDS: Final = 1.0
 """How long to wait for a lock: another run that only tests whether it may start holds it for a moment."""
@@ -81,7 +80,7 @@ def _acquire(path: Path, manifest: Path) -> int:
             descriptor = _try_acquire(path)
         except UnsafeFileError as error:
             raise OutputError(
-                f"can't use lock file {path}: {error.strerror}",
+                f"can't use lock file {path}: {os_error_reason(error)}",
                 hint=f"if it isn't yours, remove it: rm {shell_quote(path)}",
             ) from error
         except OSError as error:

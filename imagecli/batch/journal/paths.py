@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.batch.shards import Shard
-from imagecli.errors import UsageError
+from imagecli.errors import UsageError, os_error_reason
 
 
 class ShardFile(NamedTuple):
@@ -45,7 +45,9 @@ def find_beside(manifest: Path, extension: str) -> Iterator[ShardFile]:
     try:
         names = [path.name for path in manifest.parent.iterdir()]
     except OSError as error:
-        raise UsageError(f"can't read {manifest.parent}: {error.strerror}", hint="check its permissions") from error
+        raise UsageError(
+            f"can't read {manifest.parent}: {os_error_reason(error)}", hint="check its permissions"
+        ) from error
     for name in names:
         if match := pattern.fullmatch(name):
             shard = Shard(index=int(match[1]), of=int(match[2])) if match[1] else None

@@ -14,7 +14,7 @@ from typing import IO, Final
 from imagecli.batch.journal.entry import SCHEMA, JournalEntry, NewerSchemaError, parse_entry
 from imagecli.batch.journal.paths import find_journals, journal_path
 from imagecli.batch.journal.state import JournalState
-from imagecli.errors import UsageError
+from imagecli.errors import UsageError, os_error_reason
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
@@ -41,13 +41,13 @@ def read_journals(manifest: Path, on_event: EventHandler) -> JournalState:
                 _JournalParser(path, state, on_event).read(file)
         except UnsafeFileError as error:
             raise UsageError(
-                f"can't read journal {path}: {error.strerror}",
+                f"can't read journal {path}: {os_error_reason(error)}",
                 hint=f"if it isn't yours, remove it: rm {shell_quote(path)}",
                 code="journal",
             ) from error
         except OSError as error:
             raise UsageError(
-                f"can't read journal {path}: {error.strerror}", hint="check its permissions", code="journal"
+                f"can't read journal {path}: {os_error_reason(error)}", hint="check its permissions", code="journal"
             ) from error
     _check_not_shared(manifest, state)
     return state

@@ -87,9 +87,10 @@ class JournalState:
 
         There are several if two clones submitted it and their journals were merged.
         """
-        entries = [
-            entry for entry in self._submitted.get(id, {}).values() if entry.is_pending and not self._is_ended(entry)
-        ]
+        submitted = self._submitted.get(id)
+        if not submitted:
+            return ()
+        entries = [entry for entry in submitted.values() if entry.is_pending and not self._is_ended(entry)]
         last = self._last.get(id)
         return tuple(sorted(entries, key=lambda entry: (entry is not last, -entry.run)))
 
@@ -109,7 +110,9 @@ class JournalState:
     def file_planned_at(self, path: str) -> RecordedFile | None:
         """The file that was planned as *path*; else one that was saved as *path* though planned as another."""
         if entry := self._by_plan.get(path):
-            return RecordedFile(entry, next(file for file in entry.files if file.plan == path))
+            for file in entry.files:
+                if file.plan == path:
+                    return RecordedFile(entry, file)
         return self.file_at(path)
 
     def files_planned_at(self, path: str) -> tuple[RecordedFile, ...]:
@@ -119,7 +122,7 @@ class JournalState:
 
     def originals_planned_at(self, paths: Iterable[str]) -> dict[str, str]:
         """The received images beside the files that were planned as *paths*: path → sha256, as last saved."""
-        recorded = filter(None, map(self.file_planned_at, paths))
+        recorded = [file for path in paths if (file := self.file_planned_at(path))]
         in_order = sorted(recorded, key=attrgetter("entry.run"))
         return {one.path: one.sha256 for entry, file in in_order for one in entry.originals_of(file)}
 

@@ -15,10 +15,10 @@ from imagecli.batch.journal.paths import journal_path
 from imagecli.batch.journal.reader import MAX_LINE_BYTES, read_lines
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.shards import Shard
-from imagecli.errors import DiskError, OutputError
+from imagecli.errors import DiskError, OutputError, os_error_reason
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
-from imagecli.storage.atomic_write import full_disk_hint, os_error_reason, sync_folder
+from imagecli.storage.atomic_write import full_disk_hint, sync_folder
 
 _CHUNK_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -54,7 +54,7 @@ class JournalWriter:
                 sync_folder(self.path.parent)
         except UnsafeFileError as error:
             raise OutputError(
-                f"can't write journal {self.path}: {error.strerror}",
+                f"can't write journal {self.path}: {os_error_reason(error)}",
                 hint=f"move it away: mv {shell_quote(self.path)} "
                 f"{shell_quote(self.path.with_name(self.path.name + '.old'))}",
             ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
@@ -26,6 +26,7 @@ from imagecli.batch.manifest.resolve_settings import (
     resolve_settings,
 )
 from imagecli.batch.manifest.row_parser import ParsedRow
+from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS, check_prompt_text
 from imagecli.checks.model_parameters import ONLY_FOR
@@ -79,27 +80,41 @@ class _RowInputs(NamedTuple):
     markup: InputSource | None = None
 
 
-NO_INPUTS: Final = _RowInputs()
+_NO_INPUTS: Final = _RowInputs()
+_ONE_OUTPUT: Final = (OutputSpec(output=""),)
+"""Of a row with `output`, which has no rules of its own for the file."""
 
 
-class _RowParts(NamedTuple):
+@dataclass(slots=True)
+class _RowParts:
     """What the items of one row have in common."""
 
     settings: ResolvedSettings
     prompt: str | None
     """As written, with its variables not filled."""
     templates: list[OutputTemplate]
+    """Of the files that are made of each image."""
     inputs: _RowInputs
 
 
 def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Iterator[ManifestItem]:
     """Yields the items of *row*; none if it has problems, all of which are added to *problems*."""
     parts = _resolve_parts(row, shared, problems)
-    if parts is not None:
+    if parts is None:
+        return
+    settings = _apply_format(row, parts, shared, problems)
+    shared.add_notes(settings.notes)
+    combinations = combine_variables(row.vars)
+    for index, combination in enumerate(combinations):
+        variables = {**row.columns, **combination} if combination else row.columns
         try:
-            yield from _expand_combinations(row, parts, shared, problems)
+            item = _build_item(row, parts, settings, variables, index, len(combinations), shared, problems)
         except UsageError as error:
             problems.add_error(error)
+            return
+        if item is None:
+            return
+        yield item
 
 
 def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowParts | None:
@@ -107,9 +122,9 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
     is_complete = not problems.any
     settings, prompt = None, row.prompt
     templates: list[OutputTemplate] = []
-    for spec in row.output_specs:
+    for output in [spec.output for spec in row.outputs] or [row.output]:
         try:
-            templates.append(parse_output_template(spec))
+            templates.append(parse_output_template(output))
         except UsageError as error:
             problems.add_error(error, "output")
     try:
@@ -121,7 +136,7 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
             prompt = shared.files.read_prompt(row.prompt_file, row.line)
         except UsageError as error:
             problems.add_error(error, "prompt_file")
-    inputs = NO_INPUTS if row.kind.command == "generate" else _resolve_inputs(row, shared, problems)
+    inputs = _NO_INPUTS if row.kind.command == "generate" else _resolve_inputs(row, shared, problems)
     composition = inputs.composition
     if composition and composition.extension and prompt is None and row.prompt_file is None:
         prompt = EXTEND_PROMPT
@@ -216,67 +231,72 @@ def _check_row(row: ParsedRow, problems: RowProblems) -> None:
             problems.add(f"{name} has no values", field="vars", hint="add at least one, or remove it")
 
 
-def _expand_combinations(
-    row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems
-) -> Iterator[ManifestItem]:
-    """Yields an item for each combination of the row's variables. Adds to *problems*, or raises UsageError."""
-    known_variables = {**row.columns, **row.vars} if row.columns else row.vars
+def _apply_format(row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems) -> ResolvedSettings:
+    """The settings of *row* with the format that its output asks for. Its braces are checked, too."""
+    variables = {**row.columns, **row.vars} if row.columns else row.vars
     try:
-        _check_braces(row, parts, known_variables, shared)
+        _check_braces(row, parts, variables, shared)
     except UsageError as error:
         problems.add_error(error)
     settings, has_format = parts.settings, "output_format" in row.kind.own
     try:
         if not (row.outputs and has_format):
             output = parts.templates[0].output
-            settings = apply_format_of_output(
-                shared.target, settings, output, flagged=has_format, variables=known_variables
-            )
+            settings = apply_format_of_output(shared.target, settings, output, flagged=has_format, variables=variables)
         if row.outputs:
-            check_output_formats(parts.templates, settings.options.output_format)
+            check_output_formats(parts.templates, row.outputs, settings.options.output_format)
     except UsageError as error:
         problems.add_error(error)
+    return _without_format_rules(settings) if problems.any else settings
+
+
+def _build_item(
+    row: ParsedRow,
+    parts: _RowParts,
+    settings: ResolvedSettings,
+    variables: Mapping[str, str],
+    index: int,
+    count: int,
+    shared: Expansion,
+    problems: RowProblems,
+) -> ManifestItem | None:
+    """The item for combination *index*, from 0, of the *count* that the row's variables have. None if the row has a
+    problem. Raises UsageError.
+    """
+    prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
+    request = _build_request(row, parts, settings, prompt, shared)
+    if prompt is not None:
+        try:
+            check_prompt_text(prompt, settings.model)
+        except UsageError as error:
+            problems.add_error(error)
+    if not index:
+        _check_shape(row, settings, parts.inputs.composition, shared, problems, OPERATIONS[type(request)])
     if problems.any:
-        settings = _without_format_rules(settings)
-    shared.add_notes(settings.notes)
-    combinations = combine_variables(row.vars)
-    n, fit = settings.options.n, row.kind.settings.get("fit")
-    for index, combination in enumerate(combinations):
-        variables = {**row.columns, **combination} if combination else row.columns
-        prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
-        request = _build_request(row, parts, settings, prompt, shared)
-        if prompt is not None:
-            try:
-                check_prompt_text(prompt, settings.model)
-            except UsageError as error:
-                problems.add_error(error)
-        if not index:
-            _check_shape(row, settings, parts.inputs.composition, shared, problems, OPERATIONS[type(request)])
-        if problems.any:
-            return
-        files_by_template = [
-            build_targets(
-                template,
-                request,
-                prompt,
-                variables,
-                fit,
-                root=shared.folder,
-                first=1 + index * n,
-                total=n * len(combinations),
-            )
-            for template in parts.templates
-        ]
-        yield ManifestItem(
-            row=row.number,
-            line=row.line,
-            request=request,
-            model=settings.model,
-            model_named="model" in row.kind.settings,
-            prompt=prompt,
-            settings=settings.settings,
-            targets=tuple(zip(*files_by_template, strict=True)),
+        return None
+    n, fit = settings.options.n, settings.settings.get("fit")
+    files_by_template = []
+    for template, spec in zip(parts.templates, row.outputs or _ONE_OUTPUT, strict=True):
+        files = build_targets(
+            template,
+            spec.output_format,
+            spec.fit or fit,
+            request,
+            prompt,
+            variables,
+            root=shared.folder,
+            first=1 + index * n,
+            total=count * n,
         )
+        files_by_template.append(files)
+    return ManifestItem(
+        row=row.number,
+        line=row.line,
+        request=request,
+        resolved=settings,
+        prompt=prompt,
+        targets=tuple(zip(*files_by_template, strict=True)),
+    )
 
 
 def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> None:
@@ -287,7 +307,7 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
         shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
     if row.own_vars:
         check_variables_used(row.own_vars, parts.prompt, *(template.output for template in parts.templates))
-    if not parts.prompt:
+    if not parts.prompt or "{" not in parts.prompt:
         return
     check_placeholders(parts.prompt, variables)
     is_own = not row.kind.own.isdisjoint(("prompt", "prompt_file"))

@@ -96,43 +96,45 @@ class OutputTemplate(NamedTuple):
     """An output, parsed."""
 
     output: OutputPattern
-    fields: frozenset[str]
+    fields: frozenset[str] = frozenset()
     """The names in its braces."""
-    spec: OutputSpec
 
 
 @lru_cache(maxsize=1024)
-def parse_output_template(spec: OutputSpec) -> OutputTemplate:
+def parse_output_template(text: str) -> OutputTemplate:
     """Parses the output of a row. Raises UsageError or OutputError, also for one outside the manifest's folder."""
-    refuse_home(spec.output)
-    output = parse_output(spec.output or None, look=None)
+    refuse_home(text)
+    output = parse_output(text or None, look=None)
     if output.kind == "stdout":
         raise OutputError("- (stdout) is not a valid output in a manifest", hint="use a file, or a folder ending in /")
     check_output_inside(output)
-    fields = frozenset(fields_in(output.text)) if output.kind == "template" else frozenset()
+    if output.kind != "template":
+        return OutputTemplate(output)
+    fields = fields_in(output.text)
     for name in _TIME_FIELDS:
         if name in fields:
             raise OutputError(
                 f"output {output.text!r}: {{{name}}} changes with every run, which would create the image again",
                 hint="use {slug}, {n}, {hash} or a variable instead",
             )
-    return OutputTemplate(output, fields, spec)
+    return OutputTemplate(output, fields)
 
 
 def build_targets(
     template: OutputTemplate,
+    output_format: str | None,
+    fit: Size | None,
     request: ImageRequest,
     prompt: str | None,
     variables: Mapping[str, str],
-    fit: Size | None,
     *,
     root: Path,
     first: int,
     total: int,
 ) -> list[OutputTarget]:
-    """A file below *root* for each image of *request*; *first* and *total* as in `naming.build_names`.
+    """A file below *root* for each image of *request*, fitted to *fit* and converted to *output_format* if given.
 
-    Raises UsageError.
+    *first* and *total* as in `naming.build_names`. Raises UsageError.
     """
     default = "{stem}-{slug}" if request.input_sources else "{slug}"
     uses_default = template.output.text.endswith(("/", "."))
@@ -141,14 +143,12 @@ def build_targets(
     names = build_names(
         template.output, count=request.options.n, fields=fields, default=default, first=first, total=total
     )
-    fit = template.spec.fit or fit
-    required_format = template.spec.output_format
-    expected_format = required_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
+    expected_format = output_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
     default_extension = TRUE_ENDINGS[expected_format]
     targets = []
     for name in names:
         # The extension decides the format, in a template as in a literal name.
-        is_written = bool(name.ending or required_format)
+        is_written = bool(name.ending or output_format)
         kind = _find_kind(root, name.folder, name.ending or default_extension, is_written, fit)
         has_ext = EXT in name.stem
         stem = name.stem.replace(EXT, default_extension) if has_ext else name.stem
@@ -168,12 +168,14 @@ def _find_folder(root: Path, folder: Path) -> OutputFolder:
     return OutputFolder(root / folder, "" if posix == "." else f"{posix}/")
 
 
-def check_output_formats(templates: Sequence[OutputTemplate], image_format: str | None) -> None:
+def check_output_formats(
+    templates: Sequence[OutputTemplate], specs: Sequence[OutputSpec], image_format: str | None
+) -> None:
     """Raises OutputError if one of a row's files can't be made of an image in *image_format* (None: any raster)."""
     svg = image_format == "svg"
-    for template in templates:
+    for template, spec in zip(templates, specs, strict=True):
         check_output_ending(template.output, svg=svg)
-        required = template.spec.output_format
+        required = spec.output_format
         from_name = ENDINGS.get(template.output.text.rpartition(".")[2].lower())
         if required and from_name and required != from_name:
             raise OutputError(

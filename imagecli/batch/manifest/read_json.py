@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from sys import intern
 from typing import Any, Final
 
 from imagecli.batch.manifest.content import ManifestContent, RawRow, iter_lines
@@ -159,8 +158,7 @@ def _refuse_constant(name: str) -> None:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of *pairs*. Raises UsageError for a key that it has twice."""
-    # Thousands of rows have the same keys.
-    table = {intern(name): value for name, value in pairs}
+    table = dict(pairs)
     if len(table) < len(pairs):
         names = [name for name, _ in pairs]
         duplicate = next(name for name in names if names.count(name) > 1)

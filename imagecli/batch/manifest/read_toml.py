@@ -14,20 +14,19 @@ from imagecli.batch.manifest.content import ManifestContent, RawRow, build_conte
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.value_parsers import format_value
 
-_TOKEN: Final = re.compile(
-    r'"""(?:[^"\\]|\\.|""?(?!"))*"{3,5}'
+_LINE: Final = re.compile(
+    r'(?:"""(?:[^"\\]|\\.|""?(?!"))*"{3,5}'
     r"|'''(?:[^']|''?(?!'))*'{3,5}"
     r'|"(?:[^"\\\n]|\\.)*"'
     r"|'[^'\n]*'"
     r"|\#[^\n]*"
-    r"|(?P<newline>\n)"
-    r"|[^\"'#\n]+|.",
+    r"|[^\"'#\n]+|[^\n])*+",
     re.S,
 )
-"""Strings, comments and the rest. A line that begins inside a string has no header."""
+"""A line with its strings, which may contain newlines. A line that begins inside a string has no header."""
 
-_HEADER: Final = re.compile(r"\s*\[(?P<array>\[)?\s*(?P<name>[\w-]+)\s*\]")
-_KEY: Final = re.compile(r"\s*(?P<name>[\w-]+)\s*[=.]")
+_HEADER: Final = re.compile(r"[^\S\n]*\[(?P<array>\[)?[^\S\n]*(?P<name>[\w-]+)[^\S\n]*\]")
+_KEY: Final = re.compile(r"[^\S\n]*(?P<name>[\w-]+)[^\S\n]*[=.]")
 
 
 class TomlLines(NamedTuple):
@@ -79,27 +78,24 @@ def _build_rows(images: Any, lines: TomlLines, problems: Problems) -> Iterator[R
 def _find_lines(text: str) -> TomlLines:
     lines = TomlLines({}, [])
     in_table = False
-    for number, beginning in _iter_lines(text):
-        if header := _HEADER.match(beginning):
+    for begin, number in _iter_lines(text):
+        if header := _HEADER.match(text, begin):
             in_table = True
             lines.top.setdefault(header["name"], number)
             if header["array"] and header["name"] == "image":
                 lines.images.append(number)
-        elif not in_table and (key := _KEY.match(beginning)):
+        elif not in_table and (key := _KEY.match(text, begin)):
             lines.top.setdefault(key["name"], number)
     return lines
 
 
-def _iter_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The number and the first token of each line that does not begin inside a string."""
-    begin = line = 1
-    first_token = ""
-    for token in _TOKEN.finditer(text):
-        if token["newline"]:
-            yield begin, first_token
-            first_token = ""
-            begin = line = line + 1
-        else:
-            first_token = first_token or token[0]
-            line += token[0].count("\n")
-    yield begin, first_token
+def _iter_lines(text: str) -> Iterator[tuple[int, int]]:
+    """The position and the number of each line that does not begin inside a string."""
+    begin, number = 0, 1
+    while line := _LINE.match(text, begin):
+        yield begin, number
+        end = line.end()
+        if end == len(text):
+            return
+        number += text.count("\n", begin, end) + 1
+        begin = end + 1

@@ -27,6 +27,7 @@ _WORDS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
+_NUMBER_BEGINNINGS: Final = tuple("+-.0123456789")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NEW_NUMBER: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -110,12 +111,13 @@ def _build_values(events: Iterator[Any], problems: Problems) -> Any:
     """For each container the key whose value comes next; None before a key, and in lists."""
     for event in events:
         kind = type(event).__name__
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        _check_event(event, kind, line, len(containers), bool(root))
         if kind in ("MappingEndEvent", "SequenceEndEvent"):
             containers.pop()
             keys.pop()
-        elif kind in ("MappingStartEvent", "SequenceStartEvent", "ScalarEvent"):
+            continue
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        _check_event(event, kind, line, len(containers), bool(root))
+        if kind in ("MappingStartEvent", "SequenceStartEvent", "ScalarEvent"):
             container, key = containers[-1], keys[-1]
             if isinstance(container, LocatedDict) and key is None:
                 keys[-1] = _parse_key(event, kind, line, container)
@@ -165,10 +167,14 @@ def _parse_value(event: Any, kind: str, line: int, problems: Problems) -> Any:
     is_plain = event.implicit[0]
     if not is_plain:
         return text
+    if not text.startswith(_NUMBER_BEGINNINGS):
+        return _WORDS.get(text, text)
     if reason := _refusal(text):
         problems.add(line, f"{format_value(text)} {reason}", hint="put it in quotes")
         return text
-    return _parse_plain_scalar(text)
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 def _refusal(text: str) -> str | None:
@@ -180,12 +186,3 @@ def _refusal(text: str) -> str | None:
     if _FLOAT.fullmatch(text):
         return "has too many digits for a number" if len(text) > _MAX_FLOAT_LENGTH else None
     return None
-
-
-def _parse_plain_scalar(text: str) -> Any:
-    """The value of a scalar without quotes."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text

@@ -39,6 +39,7 @@ from imagecli.domain import (
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import OutputPattern
+from imagecli.naming.output_pattern import OutputKind
 
 Notes = tuple[NoteEvent | WarningEvent, ...]
 
@@ -130,20 +131,26 @@ def apply_format_of_output(
     """
     names = tuple(variables) if "{" in output.text else ()
     if output.kind != "literal":
-        return _apply_format(target, settings, output, flagged, names)
+        return _apply_format(target, settings, output.kind, output.text, flagged, names)
     # Only the extension of a literal name counts, so that names with the same one share the result.
     stem, dot, extension = output.text.rpartition("/")[2].rpartition(".")
     same_extension = f"x.{extension}" if dot and stem else "x"
     try:
-        return _apply_format(target, settings, OutputPattern(kind="literal", text=same_extension), flagged, ())
-    except UsageError:
-        return _apply_format(target, settings, output, flagged, names)  # raises, with the whole name in its message
+        return _apply_format(target, settings, "literal", same_extension, flagged, ())
+    except UsageError:  # raised again, with the whole name in its message
+        return _apply_format(target, settings, "literal", output.text, flagged, names)
 
 
 @lru_cache(maxsize=_DISTINCT)
 def _apply_format(
-    target: ManifestTarget, settings: ResolvedSettings, output: OutputPattern, flagged: bool, variables: tuple[str, ...]
+    target: ManifestTarget,
+    settings: ResolvedSettings,
+    kind: OutputKind,
+    text: str,
+    flagged: bool,
+    variables: tuple[str, ...],
 ) -> ResolvedSettings:
+    output = OutputPattern(kind=kind, text=text)
     support = FormatSupport(
         row=settings.model,
         provider=target.provider,

@@ -147,14 +147,10 @@ def suggest_field(name: str) -> str | None:
     return value_parsers.suggest_word(name, FIELDS)
 
 
-def parse_field(name: str, value: Any, is_cell: bool) -> Any:
-    """The value of a field, parsed. *is_cell*: it is text from a table. Raises UsageError."""
-    if name in CONTENT or not isinstance(value, str):
-        return FIELDS[name].parse(value, is_cell)
-    return _parse_setting(name, value, is_cell)
-
-
 @lru_cache(maxsize=4096)
-def _parse_setting(name: str, value: str, is_cell: bool) -> Any:
-    # Rows repeat their settings, so that few different texts are parsed.
-    return FIELDS[name].parse(value, is_cell)
+def parse_setting(name: str, text: str, is_cell: bool) -> Any:
+    """The value of a setting that was written as text, parsed. *is_cell*: in a table. Raises UsageError.
+
+    Cached, as rows repeat their settings, so that few different texts are parsed.
+    """
+    return FIELDS[name].parse(text, is_cell)

@@ -11,6 +11,7 @@ from imagecli.commands.batch.api_steps import BatchWaiter, cancel_pending, fetch
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.open_run import (
+    check_renamed,
     count_up_to_date,
     find_pending_plans,
     find_waiting,
@@ -21,7 +22,7 @@ from imagecli.commands.batch.open_run import (
 )
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.commands.refused_key import explain_refused_key
-from imagecli.errors import AuthenticationError, ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code
+from imagecli.errors import AuthenticationError, ImagecliError, Terminated, UnsavedError, signal_exit_code
 from imagecli.pipeline.pipeline import spool_places
 from imagecli.pricing.command_cost import Budget
 
@@ -42,10 +43,10 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
     Raises UsageError, OutputError or AuthenticationError before anything is sent, and the errors of asking the
     provider for its batches.
     """
-    _check_not_embedded(context, mode)
     with open_batch_run(context) as run:
         plans = plan_run(run)
         if not mode.cancel:
+            check_renamed(run, plans)
             check_unrecorded(plans, spool_places(context.settings))
         counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans))
         budget = Budget.build((), settings_with_cap_share(context))
@@ -102,15 +103,6 @@ def _run_steps(api_run: BatchApiRun, mode: BatchApiMode) -> list[ImagecliError]:
         api_run.reporter.counts.signal_code = signal_exit_code(signal)
         errors.append(_interruption_error(api_run))
     return errors
-
-
-def _check_not_embedded(context: BatchContext, mode: BatchApiMode) -> None:
-    """Raises UsageError if the batches would be lost at the end of the command."""
-    if context.settings.provider.embedded and not mode.wait:
-        raise UsageError(
-            "--batch-api needs --wait with the sandbox, whose batches end with the command; nothing was sent",
-            hint="add --wait, or run imagecli sandbox in another terminal and pass its address with --base-url",
-        )
 
 
 def _interruption_error(api_run: BatchApiRun) -> ImagecliError:

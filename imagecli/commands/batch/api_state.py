@@ -71,7 +71,7 @@ class BatchApiRun:
         self.pending_items = [item for item in items if item.entry.batch not in self.fetched]
         for item in self.pending_items:
             if plan := item.plan:
-                calls = priced[plan.first_call : plan.first_call + len(plan.requests())]
+                calls = priced[plan.first_call : plan.first_call + len(plan.call_sizes)]
                 self._priced[item.entry.id, item.entry.submission] = calls
         self.budget = build_budget(context, priced)
         self.reporter.budget = self.budget
@@ -90,7 +90,7 @@ class BatchApiRun:
         return [plan for plan in self.plans if self._is_pending(plan) and self._is_open(plan)]
 
     def _is_open(self, plan: ItemPlan) -> bool:
-        return plan.identity.id not in self._ended
+        return plan.item.id not in self._ended
 
     def _is_pending(self, plan: ItemPlan) -> bool:
         return is_pending(plan, self.run.state)
@@ -117,7 +117,7 @@ class BatchApiRun:
 
     def add_result(self, result: ItemResult) -> None:
         """Counts, records and prints an item that has ended."""
-        self._ended.add(result.plan.identity.id)
+        self._ended.add(result.plan.item.id)
         self._update_counts()
         self.reporter.counts.add(result)
         estimated = estimate_item_cost(result.plan, self.budget)
@@ -263,7 +263,7 @@ def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[Pending
     items: list[PendingItem] = []
     priced: PricedCalls = []
     for plan in plans:
-        for entry in state.pending_entries(plan.identity.id):
+        for entry in state.pending_entries(plan.item.id):
             if _is_at_provider(entry, context):
                 item = build_pending_item(plan, entry, state, len(priced), manifest)
                 items.append(item)

@@ -120,7 +120,7 @@ def submit_missing(api_run: BatchApiRun) -> list[ImagecliError]:
                 checked = api_run.duplicates.check(result.job, result.sent)
                 error = submitter.try_journal(checked.entries) or checked.error
                 if not checked.is_cancelled:
-                    api_run.add_batch(result.job, sum(len(plan.requests()) for plan in result.plans))
+                    api_run.add_batch(result.job, sum(len(plan.call_sizes) for plan in result.plans))
             if error:
                 errors.append(error)
                 break

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from imagecli.batch.decisions import DecisionKind
 from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
-from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.context import BatchContext
@@ -16,24 +16,28 @@ from imagecli.commands.batch.gallery import write_batch_gallery
 from imagecli.commands.batch.kept_files import find_kept_files
 from imagecli.commands.batch.open_run import (
     BatchRun,
-    build_batch_run_context,
     check_inputs_and_folders,
+    check_renamed,
     count_up_to_date,
+    find_moves,
     number_calls,
     open_batch_run,
     plan_run,
 )
-from imagecli.commands.batch.plan_items import disk_state, planned_outputs
+from imagecli.commands.batch.plan_items import disk_state
 from imagecli.commands.batch.reporter import NO_COST, item_keys
 from imagecli.commands.batch.run import ConcurrencyOptions
-from imagecli.commands.image.dry_run import build_dry_run_request
+from imagecli.commands.image.dry_run import build_dry_run_request, printable_headers
+from imagecli.config.settings import Settings
 from imagecli.errors import EXIT_INCOMPLETE
-from imagecli.events import Event
+from imagecli.events import ignore_event
 from imagecli.output.batch import COMMAND
 from imagecli.output.dry_run import BatchDryRun, format_batch_dry_run
 from imagecli.pipeline.pipeline import spool_places
-from imagecli.pipeline.prepare_call import InputsByModel, prepare_call
+from imagecli.pipeline.prepare_call import InputsByModel
+from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
+from imagecli.providers.request import build_http_request
 from imagecli.results import CommandResult, DryRunRequest
 from imagecli.safe_open import real_path
 
@@ -45,15 +49,14 @@ def run_check(context: BatchContext) -> int:
     """Lists what is missing or stale, and returns 10 if anything is. Raises OutputError for existing files."""
     with open_batch_run(context, read_only=True) as run:
         plans = plan_run(run)
-        _emit_moves(run, plans)
+        for move in find_moves(run, plans):
+            run.events(move.note())
     gaps = [plan for plan in plans if plan.decision.kind != "done"]
     counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans), missing=len(gaps))
     if context.display.json:
         for plan in plans:
             _print_row(run, plan)
-    run.output.print_lines(
-        [f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.decision.writes or plan.outputs]
-    )
+    run.output.print_lines([f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.writes or plan.outputs])
     message = f"{len(gaps):,} of {counts.total:,} missing or stale" if gaps else f"all {counts.total:,} up to date"
     if pending := _count(plans, "submitted"):
         message += f", {pending:,} of them pending in the Batch API"
@@ -79,17 +82,6 @@ def run_check(context: BatchContext) -> int:
     return exit_code or run.output.exit_code
 
 
-def _emit_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
-    """Notes which missing files exist under an earlier name, and only have to be moved."""
-    context = run.context
-    missing = [(plan.identity, plan.decision) for plan in plans if plan.decision.kind == "missing"]
-    if missing and run.state.runs:
-        outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
-        orphans = find_orphans(outputs, run.state, disk_state(context))
-        for note in suggest_moves(missing, orphans, context.manifest.folder):
-            run.events(note)
-
-
 def _print_row(run: BatchRun, plan: ItemPlan) -> None:
     """Prints a row's JSON object: its files that exist, and whether those are all."""
     files = find_kept_files(plan, run.state, disk_state(run.context), run.context.manifest.folder)
@@ -103,7 +95,7 @@ def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     """Prints what would be requested, for how much, and how long that takes at least."""
     with open_batch_run(context, read_only=True) as run:
         plans = plan_run(run)
-        _emit_moves(run, plans)
+        check_renamed(run, plans)
         check_unrecorded(plans, spool_places(context.settings))
         to_create, budget = number_calls(context, plans)
         check_inputs_and_folders(to_create, run.events, make=False)
@@ -156,14 +148,14 @@ def _build_dry_run(
         waiting=_count(plans, "waiting"),
         requests=len(budget.requests),
         images=images,
-        files=sum(len(plan.decision.writes) for plan in to_create),
+        files=sum(len(plan.writes) for plan in to_create),
         cost=budget.cost() if to_create else NO_COST,
         # The first image is requested immediately.
         min_seconds=round(max(images - 1, 0) * 60 / options.rate, 1) if options.rate and not batch_row else None,
         rate=options.rate,
         jobs=options.jobs or context.settings.provider.jobs,
         window=batch_row.window if batch_row else "",
-        first=tuple((plan.decision.kind, path) for plan in first_plans for path in plan.decision.writes),
+        first=tuple((plan.decision.kind, path) for plan in first_plans for path in plan.writes),
         more=len(to_create) - len(first_plans),
         reads=tuple(_with_target(path, context.manifest.folder) for path in context.manifest_items.reads),
     )
@@ -179,24 +171,32 @@ def _with_target(path: Path, folder: Path) -> str:
 
 def _print_requests(run: BatchRun, plans: Sequence[ItemPlan], budget: Budget) -> None:
     """Prints each row's JSON object with its complete requests, so that other tools can send them."""
-    inputs = InputsByModel()
+    inputs, headers = InputsByModel(), printable_headers(run.context.settings, run.context.env)
     for plan in plans:
-        requests = tuple(_dry_run_requests(run.context, plan, budget, inputs))
+        requests = tuple(_dry_run_requests(run.context.settings, plan, budget, inputs, headers))
         result = CommandResult(command=COMMAND, planned=requests, cost=estimate_item_cost(plan, budget))
         run.output.print_row(plan.item.row, result, **item_keys(plan.item, plan.decision.kind))
 
 
 def _dry_run_requests(
-    context: BatchContext, plan: ItemPlan, budget: Budget, inputs: InputsByModel
+    settings: Settings, plan: ItemPlan, budget: Budget, inputs: InputsByModel, headers: dict[str, str]
 ) -> Iterator[DryRunRequest]:
-    run_context = build_batch_run_context(context, "dry-run")
     cache = inputs.for_model(plan.item.model)
-    for call in plan.calls():
-        _, http = prepare_call(call, cache.fit_inputs(call.request, _ignore), run_context)
-        names = [file.name for files in call.files for file in files]
-        request = build_dry_run_request(call, http, budget, context.settings, context.env, names=names)
-        yield request._replace(cost=budget.cost_of(call.index))
+    for number, (request, targets_by_image) in enumerate(plan.requests_with_targets(), plan.first_call):
+        # The inputs were checked before, with their notes.
+        images = cache.fit_inputs(request, ignore_event).images
+        http = build_http_request(request, images, settings.provider, settings.base_url, settings.query)
+        names = [
+            target.name._replace(folder=_absolute_folder(target.folder))
+            for targets in targets_by_image
+            for target in targets
+        ]
+        yield build_dry_run_request(
+            PlannedCall(index=number, request=request), http, budget, settings, headers, names=names
+        )
 
 
-def _ignore(event: Event) -> None:
-    """The inputs were checked before, with their notes."""
+@lru_cache(maxsize=1024)
+def _absolute_folder(folder: Path) -> Path:
+    """Cached, as thousands of files share few folders."""
+    return folder.absolute()

@@ -160,6 +160,7 @@ def batch(
     from imagecli.commands.batch.context import (
         check_batch_api_options,
         check_exclusive_modes,
+        check_outlives_batches,
         open_batch_context,
         parse_gallery_option,
     )
@@ -186,6 +187,7 @@ def batch(
         {"model": model, "quality": quality, "sidecar": sidecar or None},
         build_display_options(display_flags, ctx.obj),
         with_key=not (dry_run or check or prune),
+        expects_key=dry_run or check,
         only=only or (),
         adopt=adopt,
         if_exists=if_exists,
@@ -200,6 +202,8 @@ def batch(
         raise typer.Exit(run_prune(context, yes=yes))
     if check:
         raise typer.Exit(run_check(context))
+    if batch_api and not wait:
+        check_outlives_batches(context)
     concurrency = ConcurrencyOptions(jobs=jobs, rate=rate, fail_fast=fail_fast)
     if dry_run:
         raise typer.Exit(dry_run_batch(context, concurrency))

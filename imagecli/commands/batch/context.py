@@ -66,6 +66,7 @@ def open_batch_context(
     display: DisplayOptions,
     *,
     with_key: bool,
+    expects_key: bool,
     only: Iterable[str],
     adopt: bool,
     if_exists: IfExists | None,
@@ -81,7 +82,7 @@ def open_batch_context(
     """
     catalog = load_user_catalog(env)
     with notice_when_slow(FOR_A_KEY, env, quiet=display.quiet):
-        settings = load_settings(flags, env, catalog, current_folder(), with_key=with_key)
+        settings = load_settings(flags, env, catalog, current_folder(), with_key=with_key, expects_key=expects_key)
     provider = with_batch_api(settings.provider) if batch_api else settings.provider
     manifest = read_manifest_argument(argument, format, env)
     items = load_items(
@@ -132,6 +133,15 @@ def with_batch_api(provider: ProviderRow) -> ProviderRow:
             hint="omit --batch-api to send one request per row",
         )
     return for_batch_api(provider)
+
+
+def check_outlives_batches(context: BatchContext) -> None:
+    """Raises UsageError if batches that the command does not wait for would be lost at its end."""
+    if context.settings.provider.embedded:
+        raise UsageError(
+            "--batch-api needs --wait with the sandbox, whose batches end with the command; nothing was sent",
+            hint="add --wait, or run imagecli sandbox in another terminal and pass its address with --base-url",
+        )
 
 
 def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:

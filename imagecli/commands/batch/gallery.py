@@ -99,7 +99,7 @@ def _describe_file(
     context: BatchContext,
 ) -> GalleryImage:
     entry = recorded.entry if recorded else None
-    is_settled = plan.decision.kind == "done" or (file is not None and target.path not in plan.decision.writes)
+    is_settled = plan.decision.kind == "done" or (file is not None and target.path not in plan.writes)
     cost = entry.cost_usd if entry else None
     provider = context.settings.provider.name
     words = build_item_command(

@@ -16,11 +16,12 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.prune import Move, find_orphans, suggest_moves
 from imagecli.batch.recover import JournalRecovery, RecoveryResult, WaitingResponse
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
 from imagecli.commands.batch.context import BatchContext, emit_notes
-from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
+from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items, planned_outputs
 from imagecli.commands.batch.record_items import ItemRecorder
 from imagecli.commands.batch.reporter import BatchEventFilter
 from imagecli.config.settings import Settings
@@ -34,6 +35,7 @@ from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files
+from imagecli.storage.sidecar import check_sidecar_name
 
 MAX_IMAGES: Final = 10
 """The most images of one request."""
@@ -117,12 +119,45 @@ def plan_run(run: BatchRun) -> list[ItemPlan]:
     plans = plan_items(run.context, run.state, run.recovered.waiting_requests)
     for note in merge_notes(note for plan in plans for note in plan.decision.notes):
         run.events(note)
-    refusals = [plan.decision.refusal for plan in plans if plan.decision.refusal]
+    _raise_refusals([plan.decision.refusal for plan in plans if plan.decision.refusal])
+    return plans
+
+
+def check_renamed(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
+    """Raises OutputError if an image that would be paid for exists under an earlier name.
+
+    It is only noted where another request costs nothing, or --if-exists overwrite allows it.
+    """
+    moves = find_moves(run, plans)
+    if run.context.settings.provider.free or run.context.if_exists == "overwrite":
+        for move in moves:
+            run.events(move.note())
+    else:
+        _raise_refusals([move.refusal() for move in moves])
+
+
+def find_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> list[Move]:
+    """Which missing images exist under an earlier name, and only have to be moved."""
+    if not run.state.runs:
+        return []
+    missing = [
+        (plan.identity, plan.decision)
+        for plan in plans
+        if plan.decision.kind == "missing" and any(map(run.state.files_by_hash, plan.identity.known_hashes))
+    ]
+    if not missing:  # usual, and looking for orphans takes a system call for each file
+        return []
+    context = run.context
+    outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
+    orphans = find_orphans(outputs, run.state, disk_state(context))
+    return suggest_moves(missing, orphans, context.manifest.folder)
+
+
+def _raise_refusals(refusals: Sequence[OutputError]) -> None:
     if len(refusals) == 1:
         raise refusals[0]
     if refusals:
         raise OutputConflictsError(refusals)
-    return plans
 
 
 class OutputConflictsError(OutputError):
@@ -150,7 +185,7 @@ def count_up_to_date(plans: Sequence[ItemPlan]) -> int:
 
 def find_waiting(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[WaitingResponse, ...]:
     """The paid responses that *plans* wait for."""
-    ids = {plan.identity.id for plan in plans if plan.decision.kind == "waiting"}
+    ids = {plan.item.id for plan in plans if plan.decision.kind == "waiting"}
     return tuple(response for response in run.recovered.waiting if response.id in ids)
 
 
@@ -161,7 +196,7 @@ def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[I
 
 def is_pending(plan: ItemPlan, state: JournalState) -> bool:
     """Whether the item waits for results of a provider's Batch API, by the journal."""
-    return plan.decision.kind != "done" and bool(state.pending_entries(plan.identity.id))
+    return plan.decision.kind != "done" and bool(state.pending_entries(plan.item.id))
 
 
 def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
@@ -227,6 +262,9 @@ def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, 
         check_response_size(max((min(plan.item.request.options.n, MAX_IMAGES) for plan in plans), default=1))
         for folder in dict.fromkeys(folder for plan in plans for folder in plan.item.folders):
             check_folder(folder, make=make, another="choose another folder in the rows' output")
+        for plan in plans:
+            for path in plan.outputs if plan.item.settings.get("sidecar") else ():
+                check_sidecar_name(path.rpartition("/")[2])
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
         hint = error.hint and options_as_fields(error.hint)
@@ -256,7 +294,8 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     settings, shard = context.settings, context.shard
     if shard is None:
         return settings
-    costs = [_highest_cost(item, context) for item in context.manifest_items.items]
+    estimator = estimate.PriceEstimator(settings.provider)
+    costs = [_highest_cost(item, estimator) for item in context.manifest_items.items]
     ours = sum(
         cost for item, cost in zip(context.manifest_items.items, costs, strict=True) if is_in_shard(item, context)
     )
@@ -266,7 +305,7 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     return settings._replace(max_cost=share, max_cost_origin=origin)
 
 
-def _highest_cost(item: ManifestItem, context: BatchContext) -> float:
+def _highest_cost(item: ManifestItem, estimator: estimate.PriceEstimator) -> float:
     """USD that all images of *item* can cost; 0 if the price is unknown."""
-    price = estimate.estimate_price(item.request, item.model, context.settings.provider)
+    price = estimator.estimate(item.request, item.model)
     return (price.high_usd or price.low_usd) if price else 0.0

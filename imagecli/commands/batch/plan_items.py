@@ -8,11 +8,10 @@ from pathlib import PurePosixPath
 
 from imagecli.batch.decisions import decide_item, replace_originals_too
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_identity import identify_item
+from imagecli.batch.item_identity import ItemIdentifier
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.request_hash import FileDigests
 from imagecli.commands.batch.context import BatchContext
 from imagecli.errors import UsageError
 
@@ -59,22 +58,23 @@ def plan_items(context: BatchContext, state: JournalState, waiting: Collection[t
 
     Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
     """
-    digests, disk = FileDigests(), disk_state(context)
+    identifier = ItemIdentifier(context.settings.provider, context.settings.base_url)
+    disk, manifest = disk_state(context), str(context.manifest_path.absolute())
     plans = []
     call_count = 0
     for item in choose_items(context):
-        identity = identify_item(item, context.settings.provider, context.settings.base_url, digests)
+        identity = identifier.identify(item)
         decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists, waiting=waiting)
-        decision = replace_originals_too(decision, state)
         plan = ItemPlan(
             item=item,
-            identity=identity,
-            decision=decision,
-            manifest=context.manifest_path,
+            decision=replace_originals_too(decision, identity.image_paths, state),
+            manifest=manifest,
+            folder=context.manifest.folder,
+            identifier=identifier,
             first_call=call_count,
         )
         plans.append(plan)
-        call_count += len(plan.requests()) if decision.to_create else 0
+        call_count += len(plan.call_sizes) if decision.to_create else 0
     return plans
 
 

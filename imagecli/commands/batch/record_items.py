@@ -52,9 +52,8 @@ class ItemRecorder:
             return
         from imagecli.history.record import record_ended_call
 
-        requests = result.plan.requests()
-        images = sum(request.options.n for request in requests)
-        for request, call_result in zip(requests, result.results, strict=False):
+        images = len(result.plan.decision.to_create)
+        for request, call_result in zip(result.plan.requests(), result.results, strict=False):
             # The bill of an item is known, but not that of each of its calls.
             share = request.options.n / images
             cost = Cost(
@@ -75,7 +74,7 @@ class ItemRecorder:
             self._write()
 
     def add_recovered(self, saved: Iterable[tuple[PreparedCall, CallResult]]) -> None:
-        """Records the responses of earlier runs that were saved now."""
+        """Records the responses of earlier runs that were saved now, and what an interrupted run saved of its last."""
         from imagecli.history.record import record_recovered_call
 
         calls = [record_recovered_call(prepared, result, self._context.catalog) for prepared, result in saved]

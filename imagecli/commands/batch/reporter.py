@@ -113,7 +113,7 @@ class BatchReporter:
         if not self.context.display.json:
             return
         for plan in plans:
-            for entry in state.pending_entries(plan.identity.id)[:1]:
+            for entry in state.pending_entries(plan.item.id)[:1]:
                 keys = item_keys(plan.item, "submitted")
                 keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
                 result = CommandResult(command=COMMAND, cost=costs.get(entry.id, Cost()))
@@ -124,7 +124,7 @@ class BatchReporter:
         responses = {response.id: response for response in self.waiting}
         for plan in plans if self.context.display.json else ():
             if plan.decision.kind == "waiting":
-                error = WaitingError([responses[plan.identity.id]])
+                error = WaitingError([responses[plan.item.id]])
                 result = CommandResult(command=COMMAND, errors=(error,), cost=Cost())
                 self.output.print_row(plan.item.row, result, **item_keys(plan.item, "waiting"))
 
@@ -210,15 +210,17 @@ def _with_field_names(error: ImagecliError) -> ImagecliError:
     return error.with_facts(hint=options_as_fields(error.hint)) if error.hint else error
 
 
-def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequence[OpenCall]) -> ImagecliError:
-    """The error for a run that Ctrl-C or SIGTERM ended; the signal's exit code is counted."""
+def interruption_error(
+    signal: BaseException, counts: RunCounts, budget: Budget, in_flight: Sequence[OpenCall]
+) -> ImagecliError:
+    """The error for a run that Ctrl-C or SIGTERM ended; the signal's exit code and what may be billed are counted."""
     counts.signal_code = signal_exit_code(signal)
     message = f"interrupted: saved {counts.created:,} of {counts.to_create:,}"
     hint = "run the same command to resume"
     if in_flight:
-        requests = "request" if len(in_flight) == 1 else "requests"
-        is_free = all(call.saver.prepared.free for call in in_flight)
-        message += f"; {len(in_flight)} {requests} in flight{'' if is_free else ' may be billed'}"
+        message += f"; {budget.describe_in_flight([call.request for call in in_flight])}"
+        if not budget.settings.provider.free:
+            counts.unpriced += len({call.saver.prepared.part for call in in_flight})
         folders = sorted({str(call.folder) for call in in_flight})
         hint += f"; it first saves the responses received so far, from {' and '.join(folders)}"
     return UnsavedError(message, hint=hint, code="interrupted")
@@ -238,6 +240,8 @@ def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = Non
     text = ", ".join(f"{count:,} {words}" for count, words in parts if count) or "nothing to do"
     if cost.is_free or not (counts.created or counts.failed):
         return text
+    if counts.is_from_sandbox and not counts.unpriced:
+        return f"{text}; cost: free (sandbox)"
     if not counts.unpriced:
         return f"{text}; cost: {format_usd(counts.billed_usd)}"
     known_cost = f"{format_usd(counts.billed_usd)}, " if counts.billed_usd else ""

@@ -18,6 +18,7 @@ from imagecli.commands.batch.open_run import (
     build_batch_run_context,
     build_finalizer,
     check_inputs_and_folders,
+    check_renamed,
     count_up_to_date,
     find_pending_plans,
     find_waiting,
@@ -55,6 +56,7 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     """
     with open_batch_run(context) as run:
         plans = plan_run(run)
+        check_renamed(run, plans)
         check_unrecorded(plans, spool_places(context.settings))
         to_create, budget = number_calls(context, plans)
         if refusal := budget.refusal():
@@ -79,7 +81,7 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         places = spool_places(context.settings)
         discard_unanswered(places, run.events, manifest=context.manifest_path, warned_hashes=possibly_billed)
         settled = {
-            plan.identity.id: _existing_files(run, plan) if to_create else ()
+            plan.item.id: _existing_files(run, plan) if to_create else ()
             for plan in plans
             if plan.decision.kind == "done"
         }
@@ -150,12 +152,13 @@ def _run_items(
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
                 if not (failed or result.is_over_budget):
-                    settled[result.plan.identity.id] = tuple(
+                    settled[result.plan.item.id] = tuple(
                         str(image.path) for call_result in result.results for image in call_result.saved
                     )
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        pipeline.discard_interrupted(folder for plan in plans for folder in plan.item.folders)
-        return [interruption_error(signal, counts, pipeline.in_flight())]
+        in_flight = pipeline.interrupt(folder for plan in plans for folder in plan.item.folders)
+        run.recorder.add_recovered((call.saver.prepared, call.result()) for call in in_flight if call.saver.saved)
+        return [interruption_error(signal, counts, reporter.budget, in_flight)]
     return [*spend_guard.refusals()]

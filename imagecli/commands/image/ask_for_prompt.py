@@ -15,7 +15,7 @@ from imagecli.commands.image.prompt import Prompt, check_typed_prompt, fill_prom
 from imagecli.commands.image.typed_prompt import keep_typed_prompt
 from imagecli.commands.terminal_input import read_line
 from imagecli.env import Env
-from imagecli.errors import UsageError
+from imagecli.errors import UsageError, os_error_reason
 
 _EXPLANATION: Final = (
     "# Write the prompt above these lines. It is sent verbatim, without these lines.",
@@ -55,7 +55,7 @@ def _edit_prompt(env: Env) -> str:
         edit_file(path, env)
         lines = decode_prompt(path.read_bytes(), "the edited prompt").splitlines()
     except OSError as error:
-        raise UsageError(f"can't read the edited prompt: {error.strerror}", hint="use -f FILE") from error
+        raise UsageError(f"can't read the edited prompt: {os_error_reason(error)}", hint="use -f FILE") from error
     finally:
         path.unlink(missing_ok=True)
     return "\n".join(line for line in lines if line not in _EXPLANATION).strip()

@@ -89,10 +89,16 @@ def open_command_context(
     catalog = load_user_catalog(env)
     typed_output = flags.output.output
     output = parse_output(typed_output and env.expand_home(typed_output), look=stat_path)
-    with_key = not flags.cost.dry_run
+    dry_run = flags.cost.dry_run
     with notice_when_slow(FOR_A_KEY, env, quiet=flags.display.quiet):
         settings = load_settings(
-            _setting_flags(flags), env, catalog, current_folder(), with_key=with_key, preset=preset
+            _setting_flags(flags),
+            env,
+            catalog,
+            current_folder(),
+            with_key=not dry_run,
+            expects_key=dry_run,
+            preset=preset,
         )
     output_root = None
     if typed_output is None and settings.output:
@@ -124,7 +130,7 @@ def open_command_context(
         options=options,
         output=output,
         display=build_display_options(flags.display, env, settings.secrets, settings.preview),
-        dry_run=flags.cost.dry_run,
+        dry_run=dry_run,
         output_root=output_root,
         open_images=flags.preview.open_images,
         keep_partials=flags.stream.keep_partials,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -33,12 +34,12 @@ def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) 
     budget = Budget.build([(call.request, context.model) for call in plan.calls], context.settings)
     inputs = InputCache(context.model)
     run_context = build_run_context(context, "dry-run")
-    dry_run_requests = []
+    headers, dry_run_requests = printable_headers(context.settings, context.env), []
     check_inputs([call.request for call in plan.calls], inputs, on_event)
     for call in plan.calls:
         _, http = prepare_call(call, inputs.fit_inputs(call.request, on_event), run_context)
         names = () if context.output.kind == "stdout" else call.names
-        dry_run_requests.append(build_dry_run_request(call, http, budget, context.settings, context.env, names=names))
+        dry_run_requests.append(build_dry_run_request(call, http, budget, context.settings, headers, names=names))
     check_folders(plan.calls, context, make=False)
     refusal = budget.refusal()
     return CommandResult(
@@ -54,18 +55,21 @@ def build_dry_run_request(
     http: HttpRequest,
     budget: Budget,
     settings: Settings,
-    env: Env,
+    headers: dict[str, str],
     *,
     names: Sequence[OutputName],
 ) -> DryRunRequest:
-    """What can be shown of *call*: *http* without key and images, and the *names* that it would save under."""
+    """What can be shown of *call*: *http* without key and images, and the *names* that it would save under.
+
+    *headers*: those of `printable_headers`.
+    """
     options = call.request.options
     return DryRunRequest(
         provider=settings.provider.name,
         model=options.model,
         method=http.method,
-        url=_printable_request_url(http.url, settings),
-        headers=_printable_headers(settings, env),
+        url=_printable_request_url(http.url, frozenset(settings.query)),
+        headers=headers,
         body=_printable_body(http),
         files=tuple(_dry_run_upload(file) for file in http.files),
         paths=tuple(path_for_format(name, options.output_format or "png") for name in names),
@@ -75,7 +79,7 @@ def build_dry_run_request(
     )
 
 
-def _printable_headers(settings: Settings, env: Env) -> dict[str, str]:
+def printable_headers(settings: Settings, env: Env) -> dict[str, str]:
     """The user's own headers, and placeholders for the key, which is not looked up, and secret headers."""
     row = settings.provider
     auth_of_key = next((key.auth for key in row.keys if key.env in env.environ), None)
@@ -87,10 +91,11 @@ def _printable_headers(settings: Settings, env: Env) -> dict[str, str]:
     return {name: f"{prefix}[key]", **headers}
 
 
-def _printable_request_url(url: str, settings: Settings) -> str:
-    """*url* without user and password, and with only those query values that are the provider row's."""
+@lru_cache(maxsize=64)
+def _printable_request_url(url: str, shown: frozenset[str]) -> str:
+    """*url* without user and password, and with only those query values whose names are *shown*: the provider row's."""
     parts = urlsplit(url)
-    query = [(name, text if name in settings.query else "[hidden]") for name, text in parse_qsl(parts.query)]
+    query = [(name, text if name in shown else "[hidden]") for name, text in parse_qsl(parts.query)]
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host, query=urlencode(query, safe="[]")))
 

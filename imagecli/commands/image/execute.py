@@ -11,6 +11,7 @@ from imagecli.commands.image.plan import RequestPlan
 from imagecli.domain import Generate
 from imagecli.errors import Terminated, UnsavedError, signal_exit_code
 from imagecli.events import WarningEvent
+from imagecli.naming import path_for_format
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.terminal import plural
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
@@ -40,11 +41,20 @@ def build_run_context(context: CommandContext, run_id: str) -> RunContext:
 
 
 def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, make: bool) -> None:
-    """Checks every folder that is saved to; *make*: missing ones are created. Raises OutputError, DiskError."""
+    """Checks every folder that is saved to, and the names of sidecars; *make*: missing folders are created.
+
+    Raises OutputError, DiskError.
+    """
     check_response_size(max((call.request.options.n for call in calls), default=1))
     if context.output.kind != "stdout":
         for folder in dict.fromkeys(folder for call in calls for folder in call.folders):
             check_folder(folder, make=make)
+        if context.settings.sidecar:
+            from imagecli.storage.sidecar import check_sidecar_name  # few commands write sidecars
+
+            for call in calls:
+                for name in call.names:
+                    check_sidecar_name(path_for_format(name, call.request.options.output_format or "png").name)
 
 
 def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProgress) -> CommandResult:
@@ -74,7 +84,7 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
             raise settings.no_key
         discard_unanswered(spool_places(settings), progress)
         progress(budget.run_started())
-        result = _execute_calls(plan.calls, context, pipeline, progress)
+        result = _execute_calls(plan.calls, context, pipeline, budget, progress)
     if warning := budget.overrun_warning(result.outcomes):
         progress(warning)
     outcomes = tuple(outcome._replace(cost=budget.result_cost(outcome)) for outcome in result.outcomes)
@@ -82,7 +92,11 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
 
 
 def _execute_calls(
-    calls: tuple[PlannedCall, ...], context: CommandContext, pipeline: Pipeline, progress: PlainProgress
+    calls: tuple[PlannedCall, ...],
+    context: CommandContext,
+    pipeline: Pipeline,
+    budget: Budget,
+    progress: PlainProgress,
 ) -> CommandResult:
     """The results of *calls*, or of those executed before the cost limit, a signal or a final error."""
     requested = count_images(calls)
@@ -99,8 +113,8 @@ def _execute_calls(
                 if result.is_final:
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        pipeline.discard_interrupted(folder for call in calls for folder in call.folders)
-        return _interrupted_result(context, signal, results, pipeline.in_flight(), requested)
+        in_flight = pipeline.interrupt(folder for call in calls for folder in call.folders)
+        return _interrupted_result(context, budget, signal, results, in_flight, requested)
     _warn_of_unsent(results, calls, progress)
     return CommandResult(command=context.command, outcomes=_in_order(results), errors=pipeline.spend_guard.refusals())
 
@@ -111,6 +125,7 @@ def _in_order(results: Iterable[CallResult]) -> tuple[CallResult, ...]:
 
 def _interrupted_result(
     context: CommandContext,
+    budget: Budget,
     signal: BaseException,
     results: Sequence[CallResult],
     in_flight: Sequence[OpenCall],
@@ -120,26 +135,15 @@ def _interrupted_result(
     # A signal can come between a result and the end of its call.
     finished_requests = {result.request for result in results}
     in_flight = [call for call in in_flight if call.request not in finished_requests]
-    unfinished = [
-        CallResult(
-            request=call.request,
-            requested=0,
-            provider=context.settings.provider.name,
-            model=context.model.name,
-            saved=tuple(call.saver.saved),
-            call_id=call.saver.prepared.id,
-        )
-        for call in in_flight
-    ]
+    unfinished = [call.result() for call in in_flight]
     saved_count = sum(len(result.saved) for result in (*results, *unfinished))
     message = f"interrupted: {saved_count} of {requested} images saved"
     hint = "nothing else was sent"
     if in_flight:
-        is_free = context.settings.provider.free
-        message += f"; {plural(len(in_flight), 'request')} in flight{'' if is_free else ' may be billed'}"
+        message += f"; {budget.describe_in_flight([call.request for call in in_flight])}"
         folders = sorted({str(call.folder) for call in in_flight})
         hint = f"run imagecli recover to save what was received (in {' and '.join(folders)})"
-        if not is_free:
+        if not context.settings.provider.free:
             hint += "; the provider's usage page shows what was billed"
     return CommandResult(
         command=context.command,

@@ -54,7 +54,8 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, preset: Pre
     if argument is not None and argument != "-":
         check_typed_prompt(argument, env)
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
-    return fill_prompts(text, combine_variables(read_variables(flags.var or [])), preset)
+    prompts = fill_prompts(text, combine_variables(read_variables(flags.var or [])), preset)
+    return [prompt._replace(name_text=flags.name_after or prompt.name_text) for prompt in prompts]
 
 
 def fill_prompts(

@@ -30,7 +30,7 @@ def record_history(
     on_event: EventHandler,
 ) -> CommandResult:
     """*result* with the IDs of its images, or a warning if they can't be recorded. *calls* are those of its plan."""
-    typed = {prompt.text: prompt for prompt in prompts if prompt.variables}
+    typed = {prompt.text: prompt for prompt in prompts}
     by_index = {call.index: call for call in calls}
     recorded = []
     for outcome in result.outcomes:
@@ -38,7 +38,9 @@ def record_history(
         prompt = typed.get(call.request.prompt)
         recorded.append(
             record_ended_call(call.request, outcome, context.command, context.settings.base_url)._replace(
-                template=prompt.typed if prompt else None, variables=prompt.variables if prompt else {}
+                template=prompt.typed if prompt and prompt.variables else None,
+                variables=prompt.variables if prompt else {},
+                name_text=prompt.name_text if prompt and prompt.typed else None,
             )
         )
     return _write_history(result, recorded, context.settings.state_dir, context.env, on_event)

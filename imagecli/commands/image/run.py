@@ -30,6 +30,7 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
+    prompts, requests, repeat_notes = remove_repeated_requests(prompts, requests)
     requests = _resolve_sizes(requests, context)
     warnings = validate_requests(requests, context)
     plan = _plan_requests(prompts, requests, context)
@@ -41,7 +42,7 @@ def run_requests(
             if save_rescued(plan, context, progress):
                 plan = _plan_requests(prompts, requests, context)
         notes = (*_settings_notes(context, prompts, endpoint_note), *_reference_notes(requests), *context.notes)
-        for event in (*notes, *warnings, *plan.notes):
+        for event in (*repeat_notes, *notes, *warnings, *plan.notes):
             progress(event)
         # Imported only now: what was refused before needs neither requests nor Pillow.
         if context.dry_run:
@@ -81,6 +82,27 @@ def run_requests(
 
         result = show_results(result, context)
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
+
+
+def remove_repeated_requests(
+    prompts: Sequence[Prompt], requests: Sequence[ImageRequest]
+) -> tuple[list[Prompt], list[ImageRequest], list[NoteEvent]]:
+    """*prompts* and *requests* without those that were given before, each with a note: a glob and a name can overlap.
+
+    The requests of a command differ only in their images and the values of --var.
+    """
+    unique: dict[object, tuple[Prompt, ImageRequest]] = {}
+    notes: dict[str, NoteEvent] = {}
+    for prompt, request in zip(prompts, requests, strict=True):
+        sources = request.input_sources
+        files = tuple(real_path(source.path.parent) / source.path.name if source.path else None for source in sources)
+        if (key := (files, tuple(prompt.variables.items()))) not in unique:
+            unique[key] = prompt, request
+            continue
+        subject = f"{sources[0].label} with the same prompt" if sources else f"the prompt {prompt.text!r}"
+        message = f"{subject} is given more than once, and requested only once; -n 2 creates two images"
+        notes[subject] = NoteEvent(code="repeated", message=message)
+    return [prompt for prompt, _ in unique.values()], [request for _, request in unique.values()], [*notes.values()]
 
 
 def check_requests(context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest]) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.rest_hint import MAX_COMMAND
-from imagecli.errors import ImagecliError
+from imagecli.errors import ImagecliError, os_error_reason
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.terminal import print_note
 from imagecli.quoting import quote_command_for_pasting, shell_quote
@@ -36,5 +36,5 @@ def typed_prompt_note(context: CommandContext, prompt: str) -> NoteEvent | Warni
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(prompt)
     except OSError as error:
-        return WarningEvent(code="prompt_lost", message=f"your prompt could not be saved: {error.strerror}")
+        return WarningEvent(code="prompt_lost", message=f"your prompt could not be saved: {os_error_reason(error)}")
     return NoteEvent(code="typed_prompt", message=f"your prompt is saved; to use it again: -f {shell_quote(name)}")

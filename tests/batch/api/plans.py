@@ -9,10 +9,9 @@ from typing import Any
 
 from imagecli.batch.decisions import decide_item
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_identity import identify_item
+from imagecli.batch.item_identity import ItemIdentifier
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.request_hash import FileDigests
 from imagecli.catalog.provider import for_batch_api
 from tests.batch.manifests import ROWS, assets_of
 from tests.batch.manifests import manifest as read
@@ -24,17 +23,22 @@ def plan_rows(folder: Path, *rows: dict[str, Any], ledger: JournalState | None =
     """The plan of each row."""
     manifest = read("".join(json.dumps(row) + "\n" for row in rows), folder=folder)
     items = assets_of(manifest, provider="openai").items
-    plans_ = []
-    for item in items:
-        identity = identify_item(item, for_batch_api(OPENAI), OPENAI.base_url or "", FileDigests())
-        decision = decide_item(identity, ledger or JournalState(), DiskState(folder))
-        plans_.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=folder / "m.jsonl"))
-    return plans_
+    identifier = ItemIdentifier(for_batch_api(OPENAI), OPENAI.base_url or "")
+    return [
+        ItemPlan(
+            item=item,
+            decision=decide_item(identifier.identify(item), ledger or JournalState(), DiskState(folder)),
+            manifest=str(folder / "m.jsonl"),
+            folder=folder,
+            identifier=identifier,
+        )
+        for item in items
+    ]
 
 
 def plan_items(folder: Path, *rows: dict[str, Any]) -> list[ItemPlan]:
     """The plans of *rows*, their calls numbered."""
     plans: list[ItemPlan] = []
     for plan in plan_rows(folder, *rows):
-        plans.append(replace(plan, first_call=sum(len(order.requests()) for order in plans)))
+        plans.append(replace(plan, first_call=sum(len(order.call_sizes) for order in plans)))
     return plans

@@ -53,7 +53,7 @@ def test_a_response_is_finished_as_its_row_says(tmp_path: Path) -> None:
     item = find_pending(tmp_path, LEAF, pending_ledger(tmp_path, LEAF))
     assert item
     assert item.plan
-    assert (item.plan.first_call, len(item.plan.requests()), item.missing_images) == (7, 2, 12)
+    assert (item.plan.first_call, len(item.plan.call_sizes), item.missing_images) == (7, 2, 12)
     first, rest = (
         item.prepare(LineId(key=item.key, begin=begin, n=n), plan_first()) for begin, n in ((0, 10), (10, 2))
     )
