@@ -17,6 +17,9 @@ from typing import Final
 from imagecli.errors import DiskError
 from imagecli.quoting import shell_quote
 
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+_SAFE: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _BINARY
+"""Without O_NONBLOCK, opening a pipe that was put there after the check would wait for its other end."""
 _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno.ELOOP)}
 """The errors of opening a symbolic link with O_NOFOLLOW (Linux, FreeBSD, NetBSD)."""
 
@@ -48,12 +51,10 @@ def open_regular(
     forbidden permission; OSError otherwise.
     """
     if flags & os.O_EXCL:
-        return os.open(path, flags | getattr(os, "O_BINARY", 0), mode)
+        return os.open(path, flags | _BINARY, mode)
     _check_before_opening(path)
-    # Without O_NONBLOCK, opening a pipe that was put there after the check would wait for its other end.
-    safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags & ~os.O_TRUNC | safe, mode)
+        descriptor = os.open(path, flags & ~os.O_TRUNC | _SAFE, mode)
     except OSError as error:
         if error.errno in _LINK_ERRNOS:
             raise UnsafeFileError(path, "it is a symbolic link") from error

@@ -31,7 +31,10 @@ def blocks(path: Path) -> list[Block]:
 def block(kind: str, first: str = "") -> str:
     """The one block of *kind* in all documents that begins with the line *first*."""
     (text,) = [
-        one.text for path in DOCUMENTS for one in blocks(path) if one.kind == kind and one.text.startswith(first)
+        candidate.text
+        for path in DOCUMENTS
+        for candidate in blocks(path)
+        if candidate.kind == kind and candidate.text.startswith(first)
     ]
     return text
 

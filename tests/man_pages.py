@@ -65,8 +65,11 @@ def _page(name: str, page: HelpPage, topics: Any, parts: Any = ()) -> str:
         lines += [f'.SH "{_escape(part.usage.partition(" [")[0])}"', _escape(part.summary), *_body(part, ".SS")]
     for topic in topics:
         lines += _roff(read_topic(topic))
-    others = ["imagecli", *(f"imagecli-{other}" for other in commands.NAMES)]
-    lines += [".SH SEE ALSO", ", ".join(f"\\fB{_escape(other)}\\fR(1)" for other in others if other != name)]
+    page_names = ["imagecli", *(f"imagecli-{page_name}" for page_name in commands.NAMES)]
+    lines += [
+        ".SH SEE ALSO",
+        ", ".join(f"\\fB{_escape(page_name)}\\fR(1)" for page_name in page_names if page_name != name),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -73,8 +73,8 @@ def environment() -> str:
     rows = {environment_variable(name): setting.about for name, setting in SETTINGS.items()} | FOLDER_VARIABLES
     for provider in providers:
         for key in provider.keys:
-            named = [other.name for other in providers if key.env in (one.env for one in other.keys)]
-            rows[key.env] = f"the key of {'providers' if len(named) > 1 else 'provider'} {' and '.join(named)}"
+            names = [row.name for row in providers if key.env in (row_key.env for row_key in row.keys)]
+            rows[key.env] = f"the key of {'providers' if len(names) > 1 else 'provider'} {' and '.join(names)}"
         for field, about in PROVIDER_VARIABLES.items():
             if name := getattr(provider, field):
                 rows[name] = about.format(provider.name)

@@ -5,11 +5,11 @@ A command declares a group as one parameter and receives it as one value: see `w
 
 import inspect
 from collections.abc import Callable, Mapping
-from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
 
 from imagecli.choices import MAX_SEED, Crop, IfExists, Preview
 from imagecli.commands import completers
@@ -371,7 +371,7 @@ def with_flag_groups(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_option(parameter: inspect.Parameter) -> bool:
-    return "Argument" not in repr(parameter.annotation)
+    return not any(isinstance(info, ArgumentInfo) for info in getattr(parameter.annotation, "__metadata__", ()))
 
 
 def _fill_group(kind: Any, values: dict[str, Any]) -> Any:
@@ -397,7 +397,6 @@ def _group_parameters(group: Any) -> list[inspect.Parameter]:
 
 
 def _in_panel(hint: Any, panel: str) -> Any:
-    kind, info = get_args(hint)
-    info = copy(info)
-    info.rich_help_panel = panel
-    return Annotated[kind, info]
+    """*hint*, the annotation of a flag that only the group of that *panel* has."""
+    hint.__metadata__[0].rich_help_panel = panel
+    return hint

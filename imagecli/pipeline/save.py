@@ -354,12 +354,7 @@ class ImageSaver:
         )
 
     def _build_saved_image(
-        self,
-        index: int,
-        path: Path | None,
-        staged: StagedImage,
-        revised_prompt: str | None,
-        original: Path | None = None,
+        self, index: int, path: Path | None, staged: StagedImage, revised_prompt: str | None
     ) -> SavedImage:
         assert staged.identity.format
         return SavedImage(
@@ -371,7 +366,6 @@ class ImageSaver:
             revised_prompt=revised_prompt,
             request=self.prepared.request,
             index=index,
-            original=original,
         )
 
 

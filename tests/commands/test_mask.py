@@ -133,7 +133,7 @@ def test_json_has_path_coverage_and_notes(imagecli: Run, inputs: Path) -> None:
     assert document["images"][0]["path"] == str(inputs / "masks" / "in-mask.png")
     assert (document["images"][0]["width"], document["images"][0]["height"]) == (320, 200)
     assert document["coverage"] == 0.00625
-    assert [one["code"] for one in document["warnings"]] == ["mask_clipped", "mask_coverage"]
+    assert [warning["code"] for warning in document["warnings"]] == ["mask_clipped", "mask_coverage"]
     assert document["requests"] == [] and document["cost"]["actual_usd"] is None
 
 

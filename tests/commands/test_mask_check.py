@@ -132,6 +132,6 @@ def test_a_row_of_a_batch_is_compared(imagecli: Run, inputs: Path, httpserver: H
     result = imagecli("batch", "m.jsonl", *where, "--json")
     assert result.exit_code == 0, result.stderr
     summary = json.loads(result.stdout.splitlines()[-1])
-    messages = [one["message"] for one in summary["warnings"] if one["code"] == "mask_ignored"]
+    messages = [warning["message"] for warning in summary["warnings"] if warning["code"] == "mask_ignored"]
     assert [name for name in ("a.png", "b.png") if any(name in message for message in messages)] == ["a.png", "b.png"]
     assert result.stderr.count("of the area outside the mask changed") == 2

@@ -27,8 +27,8 @@ def test_a_variation_resembles_its_source_and_differs_from_it_and_the_others(ima
     photo(folder / "in.png", 256, 256)
     result = imagecli("vary", "in.png", "-n", 2, "-m", "dall-e-2", "-s", "256x256", *SANDBOX)
     source, *takes = (read_image(path).convert("RGB") for path in (Path("in.png"), *result.paths))
-    for other in (takes[0], takes[1]):
-        difference = sum(ImageStat.Stat(ImageChops.difference(source, other)).mean) / 3
+    for take in (takes[0], takes[1]):
+        difference = sum(ImageStat.Stat(ImageChops.difference(source, take)).mean) / 3
         assert 1 < difference < 90
     assert takes[0].tobytes() != takes[1].tobytes()
 

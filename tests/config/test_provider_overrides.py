@@ -137,8 +137,8 @@ def test_headers_for_a_gateway_are_sent_by_their_own_provider_alone(home: Home) 
     assert [secret.reveal() for secret in settings.secrets] == ["hush-0123456789", "art"]
     assert "hush" not in repr(settings.secret_headers)
     assert not settings.warnings
-    for other in ("other", "openai", "sandbox"):
-        assert not home.load({"provider": other}, OPENAI).secret_headers
+    for provider in ("other", "openai", "sandbox"):
+        assert not home.load({"provider": provider}, OPENAI).secret_headers
 
 
 def test_a_header_needs_trust_in_a_project_and_can_be_removed_there(home: Home) -> None:

@@ -365,7 +365,7 @@ def test_the_images_that_moderation_did_not_block_are_saved(imagecli: Run, serve
 def test_a_replaced_model_is_warned_of(imagecli: Run, server: Dialect, provider: str, model: str, warned: bool) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), "-m", model, "--json", env=env(provider))
     assert result.exit_code == 0
-    messages = [one["message"] for one in result.json["warnings"] if one["code"] == "other_model"]
+    messages = [warning["message"] for warning in result.json["warnings"] if warning["code"] == "other_model"]
     assert messages == (["venice used z-image-turbo, not flux"] if warned else [])
 
 

@@ -33,13 +33,13 @@ Snapshot = dict[Path, bytes | str]
 
 def snapshot(*folders: Path) -> Snapshot:
     """The content of *folders*."""
-    found: Snapshot = {}
+    entries: Snapshot = {}
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
         if path.is_symlink():
-            found[path] = str(path.readlink())
+            entries[path] = str(path.readlink())
         elif path.is_file():
-            found[path] = path.read_bytes() if path.stat().st_size <= LARGE_BYTES else file_sha256(path)
-    return found
+            entries[path] = path.read_bytes() if path.stat().st_size <= LARGE_BYTES else file_sha256(path)
+    return entries
 
 
 def saved(case: Case, place: Place, before: Snapshot) -> list[Path]:
@@ -52,13 +52,13 @@ def stays(place: Place) -> set[str]:
     """What is kept beside images under their final names."""
     spools = (place.state, place.folder)
     responses = [path for folder in spools for path in folder.rglob("*.body") if path.stat().st_size]
-    found = {
+    paths_by_kind = {
         "response": responses,
         "request": [] if responses else [path for folder in spools for path in folder.rglob("*.sent")],
         "rescued": [*(place.state / "rescued").rglob("*.*"), *place.folder.rglob("*.damaged.*")],
         "original": list(place.folder.rglob("*.orig.*")),
     }
-    return {name for name, paths in found.items() if paths}
+    return {name for name, paths in paths_by_kind.items() if paths}
 
 
 def check_files(case: Case, place: Place, before: Snapshot) -> None:

@@ -31,9 +31,9 @@ class Part:
 def images_in(call: bytes) -> list[Part]:
     """The parts of a multipart request that have a file's name."""
     head, _, body = call.partition(b"\r\n\r\n")
-    found = re.search(rb'boundary="?([^"\r\n;]+)', head)
-    assert found, head
-    parts = [part.removeprefix(b"\r\n").removesuffix(b"\r\n") for part in body.split(b"--" + found[1])]
+    match = re.search(rb'boundary="?([^"\r\n;]+)', head)
+    assert match, head
+    parts = [part.removeprefix(b"\r\n").removesuffix(b"\r\n") for part in body.split(b"--" + match[1])]
     split = [part.partition(b"\r\n\r\n") for part in parts if b"filename=" in part.partition(b"\r\n\r\n")[0]]
     return [Part(head, data) for head, _, data in split]
 

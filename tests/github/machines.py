@@ -118,7 +118,7 @@ class Machine:
         """All steps of the job."""
         contexts: dict[str, Any] = {"steps": {}}
         for step in steps:
-            self.job.steps.append(self._step(step, contexts, all(one.ok for one in self.job.steps), None))
+            self.job.steps.append(self._step(step, contexts, all(step_run.ok for step_run in self.job.steps), None))
 
     def _step(self, step: dict[str, Any], contexts: dict[str, Any], well: bool, action: Path | None) -> Step:
         """One step, of the job or of the *action*; *well* where those before it were."""
@@ -133,11 +133,11 @@ class Machine:
         if not evaluated(condition, visible, {**self._functions, "success": lambda: True}):
             return Step(name, True)
         env = {key: filled(value, known, self._functions) for key, value in step.get("env", {}).items()}
-        given = {key: filled(value, known, self._functions) for key, value in step.get("with", {}).items()}
+        inputs = {key: filled(value, known, self._functions) for key, value in step.get("with", {}).items()}
         if "run" in step:
             done = self._script(name, filled(step["run"], known, self._functions), env, step.get("shell"), action)
         else:
-            done = self._use(step["uses"], given)
+            done = self._use(step["uses"], inputs)
         if "id" in step:
             contexts["steps"][step["id"]] = {"outputs": done.outputs}
         return done
@@ -213,37 +213,37 @@ class Machine:
         outputs = {name: filled(one["value"], contexts, {}) for name, one in action["outputs"].items()}
         return Step(uses, well, outputs)
 
-    def _checkout(self, given: dict[str, str]) -> None:
+    def _checkout(self, inputs: dict[str, str]) -> None:
         subprocess.run(["git", "clone", "--quiet", self.hub.origin, self.folder], check=True, timeout=60)
 
-    def _upload(self, given: dict[str, str]) -> None:
-        place = self.artifacts / given["name"]
+    def _upload(self, inputs: dict[str, str]) -> None:
+        place = self.artifacts / inputs["name"]
         place.mkdir()
-        shutil.copy(self.folder / given["path"], place)
+        shutil.copy(self.folder / inputs["path"], place)
 
-    def _download(self, given: dict[str, str]) -> None:
+    def _download(self, inputs: dict[str, str]) -> None:
         for place in self.artifacts.iterdir():
-            if fnmatchcase(place.name, given["pattern"]):
-                shutil.copytree(place, self.folder / given["path"] / place.name)
+            if fnmatchcase(place.name, inputs["pattern"]):
+                shutil.copytree(place, self.folder / inputs["path"] / place.name)
 
-    def _restore(self, given: dict[str, str]) -> None:
-        matches = [(key, place) for (paths, key), place in self.hub.caches.items() if paths == given["path"]]
-        for prefix in (given["key"], *given["restore-keys"].split()):
+    def _restore(self, inputs: dict[str, str]) -> None:
+        matches = [(key, place) for (paths, key), place in self.hub.caches.items() if paths == inputs["path"]]
+        for prefix in (inputs["key"], *inputs["restore-keys"].split()):
             for key, place in reversed(matches):
                 if key.startswith(prefix):
                     shutil.copytree(place, self.folder, dirs_exist_ok=True)
                     return
 
-    def _save(self, given: dict[str, str]) -> None:
-        assert "," not in given["key"] and len(given["key"]) <= 512
+    def _save(self, inputs: dict[str, str]) -> None:
+        assert "," not in inputs["key"] and len(inputs["key"]) <= 512
         place = self.hub.root / f"cache-{len(self.hub.caches)}"
-        for pattern in given["path"].splitlines():
+        for pattern in inputs["path"].splitlines():
             for path in self.folder.glob(pattern.strip() or "nothing"):
                 for file in [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]:
                     target = place / file.relative_to(self.folder)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file, target)
-        assert self.hub.caches.setdefault((given["path"], given["key"]), place) is place, "a cache is never changed"
+        assert self.hub.caches.setdefault((inputs["path"], inputs["key"]), place) is place, "a cache is never changed"
 
     def _hash(self, pattern: str) -> str:
         files = sorted(path for path in self.folder.glob(pattern) if path.is_file())

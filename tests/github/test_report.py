@@ -177,7 +177,7 @@ def test_a_check_that_finds_gaps_lists_them(imagecli: Run, folder: Path) -> None
     rows = [{"prompt": "cat", "output": "cat.png"}]
     _, report_ = run_and_report(imagecli, folder, *rows, flags=["--check"])
     assert (report_.exit_code, "<p>1 missing or stale; exit 10</p>" in report_.summary) == (10, True)
-    assert [(one.name, one.message) for one in report_.commands] == [("error", "cat.png is missing")]
+    assert [(command.name, command.message) for command in report_.commands] == [("error", "cat.png is missing")]
 
 
 def test_a_plan_is_not_a_failure_and_prints_its_cost(imagecli: Run, folder: Path) -> None:
@@ -201,7 +201,7 @@ def test_problems_of_a_manifest_are_annotated_at_their_lines(imagecli: Run, fold
     rows: list[dict[str, Any]] = [{"prompt": "cat", "output": "cat.png"}, {"prompt": "owl", "qualty": "low"}]
     result, report_ = run_and_report(imagecli, folder, *rows)
     assert (result.exit_code, report_.exit_code, report_.outputs["cost-usd"]) == (2, 2, "")
-    assert [one.properties.get("line") for one in report_.commands] == ["2", None]
+    assert [command.properties.get("line") for command in report_.commands] == ["2", None]
     assert "unknown field 'qualty'" in report_.commands[0].message
     assert "qualty" in SummaryPage(report_.summary).codes[1]
     assert report_.commands[1].message.startswith("assets.jsonl has 1 problem")
@@ -274,7 +274,7 @@ def test_for_any_output_the_log_has_only_annotations_and_the_summary_text(
     assert report_.exit_code == 4
     lines_of_log = report_.log.splitlines()
     assert len(report_.commands) == len(lines_of_log)
-    assert {one.name for one in report_.commands} <= {"error", "warning"}
+    assert {command.name for command in report_.commands} <= {"error", "warning"}
     assert report_.outputs.pop("keep") in ("true", "false")
     assert set(report_.outputs) == {"bought", "failed", "cost-usd"}
     assert all(set(value) <= set("0123456789.") for value in report_.outputs.values())
@@ -306,7 +306,7 @@ def test_ten_annotations_of_a_kind_are_shown_and_the_rest_counted(
     rows = [{"message": f"no {number}", "level": "warning"} for number in range(count)]
     document = {"warnings": rows} if kind == "warning" else {"errors": rows}
     commands = report(tmp_path, json.dumps(document).encode()).commands
-    assert [one.name for one in commands] == [kind] * page
+    assert [command.name for command in commands] == [kind] * page
     assert (commands[-1].message, page) == (last, SHOWN)
 
 

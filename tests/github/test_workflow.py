@@ -330,8 +330,8 @@ def test_no_module_of_the_workspace_is_run(hub: Hub, clone: Path, tmp_path: Path
 @pytest.mark.parametrize("manifest", ["$(touch hacked).toml", "a'; touch hacked; '.toml", '"; touch hacked #.toml'])
 def test_an_input_is_never_run(hub: Hub, manifest: str) -> None:
     workflow = parsed(CACHING)
-    given = workflow["jobs"]["one"]["steps"][1]["with"]
-    given |= {"manifest": manifest, "shard": manifest, "args": manifest.replace("'", ""), "max-cost": manifest}
+    inputs = workflow["jobs"]["one"]["steps"][1]["with"]
+    inputs |= {"manifest": manifest, "shard": manifest, "args": manifest.replace("'", ""), "max-cost": manifest}
     (job,) = hub.run(workflow)["one"]
     assert (job.ok, list(job.folder.rglob("*hacked"))) == (False, [])
 

@@ -62,7 +62,7 @@ def recover(golden: Path, imagecli: Run, folder: Path, state: Path, like: dict[s
         listed = imagecli("recover", "--list", "--json").json["left"]
         result = imagecli("recover", "--json")
     return {
-        "listed": [one["state"] for one in listed],
+        "listed": [entry["state"] for entry in listed],
         "exit_code": result.exit_code,
         "saved": sorted(Path(image["path"]).relative_to(folder).as_posix() for image in result.json["images"]),
         "errors": [error["code"] for error in result.json["errors"]],

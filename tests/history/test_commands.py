@@ -370,7 +370,7 @@ def test_a_batch_warns_once_if_its_rows_can_t_be_recorded(imagecli: Run, folder:
     done = imagecli("batch", "m.txt", *SANDBOX, "-m", "dall-e-2", "--json")
     assert done.exit_code == 0
     summary = json.loads(done.stdout.splitlines()[-1])
-    assert [one["code"] for one in summary["warnings"]].count("history_lost") == 1
+    assert [warning["code"] for warning in summary["warnings"]].count("history_lost") == 1
 
 
 def test_completion_offers_the_newest(

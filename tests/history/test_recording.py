@@ -159,7 +159,7 @@ def test_a_database_that_cannot_be_written_costs_only_the_entry(imagecli: Run, f
     done = imagecli("generate", "a cat", *SANDBOX, "-o", "cat.png", "--json")
     assert done.exit_code == 0
     assert (folder / "cat.png").exists()
-    assert [one["code"] for one in done.json["warnings"]] == ["history_lost"]
+    assert [warning["code"] for warning in done.json["warnings"]] == ["history_lost"]
     assert "the history entry was lost" in done.stderr
 
 
@@ -178,7 +178,7 @@ def test_on_a_full_disk_the_image_is_saved_and_a_warning_printed(size: str, fold
     assert (folder / "cat.jpg").exists()
     assert "warning: the history entry was lost: can't use" in done.stderr
     assert "full" in done.stderr
-    assert [one["code"] for one in json.loads(done.stdout)["warnings"]][-1] == "history_lost"
+    assert [warning["code"] for warning in json.loads(done.stdout)["warnings"]][-1] == "history_lost"
 
 
 def kill_with_response(words: tuple[str, ...], prompt: str, folder: Path, state: Path, children: Children) -> None:

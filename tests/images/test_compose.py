@@ -75,8 +75,8 @@ def painted(region: FittedRegion, color: Any = (250, 0, 250)) -> Image.Image:
     return image
 
 
-def difference(one: Image.Image, other: Image.Image) -> Image.Image:
-    return ImageChops.difference(one.convert("RGB"), other.convert("RGB"))
+def difference(first: Image.Image, second: Image.Image) -> Image.Image:
+    return ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
 
 
 @st.composite

@@ -19,8 +19,8 @@ from tests.images.sample_images import exif
 LARGE = (4000, 2500)
 
 
-def is_same(one: Image.Image, other: Image.Image) -> bool:
-    return ImageChops.difference(one, other).getbbox() is None
+def is_same(first: Image.Image, second: Image.Image) -> bool:
+    return ImageChops.difference(first, second).getbbox() is None
 
 
 @given(st.integers(1, 60_000), st.integers(1, 60_000))

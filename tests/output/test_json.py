@@ -30,7 +30,7 @@ def check(result: Result) -> None:
     """Each line is JSON, one of their values holds HOSTILE, and no line holds a character of it that controls."""
     lines = result.stdout.split("\n")
     assert lines.pop() == ""
-    controls = {one for line in lines for one in line if unicodedata.category(one) in ("Cc", "Cf")}
+    controls = {character for line in lines for character in line if unicodedata.category(character) in ("Cc", "Cf")}
     assert controls == set()
     assert any(HOSTILE in text for line in lines for text in texts(json.loads(line))), result.stdout
 

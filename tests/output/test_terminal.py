@@ -27,7 +27,9 @@ HOSTILE = st.text(st.sampled_from([*CONTROLS, *BIDI, *LINES, *SURROGATES, *"[]\\
 def control_characters(text: str) -> list[str]:
     """The characters of *text* on which a terminal would act; independent of the program's pattern."""
     return [
-        one for one in text if unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") or one in BIDI or one == "\ufeff"
+        character
+        for character in text
+        if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") or character in BIDI or character == "\ufeff"
     ]
 
 
@@ -44,7 +46,7 @@ def test_no_control_character_remains(text: str) -> None:
 @given(HOSTILE | st.text(max_size=60))
 def test_everything_else_stays_in_its_order(text: str) -> None:
     sanitized = sanitize(text)
-    rest = "".join(one for one in text if not control_characters(one))
+    rest = "".join(character for character in text if not control_characters(character))
     assert re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", sanitized) == re.sub(
         r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", rest
     )

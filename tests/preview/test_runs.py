@@ -43,9 +43,9 @@ def test_the_image_is_shown_between_the_progress_and_the_path(imagecli: Run) -> 
     assert "a-cat.png" in result.stdout
 
 
-def mean_difference(one: Image.Image, other: Image.Image) -> float:
-    pairs = zip(one.tobytes(), other.tobytes(), strict=True)
-    return sum(abs(left - right) for left, right in pairs) / len(one.tobytes())
+def mean_difference(first: Image.Image, second: Image.Image) -> float:
+    pairs = zip(first.tobytes(), second.tobytes(), strict=True)
+    return sum(abs(left - right) for left, right in pairs) / len(first.tobytes())
 
 
 def test_several_images_are_a_contact_sheet_with_numbers_and_names(imagecli: Run) -> None:

@@ -142,13 +142,18 @@ def test_an_option_left_to_the_model_gives_a_range_over_its_usual_choices() -> N
 @pytest.mark.parametrize("size", [None, "auto"])
 @pytest.mark.parametrize("model", ["gpt-image-2", "gpt-image-2.5-flare", "gpt-image-2.6-flare", "gpt-image-1.5"])
 def test_a_size_left_to_the_model_makes_a_quality_at_most_half_as_expensive_again(model: str, size: Any) -> None:
-    it = ROWS.model(model)
-    for quality in estimate.qualities_by_price(it):
+    model_row = ROWS.model(model)
+    for quality in estimate.qualities_by_price(model_row):
         image_request = generate(quality)
-        low, high = ends(image_request._replace(options=image_request.options._replace(size=size)), it)
+        low, high = ends(image_request._replace(options=image_request.options._replace(size=size)), model_row)
         text = (50 + 2) * 5e-6
         assert high - text <= 1.5 * low
-        assert low <= ends(generate(quality, SQUARE), it)[0] <= ends(generate(quality, SQUARE), it)[1] <= high
+        assert (
+            low
+            <= ends(generate(quality, SQUARE), model_row)[0]
+            <= ends(generate(quality, SQUARE), model_row)[1]
+            <= high
+        )
 
 
 def test_a_size_left_to_a_model_with_a_set_of_sizes_is_one_of_them() -> None:

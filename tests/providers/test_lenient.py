@@ -24,7 +24,7 @@ URL = "https://cdn.example/a.png"
 
 def read_images(document: Any) -> list[str | None]:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return [one.b64_json or one.url for one in parse_response(body, BASE).images]
+    return [image.b64_json or image.url for image in parse_response(body, BASE).images]
 
 
 @pytest.mark.parametrize("name", ["image", "image_base64", "b64", "base64", "bytesBase64Encoded", "content"])
@@ -121,4 +121,4 @@ def test_streams_and_damaged_responses_are_searched_too() -> None:
     with pytest.raises(ImagecliError):
         read_stream(f"data: {partial}\n\n".encode())
     cut = json.dumps({"data": [{"image": ONE}, {"image": TWO}]})[:-30].encode()
-    assert [one.b64_json for one in salvage_images(cut, BASE).images] == [ONE]
+    assert [image.b64_json for image in salvage_images(cut, BASE).images] == [ONE]

@@ -21,7 +21,7 @@ def line(custom_id: str, *, url: str = GENERATIONS, **body: Any) -> dict[str, An
 
 
 def jsonl(lines: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(one) + "\n" for one in lines).encode()
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
 def upload(server: Sandbox, data: bytes, *, name: str = "in.jsonl", purpose: str = "batch", **more: str) -> Any:
@@ -66,20 +66,20 @@ def content(server: Sandbox, file_id: str) -> list[Any]:
     """The lines of a file."""
     response = requests.get(f"{server.base_url}/files/{file_id}/content", timeout=60)
     assert response.status_code == 200, response.text
-    return [json.loads(one) for one in response.content.splitlines()]
+    return [json.loads(line) for line in response.content.splitlines()]
 
 
 def run(server: Sandbox, lines: list[dict[str, Any]], **more: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """The finished batch, and its responses and errors by custom_id."""
     batch = ended(server, begin(server, lines, **more))
     files = [content(server, batch[name]) if batch[name] else [] for name in ("output_file_id", "error_file_id")]
-    responses, errors = ({one["custom_id"]: one for one in several} for several in files)
+    responses, errors = ({line["custom_id"]: line for line in several} for several in files)
     return batch, responses, errors
 
 
 def fast(*failures: str, **more: Any) -> Sandbox:
     """A sandbox in which a batch takes 6 ms."""
-    return Sandbox(Options(speed=100_000, failures=tuple(Failure.parse(one) for one in failures), **more))
+    return Sandbox(Options(speed=100_000, failures=tuple(Failure.parse(text) for text in failures), **more))
 
 
 def counts(batch: Any) -> list[int]:

@@ -54,7 +54,7 @@ def post(sandbox: Sandbox, operation: str, fields: dict[str, Any], **files: byte
 def read_images(response: requests.Response) -> list[Image.Image]:
     """The images of a response in base64."""
     assert response.status_code == 200, response.text
-    return [decoded(base64.b64decode(one["b64_json"])) for one in response.json()["data"]]
+    return [decoded(base64.b64decode(item["b64_json"])) for item in response.json()["data"]]
 
 
 def events(response: requests.Response) -> list[tuple[str, Any]]:

@@ -76,7 +76,7 @@ def test_valid_file_has_its_lines_model_and_images() -> None:
     batch_input = read(data, EDITS)
     assert not batch_input.errors
     assert (batch_input.model, sorted(batch_input.file_ids)) == ("dall-e-2", ["file-1", "file-2", "file-3"])
-    assert [read_line_body(data, one) for one in batch_input.lines] == [
+    assert [read_line_body(data, entry) for entry in batch_input.lines] == [
         json.loads(text)["body"] for text in data.splitlines() if text
     ]
 

@@ -81,7 +81,7 @@ def test_largest_metadata_is_accepted_and_files_expire_as_requested() -> None:
 def test_batches_are_listed_from_the_newest(sandbox: Sandbox) -> None:
     created = [begin(sandbox, [line("a")])["id"] for _ in range(3)][::-1]
     pages = [get(sandbox, "/batches", **query) for query in ({}, {"limit": 2}, {"limit": 2, "after": created[1]})]
-    assert [[one["id"] for one in page["data"]] for page in pages] == [created, created[:2], created[2:]]
+    assert [[batch["id"] for batch in page["data"]] for page in pages] == [created, created[:2], created[2:]]
     assert [page["has_more"] for page in pages] == [False, True, False]
     assert (pages[1]["first_id"], pages[1]["last_id"]) == (created[0], created[1])
     assert requests.get(f"{sandbox.base_url}/batches", params={"limit": 101}, timeout=9).status_code == 400
@@ -104,4 +104,4 @@ def test_oldest_batches_are_forgotten() -> None:
     order = ServerRequest(method="POST", target="/v1/batches", headers={}, body=body)
     created = [json.loads(routes.respond(order, []).body)["id"] for _ in range(3)]
     listed = json.loads(routes.respond(ServerRequest(method="GET", target="/v1/batches", headers={}), []).body)
-    assert [one["id"] for one in listed["data"]] == [created[2], created[1]]
+    assert [batch["id"] for batch in listed["data"]] == [created[2], created[1]]

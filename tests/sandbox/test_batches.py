@@ -48,12 +48,12 @@ def test_responses_are_the_same_each_time_in_another_order_than_requests() -> No
     with fast() as server:
         batch = ended(server, begin(server, [line(name) for name in names]))
         first, second = (content(server, batch["output_file_id"]) for _ in range(2))
-        other = ended(server, begin(server, [line(name) for name in names]))
-        order = [one["custom_id"] for one in content(server, other["output_file_id"])]
+        other_batch = ended(server, begin(server, [line(name) for name in names]))
+        order = [entry["custom_id"] for entry in content(server, other_batch["output_file_id"])]
     assert first == second
-    assert [one["custom_id"] for one in first] == order != names
+    assert [entry["custom_id"] for entry in first] == order != names
     assert sorted(order) == sorted(names)
-    assert len({one["id"] for one in first}) == len({one["response"]["request_id"] for one in first}) == 12
+    assert len({entry["id"] for entry in first}) == len({entry["response"]["request_id"] for entry in first}) == 12
 
 
 def test_file_of_responses_has_its_correct_length() -> None:
@@ -78,7 +78,7 @@ def test_expired_batch_keeps_its_finished_half() -> None:
     assert (batch["status"], counts(batch), sorted(responses)) == ("expired", [5, 2, 3], ["0", "1"])
     assert batch["expired_at"] == batch["expires_at"]
     assert sorted(errors) == ["2", "3", "4"]
-    assert {(one["response"], one["error"]["code"]) for one in errors.values()} == {(None, "batch_expired")}
+    assert {(entry["response"], entry["error"]["code"]) for entry in errors.values()} == {(None, "batch_expired")}
 
 
 def test_cancelled_batch_keeps_its_finished_lines() -> None:
@@ -97,7 +97,7 @@ def test_cancelled_batch_keeps_its_finished_lines() -> None:
         responses, errors = (content(server, batch[name]) for name in ("output_file_id", "error_file_id"))
     assert batch["status"] == "cancelled"
     assert 3 <= counts(batch)[1] == len(responses) == 100 - len(errors) < 50
-    assert {(one["response"], one["error"]["code"]) for one in errors} == {(None, "batch_cancelled")}
+    assert {(entry["response"], entry["error"]["code"]) for entry in errors} == {(None, "batch_cancelled")}
     assert (late.status_code, "status 'cancelled'" in late.json()["error"]["message"]) == (409, True)
 
 

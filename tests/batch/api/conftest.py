@@ -29,7 +29,15 @@ def server(*failures: str, speed: float = SOON) -> Iterator[Front]:
     """A sandbox behind a proxy."""
     failures_ = tuple(Failure.parse(failure) for failure in failures)
     with Sandbox(Options(speed=speed, failures=failures_)) as sandbox, fronting(sandbox.base_url) as front:
+        front.skip_time = lambda: skip_ten_minutes(sandbox)
         yield front
+
+
+def skip_ten_minutes(sandbox: Sandbox) -> None:
+    """Sets the sandbox's clock forward, so that its batches end: how long they can be cancelled is up to the test."""
+    assert sandbox._server
+    clock = sandbox._server.app._clock
+    clock._started -= clock.real_seconds(600)
 
 
 @pytest.fixture(autouse=True)
