@@ -15,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.model_parameters import needs_alpha
+from imagecli.client.spool_trust import SpoolPlaces
+from imagecli.config.settings import Settings
 from imagecli.domain import (
     Edit,
     Generate,
@@ -55,6 +57,11 @@ class RunContext(NamedTuple):
     def call_id(self, index: int) -> str:
         """The id of call *index*, as in `PreparedCall`."""
         return f"{self.run_id}-{index:04}"
+
+
+def spool_places(settings: Settings) -> SpoolPlaces:
+    """Where earlier commands left responses that imagecli saves or deletes."""
+    return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
 
 
 def prepare_call(call: PlannedCall, inputs: FittedInputs, context: RunContext) -> tuple[PreparedCall, HttpRequest]:

@@ -23,7 +23,7 @@ from imagecli.commands.batch.open_run import (
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.commands.refused_key import explain_refused_key
 from imagecli.errors import AuthenticationError, ImagecliError, Terminated, UnsavedError, signal_exit_code
-from imagecli.pipeline.spool_places import spool_places
+from imagecli.pipeline.prepare_call import spool_places
 from imagecli.pricing.command_cost import Budget
 
 

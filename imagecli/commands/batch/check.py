@@ -31,8 +31,7 @@ from imagecli.errors import EXIT_INCOMPLETE
 from imagecli.events import ignore_event
 from imagecli.output.batch import COMMAND
 from imagecli.output.dry_run import BatchDryRun, format_batch_dry_run
-from imagecli.pipeline.prepare_call import InputsByModel
-from imagecli.pipeline.spool_places import spool_places
+from imagecli.pipeline.prepare_call import InputsByModel, spool_places
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.providers.request import build_http_request

@@ -31,8 +31,7 @@ from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
-from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key
-from imagecli.pipeline.spool_places import spool_places
+from imagecli.pipeline.prepare_call import InputsByModel, RunContext, inputs_key, spool_places
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size, discard_check_files

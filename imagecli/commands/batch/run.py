@@ -33,8 +33,7 @@ from imagecli.commands.refused_key import explain_refused_keys
 from imagecli.errors import ImagecliError, Terminated
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id
-from imagecli.pipeline.prepare_call import InputCache, InputsByModel
-from imagecli.pipeline.spool_places import spool_places
+from imagecli.pipeline.prepare_call import InputCache, InputsByModel, spool_places
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.worker_pool import WorkerPool
 

@@ -15,8 +15,7 @@ from imagecli.naming import path_for_format
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.terminal import plural
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id
-from imagecli.pipeline.prepare_call import InputCache, RunContext
-from imagecli.pipeline.spool_places import spool_places
+from imagecli.pipeline.prepare_call import InputCache, RunContext, spool_places
 from imagecli.plan_calls import PlannedCall, count_images
 from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.spend_guard import SpendGuard

@@ -10,8 +10,8 @@ from imagecli.commands.image.plan import RequestPlan
 from imagecli.commands.image.record_history import record_recovered
 from imagecli.events import EventHandler, NoteEvent, ignore_event
 from imagecli.pipeline.pipeline import build_downloader
+from imagecli.pipeline.prepare_call import spool_places
 from imagecli.pipeline.recover import find_recoverable, recover_call
-from imagecli.pipeline.spool_places import spool_places
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 
