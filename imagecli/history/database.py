@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -132,11 +132,19 @@ def _open(path: Path, *, create: bool) -> sqlite3.Connection:
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
-    """The database on a disk that is full or read-only, where SQLite can't create its log files."""
+    """A copy in memory, which can't be written, of the database on a disk that is full or read-only.
+
+    There SQLite can't create its log files, nor update tables of an earlier version.
+    """
     log = path.with_name(f"{path.name}-wal")
     # Without a log, all of it is in the file. With one, SQLite can read both only if the files beside it exist.
     mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        connection.backup(copy)
+    _prepare(copy)
+    copy.execute("PRAGMA query_only = ON")
+    return copy
 
 
 def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
