@@ -1,4 +1,4 @@
-"""What is left in the spool of earlier runs of a manifest. Apart from `recover`, which loads the HTTP client."""
+"""The responses of earlier runs that remain in the spool. Not part of `recover`, which loads the HTTP client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WaitingResponse(NamedTuple):
 
 
 class RecoveryResult(NamedTuple):
-    """What is left in the spool after the responses that can be saved are."""
+    """What recovery saved, and the responses that remain in the spool."""
 
     waiting: tuple[WaitingResponse, ...] = ()
     useless: tuple[tuple[RecoverableCall, str], ...] = ()

@@ -161,9 +161,9 @@ def batch(
         ConcurrencyOptions,
         check_batch_api_options,
         check_exclusive_modes,
-        check_outlives_batches,
         open_batch_context,
         parse_gallery_option,
+        refuse_sandbox_without_wait,
     )
     from imagecli.commands.batch.prune import run_prune
     from imagecli.web.gallery_target import check_gallery_target
@@ -203,7 +203,7 @@ def batch(
     if check:
         raise typer.Exit(run_check(context))
     if batch_api and not wait:
-        check_outlives_batches(context)
+        refuse_sandbox_without_wait(context)
     concurrency = ConcurrencyOptions(jobs=jobs, rate=rate, fail_fast=fail_fast)
     if dry_run:
         raise typer.Exit(dry_run_batch(context, concurrency))

@@ -146,12 +146,12 @@ def with_batch_api(provider: ProviderRow) -> ProviderRow:
     return for_batch_api(provider)
 
 
-def check_outlives_batches(context: BatchContext) -> None:
-    """Raises UsageError if batches that the command does not wait for would be lost at its end."""
+def refuse_sandbox_without_wait(context: BatchContext) -> None:
+    """Raises UsageError for the embedded sandbox: it ends with the command, and batches not waited for end with it."""
     if context.settings.provider.embedded:
         raise UsageError(
             "--batch-api needs --wait with the sandbox, whose batches end with the command; nothing was sent",
-            hint="add --wait, or run imagecli sandbox in another terminal and pass its address with --base-url",
+            hint="add --wait, or run imagecli sandbox in another terminal and pass its URL with --base-url",
         )
 
 

@@ -87,7 +87,7 @@ def run_requests(
 def remove_repeated_requests(
     prompts: Sequence[Prompt], requests: Sequence[ImageRequest]
 ) -> tuple[list[Prompt], list[ImageRequest], list[NoteEvent]]:
-    """*prompts* and *requests* without those that were given before, each with a note: a glob and a name can overlap.
+    """*prompts* and *requests* without repetitions, and a note for each of these: a glob and a name can overlap.
 
     The requests of a command differ only in their images and the values of --var.
     """
